@@ -1,0 +1,53 @@
+# Two commands do everything on a machine with only Python (>= 3.11), git and make:
+#   make demo    the main job on synthetic tissue; ends by printing the path of an HTML report
+#   make test    the tests and every static check
+# Both build the environment once; it is built again only when pyproject.toml or constraints.txt change.
+
+VENV   ?= .venv
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+            $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+DEMO   ?= demo
+
+STAMP  := $(VENV)/.prestige-complete
+BIN    := $(VENV)/bin
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+
+.PHONY: help setup demo test check pytest docs clean
+
+help:
+	@sed -n '2,4s/^# \{0,2\}//p' Makefile
+	@echo "  make check   the static checks alone"
+	@echo "  make docs    write docs/commands.md anew"
+	@echo "  make clean   remove what was built, the environment included"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python" >&2; exit 2; }
+	@echo "Setting up $(VENV) (once, some minutes; about 6 GB with the GPU libraries of torch)"
+	@rm -f $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/prestige phantom $(DEMO)/phantom
+	@$(BIN)/prestige bench examples/phantom.yaml --out $(DEMO)/bench
+
+check: $(STAMP)
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+pytest: $(STAMP)
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -q
+
+test: check pytest
+
+docs: $(STAMP)
+	$(BIN)/python docs/write_commands.py
+
+clean:
+	rm -rf $(VENV) $(DEMO) .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
+	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

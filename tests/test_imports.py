@@ -1,0 +1,136 @@
+"""What is asked for quickly answers quickly: help and yaml checks without torch, imports without network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SOURCE = REPOSITORY / "src" / "prestige"
+HEAVY = (
+    "torch",
+    "torchvision",
+    "timm",
+    "spatialdata",
+    "lightning_fabric",
+    "matplotlib",
+    "sklearn",
+    "skimage",
+)
+# Modules that a yaml check, a score or a look at a table needs: none of them loads torch.
+LIGHT = (
+    "prestige",
+    "prestige.errors",
+    "prestige.registry",
+    "prestige.settings",
+    "prestige.schedule",
+    "prestige.metrics",
+    "prestige.stats",
+    "prestige.config",
+    "prestige.cli",
+    "prestige.data.dataset",
+    "prestige.data.sample",
+    "prestige.data.slide",
+    "prestige.data.split",
+    "prestige.data.panel",
+    "prestige.data.readers",
+    "prestige.data.phantom",
+    "prestige.models.settings",
+)
+WITHOUT_TEST_FILE = {"__init__.py", "__main__.py"}
+
+
+def run_python(code: str) -> str:
+    """Run code in a new interpreter and return what it printed."""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=120
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def exists(module: str) -> bool:
+    path = SOURCE.parent.joinpath(*module.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_light_modules_load_nothing_heavy(module: str) -> None:
+    code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert run_python(code).strip() == "[]"
+
+
+def test_import_opens_no_connection() -> None:
+    code = (
+        "import socket, sys\n"
+        "def refuse(*args, **kwargs): raise SystemExit('a connection at import')\n"
+        "socket.socket.connect = refuse; socket.create_connection = refuse; socket.getaddrinfo = refuse\n"
+        "import prestige\n"
+        "for name in prestige.__all__: getattr(prestige, name)\n"
+        "print('quiet')"
+    )
+    assert run_python(code).strip() == "quiet"
+
+
+def test_import_touches_no_gpu() -> None:
+    code = (
+        "import prestige\nfor name in prestige.__all__: getattr(prestige, name)\n"
+        "import torch; print(torch.cuda.is_initialized())"
+    )
+    assert run_python(code).strip() == "False"
+
+
+@pytest.mark.parametrize("command", [["--help"], ["bench", "--help"], ["--version"]])
+def test_help_is_instant_and_loads_no_torch(command: list[str]) -> None:
+    code = (
+        "import sys, time\nstarted = time.process_time()\nfrom prestige.cli import main\n"
+        f"sys.argv = ['prestige', *{command!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"print('heavy', [name for name in {HEAVY!r} if name in sys.modules], time.process_time() - started)"
+    )
+    last = run_python(code).strip().splitlines()[-1]
+    assert last.startswith("heavy []")
+    # Processor seconds of this process: under 1 s alone, so neighbours on the machine do not matter much.
+    assert float(last.split()[-1]) < 1.0
+
+
+def test_a_wrong_yaml_is_refused_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "bench.yaml").write_text("name: x\ndataset: d.yaml\npatchs: []\n")
+    code = (
+        "import sys\nfrom prestige.cli import main\n"
+        f"sys.argv = ['prestige', 'bench', {str(tmp_path / 'bench.yaml')!r}, '--out', 'never-made']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    print('code', end.code, 'torch' in sys.modules)"
+    )
+    assert run_python(code).strip().splitlines()[-1] == "code 2 False"
+
+
+def test_module_can_be_run() -> None:
+    started = time.perf_counter()
+    answer = subprocess.run(
+        [sys.executable, "-m", "prestige", "--version"],
+        capture_output=True,
+        text=True,
+        cwd=os.sep,
+        timeout=60,
+    )
+    assert answer.returncode == 0
+    assert answer.stdout.startswith("prestige ")
+    assert time.perf_counter() - started < 30
+
+
+def test_tests_mirror_the_tree() -> None:
+    tests = REPOSITORY / "tests"
+    missing = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        folder = path.parent.relative_to(SOURCE)
+        if (
+            path.name not in WITHOUT_TEST_FILE
+            and not (tests / folder / f"test_{path.name.lstrip('_')}").is_file()
+        ):
+            missing.append(str(folder / path.name))
+    assert missing == []
