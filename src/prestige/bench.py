@@ -1,0 +1,156 @@
+"""The grid -> runs -> report.  What is done already is not done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prestige.config import BenchConfig, read_bench, run_hash
+from prestige.data.dataset import Dataset, open_dataset, read_dataset
+from prestige.data.patches import resolve_patch
+from prestige.data.split import make_folds
+from prestige.errors import StorageError
+from prestige.predictions import write_truth
+from prestige.progress import clock, say
+from prestige.report import write_report
+from prestige.run import FoldData, execute, is_done, prepare_fold
+
+
+def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
+    """Do every run of BENCH.yaml in ``out``, then write the report; return the report's path.
+
+    Killed at any moment and started again it goes on where it was.
+
+    Raises
+    ------
+    PrestigeError
+        When the settings, the data or the split are wrong; before anything is written.
+    """
+    config = read_bench(Path(path))
+    dataset = open_dataset(read_dataset(config.dataset))
+    um_per_px = [sample.um_per_px for sample in dataset.samples]
+    largest = max(resolve_patch(patch, um_per_px).patch_um for patch in config.patches)
+    folds = make_folds(dataset.samples, config.split, largest_patch_um=largest)
+    runs = list(config.runs([fold.index for fold in folds], largest))
+    out = Path(out)
+    _claim(out, config)
+
+    described: dict[str, Any] = {}
+    fold_data: FoldData | None = None
+    began = time.monotonic()
+    for number, run in enumerate(runs):
+        digest = run_hash(run, dataset.fingerprint)
+        folder = out / "runs" / digest
+        if fold_data is None or fold_data.fold.index != run.fold:
+            fold_data = prepare_fold(dataset, next(fold for fold in folds if fold.index == run.fold), run)
+            described[str(run.fold)] = _describe_fold(fold_data)
+            truth = out / "truth" / f"fold-{run.fold}"
+            if not truth.exists():
+                write_truth(truth, fold_data.test, dataset.samples)
+        if not is_done(folder):
+            words = f"[{number + 1}/{len(runs)}] {run.encoder}, patch {_patch_words(run.patch)}, fold {run.fold}"
+            say(f"{words}, seed {run.seed}  ({clock(time.monotonic() - began)} so far)")
+            execute(run, fold_data, folder, device=device)
+        done = [{"folder": f"runs/{run_hash(r, dataset.fingerprint)}"} for r in runs[: number + 1]]
+        _write_summary(out, config, dataset, described, done, finished=number + 1 == len(runs))
+    return write_report(out)
+
+
+def _patch_words(patch: Any) -> str:
+    return f"{patch.patch_px} px" if patch.patch_px is not None else f"{patch.patch_um:g} um"
+
+
+def _describe_fold(data: FoldData) -> dict[str, Any]:
+    return {
+        "index": data.fold.index,
+        "name": data.fold.name,
+        "counts": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
+        "dropped": dict(data.fold.dropped),
+        "notes": list(data.fold.notes),
+        "genes": list(data.panel.genes),
+    }
+
+
+def _write_summary(
+    out: Path,
+    config: BenchConfig,
+    dataset: Dataset,
+    folds: dict[str, Any],
+    runs: Sequence[dict[str, str]],
+    *,
+    finished: bool,
+) -> None:
+    """Write bench.json: what the report reads beside the run folders."""
+    common = set.intersection(*(set(fold["genes"]) for fold in folds.values()))
+    raw = {
+        "schema": "prestige.bench/1",
+        "name": config.name,
+        "dataset": {
+            "name": dataset.name,
+            "samples": [
+                {
+                    "id": sample.id,
+                    "patient": sample.patient,
+                    "source": sample.source,
+                    "covariates": dict(sample.covariates),
+                    "n_obs": sample.n_obs,
+                    "n_measured": int(sample.obs["measured"].sum()),
+                    "um_per_px": sample.um_per_px,
+                    "um_per_px_assumed": sample.slide.um_per_px_assumed,
+                    "width_px": sample.slide.width_px,
+                    "height_px": sample.slide.height_px,
+                    "notes": list(sample.notes),
+                }
+                for sample in dataset.samples
+            ],
+        },
+        "split": config.split.model_dump(mode="json"),
+        "folds": [{key: value for key, value in fold.items() if key != "genes"} for fold in folds.values()],
+        "panel": {"config": _panel_words(config), "n_genes_common": len(common)},
+        "evaluation": config.evaluation.model_dump(mode="json"),
+        "train": config.train.model_dump(mode="json"),
+        "truth": _phantom_truth(config.dataset),
+        "runs": list(runs),
+        "finished": finished,
+    }
+    temporary = out / "bench.json.partial"
+    temporary.write_text(json.dumps(raw, indent=1), encoding="utf-8")
+    os.replace(temporary, out / "bench.json")
+
+
+def _panel_words(config: BenchConfig) -> dict[str, Any]:
+    raw = config.panel.model_dump(mode="json")
+    if isinstance(config.panel.genes, Path):
+        raw["genes"] = f"the list {config.panel.genes.name}"
+    return raw
+
+
+def _phantom_truth(dataset: Path) -> dict[str, Any] | None:
+    """Return the known answer that lies beside a phantom's dataset, if this is one."""
+    truth = dataset.parent / "truth.json"
+    if not truth.exists():
+        return None
+    raw = json.loads(truth.read_text(encoding="utf-8"))
+    return {key: raw[key] for key in ("radius_um", "margin", "oracle", "right_patch_um") if key in raw}
+
+
+def _claim(out: Path, config: BenchConfig) -> None:
+    """Make the folder this bench's own."""
+    settings = out / "bench.yaml"
+    text = yaml.safe_dump(config.model_dump(mode="json", exclude_none=True), sort_keys=False)
+    if settings.exists() or not out.exists() or not any(out.iterdir()):
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            settings.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"cannot be written ({error.strerror})", where=settings) from error
+        return
+    raise StorageError("the folder is not empty and holds no bench", where=out, remedy="give another folder")
+
+

@@ -1,0 +1,165 @@
+"""A run and a bench as settings: composed of the parts' own, read from yaml, hashed.  No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from prestige.data.panel import PanelConfig, wanted_genes
+from prestige.data.patches import PatchConfig
+from prestige.data.split import SplitConfig
+from prestige.errors import ConfigError
+from prestige.models.settings import ModelConfig
+from prestige.schedule import TrainConfig
+from prestige.settings import Settings, build, read_yaml, resolve_path
+
+RESULT_VERSION = 1
+"""Raised whenever the same settings would give other numbers: old run folders then count as other runs."""
+
+BASELINE_PREFIX = "baseline:"
+
+
+class EvaluationConfig(Settings):
+    """How predictions are scored: intervals resample square blocks of ``block_um``."""
+
+    block_um: float = Field(default=500.0, gt=0)
+
+
+class RunConfig(Settings):
+    """One configuration on one fold with one seed.
+
+    ``largest_patch_um`` is the largest patch of the bench that the run belongs to: the same
+    observations are left out at the image's edge, whatever this run's own patch.
+    """
+
+    dataset: Path
+    split: SplitConfig
+    panel: PanelConfig = PanelConfig()
+    patch: PatchConfig
+    model: ModelConfig | None = None
+    baseline: str | None = None
+    train: TrainConfig | None = None
+    evaluation: EvaluationConfig = EvaluationConfig()
+    fold: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0)
+    largest_patch_um: float | None = None
+
+    @model_validator(mode="after")
+    def _one_predictor(self) -> RunConfig:
+        if (self.model is None) == (self.baseline is None):
+            raise ValueError("give either `model` or `baseline`")
+        if self.model is not None and self.train is None:
+            raise ValueError("a `model` needs `train` with a budget")
+        return self
+
+    @property
+    def encoder(self) -> str:
+        """The name that tables show: of the encoder, or of the baseline with its prefix."""
+        return self.model.encoder if self.model is not None else f"{BASELINE_PREFIX}{self.baseline}"
+
+
+class BenchConfig(Settings):
+    """The grid: every encoder and baseline at every patch, on the same folds with the same seeds."""
+
+    name: str = Field(min_length=1)
+    dataset: Path
+    split: SplitConfig
+    panel: PanelConfig = PanelConfig()
+    patches: tuple[PatchConfig, ...] = Field(min_length=1)
+    encoders: tuple[ModelConfig, ...] = Field(min_length=1)
+    baselines: tuple[str, ...] = ("mean", "ridge")
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    train: TrainConfig
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _no_twins(self) -> BenchConfig:
+        for what, items in (("an encoder", self.encoders), ("a patch", self.patches), ("a seed", self.seeds)):
+            if len({str(item) for item in items}) != len(items):
+                raise ValueError(f"{what} stands twice in the grid")
+        return self
+
+    def runs(self, folds: list[int], largest_patch_um: float) -> Iterator[RunConfig]:
+        """Yield every run of the grid: fold by fold, baselines first, small patches before large."""
+        shared = {
+            "dataset": self.dataset,
+            "split": self.split,
+            "panel": self.panel,
+            "evaluation": self.evaluation,
+            "largest_patch_um": largest_patch_um,
+        }
+        for fold in folds:
+            for name in self.baselines:
+                patches = self.patches[:1] if name == "mean" else self.patches  # the mean reads no patch
+                for patch in patches:
+                    yield RunConfig(**shared, fold=fold, patch=patch, baseline=name)
+            for seed in self.seeds:
+                for model in self.encoders:
+                    for patch in self.patches:
+                        yield RunConfig(**shared, fold=fold, seed=seed, patch=patch, model=model, train=self.train)
+
+
+def read_run(path: Path) -> RunConfig:
+    """Read RUN.yaml; its paths are taken from the folder that it lies in.
+
+    Raises
+    ------
+    ConfigError
+        Listing every fault, an unknown key with the nearest one that exists.
+    """
+    config = build(RunConfig, read_yaml(path), where=path)
+    return _resolved(config, Path(path).parent)
+
+
+def read_bench(path: Path) -> BenchConfig:
+    """Read BENCH.yaml; its paths are taken from the folder that it lies in.
+
+    Raises
+    ------
+    ConfigError
+        Listing every fault, an unknown key with the nearest one that exists.
+    """
+    config = build(BenchConfig, read_yaml(path), where=path)
+    config = _resolved(config, Path(path).parent)
+    models = tuple(_with_checkpoint(model, Path(path).parent) for model in config.encoders)
+    return config.model_copy(update={"encoders": models})
+
+
+def run_hash(config: RunConfig, dataset_fingerprint: str) -> str:
+    """Return 16 hexadecimal digits over all that determines the run's result, and no path."""
+    raw = config.model_dump(mode="json", exclude={"dataset": True, "model": {"checkpoint"}, "panel": {"genes"}})
+    if config.train is not None:
+        raw["train"].pop("checkpoint_seconds")
+    raw["genes"] = wanted_genes(config.panel) or config.panel.genes
+    raw["data"] = dataset_fingerprint
+    raw["result_version"] = RESULT_VERSION
+    if config.model is not None and config.model.checkpoint is not None:
+        raw["checkpoint"] = hashlib.sha256(config.model.checkpoint.read_bytes()).hexdigest()
+    return hashlib.sha256(json.dumps(raw, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _resolved(config: Any, base: Path) -> Any:
+    """Return a run's or bench's settings with every path absolute."""
+    update: dict[str, Any] = {"dataset": resolve_path(config.dataset, base)}
+    if isinstance(config.panel.genes, Path):
+        genes = resolve_path(config.panel.genes, base)
+        if not genes.exists():
+            raise ConfigError("no such file", where=genes, expected="a list of genes, one a line")
+        update["panel"] = config.panel.model_copy(update={"genes": genes})
+    if getattr(config, "model", None) is not None:
+        update["model"] = _with_checkpoint(config.model, base)
+    return config.model_copy(update=update)
+
+
+def _with_checkpoint(model: ModelConfig, base: Path) -> ModelConfig:
+    if model.checkpoint is None:
+        return model
+    path = resolve_path(model.checkpoint, base)
+    if not path.exists():
+        raise ConfigError("no such file", where=path, expected=f"the weights of {model.encoder}, as safetensors")
+    return model.model_copy(update={"checkpoint": path})

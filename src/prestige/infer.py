@@ -1,0 +1,66 @@
+"""Predictor + patches -> predicted expression: the one way in which train, run and predict infer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from prestige.data.augment import to_float
+from prestige.data.observations import Observations
+from prestige.data.patches import PatchReader
+from prestige.models.predictor import Predictor
+from prestige.progress import Progress
+
+
+def predict_observations(
+    predictor: Predictor,
+    reader: PatchReader,
+    observations: Observations,
+    *,
+    forward: Callable[[Tensor], Tensor] | None = None,
+    batch_size: int = 256,
+    label: str | None = None,
+) -> Float[np.ndarray, "n g"]:
+    """Predict the expression of every observation, on the log1p scale, never below zero.
+
+    Parameters
+    ----------
+    forward
+        What computes the standardised prediction, where it is not the bare predictor: the same
+        module as Fabric wraps it, which brings device and precision.
+    label
+        Words for a progress bar; none is shown without.
+
+    Returns
+    -------
+    Array of shape (n observations, g genes), float32.
+    """
+    compute = forward or predictor
+    device = predictor.train_mean.device
+    out = np.empty((len(observations), predictor.train_mean.shape[0]), dtype=np.float32)
+    spans = [slice(start, start + batch_size) for start in range(0, len(observations), batch_size)]
+
+    def read(span: slice) -> Tensor:
+        rows = np.arange(span.start, min(span.stop, len(observations)))
+        chosen = observations.take(rows)
+        return reader(chosen.slide_index, chosen.xy_px)
+
+    predictor.eval()
+    with Progress(label or "", len(observations)) as progress, ThreadPoolExecutor(1) as pool, torch.inference_mode():
+        ahead = pool.submit(read, spans[0]) if spans else None
+        for number, span in enumerate(spans):
+            assert ahead is not None
+            patches = ahead.result()
+            if number + 1 < len(spans):
+                ahead = pool.submit(read, spans[number + 1])
+            z = compute(to_float(patches.to(device, non_blocking=True)))
+            y = predictor.to_expression(z.float())
+            out[span] = y.cpu().numpy()
+            if label:
+                progress.advance(y.shape[0])
+    return out

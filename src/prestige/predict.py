@@ -1,0 +1,68 @@
+"""A model and a dataset -> predicted expression of every observation, measured or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prestige.bundle import read_bundle
+from prestige.data.dataset import open_dataset, read_dataset
+from prestige.data.observations import all_observations
+from prestige.data.patches import PatchReader
+from prestige.errors import ModelError
+from prestige.infer import predict_observations
+from prestige.predictions import write_predictions
+from prestige.train import make_fabric
+
+
+def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str = "auto") -> list[Path]:
+    """Write ``out/<sample>.h5ad`` for each sample of a dataset.
+
+    Parameters
+    ----------
+    run_or_model
+        A run folder, or the model bundle inside one (or copied from one).
+    dataset
+        The dataset's yaml.
+
+    Returns
+    -------
+    The files written: all observations, expression on the log1p scale of the model's panel.
+
+    Raises
+    ------
+    ModelError
+        When there is no model in the folder.
+    DataError
+        When a sample is at fault, or its image is smaller than the model's patch.
+    """
+    bundle = read_bundle(_bundle_folder(Path(run_or_model)))
+    samples = open_dataset(read_dataset(Path(dataset))).samples
+    fabric = make_fabric("32-true", device)
+    reader = PatchReader([sample.slide for sample in samples], bundle.patch)
+    observations = all_observations(samples)
+    prediction = predict_observations(
+        bundle.predictor,
+        reader,
+        observations,
+        forward=fabric.setup_module(bundle.predictor),
+        label=f"predicting {len(observations):,} observations",
+    )
+    model = {
+        "encoder": bundle.model.encoder,
+        "patch_um": bundle.patch.patch_um,
+        "input_px": bundle.patch.input_px,
+        "visible_um": bundle.patch.visible_um,
+    }
+    return write_predictions(Path(out), prediction, observations, samples, bundle.panel, model)
+
+
+def _bundle_folder(folder: Path) -> Path:
+    for candidate in (folder, folder / "model"):
+        if (candidate / "model.json").exists():
+            return candidate
+    raise ModelError(
+        "there is no model in the folder",
+        where=folder,
+        expected="a model bundle (model.json, model.safetensors) or a run folder with one in model/",
+        remedy="a run that did not end has no model yet, and baselines have none",
+    )

@@ -1,0 +1,115 @@
+"""Prediction files and truth files: ``<sample>.h5ad``, one for each sample.
+
+A prediction file holds expression on the log1p scale with the panel's normalisation and training
+means, so that it can be scored anywhere.  A truth file holds raw counts of the same observations.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from prestige.data.observations import Observations
+from prestige.data.panel import Panel
+from prestige.data.sample import Sample
+from prestige.errors import StorageError
+
+SCHEMA = "prestige.prediction/1"
+
+
+def write_predictions(
+    folder: Path,
+    prediction: Float[np.ndarray, "n g"],
+    observations: Observations,
+    samples: Sequence[Sample],
+    panel: Panel,
+    model: dict[str, Any],
+) -> list[Path]:
+    """Write the predictions of each sample that has observations among ``observations``.
+
+    Parameters
+    ----------
+    prediction
+        Expression on the log1p scale, a row for each observation, a column for each panel gene.
+    model
+        What made it (encoder, patch, ...), kept in ``uns["prestige"]["model"]``.
+
+    Returns
+    -------
+    The files written.
+
+    Raises
+    ------
+    StorageError
+        When one cannot be written; no half-written file is left.
+    """
+    import anndata as ad
+
+    uns = {
+        "schema": SCHEMA,
+        "normalisation": {"total": float(panel.total), "log1p": True},
+        "model": {key: value for key, value in model.items() if value is not None},
+    }
+    written = []
+    for number, sample in enumerate(samples):
+        chosen = np.flatnonzero(observations.slide_index == number)
+        if not len(chosen):
+            continue
+        rows = observations.row[chosen]
+        table = ad.AnnData(
+            X=prediction[chosen],
+            obs=_obs(sample, rows),
+            var=pd.DataFrame({"train_mean": panel.train_mean}, index=pd.Index(panel.genes, name=None)),
+            uns={"prestige": uns},
+            obsm={"spatial": sample.xy_px[rows]},
+        )
+        written.append(_write(table, folder / f"{sample.id}.h5ad"))
+    return written
+
+
+def write_truth(folder: Path, observations: Observations, samples: Sequence[Sample]) -> list[Path]:
+    """Write the raw counts of all genes of the given observations, a file for each sample.
+
+    Raises
+    ------
+    StorageError
+        When one cannot be written; no half-written file is left.
+    """
+    import anndata as ad
+
+    written = []
+    for number, sample in enumerate(samples):
+        rows = observations.row[observations.slide_index == number]
+        if not len(rows):
+            continue
+        table = ad.AnnData(
+            X=sample.counts[rows],
+            obs=_obs(sample, rows).assign(total_counts=sample.obs["total_counts"].to_numpy()[rows]),
+            var=pd.DataFrame(index=pd.Index(sample.genes, name=None)),
+            uns={"um_per_px": sample.um_per_px, "sample": sample.id},
+            obsm={"spatial": sample.xy_px[rows]},
+        )
+        written.append(_write(table, folder / f"{sample.id}.h5ad"))
+    return written
+
+
+def _obs(sample: Sample, rows: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"sample": pd.Categorical([sample.id] * len(rows))}, index=sample.obs.index[rows].astype(str))
+
+
+def _write(table: Any, path: Path) -> Path:
+    temporary = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.write_h5ad(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(f"cannot be written ({error})", where=path, remedy="free some disk space") from error
+    return path

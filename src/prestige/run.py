@@ -1,0 +1,308 @@
+"""One configuration on one fold with one seed -> one run folder, which can be resumed.
+
+The folder is complete when it holds the marker ``DONE``, written last.  Without it the run goes
+on from its checkpoint and ends with the same numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from jaxtyping import Float
+
+from prestige.baselines import fit_baseline
+from prestige.bundle import write_bundle
+from prestige.config import RESULT_VERSION, RunConfig, read_run, run_hash
+from prestige.data.dataset import Dataset, open_dataset, read_dataset
+from prestige.data.observations import Observations, gather, targets
+from prestige.data.panel import Panel, fit_panel
+from prestige.data.patches import Patch, PatchReader, resolve_patch
+from prestige.data.split import TEST, TRAIN, VALIDATION, Fold, make_folds
+from prestige.errors import ConfigError, StorageError
+from prestige.evaluate import evaluate
+from prestige.infer import predict_observations
+from prestige.models.predictor import build_predictor, count_flops, count_parameters
+from prestige.predictions import write_predictions
+from prestige.provenance import hardware, peak_memory_bytes, versions
+from prestige.stats import spatial_blocks
+from prestige.train import TrainData, make_fabric, train
+
+MARKER = "DONE"
+
+
+@dataclass(frozen=True, eq=False)
+class FoldData:
+    """What all runs of one fold share: sides, panel, and expression on the log1p scale."""
+
+    dataset: Dataset
+    fold: Fold
+    panel: Panel
+    train: Observations
+    train_y: Float[np.ndarray, "n g"]
+    validation: Observations
+    validation_y: Float[np.ndarray, "v g"]
+    test: Observations
+    test_y: Float[np.ndarray, "t g"]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a predictor of any kind leaves behind for the manifest and the scores."""
+
+    prediction: Float[np.ndarray, "t g"]
+    parameters: int
+    flops: int | None
+    seconds: dict[str, float]
+    facts: dict[str, Any]
+    history: tuple[dict[str, Any], ...] = ()
+
+
+def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
+    """Do the run of one RUN.yaml in ``folder``, or go on with it; return the folder.
+
+    Raises
+    ------
+    PrestigeError
+        When the settings or the data are wrong; nothing is written then.
+    """
+    config = read_run(path)
+    dataset = open_dataset(read_dataset(config.dataset))
+    patch = resolve_patch(config.patch, [sample.um_per_px for sample in dataset.samples])
+    largest = config.largest_patch_um or patch.patch_um
+    config = config.model_copy(update={"largest_patch_um": largest})
+    folds = {fold.index: fold for fold in make_folds(dataset.samples, config.split, largest_patch_um=largest)}
+    if config.fold not in folds:
+        raise ConfigError(
+            f"there is no fold {config.fold}", where=path, expected=f"one of {', '.join(map(str, sorted(folds)))}"
+        )
+    return execute(config, prepare_fold(dataset, folds[config.fold], config), folder, device=device)
+
+
+def prepare_fold(dataset: Dataset, fold: Fold, config: Any) -> FoldData:
+    """Fit the panel on the training side and gather the three sides.  ``config`` is a run's or a bench's."""
+    panel = fit_panel(dataset.samples, fold, config.panel)
+    sides = {side: gather(dataset.samples, fold, side) for side in (TRAIN, VALIDATION, TEST)}
+    y = {side: targets(dataset.samples, chosen, panel) for side, chosen in sides.items()}
+    return FoldData(
+        dataset, fold, panel, sides[TRAIN], y[TRAIN], sides[VALIDATION], y[VALIDATION], sides[TEST], y[TEST]
+    )
+
+
+def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "auto") -> Path:
+    """Do one run in ``folder``, or go on with it, or find it done; return the folder.
+
+    Raises
+    ------
+    StorageError
+        When the folder holds something else, or cannot be written.
+    """
+    digest = run_hash(config, data.dataset.fingerprint)
+    if not _claim(folder, config, digest):
+        return folder
+    began = time.perf_counter()
+    samples = data.dataset.samples
+    patch = resolve_patch(config.patch, [sample.um_per_px for sample in samples])
+    reader = PatchReader([sample.slide for sample in samples], patch)
+    work = _run_model if config.model is not None else _run_baseline
+    outcome = work(config, data, reader, patch, folder, device)
+
+    scoring = time.perf_counter()
+    ids = np.array([sample.id for sample in samples])
+    um = np.array([sample.um_per_px for sample in samples])
+    result = evaluate(
+        outcome.prediction,
+        data.test_y,
+        genes=data.panel.genes,
+        sample_of=ids[data.test.slide_index],
+        xy_um=data.test.xy_px * um[data.test.slide_index, None],
+        train_mean=data.panel.train_mean,
+        block_um=config.evaluation.block_um,
+    )
+    outcome.seconds["score"] = time.perf_counter() - scoring
+    outcome.seconds["total"] = time.perf_counter() - began
+    manifest = _manifest(config, data, patch, outcome, device)
+    patient_of = {sample.id: sample.patient for sample in samples}
+    scores = result.scores.assign(
+        patient=result.scores["sample"].map(patient_of),
+        **{name: manifest[name] for name in _ON_EVERY_SCORE},
+    )
+    scores.to_parquet(folder / "scores.parquet", index=False)
+    result.moments.save(folder / "moments.npz")
+    model = {name: manifest[name] for name in ("encoder", "patch_um", "input_px", "visible_um")}
+    write_predictions(folder / "predictions", outcome.prediction, data.test, samples, data.panel, model)
+    pd.DataFrame(outcome.history, columns=list(_HISTORY)).to_csv(folder / "history.csv", index=False)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    _write_atomically(folder / MARKER, digest + "\n")
+    return folder
+
+
+_ON_EVERY_SCORE = (
+    "encoder", "baseline", "pretrained", "parameters", "flops", "patch_um", "input_px", "visible_um", "fold", "seed",
+)  # fmt: skip
+_HISTORY = ("phase", "step", "seconds", "learning_rate", "train_loss", "validation_score")
+
+
+def is_done(folder: Path) -> bool:
+    """Say whether a run folder is complete."""
+    return (folder / MARKER).exists()
+
+
+def _run_model(
+    config: RunConfig, data: FoldData, reader: PatchReader, patch: Patch, folder: Path, device: str
+) -> Outcome:
+    assert config.model is not None and config.train is not None
+    fabric = make_fabric(config.train.precision, device)
+    predictor = build_predictor(
+        config.model,
+        input_px=patch.input_px,
+        train_mean=data.panel.train_mean,
+        train_std=data.panel.train_std,
+        seed=config.seed,
+    )
+    flops = count_flops(predictor, patch.input_px)
+    feed = TrainData(reader, data.train, data.train_y, data.validation, data.validation_y)
+    result = train(predictor, feed, config.train, folder=folder / "checkpoints", seed=config.seed, fabric=fabric)
+    began = time.perf_counter()
+    model = fabric.setup_module(predictor)
+    prediction = predict_observations(
+        predictor, reader, data.test, forward=model, batch_size=config.train.batch_size, label="predicting test"
+    )
+    seconds = {
+        "train": result.train_seconds,
+        "validate": result.validate_seconds,
+        "predict": time.perf_counter() - began,
+    }
+    facts = {
+        "steps": result.steps,
+        "batch_size": min(config.train.batch_size, len(data.train)),
+        "observations_seen": result.observations_seen,
+        "epochs_seen": result.observations_seen / len(data.train),
+        "learning_rates_tried": list(config.train.learning_rates),
+        "learning_rate": result.learning_rate,
+        "best_step": result.best_step,
+        "validation_score": result.validation_score,
+        "budget": {
+            "kind": config.train.budget.kind,
+            "minutes": config.train.budget.minutes,
+            "steps": result.steps,
+            "seconds_per_step": result.plan.seconds_per_step,
+        },
+        "precision": fabric._precision.precision,
+    }
+    write_bundle(
+        folder / "model",
+        predictor.cpu(),
+        model=config.model,
+        panel=data.panel,
+        patch=patch,
+        extra={
+            "um_per_px": sorted({sample.um_per_px for sample in data.dataset.samples}),
+            "data_fingerprints": {sample.id: sample.fingerprint for sample in data.dataset.samples},
+            "validation_score": result.validation_score,
+            "seed": config.seed,
+            "fold": data.fold.name,
+        },
+    )
+    return Outcome(prediction, count_parameters(predictor), flops, seconds, facts, result.history)
+
+
+def _run_baseline(
+    config: RunConfig, data: FoldData, reader: PatchReader, patch: Patch, folder: Path, device: str
+) -> Outcome:
+    assert config.baseline is not None
+    began = time.perf_counter()
+    um = np.array([sample.um_per_px for sample in data.dataset.samples])
+    blocks = spatial_blocks(data.train.xy_px * um[data.train.slide_index, None], config.evaluation.block_um)
+    fitted = fit_baseline(
+        config.baseline,
+        reader,
+        data.train,
+        data.train_y,
+        block_of_train=_joint(data.train.slide_index, blocks),
+        seed=config.seed,
+    )
+    fit_seconds = time.perf_counter() - began
+    prediction = fitted.predict(reader, data.test)
+    seconds = {"train": fit_seconds, "predict": time.perf_counter() - began - fit_seconds}
+    facts = {"observations_seen": len(data.train), "epochs_seen": 1.0, "notes": [json.dumps(fitted.describe())]}
+    return Outcome(prediction, fitted.n_parameters, None, seconds, facts)
+
+
+def _joint(*labels: np.ndarray) -> np.ndarray:
+    """Return one integer label for each combination of several."""
+    return np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)[1].ravel()
+
+
+def _manifest(config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome, device: str) -> dict[str, Any]:
+    samples = data.dataset.samples
+    return {
+        "schema": "prestige.run/1",
+        "result_version": RESULT_VERSION,
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "encoder": config.encoder,
+        "baseline": config.baseline is not None,
+        "pretrained": bool(config.model and config.model.pretrained),
+        "parameters": outcome.parameters,
+        "flops": outcome.flops,
+        "patch_um": patch.patch_um,
+        "patch_px": config.patch.patch_px,
+        "input_px": patch.input_px,
+        "visible_um": patch.visible_um,
+        "fold": data.fold.index,
+        "fold_name": data.fold.name,
+        "seed": config.seed,
+        "n_train": len(data.train),
+        "n_validation": len(data.validation),
+        "n_test": len(data.test),
+        "n_genes": len(data.panel.genes),
+        "dropped": dict(data.fold.dropped),
+        "seconds": {name: round(value, 3) for name, value in outcome.seconds.items()},
+        "peak_memory_bytes": peak_memory_bytes(),
+        "hardware": hardware("cuda" if device in ("cuda", "gpu") else "cpu"),
+        "versions": versions(),
+        "data_fingerprints": {sample.id: sample.fingerprint for sample in samples},
+        "notes": [*data.fold.notes, *(f"{sample.id}: {note}" for sample in samples for note in sample.notes)],
+        **outcome.facts,
+    }
+
+
+def _claim(folder: Path, config: RunConfig, digest: str) -> bool:
+    """Make the folder this run's own; return False where the run is done already."""
+    settings = folder / "config.yaml"
+    if settings.exists():
+        found = yaml.safe_load(settings.read_text(encoding="utf-8")) or {}
+        if found.get("hash") != digest:
+            raise StorageError(
+                "the folder holds a run with other settings or data",
+                where=folder,
+                remedy="give another folder, or delete this one",
+            )
+        return not is_done(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise StorageError("the folder is not empty and holds no run", where=folder, remedy="give another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"the folder cannot be made ({error.strerror})", where=folder) from error
+    raw = {"hash": digest, **config.model_dump(mode="json")}
+    _write_atomically(settings, yaml.safe_dump(raw, sort_keys=False))
+    return True
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".partial")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,360 @@
+"""Training of one predictor: :func:`train` is the plan, :func:`fit` the loop.
+
+Every batch is a pure function of the seed and the step, so a run that was killed goes on from
+its last checkpoint and ends with the very same numbers.  The settings are in `schedule.py`,
+what a checkpoint holds in `checkpoint.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from prestige import metrics
+from prestige.checkpoint import Standing, load_checkpoint, pack, save_checkpoint, unpack
+from prestige.data.augment import augment
+from prestige.data.observations import Observations
+from prestige.data.patches import PatchReader
+from prestige.errors import ModelError
+from prestige.infer import predict_observations
+from prestige.models.losses import losses
+from prestige.models.predictor import Predictor
+from prestige.progress import Progress
+from prestige.schedule import Plan, TrainConfig, learning_rate_at, plan_steps
+
+_STEP_SEED = 1_000_003
+
+
+@dataclass(frozen=True, eq=False)
+class TrainData:
+    """What a training sees: patches, and expression on the log1p scale."""
+
+    reader: PatchReader
+    train: Observations
+    train_y: Float[np.ndarray, "n g"]
+    validation: Observations
+    validation_y: Float[np.ndarray, "v g"]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a training went; the predictor itself holds the best state afterwards."""
+
+    plan: Plan
+    learning_rate: float
+    validation_score: float
+    best_step: int
+    steps: int
+    observations_seen: int
+    train_seconds: float
+    validate_seconds: float
+    history: tuple[dict[str, Any], ...]
+
+
+def train(
+    predictor: Predictor, data: TrainData, config: TrainConfig, *, folder: Path, seed: int, fabric: Fabric
+) -> TrainResult:
+    """Train ``predictor`` in place and leave it in the state that scored best on validation.
+
+    First the learning rates race: each trains from the same weights through the first steps of
+    the schedule.  The one with the best validation score then goes on to the end.
+
+    Parameters
+    ----------
+    folder
+        Where the checkpoints are kept; one that is found there is gone on from.
+    seed
+        Determines the batches, their augmentation and dropout, each as a function of the step.
+
+    Raises
+    ------
+    ModelError
+        When no learning rate gave a finite validation score, or there is less than one batch.
+    """
+    rates = config.learning_rates
+    job = _start(predictor, data, config, folder=folder, seed=seed, fabric=fabric)
+    standing = job.standing
+    with Progress("training", standing.total_steps()) as progress:
+        progress.start_at(standing.steps_done())
+        while standing.phase < len(rates):
+            rate = rates[standing.phase]
+            fit(job, f"race-{rate:g}", rate, standing.plan.race_steps, progress)
+            job.end_race()
+        rate = rates[standing.winner()] if len(rates) > 1 else rates[0]
+        fit(job, "main", rate, standing.plan.main_steps, progress)
+    if not job.best:
+        raise ModelError(
+            f"none of the learning rates {', '.join(f'{rate:g}' for rate in rates)} gave a finite validation score",
+            remedy="try smaller `learning_rates`, or look for faults in the data with `prestige inspect`",
+        )
+    predictor.load_state_dict(job.best)
+    return TrainResult(
+        plan=standing.plan,
+        learning_rate=rate,
+        validation_score=standing.best_score,
+        best_step=standing.best_step,
+        steps=standing.total_steps(),
+        observations_seen=standing.total_steps() * job.feed.batch_size,
+        train_seconds=standing.train_seconds,
+        validate_seconds=standing.validate_seconds,
+        history=tuple(standing.history),
+    )
+
+
+def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> None:
+    """Take one phase from wherever it stands to step ``until``: the training loop."""
+    standing, config = job.standing, job.config
+    recent: list[Tensor] = []
+    saved_at = time.monotonic()
+    job.model.train()
+    batches = job.feed.batches(standing.step, until)
+    while standing.step < until:
+        began = time.perf_counter()
+        lr = learning_rate_at(standing.step, rate, standing.plan, config.warmup_share, standing.decay_from)
+        for group in job.optimizer.param_groups:
+            group["lr"] = lr
+        x, y = next(batches)
+        torch.manual_seed(job.seed * _STEP_SEED + standing.step)
+        loss = job.step(x, y)
+        standing.step += 1
+        standing.train_seconds += time.perf_counter() - began
+        recent.append(loss)
+        progress.advance(1)
+
+        if standing.step == until or (phase == "main" and standing.step % standing.plan.validate_every == 0):
+            score = job.validate()
+            standing.note(phase, lr, float(torch.stack(recent).mean()), score)
+            recent.clear()
+            if phase == "main":
+                if score > standing.best_score:
+                    standing.best_score, standing.best_step = score, standing.step
+                    job.best = {name: tensor.clone() for name, tensor in job.predictor.state_dict().items()}
+                until = standing.plan_decay(config)
+            progress.advance(0, note=f"{phase}, validation {score:.4f}")
+        if time.monotonic() - saved_at > config.checkpoint_seconds:
+            job.save()
+            saved_at = time.monotonic()
+    batches.close()
+
+
+@dataclass(eq=False)
+class Job:
+    """The parts of one training, and the few things that are done to them."""
+
+    predictor: Predictor
+    model: Any  # the predictor as Fabric wraps it
+    bare: torch.optim.Optimizer
+    optimizer: Any  # the same as Fabric wraps it
+    fabric: Fabric
+    feed: Feed
+    config: TrainConfig
+    seed: int
+    folder: Path
+    standing: Standing
+    initial: dict[str, Tensor]
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    def step(self, x: Float[Tensor, "b 3 d d"], y: Float[Tensor, "b g"]) -> Float[Tensor, ""]:
+        """Take one step of the optimizer and return the loss on the standardised scale."""
+        target = (y - self.predictor.train_mean) / self.predictor.train_std
+        loss = losses.get(self.config.loss)(self.model(x), target)
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(
+            self.model, self.optimizer, max_norm=self.config.gradient_clip, error_if_nonfinite=False
+        )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.detach()
+
+    def validate(self) -> float:
+        """Return the validation score: mean per-gene Pearson within a sample, averaged over samples."""
+        began = time.perf_counter()
+        observations, truth = self.feed.validation
+        prediction = predict_observations(
+            self.predictor, self.feed.data.reader, observations, forward=self.model, batch_size=self.feed.batch_size
+        )
+        self.model.train()
+        self.standing.validate_seconds += time.perf_counter() - began
+        return mean_gene_pearson(prediction, truth, observations.slide_index)
+
+    def end_race(self) -> None:
+        """Keep where this learning rate got to, and make ready for the next, or for the main phase."""
+        standing = self.standing
+        standing.race_scores.append(standing.last_score())
+        save_checkpoint(self._race_file(standing.phase), standing, pack(self.predictor, self.bare))
+        standing.phase += 1
+        if standing.phase < standing.n_rates:
+            standing.step = 0
+            self.predictor.load_state_dict(self.initial)
+            self.bare.state.clear()
+        else:
+            winner = load_checkpoint(self._race_file(standing.winner()))
+            assert winner is not None
+            unpack(winner[1], self.predictor, self.bare)
+        self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        save_checkpoint(self.folder / "checkpoint.safetensors", self.standing, pack(self.predictor, self.bare, self.best))
+
+    def _race_file(self, number: int) -> Path:
+        return self.folder / f"race-{number}.safetensors"
+
+
+class Feed:
+    """Batches as a pure function of the step, the next one made while the model works."""
+
+    def __init__(self, data: TrainData, config: TrainConfig, seed: int, device: torch.device) -> None:
+        if len(data.train) < 2 or len(data.validation) < 2:
+            raise ModelError(
+                f"{len(data.train)} training and {len(data.validation)} validation observations",
+                expected="at least 2 of each",
+            )
+        self.data = data
+        self.batch_size = min(config.batch_size, len(data.train))
+        self.validation = _subset(data.validation, data.validation_y, config.validation_observations, seed)
+        self._augment, self._seed, self._device = config.augment, seed, device
+        self._order: tuple[int, Int[np.ndarray, " n"]] | None = None
+
+    def batch(self, step: int) -> tuple[Float[Tensor, "b 3 d d"], Float[Tensor, "b g"]]:
+        """Return the patches (0..1, augmented) and the expression of one step's observations."""
+        chosen = self._chosen(step)
+        observations = self.data.train.take(chosen)
+        patches = self.data.reader(observations.slide_index, observations.xy_px).to(self._device, non_blocking=True)
+        generator = torch.Generator().manual_seed(self._seed * _STEP_SEED + step)
+        y = torch.from_numpy(self.data.train_y[chosen]).to(self._device, non_blocking=True)
+        return augment(patches, self._augment, generator), y
+
+    def batches(self, start: int, stop: int) -> Iterator[tuple[Float[Tensor, "b 3 d d"], Float[Tensor, "b g"]]]:
+        """Yield the batches of the steps from ``start`` on; past ``stop`` nothing is made ahead."""
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(self.batch, start)
+            step = start
+            while True:
+                ready = ahead.result()
+                step += 1
+                if step < stop:
+                    ahead = pool.submit(self.batch, step)
+                yield ready
+                if step >= stop:
+                    return
+
+    def _chosen(self, step: int) -> Int[np.ndarray, " b"]:
+        """Return the positions of a step's observations: each epoch is a new permutation."""
+        per_epoch = len(self.data.train) // self.batch_size
+        epoch, place = divmod(step, per_epoch)
+        if self._order is None or self._order[0] != epoch:
+            self._order = (epoch, np.random.default_rng([self._seed, epoch]).permutation(len(self.data.train)))
+        return self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
+
+
+def mean_gene_pearson(
+    prediction: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], sample: Int[np.ndarray, " n"]
+) -> float:
+    """Return per-gene Pearson within a sample, averaged over genes, then over samples.
+
+    Genes that do not vary in the truth are left out; a constant prediction of one that does
+    counts as 0 (rule 5 of the science).  NaN when nothing could be scored.
+    """
+    scores = []
+    for number in np.unique(sample):
+        rows = sample == number
+        per_gene = metrics.pearson(prediction[rows], truth[rows])
+        varies = np.ptp(truth[rows], axis=0) > 0
+        if varies.any() and np.isfinite(prediction[rows]).all():
+            scores.append(float(np.nan_to_num(per_gene[varies]).mean()))
+    return float(np.mean(scores)) if scores else float("nan")
+
+
+def make_fabric(precision: str = "auto", device: str = "auto") -> Fabric:
+    """Build the Fabric of one device; "auto" takes bf16 where the chip computes in it."""
+    fabric = Fabric(accelerator=device, devices=1)
+    if precision == "auto":
+        cuda = fabric.device.type == "cuda"
+        fast = torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_avx512_bf16_supported()
+        precision = "bf16-mixed" if fast else "32-true"
+    return Fabric(accelerator=device, devices=1, precision=precision)  # pyright: ignore[reportArgumentType]
+
+
+def _start(
+    predictor: Predictor, data: TrainData, config: TrainConfig, *, folder: Path, seed: int, fabric: Fabric
+) -> Job:
+    """Set up a training, or take it up where its checkpoint left it."""
+    predictor.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    feed = Feed(data, config, seed, fabric.device)
+    initial = {name: tensor.clone() for name, tensor in predictor.state_dict().items()}
+    found = load_checkpoint(folder / "checkpoint.safetensors")
+    n_rates = len(config.learning_rates)
+    if found is None:
+        plan = _time_plan(predictor, feed, config, folder=folder, fabric=fabric)
+        standing = Standing(plan=plan, n_rates=n_rates, phase=0 if n_rates > 1 else n_rates)
+        if config.budget.patience is not None:
+            standing.decay_from = int(0.8 * plan.main_steps)
+    else:
+        standing = found[0]
+    bare = _optimizer(predictor, config)
+    model, optimizer = fabric.setup(predictor, bare)
+    job = Job(predictor, model, bare, optimizer, fabric, feed, config, seed, folder, standing, initial)
+    if found is None:
+        job.save()
+    else:
+        job.best = unpack(found[1], predictor, bare)
+    return job
+
+
+def _optimizer(predictor: Predictor, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter, 2019); vectors (biases, norms) are not decayed."""
+    parameters = [p for p in predictor.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rates[0], betas=(0.9, 0.98), fused=True)
+
+
+def _time_plan(predictor: Predictor, feed: Feed, config: TrainConfig, *, folder: Path, fabric: Fabric) -> Plan:
+    """Make the budget a number of steps, by timing some on a copy that is thrown away."""
+    if config.budget.minutes is None:
+        return plan_steps(config)
+    twin = copy.deepcopy(predictor)
+    bare = _optimizer(twin, config)
+    model, optimizer = fabric.setup(twin, bare)
+    standing = Standing(plan=Plan(race_steps=0, main_steps=1, validate_every=1), n_rates=1)
+    job = Job(twin, model, bare, optimizer, fabric, feed, config, 0, folder, standing, {})
+    model.train()
+    allowed = max(config.budget.minutes * 60 * 0.02, 1.0)
+    step_seconds: list[float] = []
+    for x, y in feed.batches(0, 40):
+        began = time.perf_counter()
+        job.step(x, y)
+        step_seconds.append(time.perf_counter() - began)
+        if len(step_seconds) >= 5 and sum(step_seconds) > allowed:
+            break
+    job.validate()
+    return plan_steps(
+        config,
+        seconds_per_step=statistics.median(step_seconds[2:]),
+        seconds_per_validation=standing.validate_seconds,
+    )
+
+
+def _subset(
+    observations: Observations, y: Float[np.ndarray, "n g"], most: int, seed: int
+) -> tuple[Observations, Float[np.ndarray, "m g"]]:
+    """Return at most ``most`` observations, drawn once: the same for every configuration."""
+    if len(observations) <= most:
+        return observations, y
+    chosen = np.sort(np.random.default_rng([seed, 1]).choice(len(observations), most, replace=False))
+    return observations.take(chosen), y[chosen]

@@ -1,0 +1,111 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from prestige import bench as bench_module
+from prestige import run as run_module
+from prestige.bench import run_bench
+from prestige.data.dataset import Dataset
+from prestige.errors import ConfigError, SplitError, StorageError
+
+BENCH = {
+    "name": "small",
+    "dataset": "dataset.yaml",
+    "split": {"by": "patient", "folds": 4, "run_folds": [0, 1], "buffer_um": 16},
+    "patches": [{"patch_px": 16}, {"patch_px": 24}],
+    "encoders": ["compact_xs"],
+    "baselines": ["mean", "ridge"],
+    "train": {
+        "budget": {"steps": 12},
+        "batch_size": 32,
+        "learning_rates": [2e-3],
+        "validations": 2,
+        "precision": "32-true",
+    },
+    "evaluation": {"block_um": 20},
+}
+
+
+@pytest.fixture(autouse=True)
+def _dataset(small_samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_module, "read_dataset", lambda path: None)
+    monkeypatch.setattr(bench_module, "open_dataset", lambda config: Dataset("small", small_samples))
+
+
+def write(folder: Path, **changes) -> Path:
+    path = folder / "bench.yaml"
+    path.write_text(yaml.safe_dump(BENCH | changes))
+    return path
+
+
+def test_a_bench_does_every_run_and_ends_with_a_report(tmp_path: Path) -> None:
+    page = run_bench(write(tmp_path), tmp_path / "out", device="cpu")
+    assert page.suffix == ".html"
+    assert "compact_xs" in page.read_text(encoding="utf-8")
+    summary = json.loads((tmp_path / "out" / "bench.json").read_text())
+    assert summary["finished"]
+    assert len(summary["runs"]) == 2 * (1 + 2 + 2)  # folds x (mean, ridge x patches, compact x patches)
+    assert summary["panel"]["n_genes_common"] == 4
+    assert len(summary["folds"]) == 2
+    for fold in summary["folds"]:
+        assert min(fold["counts"].values()) > 0
+    assert all((tmp_path / "out" / run["folder"] / "DONE").exists() for run in summary["runs"])
+    assert len(list((tmp_path / "out" / "truth").glob("fold-*/*.h5ad"))) == 2
+
+
+def test_every_run_is_scored_on_the_same_observations_whatever_its_patch(tmp_path: Path) -> None:
+    run_bench(write(tmp_path), tmp_path / "out", device="cpu")
+    manifests = [json.loads(p.read_text()) for p in (tmp_path / "out" / "runs").glob("*/manifest.json")]
+    for fold in (0, 1):
+        of_fold = [m for m in manifests if m["fold"] == fold]
+        assert len({(m["n_train"], m["n_validation"], m["n_test"]) for m in of_fold}) == 1
+
+
+def test_a_bench_cut_off_goes_on_and_does_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+    execute = run_module.execute
+
+    def counted(config, data, folder, **kwargs):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(folder.name)
+        return execute(config, data, folder, **kwargs)
+
+    monkeypatch.setattr(bench_module, "execute", counted)
+    with pytest.raises(KeyboardInterrupt):
+        run_bench(write(tmp_path), tmp_path / "out", device="cpu")
+    assert not json.loads((tmp_path / "out" / "bench.json").read_text())["finished"]
+    first = list(done)
+    done.clear()
+    monkeypatch.setattr(
+        bench_module, "execute", lambda c, d, f, **k: (done.append(f.name), execute(c, d, f, **k))[1]
+    )
+    run_bench(write(tmp_path), tmp_path / "out", device="cpu")
+    assert len(done) == 10 - 3
+    assert not set(first) & set(done)
+
+
+def test_the_buffer_covers_the_largest_patch_of_the_bench(tmp_path: Path) -> None:
+    split = {"by": "blocks", "folds": 2, "within_section": True, "buffer_um": 10}
+    with pytest.raises(SplitError, match="12"):
+        run_bench(write(tmp_path, split=split), tmp_path / "out", device="cpu")
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_settings_write_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'encoders'"):
+        run_bench(write(tmp_path, encoder=["compact_s"]), tmp_path / "out")
+    with pytest.raises(ConfigError, match="compact_xs"):
+        run_bench(write(tmp_path, encoders=["compact_xss"]), tmp_path / "out")
+    with pytest.raises(ConfigError, match="did you mean 'ridge'"):
+        run_bench(write(tmp_path, baselines=["rigde"]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.doc").touch()
+    with pytest.raises(StorageError, match="not empty"):
+        run_bench(write(tmp_path), tmp_path / "out")

@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from prestige.checkpoint import Standing, load_checkpoint, pack, save_checkpoint, unpack
+from prestige.errors import StorageError
+from prestige.schedule import Plan, TrainConfig
+
+
+def standing(**values) -> Standing:
+    return Standing(plan=Plan(race_steps=10, main_steps=100, validate_every=5), n_rates=3, **values)
+
+
+def stepped(seed: int) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    torch.manual_seed(seed)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    model(torch.randn(8, 3)).square().sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return model, optimizer
+
+
+def test_a_checkpoint_gives_back_model_optimizer_and_standing_to_the_last_bit(tmp_path: Path) -> None:
+    model, optimizer = stepped(0)
+    state = standing(phase=1, step=7, race_scores=[0.1])
+    state.note("race-0.001", 1e-3, 0.5, 0.1)
+    best = {name: tensor + 1 for name, tensor in model.state_dict().items()}
+    save_checkpoint(tmp_path / "a" / "c.safetensors", state, pack(model, optimizer, best))
+
+    found = load_checkpoint(tmp_path / "a" / "c.safetensors")
+    assert found is not None
+    assert found[0] == state
+    other, other_optimizer = stepped(1)
+    restored = unpack(found[1], other, other_optimizer)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(other.state_dict()[name], tensor)
+        assert torch.equal(restored[name], tensor + 1)
+    for number, slots in optimizer.state_dict()["state"].items():
+        for slot, value in slots.items():
+            assert torch.equal(other_optimizer.state_dict()["state"][number][slot], value)
+    assert list((tmp_path / "a").iterdir()) == [tmp_path / "a" / "c.safetensors"]
+
+
+def test_no_checkpoint_is_none(tmp_path: Path) -> None:
+    assert load_checkpoint(tmp_path / "c.safetensors") is None
+
+
+def test_a_checkpoint_cut_off_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    model, optimizer = stepped(0)
+    save_checkpoint(path, standing(), pack(model, optimizer))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(StorageError, match="delete it"):
+        load_checkpoint(path)
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c.safetensors"
+    model, optimizer = stepped(0)
+    save_checkpoint(path, standing(step=1), pack(model, optimizer))
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("prestige.checkpoint.save_file", full)
+    with pytest.raises(StorageError, match="No space left"):
+        save_checkpoint(path, standing(step=2), pack(model, optimizer))
+    found = load_checkpoint(path)
+    assert found is not None
+    assert found[0].step == 1
+
+
+def test_steps_done_counts_the_losing_trials() -> None:
+    assert standing(phase=0, step=4).steps_done() == 4
+    assert standing(phase=2, step=4).steps_done() == 24
+    assert standing(phase=3, step=10).steps_done() == 30  # the winner's first ten are its own race
+    assert standing(phase=3, step=100).steps_done() == standing().total_steps() == 120
+
+
+def test_the_winner_is_the_best_race_and_a_diverged_one_never_wins() -> None:
+    assert standing(race_scores=[0.1, 0.3, 0.2]).winner() == 1
+    assert standing(race_scores=[float("nan"), -0.1, float("nan")]).winner() == 1
+    assert standing(race_scores=[0.2, 0.2, 0.2]).winner() == 0
+
+
+def test_convergence_starts_the_decay_once_the_score_has_not_risen() -> None:
+    config = TrainConfig.model_validate({"budget": {"patience": 2, "steps": 100}})
+    state = standing(phase=3, decay_from=80)
+    for step, score in ((5, 0.1), (10, 0.2), (15, 0.15)):
+        state.step = step
+        state.note("main", 1e-3, 1.0, score)
+        if score > state.best_score:
+            state.best_score, state.best_step = score, step
+        assert state.plan_decay(config) == 100
+    state.step = 20
+    state.note("main", 1e-3, 1.0, 0.19)
+    assert state.plan_decay(config) == 25
+    assert state.decay_from == 20
+    state.step = 25
+    state.note("main", 1e-3, 1.0, 0.19)
+    assert state.plan_decay(config) == 25

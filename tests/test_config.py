@@ -1,0 +1,122 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from prestige import config as config_module
+from prestige.config import BenchConfig, RunConfig, read_bench, read_run, run_hash
+from prestige.errors import ConfigError
+
+BENCH = {
+    "name": "small",
+    "dataset": "data/dataset.yaml",
+    "split": {"by": "patient", "folds": 2, "buffer_um": 20},
+    "patches": [{"patch_px": 16}, {"patch_px": 32}],
+    "encoders": ["compact_xs", {"encoder": "resnet18", "readout": "whole"}],
+    "seeds": [0, 1],
+    "train": {"budget": {"steps": 10}},
+}
+RUN = {
+    "dataset": "data/dataset.yaml",
+    "split": BENCH["split"],
+    "patch": {"patch_px": 16},
+    "model": {"encoder": "compact_xs"},
+    "train": BENCH["train"],
+}
+
+
+def write(folder: Path, raw: dict) -> Path:
+    path = folder / "some.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    return path
+
+
+def bench(folder: Path, **changes) -> BenchConfig:
+    return read_bench(write(folder, BENCH | changes))
+
+
+def run(folder: Path, **changes) -> RunConfig:
+    return read_run(write(folder, RUN | changes))
+
+
+def test_a_grid_is_every_combination_and_the_mean_only_once_a_fold(tmp_path: Path) -> None:
+    runs = list(bench(tmp_path).runs([0, 1], 16.0))
+    models = [r for r in runs if r.model is not None]
+    assert len(models) == 2 * 2 * 2 * 2  # folds x seeds x encoders x patches
+    assert len({(r.fold, r.seed, r.encoder, r.patch.patch_px) for r in models}) == 16
+    baselines = [r.encoder for r in runs if r.baseline is not None]
+    assert baselines == ["baseline:mean", "baseline:ridge", "baseline:ridge"] * 2
+    assert all(r.largest_patch_um == 16.0 for r in runs)
+
+
+def test_paths_are_taken_from_the_yaml_and_not_from_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    assert bench(tmp_path).dataset == tmp_path / "data" / "dataset.yaml"
+
+
+def test_the_hash_holds_what_determines_the_result_and_no_path(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one = run_hash(run(tmp_path / "a"), "pixels")
+    assert one == run_hash(run(tmp_path / "b"), "pixels")
+    assert one == run_hash(run(tmp_path, train={"budget": {"steps": 10}, "checkpoint_seconds": 5}), "pixels")
+    others = [
+        run_hash(run(tmp_path), "other pixels"),
+        run_hash(run(tmp_path, seed=1), "pixels"),
+        run_hash(run(tmp_path, fold=1), "pixels"),
+        run_hash(run(tmp_path, patch={"patch_px": 32}), "pixels"),
+        run_hash(run(tmp_path, model={"encoder": "compact_s"}), "pixels"),
+        run_hash(run(tmp_path, train={"budget": {"steps": 11}}), "pixels"),
+        run_hash(run(tmp_path, panel={"genes": ["A", "B"]}), "pixels"),
+        run_hash(run(tmp_path, panel={"genes": ["B", "A"]}), "pixels"),
+    ]
+    assert len({one, *others}) == len(others) + 1
+
+
+def test_the_hash_follows_the_content_of_named_files(tmp_path: Path) -> None:
+    (tmp_path / "genes.txt").write_text("A\nB\n")
+    listed = run_hash(run(tmp_path, panel={"genes": "genes.txt"}), "pixels")
+    assert listed == run_hash(run(tmp_path, panel={"genes": ["A", "B"]}), "pixels")
+    (tmp_path / "genes.txt").write_text("A\nC\n")
+    assert listed != run_hash(run(tmp_path, panel={"genes": "genes.txt"}), "pixels")
+
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"1")
+    model = {"encoder": "compact_xs", "checkpoint": "w.safetensors"}
+    first = run_hash(run(tmp_path, model=model), "pixels")
+    weights.write_bytes(b"2")
+    assert first != run_hash(run(tmp_path, model=model), "pixels")
+
+
+def test_results_of_another_version_are_other_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = run_hash(run(tmp_path), "pixels")
+    monkeypatch.setattr(config_module, "RESULT_VERSION", config_module.RESULT_VERSION + 1)
+    assert one != run_hash(run(tmp_path), "pixels")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"encodrs": ["compact_s"]}, "did you mean 'encoders'"),
+        ({"train": {"budget": {"minuts": 3}}}, "did you mean 'minutes'"),
+        ({"patches": []}, "patches"),
+        ({"patches": [{"patch_px": 16}, {"patch_px": 16}]}, "a patch stands twice"),
+        ({"encoders": ["compact_s", "compact_s"]}, "an encoder stands twice"),
+        ({"encoders": [{"encoder": "resnet18", "checkpoint": "missing.safetensors"}]}, "missing.safetensors"),
+        ({"panel": {"genes": "missing.txt"}}, "missing.txt"),
+    ],
+)
+def test_what_is_wrong_in_a_bench_is_said_in_one_line(tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        bench(tmp_path, **changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_is_a_model_or_a_baseline(tmp_path: Path) -> None:
+    assert run(tmp_path, model=None, train=None, baseline="ridge").encoder == "baseline:ridge"
+    with pytest.raises(ConfigError, match="either"):
+        run(tmp_path, baseline="ridge")
+    with pytest.raises(ConfigError, match="needs `train`"):
+        run(tmp_path, train=None)

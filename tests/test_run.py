@@ -1,0 +1,179 @@
+import json
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from prestige import run as run_module
+from prestige import train as train_module
+from prestige.bundle import read_bundle
+from prestige.config import RunConfig
+from prestige.data.dataset import Dataset
+from prestige.data.patches import PatchReader
+from prestige.data.split import make_folds
+from prestige.errors import ConfigError, StorageError
+from prestige.infer import predict_observations
+from prestige.run import FoldData, execute, is_done, prepare_fold, train_from_yaml
+
+RUN = {
+    "dataset": "dataset.yaml",
+    "split": {"by": "patient", "folds": 4, "buffer_um": 16},
+    "patch": {"patch_px": 16},
+    "model": {"encoder": "compact_xs"},
+    "train": {
+        "budget": {"steps": 30},
+        "batch_size": 32,
+        "learning_rates": [1e-3, 4e-3],
+        "validations": 3,
+        "precision": "32-true",
+        "checkpoint_seconds": 1e-6,
+    },
+    "evaluation": {"block_um": 20},
+    "largest_patch_um": 8.0,
+}
+
+
+@pytest.fixture
+def dataset(small_samples) -> Dataset:
+    return Dataset("small", small_samples)
+
+
+def settings(**changes) -> RunConfig:
+    return RunConfig.model_validate(RUN | changes)
+
+
+def prepared(dataset: Dataset, config: RunConfig) -> FoldData:
+    folds = make_folds(dataset.samples, config.split, largest_patch_um=8.0)
+    return prepare_fold(dataset, folds[config.fold], config)
+
+
+def go(dataset: Dataset, folder: Path, **changes) -> Path:
+    config = settings(**changes)
+    return execute(config, prepared(dataset, config), folder, device="cpu")
+
+
+def test_a_run_leaves_everything_that_the_report_reads(dataset: Dataset, tmp_path: Path) -> None:
+    folder = go(dataset, tmp_path / "run")
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"config.yaml", "manifest.json", "scores.parquet", "moments.npz", "history.csv", "DONE", "model"}
+    assert "checkpoints" not in names
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["encoder"] == "compact_xs"
+    assert manifest["steps"] == 30
+    assert manifest["observations_seen"] == 30 * 32
+    assert manifest["budget"]["kind"] == "steps"
+    assert manifest["learning_rate"] in (1e-3, 4e-3)
+    assert manifest["parameters"] > 10_000
+    assert manifest["flops"] > 100_000
+    assert manifest["patch_um"] == 8.0
+    scores = pd.read_parquet(folder / "scores.parquet")
+    assert set(scores["encoder"]) == {"compact_xs"}
+    assert scores["patient"].notna().all()
+    history = pd.read_csv(folder / "history.csv")
+    assert set(history["phase"]) == {"race-0.001", "race-0.004", "main"}
+
+
+def test_predictions_and_scores_belong_together_and_to_the_test_side_only(dataset: Dataset, tmp_path: Path) -> None:
+    config = settings()
+    data = prepared(dataset, config)
+    folder = execute(config, data, tmp_path / "run", device="cpu")
+    test_samples = {dataset.samples[i].id for i in np.unique(data.test.slide_index)}
+    assert {path.stem for path in (folder / "predictions").iterdir()} == test_samples
+    scores = pd.read_parquet(folder / "scores.parquet")
+    for number in np.unique(data.test.slide_index):
+        table = ad.read_h5ad(folder / "predictions" / f"{dataset.samples[number].id}.h5ad")
+        rows = data.test.slide_index == number
+        r = np.corrcoef(np.asarray(table.X)[:, 0], data.test_y[rows, 0])[0, 1]
+        row = scores.query(
+            "level == 'gene' and name == 'G0' and metric == 'pearson' and sample == @dataset.samples[@number].id"
+        )
+        assert row["value"].item() == pytest.approx(r, abs=1e-5)
+
+
+def test_the_bundle_predicts_what_the_run_predicted(dataset: Dataset, tmp_path: Path) -> None:
+    config = settings()
+    data = prepared(dataset, config)
+    folder = execute(config, data, tmp_path / "run", device="cpu")
+    bundle = read_bundle(folder / "model")
+    reader = PatchReader([sample.slide for sample in dataset.samples], bundle.patch)
+    again = predict_observations(bundle.predictor, reader, data.test)
+    table = ad.read_h5ad(next((folder / "predictions").iterdir()))
+    np.testing.assert_allclose(again, np.asarray(table.X), atol=1e-5)
+
+
+def test_a_run_cut_off_goes_on_and_ends_with_the_same_predictions(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = go(dataset, tmp_path / "whole")
+    calls = 0
+    step = train_module.Job.step
+
+    def dying(self, x, y):
+        nonlocal calls
+        calls += 1
+        if calls == 17:
+            raise KeyboardInterrupt
+        return step(self, x, y)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module.Job, "step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            go(dataset, tmp_path / "cut")
+    assert not is_done(tmp_path / "cut")
+    go(dataset, tmp_path / "cut")
+    assert is_done(tmp_path / "cut")
+    for path in (whole / "predictions").iterdir():
+        other = ad.read_h5ad(tmp_path / "cut" / "predictions" / path.name)
+        np.testing.assert_array_equal(np.asarray(ad.read_h5ad(path).X), np.asarray(other.X))
+    one, two = (pd.read_parquet(folder / "scores.parquet") for folder in (whole, tmp_path / "cut"))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_a_run_that_is_done_is_not_done_again(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(dataset, tmp_path / "run")
+    monkeypatch.setattr(run_module, "train", lambda *args, **kwargs: pytest.fail("trained again"))
+    go(dataset, tmp_path / "run")
+
+
+def test_a_folder_of_another_run_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    go(dataset, tmp_path / "run", model=None, train=None, baseline="mean")
+    with pytest.raises(StorageError, match="other settings"):
+        go(dataset, tmp_path / "run")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.doc").touch()
+    with pytest.raises(StorageError, match="not empty"):
+        go(dataset, tmp_path / "full")
+
+
+@pytest.mark.parametrize("name", ["mean", "ridge"])
+def test_baselines_are_runs_like_any_other(dataset: Dataset, tmp_path: Path, name: str) -> None:
+    folder = go(dataset, tmp_path / name, model=None, train=None, baseline=name)
+    scores = pd.read_parquet(folder / "scores.parquet")
+    assert set(scores["encoder"]) == {f"baseline:{name}"}
+    assert scores["baseline"].all()
+    pearson = scores.query("level == 'genes' and metric == 'pearson'")["value"].item()
+    if name == "mean":
+        assert pearson == 0.0  # constant predictions count as 0
+    else:
+        assert pearson > 0.1
+
+
+def test_wrong_settings_leave_no_folder(tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "read_dataset", lambda path: None)
+    monkeypatch.setattr(run_module, "open_dataset", lambda config: dataset)
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(RUN | {"fold": 9}))
+    with pytest.raises(ConfigError, match="no fold 9"):
+        train_from_yaml(path, tmp_path / "out")
+    path.write_text(yaml.safe_dump(RUN | {"model": {"encoder": "compact_z"}}))
+    with pytest.raises(ConfigError, match="compact_"):
+        train_from_yaml(path, tmp_path / "out")
+    path.write_text(yaml.safe_dump(RUN | {"train": RUN["train"] | {"loss": "msee"}}))
+    with pytest.raises(ConfigError, match="did you mean 'mse'"):
+        train_from_yaml(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,233 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from prestige import train as train_module
+from prestige.checkpoint import save_checkpoint
+from prestige.data.observations import Observations, targets
+from prestige.data.panel import Panel
+from prestige.data.patches import Patch, PatchReader
+from prestige.errors import ModelError
+from prestige.infer import predict_observations
+from prestige.models.predictor import Predictor, build_predictor
+from prestige.models.settings import ModelConfig
+from prestige.schedule import TrainConfig
+from prestige.train import Feed, TrainData, TrainResult, make_fabric, mean_gene_pearson, train
+
+
+def observations(samples, numbers) -> Observations:
+    parts = [(number, np.flatnonzero(samples[number].measured)) for number in numbers]
+    return Observations(
+        np.concatenate([np.full(len(rows), number) for number, rows in parts]),
+        np.concatenate([rows for _, rows in parts]),
+        np.concatenate([samples[number].xy_px[rows] for number, rows in parts]),
+    )
+
+
+@pytest.fixture
+def data(small_samples) -> TrainData:
+    samples = small_samples
+    panel = Panel(samples[0].genes, 100.0, np.zeros(4), np.ones(4))
+    reader = PatchReader([sample.slide for sample in samples], Patch(8.0, 16))
+    training, validation = observations(samples, (0, 1, 2)), observations(samples, (3,))
+    return TrainData(
+        reader,
+        training,
+        targets(samples, training, panel),
+        validation,
+        targets(samples, validation, panel),
+    )
+
+
+def fresh(data: TrainData, seed: int = 0) -> Predictor:
+    return build_predictor(
+        ModelConfig(encoder="compact_xs"),
+        input_px=16,
+        train_mean=data.train_y.mean(axis=0).astype(float),
+        train_std=data.train_y.std(axis=0).astype(float),
+        seed=seed,
+    )
+
+
+def settings(**changes) -> TrainConfig:
+    raw = {
+        "budget": {"steps": 60},
+        "batch_size": 32,
+        "learning_rates": [1e-3, 4e-3],
+        "race_share": 0.15,
+        "validations": 4,
+        "precision": "32-true",
+        "checkpoint_seconds": 1e-6,
+    }
+    return TrainConfig.model_validate(raw | changes)
+
+
+def go(data: TrainData, folder: Path, config: TrainConfig, seed: int = 0) -> tuple[Predictor, TrainResult]:
+    predictor = fresh(data)
+    result = train(predictor, data, config, folder=folder, seed=seed, fabric=make_fabric("32-true", "cpu"))
+    return predictor, result
+
+
+def weights(predictor: Predictor) -> torch.Tensor:
+    return torch.cat([tensor.flatten().float() for tensor in predictor.state_dict().values()])
+
+
+def without_seconds(result: TrainResult) -> list[dict]:
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in result.history]
+
+
+def test_training_learns_what_the_patch_shows_and_keeps_its_best_state(data: TrainData, tmp_path: Path) -> None:
+    predictor, result = go(data, tmp_path, settings(budget={"steps": 150}))
+    prediction = predict_observations(predictor, data.reader, data.validation)
+    score = mean_gene_pearson(prediction, data.validation_y, data.validation.slide_index)
+    assert score == pytest.approx(result.validation_score, abs=1e-6)
+    assert np.corrcoef(prediction[:, 0], data.validation_y[:, 0])[0, 1] > 0.5
+    assert result.validation_score == max(
+        row["validation_score"] for row in result.history if row["phase"] == "main"
+    )
+    assert result.steps == 150
+    assert result.observations_seen == 150 * 32
+    assert {row["phase"] for row in result.history} == {"race-0.001", "race-0.004", "main"}
+
+
+@pytest.mark.parametrize("killed_after", [3, 9, 14, 18, 19, 40, 59])
+def test_a_run_killed_at_any_moment_ends_with_the_very_same_numbers(
+    data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
+) -> None:
+    whole, expected = go(data, tmp_path / "whole", settings())
+    taken = 0
+    step = train_module.Job.step
+
+    def dying(self, x, y):
+        nonlocal taken
+        if taken == killed_after:
+            raise KeyboardInterrupt
+        taken += 1
+        return step(self, x, y)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module.Job, "step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            go(data, tmp_path / "cut", settings())
+    resumed, result = go(data, tmp_path / "cut", settings())
+    assert torch.equal(weights(resumed), weights(whole))
+    assert without_seconds(result) == without_seconds(expected)
+    assert result.learning_rate == expected.learning_rate
+
+
+def test_a_kill_while_the_checkpoint_is_written_costs_only_time(
+    data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = go(data, tmp_path / "whole", settings())
+    calls = 0
+
+    def dying(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        if calls == 12:
+            (tmp_path / "cut" / "checkpoint.partial").write_bytes(b"half")
+            raise KeyboardInterrupt
+        save_checkpoint(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module, "save_checkpoint", dying)
+        with pytest.raises(KeyboardInterrupt):
+            go(data, tmp_path / "cut", settings())
+    resumed, _ = go(data, tmp_path / "cut", settings())
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data: TrainData, tmp_path: Path) -> None:
+    one, _ = go(data, tmp_path / "1", settings())
+    two, _ = go(data, tmp_path / "2", settings())
+    other, _ = go(data, tmp_path / "3", settings(), seed=1)
+    assert torch.equal(weights(one), weights(two))
+    assert not torch.equal(weights(one), weights(other))
+
+
+def test_the_winner_of_the_race_goes_on_from_where_it_stood(data: TrainData, tmp_path: Path) -> None:
+    """With one learning rate there is no race; with that one as winner the end is the same."""
+    config = settings(learning_rates=[1e-7, 4e-3], race_share=0.2)
+    raced, result = go(data, tmp_path / "raced", config)
+    assert result.learning_rate == 4e-3
+    alone = settings(learning_rates=[4e-3], budget={"steps": result.plan.main_steps})
+    single, lone = go(data, tmp_path / "alone", alone)
+    assert lone.plan.main_steps == result.plan.main_steps
+    assert torch.equal(weights(raced), weights(single))
+
+
+def test_minutes_become_steps_once_and_stay_in_the_checkpoint(data: TrainData, tmp_path: Path) -> None:
+    predictor, result = go(data, tmp_path, settings(budget={"minutes": 0.03}))
+    assert result.plan.seconds_per_step is not None
+    assert result.plan.seconds_per_step > 0
+    again = train(
+        predictor,
+        data,
+        settings(budget={"minutes": 0.03}),
+        folder=tmp_path,
+        seed=0,
+        fabric=make_fabric("32-true", "cpu"),
+    )
+    assert again.plan == result.plan
+
+
+def test_timing_leaves_the_weights_alone(data: TrainData, tmp_path: Path) -> None:
+    timed, result = go(data, tmp_path / "timed", settings(budget={"minutes": 0.03}))
+    config = settings(budget={"steps": result.plan.total_steps(2)})
+    plan = train_module.plan_steps(config)
+    if plan.race_steps == result.plan.race_steps and plan.validate_every == result.plan.validate_every:
+        untimed, _ = go(data, tmp_path / "untimed", config)
+        assert torch.equal(weights(timed), weights(untimed))
+
+
+def test_to_convergence_it_stops_once_the_score_no_longer_rises(data: TrainData, tmp_path: Path) -> None:
+    config = settings(budget={"steps": 400, "patience": 1}, validations=40, learning_rates=[4e-3])
+    _, result = go(data, tmp_path, config)
+    assert result.steps < 400
+    assert result.history[-1]["learning_rate"] < 4e-4
+
+
+def test_a_learning_rate_that_diverges_loses_and_none_left_is_an_error(
+    data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_module, "mean_gene_pearson", lambda *args: float("nan"))
+    with pytest.raises(ModelError, match="smaller `learning_rates`"):
+        go(data, tmp_path, settings())
+
+
+def test_every_epoch_takes_each_observation_at_most_once(data: TrainData) -> None:
+    feed = Feed(data, settings(), 0, torch.device("cpu"))
+    per_epoch = len(data.train) // 32
+    first = np.concatenate([feed._chosen(step) for step in range(per_epoch)])
+    second = np.concatenate([feed._chosen(step) for step in range(per_epoch, 2 * per_epoch)])
+    assert len(np.unique(first)) == len(first) == per_epoch * 32
+    assert not np.array_equal(first, second)
+    assert np.array_equal(feed._chosen(1), first[32:64])  # going back gives the same batch
+
+
+def test_batches_made_ahead_are_those_made_one_by_one(data: TrainData) -> None:
+    feed = Feed(data, settings(), 0, torch.device("cpu"))
+    ahead = list(feed.batches(5, 9))
+    assert len(ahead) == 4
+    for step, (x, y) in zip(range(5, 9), ahead, strict=True):
+        x_alone, y_alone = feed.batch(step)
+        assert torch.equal(x, x_alone)
+        assert torch.equal(y, y_alone)
+
+
+def test_mean_gene_pearson_follows_the_rule_for_constants() -> None:
+    truth = np.array([[1, 0, 2], [2, 0, 1], [3, 0, 3], [4, 0, 4]], dtype=np.float32)
+    prediction = np.array([[1, 5, 7], [2, 6, 7], [3, 7, 7], [4, 8, 7]], dtype=np.float32)
+    # gene 0: r = 1; gene 1: truth constant, left out; gene 2: prediction constant, counts 0
+    assert mean_gene_pearson(prediction, truth, np.zeros(4, dtype=int)) == pytest.approx(0.5)
+
+
+def test_samples_weigh_alike_whatever_their_size() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(110, 1)).astype(np.float32)
+    prediction = truth.copy()
+    prediction[100:] *= -1
+    sample = np.repeat([0, 1], [100, 10])
+    assert mean_gene_pearson(prediction, truth, sample) == pytest.approx(0.0, abs=1e-6)
