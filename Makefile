@@ -17,7 +17,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_N
 help:
 	@sed -n '2,4s/^# \{0,2\}//p' Makefile
 	@echo "  make check   the static checks alone"
-	@echo "  make docs    write docs/commands.md anew"
+	@echo "  make docs    write the generated reference anew"
 	@echo "  make clean   remove what was built, the environment included"
 
 setup: $(STAMP)
@@ -46,7 +46,7 @@ pytest: $(STAMP)
 test: check pytest
 
 docs: $(STAMP)
-	$(BIN)/python docs/write_commands.py
+	$(BIN)/python docs/write_reference.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -1,4 +1,4 @@
-"""From H&E histology to spatial gene expression: which encoder, at which patch size, for which genes?
+"""From H&E histology to spatial gene expression.
 
 The public names are imported when they are first used (PEP 562), so that ``import prestige``
 loads neither torch nor any other large library and opens no connection.
@@ -11,7 +11,28 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_PUBLIC = {}
+_PUBLIC = {
+    # settings
+    "BenchConfig": "prestige.config",
+    "PhantomConfig": "prestige.data.phantom",
+    "RunConfig": "prestige.config",
+    # the verbs of the command line
+    "evaluate_files": "prestige.evaluate",
+    "inspect_dataset": "prestige.report.inspection",
+    "predict_dataset": "prestige.predict",
+    "run_bench": "prestige.bench",
+    "train_from_yaml": "prestige.run",
+    "write_phantom": "prestige.data.phantom",
+    "write_report": "prestige.report",
+    # what a notebook needs beside them
+    "PrestigeError": "prestige.errors",
+    "evaluate": "prestige.evaluate",
+    "open_dataset": "prestige.data.dataset",
+    "read_bench": "prestige.config",
+    "read_bundle": "prestige.bundle",
+    "read_dataset": "prestige.data.dataset",
+    "read_run": "prestige.config",
+}
 
 __all__ = ["__version__", *_PUBLIC]
 

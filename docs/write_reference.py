@@ -1,0 +1,108 @@
+"""Write what is said of the code from the code itself: the commands, and the README's table of files.
+
+Run by ``make docs``; a test compares.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from prestige.cli import app
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SOURCE = REPOSITORY / "src" / "prestige"
+COMMANDS = REPOSITORY / "docs" / "commands.md"
+README = REPOSITORY / "README.md"
+BEGIN, END = "<!-- files: written by `make docs` -->", "<!-- end of files -->"
+HEAD = """# Commands
+
+Written by `make docs` from the command line itself; a test compares the two.
+
+A fault that you can mend is one line on standard error and exit code 2. Ctrl-C ends with exit code 130, and
+the same command goes on where it was. `python -m prestige` is the same as `prestige`.
+"""
+
+
+def commands_markdown() -> str:
+    """Return the reference of all commands."""
+    group: Any = typer.main.get_command(app)
+    return "\n".join([HEAD, *(_section(name, command) for name, command in group.commands.items())])
+
+
+def _section(name: str, command: Any) -> str:
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+    usage = " ".join(["prestige", name, *map(_place, arguments), *(_place(option) for option in options)])
+    rows = [f"| `{_name(parameter)}` | {_words(parameter.help)} |" for parameter in [*arguments, *options]]
+    example = command.epilog.removeprefix("Example:").strip()
+    return "\n".join(
+        [
+            f"## prestige {name}",
+            "",
+            _paragraphs(command.help),
+            "",
+            "```",
+            usage,
+            "```",
+            "",
+            "| | |",
+            "|---|---|",
+        ]
+        + rows
+        + ["", f"Example: `{example}`", ""]
+    )
+
+
+def _place(parameter: Any) -> str:
+    return _name(parameter) if parameter.required else f"[{_name(parameter)}]"
+
+
+def _name(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return str(parameter.metavar or parameter.name.upper())
+    flag = str(max(parameter.opts, key=len))
+    return (
+        flag
+        if parameter.is_flag
+        else f"{flag} {parameter.metavar or flag.strip('-').replace('-', '_').upper()}"
+    )
+
+
+def _words(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def readme() -> str:
+    """Return the README with its table of files made anew from the first sentence of each module."""
+    text = README.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    return f"{before}{BEGIN}\n{_files()}\n{END}{after}"
+
+
+def _files() -> str:
+    rows = [
+        f"| `{path.relative_to(SOURCE)}` | {_first_sentence(path)} |"
+        for path in sorted(SOURCE.rglob("*.py"), key=lambda path: (path.parent != SOURCE, path))
+        if path.name != "__init__.py"
+    ]
+    return "\n".join(["| file | |", "|---|---|", *rows])
+
+
+def _first_sentence(path: Path) -> str:
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    paragraph = " ".join(text.split("\n\n")[0].split())
+    return re.sub(r":\w+:(?=`)", "", paragraph.split(". ")[0].rstrip(".").replace("``", "`"))
+
+
+if __name__ == "__main__":
+    COMMANDS.write_text(commands_markdown(), encoding="utf-8")
+    README.write_text(readme(), encoding="utf-8")

@@ -1,0 +1,276 @@
+"""Arguments -> the calls of the library.  Nothing is computed here, and nothing large is imported at the top.
+
+Every :class:`prestige.errors.PrestigeError` becomes one line on standard error and exit code 2.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+import typer.core
+
+import prestige
+from prestige.errors import PrestigeError, StorageError
+
+if TYPE_CHECKING:
+    from prestige.data.phantom import PhantomConfig
+
+INTERRUPTED = 130
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NO_PLACE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+}
+
+
+class Commands(typer.core.TyperGroup):
+    """The commands, with what a user can mend turned into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except PrestigeError as error:
+            _stop(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            _stop("interrupted; run the same command to go on", INTERRUPTED)
+        except OSError as error:
+            _stop(str(_storage_error(error)), StorageError.exit_code)
+
+
+app = typer.Typer(
+    name="prestige",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Out = Annotated[
+    Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write into; made where missing.")
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    typer.Option(help="Where to compute; auto takes a GPU where there is one."),
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="prestige")
+
+
+def _show_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"prestige {prestige.__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _prestige(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave."),
+    ] = False,
+) -> None:
+    """From H&E histology to spatial gene expression: which encoder, at which patch size, for which genes?"""
+
+
+@app.command(epilog="Example:  prestige phantom demo/phantom --radius-um 30")
+def phantom(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write into; made where missing.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="PHANTOM.yaml", help="Settings of the phantom; what follows replaces them."),
+    ] = None,
+    radius_um: Annotated[
+        float | None, typer.Option(help="How far a cell's surroundings act on its genes.")
+    ] = None,
+    patients: Annotated[int | None, typer.Option(help="Number of patients.")] = None,
+    size_px: Annotated[int | None, typer.Option(help="Side of each image in pixels.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Everything random follows from it.")] = None,
+) -> None:
+    """Write synthetic tissue whose right patch size is known, in the challenge's layout."""
+    from prestige.data.phantom import write_phantom
+
+    given = {"radius_um": radius_um, "patients": patients, "size_px": size_px, "seed": seed}
+    typer.echo(write_phantom(_phantom_config(config, given), folder))
+
+
+@app.command(epilog="Example:  prestige inspect datasets/kidney.yaml --out out/kidney-inspection")
+def inspect(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET.yaml", help="The list of samples.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Where the pictures go; NAME-inspection when not given."
+        ),
+    ] = None,
+) -> None:
+    """Read every sample, list all faults, and draw the observations over each image."""
+    from prestige.data.dataset import read_dataset
+    from prestige.report.inspection import inspect as inspect_dataset
+
+    settings = read_dataset(dataset)
+    typer.echo(inspect_dataset(settings, out or Path(f"{settings.name}-inspection")))
+
+
+@app.command(epilog="Example:  prestige bench examples/phantom.yaml --out out/phantom")
+def bench(
+    config: Annotated[
+        Path, typer.Argument(metavar="BENCH.yaml", help="Data, split, patches, encoders, training.")
+    ],
+    out: Out,
+    device: Device = "auto",
+) -> None:
+    """Train and score every encoder at every patch size under the same rules, and write the report.
+
+    Interrupted, it goes on where it was when the same command is run again.  The last line is the
+    path of the report.
+    """
+    from prestige.config import read_bench
+
+    read_bench(config)  # a wrong key is answered before torch is loaded
+    from prestige.bench import run_bench
+
+    typer.echo(run_bench(config, out, device=device))
+
+
+@app.command(epilog="Example:  prestige report out/phantom")
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder that `bench` or `train` has written.")
+    ],
+) -> None:
+    """Write the report of a bench anew, from what is finished by now."""
+    from prestige.report import write_report
+
+    typer.echo(write_report(folder))
+
+
+@app.command(epilog="Example:  prestige train run.yaml --out out/compact-64um")
+def train(
+    config: Annotated[
+        Path, typer.Argument(metavar="RUN.yaml", help="Data, split, one patch, one model, training.")
+    ],
+    out: Out,
+    device: Device = "auto",
+) -> None:
+    """Train one model and score it on the test side; DIR becomes the run folder."""
+    from prestige.config import read_run
+
+    read_run(config)  # a wrong key is answered before torch is loaded
+    from prestige.run import train_from_yaml
+
+    typer.echo(train_from_yaml(config, out, device=device))
+
+
+@app.command(epilog="Example:  prestige predict out/compact-64um new-slides.yaml --out out/new-slides")
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run folder, or a model folder.")],
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET.yaml", help="The samples to predict.")],
+    out: Out,
+    device: Device = "auto",
+) -> None:
+    """Predict the expression of all observations, measured or not, into DIR/<sample>.h5ad."""
+    from prestige.predict import predict_dataset
+
+    for path in predict_dataset(model, dataset, out, device=device):
+        typer.echo(path)
+
+
+@app.command(epilog="Example:  prestige evaluate out/new-slides/S1.h5ad measured/S1.h5ad --json")
+def evaluate(
+    predicted: Annotated[
+        Path, typer.Argument(metavar="PRED.h5ad", help="Predictions, of this tool or another.")
+    ],
+    truth: Annotated[
+        Path, typer.Argument(metavar="TRUTH.h5ad", help="Measured counts of the same observations.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCALE",
+            help="Scale of another tool's predictions: counts, total:TOTAL, log1p or log1p:TOTAL.",
+        ),
+    ] = None,
+) -> None:
+    """Score predictions against the measurement, gene by gene and observation by observation."""
+    from prestige.evaluate import evaluate_files
+
+    summary = evaluate_files(predicted, truth, scale=scale).summary()
+    if as_json:
+        typer.echo(json.dumps(summary, indent=1))
+    else:
+        _print_summary(summary)
+
+
+def _phantom_config(path: Path | None, given: dict[str, Any]) -> PhantomConfig:
+    from prestige.data.phantom import PhantomConfig
+    from prestige.settings import build, read_yaml
+
+    raw = read_yaml(path) if path else {}
+    raw.update({key: value for key, value in given.items() if value is not None})
+    return build(PhantomConfig, raw, where=path or "prestige phantom")
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    baseline = summary["mean_baseline"]
+    table = Table("averaged over", "score", "prediction", "training mean", box=box.SIMPLE)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for level, scores in summary["scores"].items():
+        for metric, value in scores.items():
+            beside = baseline[level].get(metric) if isinstance(baseline, dict) else baseline
+            words = {"genes": "genes", "obs": "observations"}.get(level, level)
+            table.add_row(
+                words, metric, _number(value), beside if isinstance(beside, str) else _number(beside)
+            )
+    console = Console()
+    console.print(table)
+    interval = summary["pearson_interval"]
+    if interval is not None:
+        console.print(f"95 % interval of the mean per-gene Pearson: {interval[0]:.4f} to {interval[1]:.4f}")
+    counted = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in summary["counted"].items())
+    console.print(f"Scale {summary['scale']}; {counted}", *summary["notes"], sep="\n", soft_wrap=True)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.4f}"
+
+
+def _storage_error(error: OSError) -> StorageError:
+    """Return the one line for a disk that cannot take the result; anything else is raised again."""
+    if error.errno in _NO_SPACE or "No space left on device" in str(error):
+        return StorageError(
+            "the disk is full",
+            where=error.filename,
+            remedy="free some space and run the same command to go on",
+        )
+    if error.errno in _NO_PLACE:
+        return StorageError(str(error.strerror).lower(), where=error.filename, remedy="choose another folder")
+    raise error
+
+
+def _stop(line: str, code: int) -> NoReturn:
+    typer.echo(f"prestige: {line}", err=True)
+    raise typer.Exit(code)
