@@ -1,0 +1,219 @@
+"""The cache of prepared samples: found by content, made once, safe with several processes.
+
+``CACHE/index``      one small file a source path: (size, time) -> hash of the content, so it is hashed once
+``CACHE/slides``     decoded pixels, one file a slide
+``CACHE/samples``    prepared folders; their ``slide.npy`` is a hard link, so two tables of one slide share it
+``CACHE/partial``    what is being made; renamed when whole, so a crash leaves nothing that looks finished
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from prestige.data.prepared import SLIDE, Card, Prepared, is_prepared, read_prepared, write_prepared
+from prestige.data.sample import Table, faults_in
+from prestige.data.slide import open_pixels
+from prestige.errors import DataError, StorageError, raise_all
+from prestige.progress import Progress
+
+_STALE_SECONDS = 24 * 3600.0
+_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a reader makes a prepared sample out of its source.
+
+    Parameters
+    ----------
+    source
+        Name of the reader, with the version of what it makes: a new version prepares anew.
+    where
+        The sample, for messages.
+    slide_files, table_files
+        Role -> file or folder; their content is all that the pixels, and the table, depend on.
+    options
+        Settings that the table depends on.
+    write_slide
+        Decodes the image into a new ``.npy`` at the given path.
+    read_table
+        Reads the table, given the pixels.
+    um_per_px, um_per_px_assumed
+        What the source states or assumes of the width of a pixel.
+    """
+
+    source: str
+    where: str
+    slide_files: Mapping[str, Path]
+    table_files: Mapping[str, Path]
+    options: Mapping[str, str | None]
+    write_slide: Callable[[Path], None]
+    read_table: Callable[[UInt8[np.ndarray, "height width 3"]], Table]
+    um_per_px: float | None = None
+    um_per_px_assumed: bool = False
+
+
+def default_cache_dir() -> Path:
+    """Return ``$PRESTIGE_CACHE``, else ``~/.cache/prestige``."""
+    named = os.environ.get("PRESTIGE_CACHE")
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "prestige"
+
+
+def prepare(recipe: Recipe, cache_dir: Path) -> Prepared:
+    """Return the prepared sample of a recipe, made now unless the cache has it.
+
+    Raises
+    ------
+    DataError
+        Whatever is wrong with the source; every fault of its table at once.
+    StorageError
+        When the cache cannot be written.
+    """
+    with _storage(cache_dir):
+        slide_key = digest(recipe.source, "slide", *_contents(recipe.slide_files, cache_dir))
+        options = json.dumps(
+            [dict(recipe.options), recipe.um_per_px, recipe.um_per_px_assumed], sort_keys=True
+        )
+        key = digest(slide_key, "table", options, *_contents(recipe.table_files, cache_dir))
+        folder = cache_dir / "samples" / key
+        if not is_prepared(folder):
+            with _partial(cache_dir) as partial:
+                _make(
+                    recipe, partial, _slide(recipe, cache_dir / "slides" / f"{slide_key}.npy"), key, slide_key
+                )
+                _move(partial, folder)
+    return read_prepared(folder)
+
+
+def digest(*parts: str) -> str:
+    """Return a short hash of some strings."""
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
+
+
+def _make(recipe: Recipe, folder: Path, slide: Path, key: str, slide_key: str) -> None:
+    try:
+        os.link(slide, folder / SLIDE)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        shutil.copyfile(slide, folder / SLIDE)  # a file system without hard links
+    pixels = open_pixels(slide)
+    table = recipe.read_table(pixels)
+    raise_all(faults_in(table, height_px=pixels.shape[0], width_px=pixels.shape[1], where=recipe.where))
+    source = recipe.source.partition("/")[0]
+    write_prepared(folder, table, Card(source, key, slide_key, recipe.um_per_px, recipe.um_per_px_assumed))
+
+
+def _slide(recipe: Recipe, path: Path) -> Path:
+    """Return the decoded slide, decoded now unless it is there."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _partial(path.parent.parent) as partial:
+            recipe.write_slide(partial / path.name)
+            os.replace(partial / path.name, path)
+    return path
+
+
+def _move(partial: Path, folder: Path) -> None:
+    """Give a finished folder its name; when another process was faster, its folder stays."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists() and not is_prepared(folder):
+        os.replace(folder, partial.with_name(f"{partial.name}-broken"))
+    try:
+        os.rename(partial, folder)
+    except OSError:
+        if not is_prepared(folder):
+            raise
+
+
+@contextmanager
+def _partial(cache_dir: Path) -> Iterator[Path]:
+    """Give a folder of our own, gone afterwards unless it was renamed; sweep what crashed processes left."""
+    root = cache_dir / "partial"
+    root.mkdir(parents=True, exist_ok=True)
+    for old in root.iterdir():
+        if time.time() - _touched(old) > _STALE_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = root / f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder.with_name(f"{folder.name}-broken"), ignore_errors=True)
+
+
+def _touched(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return time.time()  # another process has just removed it
+
+
+@contextmanager
+def _storage(cache_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.filename and not Path(os.fsdecode(error.filename)).is_relative_to(cache_dir):
+            raise DataError(
+                f"cannot be read ({error.strerror})", where=os.fsdecode(error.filename)
+            ) from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+        raise StorageError(
+            "the disk is full" if full else f"the cache cannot be used ({error})",
+            where=cache_dir,
+            expected="room for the decoded slide and its table" if full else "a folder that can be written",
+            remedy="free some, or set PRESTIGE_CACHE to a folder with room",
+        ) from error
+
+
+def _contents(files: Mapping[str, Path], cache_dir: Path) -> list[str]:
+    return [f"{role}={_content(path.resolve(), cache_dir / 'index')}" for role, path in sorted(files.items())]
+
+
+def _content(path: Path, index: Path) -> str:
+    """Return the hash of a file's or folder's content: from the index while names, sizes and times stand."""
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    stats = [(str(file.relative_to(path)), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
+    state = digest(json.dumps(stats))
+    entry = index / f"{digest(str(path))}.json"
+    try:
+        known = json.loads(entry.read_text(encoding="utf-8"))
+        if known["state"] == state:
+            return str(known["content"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not hashed yet, or an index entry that cannot be read: hash it
+    content = _hash_files(path, files, sum(size for _, size, _ in stats))
+    index.mkdir(parents=True, exist_ok=True)
+    temporary = entry.with_suffix(f".{uuid.uuid4().hex[:12]}")
+    temporary.write_text(
+        json.dumps({"path": str(path), "state": state, "content": content}), encoding="utf-8"
+    )
+    os.replace(temporary, entry)
+    return content
+
+
+def _hash_files(root: Path, files: list[Path], size: int) -> str:
+    out = hashlib.blake2b(digest_size=16)
+    with Progress(f"hashing {root.name}", size) as progress:
+        for file in files:
+            out.update(f"\0{file.relative_to(root).as_posix()}\0{file.stat().st_size}\0".encode())
+            with file.open("rb") as stream:
+                while block := stream.read(_BLOCK):
+                    out.update(block)
+                    progress.advance(len(block))
+    return out.hexdigest()

@@ -1,0 +1,159 @@
+"""dataset.yaml -> the opened samples, every fault of every sample listed at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from prestige.data.cache import default_cache_dir, digest
+from prestige.data.prepared import Prepared
+from prestige.data.readers import readers
+from prestige.data.sample import Sample, faults_in
+from prestige.data.slide import Slide
+from prestige.data.spec import DatasetConfig, SampleSpec, read_dataset
+from prestige.errors import DataError, PrestigeError, raise_all, unknown
+
+__all__ = ["Dataset", "DatasetConfig", "SampleSpec", "open_dataset", "open_sample", "read_dataset"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples that belong together, in the order of dataset.yaml."""
+
+    name: str
+    samples: tuple[Sample, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with anything in the samples that changes a result; no path is in it."""
+        return digest(*(sample.fingerprint for sample in self.samples))
+
+    def sample(self, id: str) -> Sample:  # noqa: A002 - the word used everywhere
+        """Return the sample of that id.
+
+        Raises
+        ------
+        ConfigError
+            When there is none; the message names the nearest one.
+        """
+        for sample in self.samples:
+            if sample.id == id:
+                return sample
+        raise unknown("sample", id, [sample.id for sample in self.samples], where=self.name)
+
+
+def open_dataset(config: DatasetConfig, *, cache_dir: Path | None = None) -> Dataset:
+    """Open every sample, prepared now where the cache does not hold it yet.
+
+    Parameters
+    ----------
+    config
+        What :func:`read_dataset` read.
+    cache_dir
+        Where prepared samples lie; ``$PRESTIGE_CACHE`` or ``~/.cache/prestige`` when None.
+
+    Raises
+    ------
+    DataError
+        With every fault of every sample.
+    """
+    samples: list[Sample] = []
+    faults: list[PrestigeError] = []
+    for spec in config.samples:
+        sample, wrong = try_sample(spec, cache_dir=cache_dir)
+        faults.extend(wrong)
+        if sample is not None:
+            samples.append(sample)
+    faults.extend(shared_slides(samples))
+    raise_all(faults)
+    return Dataset(config.name, tuple(samples))
+
+
+def open_sample(spec: SampleSpec, *, cache_dir: Path | None = None) -> Sample:
+    """Open one sample.
+
+    Raises
+    ------
+    PrestigeError
+        With every fault of the sample.
+    """
+    sample, faults = try_sample(spec, cache_dir=cache_dir)
+    raise_all(faults)
+    assert sample is not None
+    return sample
+
+
+def try_sample(
+    spec: SampleSpec, *, cache_dir: Path | None = None
+) -> tuple[Sample | None, list[PrestigeError]]:
+    """Open one sample; return it, or None and what is wrong with it."""
+    try:
+        prepared = readers.get(spec.source)(spec, cache_dir or default_cache_dir())
+    except PrestigeError as error:
+        return None, [error]
+    where = f"sample '{spec.id}'"
+    height_px, width_px = prepared.pixels.shape[:2]
+    faults: list[PrestigeError] = list(
+        faults_in(prepared.table, height_px=height_px, width_px=width_px, where=where)
+    )
+    if spec.um_per_px is None and prepared.card.um_per_px is None:
+        faults.append(
+            DataError(
+                "no pixel size",
+                where=where,
+                expected="the width of a slide pixel in micrometres",
+                remedy="write um_per_px: in dataset.yaml",
+            )
+        )
+    return (None, faults) if faults else (_sample(spec, prepared), [])
+
+
+def _sample(spec: SampleSpec, prepared: Prepared) -> Sample:
+    card, table = prepared.card, prepared.table
+    um_per_px = spec.um_per_px or card.um_per_px
+    assert um_per_px is not None
+    assumed = spec.um_per_px is None and card.um_per_px_assumed
+    notes = list(table.notes)
+    if assumed:
+        notes.append(f"the pixel size was not stated: {um_per_px:g} um/px was assumed")
+    elif card.um_per_px and not card.um_per_px_assumed and abs(um_per_px / card.um_per_px - 1) > 0.01:
+        notes.append(
+            f"dataset.yaml states {um_per_px:g} um/px, the source {card.um_per_px:g}: the former was taken"
+        )
+    slide = Slide(prepared.pixels, float(um_per_px), assumed, card.slide_fingerprint)
+    of_spec = json.dumps([spec.id, spec.patient, float(um_per_px), dict(spec.covariates)], sort_keys=True)
+    obs = table.obs.copy()
+    obs["measured"] = obs["measured"].astype(bool)
+    obs["total_counts"] = obs["total_counts"].astype(float)
+    return Sample(
+        id=spec.id,
+        patient=spec.patient,
+        slide=slide,
+        obs=obs,
+        xy_px=table.xy_px,
+        counts=table.counts,
+        genes=table.genes,
+        covariates=dict(spec.covariates),
+        source=spec.source,
+        fingerprint=digest(card.fingerprint, of_spec),
+        notes=tuple(notes),
+    )
+
+
+def shared_slides(samples: list[Sample]) -> list[PrestigeError]:
+    """List the samples that show one image under two patients: a split could put it on both sides."""
+    first: dict[str, Sample] = {}
+    faults: list[PrestigeError] = []
+    for sample in samples:
+        other = first.setdefault(sample.slide.fingerprint, sample)
+        if other.patient != sample.patient:
+            faults.append(
+                DataError(
+                    f"the very image of sample '{other.id}' under another patient "
+                    f"('{sample.patient}', there '{other.patient}')",
+                    where=f"sample '{sample.id}'",
+                    expected="one patient for one image",
+                )
+            )
+    return faults

@@ -1,0 +1,218 @@
+"""``source: hest``: the layout of HEST-1k.
+
+``path`` is the root folder, ``id`` the sample: ``wsis/ID.tif`` (RGB, 8 bit; level 0 is read),
+``st/ID.h5ad`` or the file that ``table:`` names (raw counts, ``obsm["spatial"]`` = x, y in level 0),
+``metadata/ID.json`` (``pixel_size_um``).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import UInt8
+
+from prestige.data.cache import Recipe, prepare
+from prestige.data.prepared import Prepared
+from prestige.data.sample import Table
+from prestige.data.slide import checked_image, new_pixels
+from prestige.data.spec import SampleSpec
+from prestige.data.tables import (
+    as_numbers,
+    opened_h5ad,
+    read_counts,
+    read_frame,
+    read_genes,
+    read_part,
+    row_sums,
+)
+from prestige.errors import ConfigError, DataError, PrestigeError, nearest, raise_all
+from prestige.progress import Progress
+
+_PIXEL_SIZE_KEYS = ("pixel_size_um", "pixel_size_um_estimated", "pixel_size_um_embedded")
+
+
+def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
+    """Prepare the sample ``spec.id`` of the HEST-1k folder ``spec.path``.
+
+    Raises
+    ------
+    DataError
+        For a missing or broken file, an image that is not 8 bit RGB, a table with faults.
+    """
+    where = f"sample '{spec.id}'"
+    if spec.expression is not None:
+        raise ConfigError(
+            "'expression' has no meaning for source: hest", where=where, remedy="name it in 'table'"
+        )
+    image = spec.path / "wsis" / f"{spec.id}.tif"
+    table = spec.path / "st" / (spec.table or f"{spec.id}.h5ad")
+    faults = [fault for fault in (_missing(image), _missing(table)) if fault is not None]
+    raise_all(faults)
+    um_per_px = _pixel_size(spec.path / "metadata" / f"{spec.id}.json")
+    if um_per_px is None and spec.um_per_px is None:
+        raise _no_pixel_size(spec, image)
+    return prepare(
+        Recipe(
+            source="hest/1",
+            where=where,
+            slide_files={"image": image},
+            table_files={"table": table},
+            options={},
+            write_slide=lambda target: write_slide(image, target),
+            read_table=lambda pixels: read_table(table),
+            um_per_px=um_per_px,
+        ),
+        cache_dir,
+    )
+
+
+def _missing(path: Path) -> PrestigeError | None:
+    if path.is_file():
+        return None
+    there = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
+    near = nearest(path.name, there)
+    return DataError(
+        "no such file",
+        where=path,
+        expected="the layout of HEST-1k (wsis/ID.tif, st/ID.h5ad, metadata/ID.json)",
+        remedy=f"did you mean '{near}'? ('table:' names another file in st)" if near else None,
+    )
+
+
+def _pixel_size(path: Path) -> float | None:
+    """Return the stated width of a pixel; None where there is no metadata or no such key in it."""
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        stated = [content[key] for key in _PIXEL_SIZE_KEYS if content.get(key) is not None]
+        value = float(stated[0]) if stated else None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"cannot be read ({error})", where=path, expected="a json object with the key pixel_size_um"
+        ) from error
+    if value is not None and not 0 < value < float("inf"):
+        raise DataError(f"pixel_size_um is {value}", where=path, expected="a width above 0 in micrometres")
+    return value
+
+
+def _no_pixel_size(spec: SampleSpec, image: Path) -> DataError:
+    with _opened(image) as page:
+        tagged = page.get_resolution(unit="micrometer") if "ResolutionUnit" in page.tags else (0, 0)
+    hint = f" (the resolution tags of the image say {1 / tagged[0]:.4g})" if tagged[0] > 0 else ""
+    return DataError(
+        "no pixel size",
+        where=f"sample '{spec.id}'",
+        expected=f"pixel_size_um in {spec.path / 'metadata' / (spec.id + '.json')}",
+        remedy=f"write um_per_px: in dataset.yaml{hint}",
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Give the first page of level 0 of a TIFF; what goes wrong inside is told as a fault of the file."""
+    import tifffile
+
+    broken = (tifffile.TiffFileError, struct.error, OSError, ValueError, RuntimeError, IndexError, KeyError)
+    try:
+        with tifffile.TiffFile(path) as file:
+            yield file.series[0].levels[0].pages[0]
+    except broken as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's fault (full, no right), not the file's
+        raise DataError(
+            f"cannot be decoded ({' '.join(str(error).split())[:200] or type(error).__name__})",
+            where=path,
+            expected="a whole TIFF",
+            remedy="copy it again if it was cut off",
+        ) from error
+
+
+def write_slide(image: Path, target: Path) -> None:
+    """Decode level 0 of a TIFF tile by tile into a new slide file.
+
+    Raises
+    ------
+    DataError
+        When the file is cut off or not 8 bit RGB.
+    """
+    with _opened(image) as page:
+        height, width = checked_image(
+            (page.imagelength, page.imagewidth, page.samplesperpixel), page.dtype, where=str(image)
+        )
+        _check_whole(page, image)
+        with new_pixels(target, height, width) as pixels:
+            _decode(page, pixels, image)
+
+
+def _check_whole(page: Any, image: Path) -> None:
+    ends = np.asarray(page.dataoffsets, dtype=np.int64) + np.asarray(page.databytecounts, dtype=np.int64)
+    size = image.stat().st_size
+    if ends.size and int(ends.max()) > size:
+        raise DataError(
+            f"the file ends at byte {size:,}, its pixels at {int(ends.max()):,}",
+            where=image,
+            expected="a whole TIFF",
+            remedy="copy it again: it was cut off",
+        )
+
+
+def _decode(page: Any, pixels: UInt8[np.ndarray, "height width 3"], image: Path) -> None:
+    planar = page.planarconfig == 2  # one plane a colour instead of colours side by side
+    with Progress(f"decoding {image.name}", len(page.dataoffsets)) as progress:
+        for tile, index, shape in page.segments(maxworkers=1):
+            if tile is None:
+                raise DataError("a tile is missing", where=image, expected="a whole TIFF")
+            plane, _, y, x, _ = index
+            rows, columns = min(shape[1], pixels.shape[0] - y), min(shape[2], pixels.shape[1] - x)
+            channel = slice(plane, plane + 1) if planar else slice(None)
+            pixels[y : y + rows, x : x + columns, channel] = tile[0, :rows, :columns]
+            progress.advance()
+
+
+def read_table(path: Path) -> Table:
+    """Read observations, centres and raw counts of a HEST-1k table.
+
+    Totals are the table's own ``obs["total_counts"]`` where it has them and they can be true (never below
+    the sum over its genes): such a total counts genes that were taken off the table later.
+
+    Raises
+    ------
+    DataError
+        When the table is broken or has no ``obsm["spatial"]``.
+    """
+    where = str(path)
+    with opened_h5ad(path) as file:
+        obs = read_frame(file, "obs", where=where)
+        counts = read_counts(file, where=where)
+        genes = read_genes(file, where=where)
+        spatial = read_part(file, "obsm/spatial", where=where)
+    xy_px = np.asarray(spatial, dtype=np.float64)
+    if xy_px.ndim != 2 or xy_px.shape[1] < 2:
+        raise DataError(f"obsm['spatial'] has shape {xy_px.shape}", where=where, expected="x and y a row")
+    obs.index = pd.Index(obs.index.astype(str))
+    totals, notes = _totals(obs, row_sums(counts), len(genes))
+    obs = obs.assign(measured=True, total_counts=totals)
+    return Table(obs=obs, xy_px=np.ascontiguousarray(xy_px[:, :2]), counts=counts, genes=genes, notes=notes)
+
+
+def _totals(obs: pd.DataFrame, sums: np.ndarray, n_genes: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    if "total_counts" not in obs.columns or len(obs) != len(sums):
+        return sums[: len(obs)], ()
+    stated = as_numbers(obs["total_counts"])
+    if np.array_equal(stated, sums):
+        return sums, ()
+    if np.isfinite(stated).all() and (stated >= sums * (1 - 1e-6)).all():
+        return stated, (
+            f"totals are the table's own obs['total_counts'], which cover more than its {n_genes:,} genes",
+        )
+    return sums, (
+        f"obs['total_counts'] is below the sum of the counts: the sum over {n_genes:,} genes was taken",
+    )

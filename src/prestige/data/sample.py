@@ -1,0 +1,177 @@
+"""A sample: one section of tissue, its slide and its table, checked when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+from scipy.sparse import csr_matrix
+
+from prestige.data.slide import Slide
+from prestige.errors import DataError
+
+_SHOWN = 3  # ids named in a message
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One section: n observations with centres in the slide, G genes, one patient.
+
+    Parameters
+    ----------
+    id, patient
+        Names of the section and of the person.
+    slide
+        The pixels.
+    obs
+        (n rows) unique string names; ``measured`` (bool); ``total_counts`` (over all genes measured, also
+        those outside the table where the source says so; 0 where not measured); what else the source gives.
+    xy_px
+        (n, 2) x and y of the centres in slide pixels; a pixel's centre has whole coordinates.
+    counts
+        (n, G) raw counts, float32; empty rows where not measured.
+    genes
+        The G symbols, unique.
+    covariates
+        What dataset.yaml says of the sample.
+    source
+        The reader that read it.
+    fingerprint
+        Changes with anything that changes a result; no path is in it.
+    notes
+        What was assumed, a sentence each, for the report.
+    """
+
+    id: str
+    patient: str
+    slide: Slide
+    obs: pd.DataFrame
+    xy_px: Float[np.ndarray, "n 2"]
+    counts: csr_matrix
+    genes: tuple[str, ...]
+    covariates: Mapping[str, str]
+    source: str
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_obs(self) -> int:
+        """Number of observations, measured or not."""
+        return len(self.obs)
+
+    @property
+    def measured(self) -> Bool[np.ndarray, "n"]:
+        """Whether each observation has counts."""
+        return self.obs["measured"].to_numpy(dtype=bool)
+
+    @property
+    def um_per_px(self) -> float:
+        """Width of a slide pixel in micrometres."""
+        return self.slide.um_per_px
+
+    @property
+    def xy_um(self) -> Float[np.ndarray, "n 2"]:
+        """Centres in micrometres from the centre of the slide's first pixel."""
+        return self.xy_px * self.slide.um_per_px
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Observations, centres and counts as a reader hands them over (fields as in :class:`Sample`)."""
+
+    obs: pd.DataFrame
+    xy_px: Float[np.ndarray, "n 2"]
+    counts: csr_matrix
+    genes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def faults_in(table: Table, *, height_px: int, width_px: int, where: str) -> list[DataError]:
+    """List everything that is wrong with a table against its image; an empty list is a sound sample."""
+    obs, faults = table.obs, []
+
+    def fault(what: str, expected: str, remedy: str | None = None) -> None:
+        faults.append(DataError(what, where=where, expected=expected, remedy=remedy))
+
+    if not len(obs):
+        fault("the table has no observations", "at least one")
+    if not table.genes:
+        fault("the table has no genes", "at least one column of counts")
+    if table.counts.shape != (len(obs), len(table.genes)) or len(table.xy_px) != len(obs):
+        fault(
+            f"{table.counts.shape} counts and {len(table.xy_px)} centres for {len(obs)} observations",
+            f"({len(obs)}, {len(table.genes)}) counts and as many centres as observations",
+        )
+        return faults
+    ids = pd.Index(obs.index)
+    if not ids.is_unique:
+        fault(f"duplicate ids: {some(ids[ids.duplicated()])}", "every observation once")
+    genes = pd.Index(table.genes)
+    if not genes.is_unique:
+        fault(
+            f"duplicate genes: {some(genes[genes.duplicated()])}",
+            "every gene once",
+            "sum them or make their names unique",
+        )
+    lost = ~np.isfinite(table.xy_px).all(axis=1)
+    if lost.any():
+        fault(f"no place (NaN) for {some(ids[lost])}", "a finite x and y for every observation")
+    outside = ~lost & _outside(table.xy_px, height_px, width_px)
+    if outside.any():
+        fault(
+            f"outside the image of {width_px} x {height_px} px: {some(ids[outside])}",
+            "every centre inside, in pixels of the full image as x, y",
+            "check that x and y are not swapped and are not given at another level or in um",
+        )
+    faults.extend(_count_faults(table, ids, where))
+    return faults
+
+
+def _outside(xy_px: Float[np.ndarray, "n 2"], height_px: int, width_px: int) -> Bool[np.ndarray, "n"]:
+    edge = np.array([width_px, height_px]) - 0.5
+    return np.any((xy_px < -0.5) | (xy_px > edge), axis=1, keepdims=False)
+
+
+def _count_faults(table: Table, ids: pd.Index, where: str) -> list[DataError]:
+    values, rows = table.counts.data, table.counts.indptr
+    faults = []
+
+    def fault(what: str, bad: Bool[np.ndarray, "nnz"]) -> None:
+        of_row = np.unique(np.searchsorted(rows, np.flatnonzero(bad), side="right") - 1)
+        faults.append(
+            DataError(
+                f"{what} in {some(ids[of_row])}", where=where, expected="raw counts, 0 or more and finite"
+            )
+        )
+
+    finite = np.isfinite(values)
+    if not finite.all():
+        fault("NaN or infinite counts", ~finite)
+    if (values < 0).any():
+        fault("negative counts", values < 0)
+    share = float(np.mean(values[finite] % 1 != 0)) if finite.any() else 0.0
+    if share > 0.05:
+        faults.append(
+            DataError(
+                f"{share:.0%} of the counts are fractions, so these are no raw counts",
+                where=where,
+                expected="raw counts (not normalised, not log1p)",
+                remedy="store the raw counts in X or in layers['counts']",
+            )
+        )
+    measured = table.obs["measured"].to_numpy(dtype=bool)
+    if not measured.any():
+        faults.append(DataError("no observation has counts", where=where, expected="at least one measured"))
+    stray = ~measured & (np.diff(rows) > 0)
+    if stray.any():
+        faults.append(DataError(f"counts in rows that are not measured: {some(ids[stray])}", where=where))
+    return faults
+
+
+def some(names: Sequence[object] | pd.Index) -> str:
+    """Return how many there are and the first few: ``4 (a, b, c, ...)``."""
+    shown = ", ".join(str(name) for name in names[:_SHOWN])
+    return f"{len(names):,} ({shown}{', ...' if len(names) > _SHOWN else ''})"

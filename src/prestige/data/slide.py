@@ -1,0 +1,114 @@
+"""The pixels of a sample's image: one uncompressed file, memory-mapped and shared by all runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from prestige.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Slide:
+    """The pixels of an H&E image.
+
+    Parameters
+    ----------
+    pixels
+        Shape (height, width, 3), uint8, red green blue; a read-only memory map.
+    um_per_px
+        Width of a pixel in micrometres.
+    um_per_px_assumed
+        Whether nobody stated that width.
+    fingerprint
+        Says that two slides hold the same pixels.
+    """
+
+    pixels: UInt8[np.ndarray, "height width 3"]
+    um_per_px: float
+    um_per_px_assumed: bool
+    fingerprint: str
+
+    @property
+    def height_px(self) -> int:
+        """Number of rows of pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width_px(self) -> int:
+        """Number of columns of pixels."""
+        return int(self.pixels.shape[1])
+
+
+@contextmanager
+def new_pixels(path: Path, height_px: int, width_px: int) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+    """Create the file of a slide and give its pixels to be filled.
+
+    The room is claimed on the disk first: writing through a memory map into a full disk would end
+    the process with a bus error instead of an exception.
+
+    Raises
+    ------
+    OSError
+        When the disk has no room for it.
+    """
+    pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(height_px, width_px, 3))
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    yield pixels
+    pixels.flush()
+
+
+def open_pixels(path: Path) -> UInt8[np.ndarray, "height width 3"]:
+    """Map the pixels of a slide, read-only.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, cut off, or holds anything but (height, width, 3) uint8.
+    """
+    expected = "the (height, width, 3) uint8 pixels of a slide"
+    try:
+        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read ({error})", where=path, expected=expected) from error
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise DataError(f"holds {pixels.dtype} of shape {pixels.shape}", where=path, expected=expected)
+    return pixels
+
+
+def checked_image(shape: tuple[int, ...], dtype: np.dtype, *, where: str) -> tuple[int, int]:
+    """Return (height, width) of an image that is 8 bit and three-coloured.
+
+    Parameters
+    ----------
+    shape
+        (height, width, channels).
+    dtype
+        Type of its values.
+    where
+        The file or element, for the message.
+
+    Raises
+    ------
+    DataError
+        For 1 or 4 channels, 16 bit, or an empty image.
+    """
+    expected = "an RGB image, 3 channels of 8 bit"
+    height, width, channels = shape
+    if np.dtype(dtype) != np.uint8:
+        bits = np.dtype(dtype).itemsize * 8
+        raise DataError(f"the image is {bits} bit ({dtype})", where=where, expected=expected)
+    if channels != 3:
+        plural = "channel" if channels == 1 else "channels"
+        raise DataError(f"the image has {channels} {plural}", where=where, expected=expected)
+    if height < 1 or width < 1:
+        raise DataError(f"the image is empty ({width} x {height} px)", where=where, expected=expected)
+    return int(height), int(width)

@@ -1,0 +1,202 @@
+"""The parts of an AnnData table, read one by one from an open HDF5 file or zarr group.
+
+Reading parts instead of the whole keeps memory small (the challenge's X is not needed beside its counts)
+and lets every fault be named by its element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.sparse import csc_matrix, csr_array, csr_matrix
+
+from prestige.errors import DataError, nearest
+
+# what h5py, zarr, its codecs and anndata raise for a file that is missing, cut off or no such thing
+BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, EOFError, IndexError)
+_BLOCK_ROWS = 16384
+
+
+@contextmanager
+def opened_h5ad(path: Path) -> Iterator[Any]:
+    """Open an ``.h5ad`` for reading.
+
+    Raises
+    ------
+    DataError
+        When it is missing or no readable HDF5 file.
+    """
+    import h5py
+
+    if not path.is_file():
+        raise DataError("no such file", where=path, expected="an .h5ad table")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(
+            f"cannot be opened ({error})",
+            where=path,
+            expected="an .h5ad table",
+            remedy="copy it again if it was cut off",
+        ) from error
+    with file:
+        yield file
+
+
+def read_part(group: Any, name: str, *, where: str) -> Any:
+    """Read one element of a table (``obs``, ``layers/counts``).
+
+    Raises
+    ------
+    DataError
+        When the element is not there or cannot be decoded.
+    """
+    import anndata
+
+    if name not in group:
+        parent, _, last = name.rpartition("/")
+        known = sorted(group[parent].keys()) if parent and parent in group else sorted(group.keys())
+        near = nearest(last, known)
+        raise DataError(
+            f"the element '{name}' is missing",
+            where=where,
+            expected="one of " + ", ".join(known) if known else None,
+            remedy=f"did you mean '{near}'?" if near else None,
+        )
+    try:
+        return anndata.io.read_elem(group[name])
+    except BROKEN as error:
+        raise DataError(
+            f"the element '{name}' cannot be read ({' '.join(str(error).split())[:200]})",
+            where=where,
+            expected="a whole table",
+            remedy="copy it again if it was cut off",
+        ) from error
+
+
+def read_frame(group: Any, name: str, *, where: str) -> pd.DataFrame:
+    """Read ``obs`` or ``var``."""
+    frame = read_part(group, name, where=where)
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(f"the element '{name}' is no table", where=where, expected="a data frame")
+    return frame
+
+
+def read_genes(group: Any, *, where: str) -> tuple[str, ...]:
+    """Return the symbols: the column ``gene_symbols`` of ``var`` where there is one, else its names."""
+    var = read_frame(group, "var", where=where)
+    names = var["gene_symbols"] if "gene_symbols" in var.columns else var.index
+    return tuple(str(name) for name in names)
+
+
+def read_counts(group: Any, *, where: str) -> csr_matrix:
+    """Return the counts as (n, G) float32 in compressed rows: ``layers["counts"]`` if there is one, else X.
+
+    Raises
+    ------
+    DataError
+        When the element is missing, cut off, or not numbers.
+    """
+    name = "layers/counts" if "layers" in group and "counts" in group["layers"] else "X"
+    element = group.get(name)
+    if element is not None and hasattr(element, "shape"):
+        return _dense_counts(element, name, where=where)
+    for part in ("data", "indptr"):
+        _check_stored(element, part, f"{where}, '{name}'")
+    counts = read_part(group, name, where=where)
+    if not isinstance(counts, (csr_matrix, csr_array, csc_matrix)) and not hasattr(counts, "tocsr"):
+        raise DataError(f"'{name}' is no matrix", where=where, expected="raw counts, observations x genes")
+    return canonical(counts, where=f"{where}, '{name}'")
+
+
+def canonical(counts: Any, *, where: str) -> csr_matrix:
+    """Return a sparse matrix as float32 rows with sorted columns and no stored zeros.
+
+    Raises
+    ------
+    DataError
+        When its parts contradict each other.
+    """
+    try:
+        if hasattr(counts, "check_format"):
+            counts.check_format(full_check=True)
+        out = csr_matrix(counts, dtype=np.float32)
+    except (ValueError, IndexError, TypeError) as error:
+        raise DataError(
+            f"the sparse matrix is broken ({error})", where=where, remedy="copy it again if it was cut off"
+        ) from error
+    stored = out.nnz
+    if not out.has_canonical_format:
+        out.sum_duplicates()
+    if out.nnz != stored:
+        raise DataError(
+            "the sparse matrix names a gene twice in one row",
+            where=where,
+            expected="every gene once a row",
+            remedy="copy it again if it was cut off",
+        )
+    out.eliminate_zeros()
+    return out
+
+
+def _dense_counts(element: Any, name: str, *, where: str) -> csr_matrix:
+    from scipy.sparse import vstack
+
+    if len(element.shape) != 2 or not np.issubdtype(element.dtype, np.number):
+        raise DataError(
+            f"'{name}' is no matrix of numbers", where=where, expected="raw counts, observations x genes"
+        )
+    starts = range(0, element.shape[0], _BLOCK_ROWS)
+    try:
+        blocks = [csr_matrix(np.asarray(element[a : a + _BLOCK_ROWS], dtype=np.float32)) for a in starts]
+    except BROKEN as error:
+        raise DataError(
+            f"'{name}' cannot be read ({error})", where=where, expected="a whole table"
+        ) from error
+    return (
+        csr_matrix(vstack(blocks, format="csr", dtype=np.float32))
+        if blocks
+        else csr_matrix(element.shape, dtype=np.float32)
+    )
+
+
+def _check_stored(group: Any, part: str, where: str) -> None:
+    """Refuse a zarr chunk that is not on the disk: it reads as zeros, and those are never stored here."""
+    array = group[part] if group is not None and part in group else None
+    if (
+        array is not None
+        and hasattr(array, "nchunks_initialized")
+        and array.nchunks_initialized < array.nchunks
+    ):
+        raise DataError(
+            f"only {array.nchunks_initialized} of {array.nchunks} chunks of '{part}' are there",
+            where=where,
+            expected="a whole store",
+            remedy="copy it again: it was cut off",
+        )
+
+
+def place_rows(rows: Any, counts: csr_matrix, n_obs: int) -> csr_matrix:
+    """Return (n_obs, G) counts in which row ``rows[i]`` is row i of ``counts`` and the others are empty."""
+    order = np.argsort(rows, kind="stable")
+    lengths = np.zeros(n_obs, dtype=np.int64)
+    lengths[np.asarray(rows)] = np.diff(counts.indptr)
+    placed, n_genes = csr_matrix(counts[order]), int(np.shape(counts)[1])
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    return csr_matrix((placed.data, placed.indices, indptr), shape=(n_obs, n_genes))
+
+
+def as_numbers(values: pd.Series) -> Float[np.ndarray, "n"]:
+    """Return a column as float64, NaN where it is no number."""
+    return np.asarray(pd.to_numeric(values, errors="coerce"), dtype=np.float64)
+
+
+def row_sums(counts: csr_matrix) -> Float[np.ndarray, "n"]:
+    """Return the total of each row, float64."""
+    return np.asarray(counts.sum(axis=1, dtype=np.float64), dtype=np.float64).ravel()
