@@ -1,0 +1,301 @@
+"""Panel: the ordered genes a model predicts, fixed on training data, and their normalisation.
+
+Everything here is read from the training rows of one fold; permuting the counts of the other
+sides changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Float32, Int
+from pydantic import Field, model_validator
+
+from prestige.data.split import TRAIN, Fold
+from prestige.errors import ConfigError, DataError, nearest
+from prestige.settings import Settings
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from prestige.data.sample import Sample
+
+_WORDS = ("all", "most_expressed", "most_variable")
+_BLOCK_ROWS = 8192
+
+
+class PanelConfig(Settings):
+    """Which genes, and how their counts become targets.
+
+    Attributes
+    ----------
+    genes
+        ``all`` (that every sample measures), ``most_expressed``, ``most_variable`` (both with
+        ``n``), a list of symbols, or a text file with one symbol a line.
+    n
+        How many genes, for ``most_expressed`` and ``most_variable``.
+    total
+        Counts of an observation are scaled to this total over all measured genes, then log1p.
+    """
+
+    genes: Literal["all", "most_expressed", "most_variable"] | tuple[str, ...] | Path = "all"
+    n: int | None = Field(default=None, ge=1)
+    total: float = Field(default=100.0, gt=0)
+
+    @model_validator(mode="after")
+    def _n_where_it_counts(self) -> PanelConfig:
+        chosen = self.genes in ("most_expressed", "most_variable")
+        if chosen and self.n is None:
+            raise ValueError(f"genes: {self.genes} needs n, the number of genes")
+        if not chosen and self.n is not None:
+            raise ValueError("n is only used with genes: most_expressed or most_variable")
+        if isinstance(self.genes, tuple) and len(set(self.genes)) != len(self.genes):
+            twice = sorted({gene for gene in self.genes if self.genes.count(gene) > 1})
+            raise ValueError("genes are listed twice: " + ", ".join(twice[:5]))
+        if isinstance(self.genes, tuple) and not self.genes:
+            raise ValueError("the list of genes is empty")
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """The genes of a model with the normalisation fitted on training rows.
+
+    Attributes
+    ----------
+    genes
+        The g genes in the order of every prediction.
+    total
+        Total to which an observation's counts are scaled before log1p.
+    train_mean, train_std
+        (g,) of the log1p values over the training observations.  The deviation of a gene that is
+        constant there is set to 1, so that standardised values stay finite (and are 0).
+    notes
+        What was left out and why, for the report.
+    """
+
+    genes: tuple[str, ...]
+    total: float
+    train_mean: Float[np.ndarray, " g"]
+    train_std: Float[np.ndarray, " g"]
+    notes: tuple[str, ...] = ()
+
+    def transform(
+        self, counts: csr_matrix, genes: Sequence[str], total_counts: Float[np.ndarray, " n"]
+    ) -> Float32[np.ndarray, "n g"]:
+        """Return ``log1p(counts / total_counts * total)`` of the panel's genes.
+
+        Parameters
+        ----------
+        counts
+            (n, G) raw counts of the genes named by ``genes``.
+        genes
+            The G columns of ``counts``.
+        total_counts
+            (n,) counts of each observation over all measured genes; rows with 0 become 0.
+
+        Raises
+        ------
+        DataError
+            When ``genes`` lacks one of the panel.
+        """
+        columns = _columns(self.genes, genes)
+        return np.asarray(_scaled(counts[:, columns], total_counts, self.total).todense(), np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists and numbers, for JSON."""
+        return {
+            "genes": list(self.genes),
+            "total": self.total,
+            "train_mean": self.train_mean.tolist(),
+            "train_std": self.train_std.tolist(),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Panel:
+        """Return the panel that :meth:`to_dict` wrote.
+
+        Raises
+        ------
+        DataError
+            When a part is missing or the lengths do not agree.
+        """
+        missing = [key for key in ("genes", "total", "train_mean", "train_std") if key not in raw]
+        if missing:
+            raise DataError("the panel is incomplete", expected="the keys " + ", ".join(missing))
+        genes = tuple(str(gene) for gene in raw["genes"])
+        mean, std = (np.asarray(raw[key], np.float64) for key in ("train_mean", "train_std"))
+        if mean.shape != (len(genes),) or std.shape != (len(genes),):
+            raise DataError(
+                f"the panel has {len(genes)} genes, {mean.size} means and {std.size} deviations",
+                expected="one of each a gene",
+            )
+        return cls(genes, float(raw["total"]), mean, std, tuple(raw.get("notes", ())))
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sums over the training rows of one sample: n, of scaled counts, of log1p values, of their squares."""
+
+    n: int
+    scaled: Float[np.ndarray, " g"]
+    logged: Float[np.ndarray, " g"]
+    squares: Float[np.ndarray, " g"]
+
+
+def fit_panel(samples: Sequence[Sample], fold: Fold, config: PanelConfig) -> Panel:
+    """Choose the genes and fit their normalisation on the training rows of one fold.
+
+    ``most_expressed`` ranks by the mean of the scaled counts, ``most_variable`` by the variance
+    of the log1p values within samples, pooled over them: the scale on which errors and
+    correlations are taken, and free of differences between slides, which no within-sample score
+    sees.  (HEST-Bench, Jaume et al. 2024, chooses by variance after log1p likewise, though on all
+    samples.)  Ties go to the gene that comes first in the first sample.  Counts are read in
+    blocks of rows and stay sparse.
+
+    Raises
+    ------
+    ConfigError
+        When none of the wanted genes is measured, more are asked for than there are, or the list
+        cannot be read.
+    DataError
+        When there is no training row.
+    """
+    genes, notes = _candidates(samples, config)
+    rows = {sample.id: np.flatnonzero(fold.sides[sample.id] == TRAIN) for sample in samples}
+    sums = [
+        _sum_up(sample, rows[sample.id], genes, config.total) for sample in samples if len(rows[sample.id])
+    ]
+    if not sums:
+        raise DataError("there is no training observation to fit the panel on", where=f"fold {fold.name}")
+    keep = np.arange(len(genes))
+    if config.n is not None:
+        keep = _best(sums, config)
+    n = sum(part.n for part in sums)
+    mean = np.sum([part.logged for part in sums], axis=0) / n
+    square = np.sum([part.squares for part in sums], axis=0) / n
+    variance = square - mean**2
+    constant = variance <= 1e-9 * square
+    std = np.sqrt(np.where(constant, 1.0, variance))
+    if (still := int(constant[keep].sum())) > 0:
+        notes.append(f"{still} of the panel's {len(keep)} genes are constant in training")
+    return Panel(tuple(genes[i] for i in keep), config.total, mean[keep], std[keep], tuple(notes))
+
+
+def _candidates(samples: Sequence[Sample], config: PanelConfig) -> tuple[list[str], list[str]]:
+    """Return the genes to choose from, which all samples measure, and notes on those left out."""
+    shared = set(samples[0].genes).intersection(*(sample.genes for sample in samples))
+    every = {gene for sample in samples for gene in sample.genes}
+    wanted = wanted_genes(config)
+    if wanted is None:
+        left_out = len(every) - len(shared)
+        notes = [f"{left_out} genes are not measured in every sample and were left out"] if left_out else []
+        found = [gene for gene in samples[0].genes if gene in shared]
+    else:
+        found = [gene for gene in wanted if gene in shared]
+        absent = [gene for gene in wanted if gene not in shared]
+        notes = [f"{len(absent)} of {len(wanted)} wanted genes are not measured in every sample: "] * bool(
+            absent
+        )
+        notes = [note + ", ".join(absent[:10]) + (" ..." if len(absent) > 10 else "") for note in notes]
+    if found:
+        return found, notes
+    example = (wanted or sorted(every))[0] if wanted or every else None
+    near = nearest(example, shared) if example else None
+    raise ConfigError(
+        "none of the wanted genes is measured in every sample",
+        where="panel",
+        expected=f"symbols such as {', '.join(list(samples[0].genes)[:3])}" if samples[0].genes else None,
+        remedy=f"'{example}' looks like '{near}'" if near else "check species and kind of gene names",
+    )
+
+
+def wanted_genes(config: PanelConfig) -> list[str] | None:
+    """Return the genes that the settings list, or None where they are chosen by a rule.
+
+    Raises
+    ------
+    ConfigError
+        When the file that lists them cannot be read or is empty.
+    """
+    if isinstance(config.genes, tuple):
+        return list(config.genes)
+    if not isinstance(config.genes, Path):
+        return None
+    try:
+        lines = config.genes.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        near = nearest(config.genes.name, _WORDS)
+        raise ConfigError(
+            f"the list of genes cannot be read ({type(error).__name__})",
+            where=config.genes,
+            expected="a text file with one gene a line, or one of " + ", ".join(_WORDS),
+            remedy=f"did you mean '{near}'?" if near else None,
+        ) from error
+    wanted = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not wanted:
+        raise ConfigError("the list of genes is empty", where=config.genes)
+    return wanted
+
+
+def _best(sums: Sequence[_Sums], config: PanelConfig) -> Int[np.ndarray, " n"]:
+    """Return the positions of the n best genes, best first."""
+    n = sum(part.n for part in sums)
+    if config.genes == "most_expressed":
+        rank = np.sum([part.scaled for part in sums], axis=0) / n
+    else:
+        rank = np.sum([part.squares - part.logged**2 / part.n for part in sums], axis=0) / n
+    assert config.n is not None
+    if config.n > len(rank):
+        raise ConfigError(
+            f"n: {config.n} genes are asked for, {len(rank)} are measured in every sample",
+            where="panel",
+            remedy=f"write n: {len(rank)} or genes: all",
+        )
+    return np.argsort(-rank, kind="stable")[: config.n]
+
+
+def _sum_up(sample: Sample, rows: np.ndarray, genes: Sequence[str], total: float) -> _Sums:
+    columns = _columns(genes, sample.genes)
+    depth = sample.obs["total_counts"].to_numpy(np.float64)
+    scaled, logged, squares = np.zeros((3, len(genes)))
+    for block in _blocks(rows):
+        values = _scaled(sample.counts[block][:, columns], depth[block], total, log=False)
+        scaled += np.asarray(values.sum(axis=0)).ravel()
+        values.data = np.log1p(values.data)
+        logged += np.asarray(values.sum(axis=0)).ravel()
+        values.data = values.data**2
+        squares += np.asarray(values.sum(axis=0)).ravel()
+    return _Sums(len(rows), scaled, logged, squares)
+
+
+def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        yield rows[start : start + _BLOCK_ROWS]
+
+
+def _scaled(counts: csr_matrix, total_counts: np.ndarray, total: float, *, log: bool = True) -> csr_matrix:
+    """Return counts scaled to ``total``, perhaps log1p, still sparse, in float64."""
+    values = counts.astype(np.float64)
+    depth = np.asarray(total_counts, np.float64)
+    factor = np.divide(total, depth, out=np.zeros_like(depth), where=depth > 0)
+    values.data *= np.repeat(factor, np.diff(values.indptr))
+    if log:
+        values.data = np.log1p(values.data)
+    return values
+
+
+def _columns(wanted: Sequence[str], genes: Sequence[str]) -> Int[np.ndarray, " n"]:
+    where = {gene: i for i, gene in enumerate(genes)}
+    absent = [gene for gene in wanted if gene not in where]
+    if absent:
+        raise DataError(
+            f"{len(absent)} of the panel's {len(wanted)} genes are not measured: " + ", ".join(absent[:5]),
+            expected="every gene of the panel",
+        )
+    return np.array([where[gene] for gene in wanted], np.int64)

@@ -1,0 +1,43 @@
+"""The sides of a split, and the distance between them."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float, Int8
+
+TRAIN, VALIDATION, TEST, UNUSED = 0, 1, 2, -1
+SIDE_NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
+
+
+def near(
+    xy_um: Float[np.ndarray, "n 2"], others_um: Float[np.ndarray, "m 2"], distance_um: float
+) -> Bool[np.ndarray, " n"]:
+    """Say which places lie nearer (Chebyshev) than ``distance_um`` to any of the others.
+
+    Chebyshev because patches are squares: two patches of width w overlap exactly when their
+    centres are nearer than w in x and in y.
+    """
+    from scipy.spatial import cKDTree
+
+    if not len(xy_um) or not len(others_um) or distance_um <= 0:
+        return np.zeros(len(xy_um), bool)
+    found, _ = cKDTree(others_um).query(
+        xy_um, p=np.inf, distance_upper_bound=np.nextafter(distance_um, np.inf)
+    )
+    return found < distance_um
+
+
+def apart(
+    side: Int8[np.ndarray, " n"], xy_um: Float[np.ndarray, "n 2"], buffer_um: float
+) -> Bool[np.ndarray, " n"]:
+    """Say which training and validation observations lie nearer than the buffer to a later side.
+
+    Validation gives way to test and training to both, so that the tissue scored is the same
+    whatever validates.  ``side`` holds intended sides, unmeasured observations included.
+    """
+    close = np.zeros(len(side), bool)
+    test, validation = side == TEST, side == VALIDATION
+    close[validation] = near(xy_um[validation], xy_um[test], buffer_um)
+    train = side == TRAIN
+    close[train] = near(xy_um[train], xy_um[test | (validation & ~close)], buffer_um)
+    return close
