@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -41,6 +41,7 @@ class Encoder(nn.Module, ABC):
         """Return centre features (b, centre_dim) and whole features (b, whole_dim) of normalised patches."""
 
 
+@runtime_checkable
 class EncoderBuilder(Protocol):
     """A function that builds one registered encoder.
 
@@ -49,7 +50,9 @@ class EncoderBuilder(Protocol):
     there are no weights.  ``checkpoint`` is a local safetensors file to load in place of a download.
     """
 
-    def __call__(self, input_px: int, pretrained: bool, checkpoint: Path | None) -> Encoder: ...
+    def __call__(self, input_px: int, pretrained: bool, checkpoint: Path | None) -> Encoder:
+        """Return the encoder, its weights drawn from torch's default random state unless they are loaded."""
+        ...
 
 
 encoders: Registry[EncoderBuilder] = Registry("encoder")

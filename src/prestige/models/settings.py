@@ -1,0 +1,47 @@
+"""The settings of a model: no torch here, so that a yaml is checked at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from prestige.settings import Settings
+
+
+class ModelConfig(Settings):
+    """Which network predicts the expression.
+
+    Attributes
+    ----------
+    encoder
+        A registered name ("compact_s", "resnet18", ...), "timm:NAME" or "timm:hf-hub:OWNER/NAME".
+    pretrained
+        Start from downloaded weights.  Without it nothing ever touches the network.
+    checkpoint
+        A local safetensors file to start from in place of a download.
+    readout
+        "centre_whole": the head sees the features of the centre and of the whole patch, for every encoder
+        alike.  "whole": those of the whole patch alone, as the published designs do.
+    dropout
+        Share of the features set to zero at random before the head, in training only.
+    """
+
+    encoder: Annotated[str, Field(min_length=1)]
+    pretrained: bool = False
+    checkpoint: Path | None = None
+    readout: Literal["centre_whole", "whole"] = "centre_whole"
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, raw: Any) -> Any:
+        """Let a bare string stand for the encoder of that name."""
+        return {"encoder": raw} if isinstance(raw, str) else raw
+
+    @model_validator(mode="after")
+    def _one_start(self) -> ModelConfig:
+        if self.pretrained and self.checkpoint is not None:
+            raise ValueError("'pretrained' downloads weights, 'checkpoint' reads a file: give one of the two")
+        return self
