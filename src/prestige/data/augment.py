@@ -58,22 +58,22 @@ def augment(
     generator
         The only source of chance; on the CPU, so that every device gets the same draws.
     """
-    x = _symmetries(x, config, generator)
-    if config.stain_jitter == 0:
-        return to_float(x)
-    return _restain(x, config.stain_jitter, generator)
+    element = draw_symmetries(len(x), config, generator)
+    matrix, shift = draw_stains(len(x), config.stain_jitter, generator)
+    if x.device.type == "cpu":
+        return _augment_compiled(x, element, matrix, shift)
+    return restain(apply_symmetry(x, element), matrix, shift)
 
 
-def _symmetries(x: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+def draw_symmetries(b: int, config: AugmentConfig, generator: torch.Generator) -> Int[Tensor, " b"]:
+    """Draw one of the allowed symmetries for each patch, as :func:`apply_symmetry` counts them."""
     import torch
 
-    if not (config.flips or config.quarter_turns):
-        return x
-    turns = torch.randint(0, 4 if config.quarter_turns else 1, (len(x),), generator=generator)
-    mirror = torch.randint(0, 2 if config.flips else 1, (len(x),), generator=generator)
-    if config.flips and not config.quarter_turns:
-        turns = 2 * torch.randint(0, 2, (len(x),), generator=generator)
-    return apply_symmetry(x, turns + 4 * mirror)
+    turns = torch.randint(0, 4, (b,), generator=generator)
+    mirror = torch.randint(0, 2, (b,), generator=generator)
+    if not config.quarter_turns:
+        turns = turns // 2 * 2 if config.flips else turns * 0
+    return turns + 4 * mirror if config.flips else turns
 
 
 def apply_symmetry(x: UInt8[Tensor, "b 3 d d"], element: Int[Tensor, " b"]) -> UInt8[Tensor, "b 3 d d"]:
@@ -83,30 +83,66 @@ def apply_symmetry(x: UInt8[Tensor, "b 3 d d"], element: Int[Tensor, " b"]) -> U
     out = torch.empty_like(x)
     for e in range(8):
         at = (element == e).nonzero()[:, 0].to(x.device)
-        if len(at):
-            part = x[at]
-            part = part.flip(3) if e >= 4 else part
-            out[at] = torch.rot90(part, e % 4, (2, 3))
+        part = x[at]
+        part = part.flip(3) if e >= 4 else part
+        out[at] = torch.rot90(part, e % 4, (2, 3))
     return out
 
 
-def _restain(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Jitter the amounts of haematoxylin, eosin and a residual, each image its own way.
+def draw_stains(
+    b: int, strength: float, generator: torch.Generator
+) -> tuple[Float[Tensor, "b 3 3"], Float[Tensor, "b 3"]]:
+    """Draw for each patch the matrix and the shift that its optical densities go through.
 
     Colour deconvolution is linear in optical density OD = -ln((I + 1) / 256): with S the matrix of
-    stain vectors, amounts c = S^-1 OD become a c + b, hence OD' = S diag(a) S^-1 OD + S b: one
-    3 x 3 matrix and one shift per image (Tellez et al. 2018, IEEE TMI 37:2126).
+    stain vectors, the amounts c = S^-1 OD of haematoxylin, eosin and residual become a c + b with
+    a in 1 +- s and b in +- s/2, hence OD' = S diag(a) S^-1 OD + S b (after Tellez et al. 2018,
+    IEEE TMI 37:2126).
     """
     import torch
 
-    b = len(x)
     stains = torch.tensor([HAEMATOXYLIN, EOSIN, RESIDUAL], dtype=torch.float64).T
     stains = stains / stains.norm(dim=0)
     draw = torch.rand((2, b, 3), generator=generator, dtype=torch.float64) * 2 - 1
     matrix = stains @ torch.diag_embed(1 + strength * draw[0]) @ torch.linalg.inv(stains)
     shift = (strength / 2 * draw[1]) @ stains.T
-    matrix, shift = matrix.float().to(x.device), shift.float().to(x.device)
-    density = x.permute(0, 2, 3, 1).reshape(b, -1, 3).float().add_(1).mul_(1 / 256).log_()
-    restained = torch.baddbmm(-shift[:, None, :], density, matrix.mT).exp_()
-    restained = restained.mul_(256 / 255).sub_(1 / 255).clamp_(0, 1)
-    return restained.reshape(b, *x.shape[2:], 3).permute(0, 3, 1, 2)
+    return matrix.float(), shift.float()
+
+
+def restain(
+    x: UInt8[Tensor, "b 3 d d"], matrix: Float[Tensor, "b 3 3"], shift: Float[Tensor, "b 3"]
+) -> Float[Tensor, "b 3 d d"]:
+    """Send the optical densities through ``matrix`` and ``shift``; colours stay within 0..1."""
+    import torch
+
+    pixels = x.permute(0, 2, 3, 1).reshape(len(x), -1, 3)
+    log_light = pixels.float().add_(1).mul_(1 / 256).log_()
+    matrix, shift = matrix.to(x.device), shift.to(x.device)
+    light = torch.baddbmm(-shift[:, None, :], log_light, matrix.mT).exp_()
+    light = light.mul_(256 / 255).sub_(1 / 255).clamp_(0, 1)
+    return light.reshape(len(x), *x.shape[2:], 3).permute(0, 3, 1, 2)
+
+
+def _augment_compiled(x: Tensor, element: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
+    """Do the same on the CPU in one pass over the bytes (see `restain.py`)."""
+    import torch
+
+    from prestige.data.restain import restain as compiled
+
+    b, side = len(x), x.shape[-1]
+    pixel = torch.arange(side * side).reshape(side, side)
+    walk = torch.zeros((8, 3), dtype=torch.int64)
+    for e in range(8):
+        seen = torch.rot90(pixel.flip(1) if e >= 4 else pixel, e % 4)
+        walk[e, 0] = seen[0, 0]
+        if side > 1:
+            walk[e, 1], walk[e, 2] = seen[1, 0] - seen[0, 0], seen[0, 1] - seen[0, 0]
+    log_light = torch.log(torch.arange(1, 257, dtype=torch.float32) / 256)
+    tables = torch.ones((b, 3, 256, 4))
+    exponent = matrix.mT[:, :, None, :] * log_light[None, None, :, None]
+    exponent[:, 0] -= shift[:, None, :]
+    tables[..., :3] = exponent.exp()
+    source = x.permute(0, 2, 3, 1).contiguous().reshape(b, -1).numpy()
+    out = torch.empty((b, side, side, 3))
+    compiled(source, walk[element].numpy(), tables.numpy(), side, out.reshape(b, -1).numpy())
+    return out.permute(0, 3, 1, 2)

@@ -157,7 +157,8 @@ def _separate(
     buffer_um: float,
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     """Drop what lies too near to another side, and count what was dropped and why."""
-    sides, dropped = {}, dict.fromkeys(REASONS, 0)
+    sides: dict[str, np.ndarray] = {}
+    dropped: dict[str, int] = dict.fromkeys(REASONS, 0)
     for sample in samples:
         side = intended[sample.id].astype(np.int8)
         reason = np.where(side == UNUSED, "not_in_split", reasons[sample.id])
