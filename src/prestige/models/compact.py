@@ -1,13 +1,15 @@
 """The compact family: small convolutional encoders whose cost hardly grows with the patch.
 
-A patch wider than ``GRID_PX`` is looked at as a pyramid: its middle ``GRID_PX`` pixels as they are, and wider
-and wider views up to the whole patch, each averaged down to ``GRID_PX`` pixels.  One small trunk, the same for
-all views, reads each of them.
+A patch wider than ``GRID_PX`` is looked at twice, as an eye does: its middle ``GRID_PX`` pixels as they are,
+and all of it averaged down to ``GRID_PX`` pixels.  One small trunk reads both views.  So a patch of 224
+pixels costs little more than one of 64, and in equal minutes sees nearly as many observations.
+
+What was measured on the way to this design stands in `benchmarks/compact_search.py` and `docs/log.md`.
 """
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,121 +18,142 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from prestige.errors import ModelError
+from prestige.models.checkpoint import load_checkpoint
 from prestige.models.encoder import Encoder, encoders
 from prestige.models.readout import central, whole
 
 GRID_PX = 32
+"""Width of a view, in pixels as the trunk reads them."""
+
 SMALLEST_PX = 16
+"""The narrowest patch: below it the last map would have a single cell, so no centre apart from the whole."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """The trunk of one member of the family.
+
+    Attributes
+    ----------
+    channels
+        Channels of the stages; each after the first halves the map.
+    depth
+        Residual layers of each stage.
+    """
+
+    channels: tuple[int, ...]
+    depth: tuple[int, ...]
+
+
+DESIGNS = {
+    "compact_xs": Design(channels=(48, 80), depth=(1, 1)),
+    "compact_s": Design(channels=(64, 128), depth=(1, 2)),
+    "compact_m": Design(channels=(128, 256), depth=(2, 2)),
+    "compact_l": Design(channels=(192, 448), depth=(2, 2)),
+}
 
 
 def view_widths(input_px: int) -> tuple[int, ...]:
-    """Return the widths, in pixels, of the views of a patch: from its middle to all of it.
+    """Return the widths, in pixels of the patch, of its views: one, or the middle and the whole.
 
-    The ratio between neighbours is constant and about 2.  All are even or all odd, as the patch is, so that
-    every view lies exactly about the patch's middle.
+    Both are even or both odd, so that both lie exactly about the middle of the patch.
     """
     if input_px <= GRID_PX:
         return (input_px,)
-    steps = max(1, round(math.log2(input_px / GRID_PX)))
-    ratio = (input_px / GRID_PX) ** (1 / steps)
-    inner = (round(GRID_PX * ratio**step) for step in range(steps))
-    return tuple(width - (width - input_px) % 2 for width in inner) + (input_px,)
+    return (GRID_PX - (input_px - GRID_PX) % 2, input_px)
 
 
-class Residual(nn.Module):
-    """``x + convolution(x)``, normalised over the batch and rectified."""
+def grid_px(input_px: int) -> int:
+    """Return the width at which the trunk reads the views.
 
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        return x + functional.relu(self.norm(self.conv(x)))
-
-
-def _halve(inputs: int, outputs: int) -> nn.Sequential:
-    """Return a 2 x 2 convolution of stride 2: half the width and height, ``outputs`` channels."""
-    conv = nn.Conv2d(inputs, outputs, 2, stride=2, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+    A multiple of 8, the trunk's stride, so that no row of pixels is left out and the central cells of the
+    maps lie about the middle of the patch.
+    """
+    return min(8 * round(input_px / 8), GRID_PX)
 
 
 class Compact(Encoder):
-    """A pyramid of views, each read by the same small trunk.
+    """Two views of the patch, read by one trunk of plain convolutions.
+
+    The trunk is a convolution of stride 4, then stages of residual 3 x 3 convolutions.  Its centre features
+    are those of the middle view's central cells; its whole features are the means over each view.
 
     Parameters
     ----------
     input_px
         Width of the patches, at least 16.
-    channels
-        Channels of the trunk's stages; each stage halves the map and then applies ``depth`` residual layers.
-    depth
-        Residual layers of each stage.
+    design
+        Width and depth of the trunk.
     """
 
-    def __init__(self, input_px: int, channels: tuple[int, ...], depth: tuple[int, ...]) -> None:
+    def __init__(self, input_px: int, design: Design) -> None:
         super().__init__()
         self.widths = view_widths(input_px)
-        layers: list[nn.Module] = []
-        for inputs, outputs, repeats in zip((3, *channels), channels, depth, strict=False):
-            layers += [_halve(inputs, outputs), *(Residual(outputs) for _ in range(repeats))]
+        self.grid = grid_px(input_px)
+        first, last = design.channels[0], design.channels[-1]
+        layers: list[nn.Module] = [_convolution(3, first, kernel=8, stride=4, padding=2)]
+        for stage, (channels, repeats) in enumerate(zip(design.channels, design.depth, strict=True)):
+            if stage:
+                layers.append(_convolution(design.channels[stage - 1], channels, kernel=2, stride=2))
+            layers += [_Residual(channels) for _ in range(repeats)]
         self.trunk = nn.Sequential(*layers)
-        self.centre_dim = channels[-1]
-        self.whole_dim = channels[-1] * len(self.widths)
+        self.centre_dim = last
+        self.whole_dim = last * len(self.widths)
 
     def forward(self, x: Float[Tensor, "b 3 d d"]) -> tuple[Float[Tensor, "b c1"], Float[Tensor, "b c2"]]:
-        views = torch.cat([_view(x, width, self.widths[0]) for width in self.widths])
+        """Return features of the centre (b, c) and of the whole (b, c) or, over two views, (b, 2 c)."""
+        views = torch.cat([_view(x, width, self.grid) for width in self.widths])
         maps = self.trunk(views).chunk(len(self.widths))
         return central(maps[0]), torch.cat([whole(features) for features in maps], dim=1)
 
 
-def _view(x: Float[Tensor, "b 3 d d"], width: int, grid: int) -> Float[Tensor, "b 3 h h"]:
-    """Return the middle ``width`` pixels, averaged down to ``grid`` where they are more."""
+def _view(x: Float[Tensor, "b 3 d d"], width: int, grid: int) -> Float[Tensor, "b 3 e e"]:
+    """Return the middle ``width`` pixels, brought to ``grid``: averaged where they are more."""
     edge = (x.shape[-1] - width) // 2
     middle = x[..., edge : edge + width, edge : edge + width]
-    return functional.adaptive_avg_pool2d(middle, grid) if width > grid else middle
+    if width > grid:
+        return functional.adaptive_avg_pool2d(middle, grid)
+    return middle if width == grid else functional.interpolate(middle, grid, mode="bilinear")
 
 
-_MEMBERS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    "compact_xs": ((16, 32, 96), (1, 1, 1)),
-    "compact_s": ((32, 64, 128), (1, 1, 2)),
-    "compact_m": ((48, 96, 256), (1, 2, 2)),
-    "compact_l": ((64, 128, 448), (2, 2, 2)),
-}
+def _convolution(
+    inputs: int, outputs: int, *, kernel: int, stride: int = 1, padding: int = 0
+) -> nn.Sequential:
+    # Batch norm: without it, or with group norm, a network as small as this learned less in the same time.
+    conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=padding, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
-def _register(name: str) -> None:
-    channels, depth = _MEMBERS[name]
+class _Residual(nn.Module):
+    """The input plus one convolution of it."""
 
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branch = _convolution(channels, channels, kernel=3, padding=1)
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        return x + self.branch(x)
+
+
+def _register(name: str, design: Design) -> None:
     @encoders.register(name)
     def build(input_px: int, pretrained: bool, checkpoint: Path | None) -> Encoder:
         if input_px < SMALLEST_PX:
             raise ModelError(
-                f"a patch of {input_px} px is too small", where=name, expected=f"at least {SMALLEST_PX} px"
+                f"patches of {input_px} px are too narrow", where=name, expected=f"at least {SMALLEST_PX} px"
             )
-        if pretrained and checkpoint is None:
+        if pretrained:
             raise ModelError(
-                "has no published weights",
+                "no published weights",
                 where=name,
                 expected="pretrained: false",
-                remedy="or name a safetensors file of your own as checkpoint",
+                remedy="or name a safetensors file of your own as `checkpoint`",
             )
-        encoder = Compact(input_px, channels, depth)
+        encoder = Compact(input_px, design)
         if checkpoint is not None:
-            _load(encoder, checkpoint, name)
+            load_checkpoint(encoder, checkpoint)
         return encoder
 
 
-def _load(encoder: Compact, checkpoint: Path, name: str) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        encoder.load_state_dict(load_file(checkpoint))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"weights cannot be loaded ({reason})", where=checkpoint, expected=name) from error
-
-
-for _name in _MEMBERS:
-    _register(_name)
+for _name, _design in DESIGNS.items():
+    _register(_name, _design)
