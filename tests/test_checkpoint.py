@@ -101,3 +101,30 @@ def test_convergence_starts_the_decay_once_the_score_has_not_risen() -> None:
     state.step = 25
     state.note("main", 1e-3, 1.0, 0.19)
     assert state.plan_decay(config) == 25
+
+
+def test_the_optimizer_goes_on_alike_when_weights_are_kept_channels_last(tmp_path: Path) -> None:
+    """The fused optimizer walks flat memory, so its averages must come back in the weights' own order."""
+
+    def made() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        model = torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        return model, torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+
+    def step(model: torch.nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> None:
+        x = torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(seed))
+        model(x).square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    model, optimizer = made()
+    step(model, optimizer, 1)
+    save_checkpoint(tmp_path / "c.safetensors", standing(), pack(model, optimizer))
+    other, other_optimizer = made()
+    found = load_checkpoint(tmp_path / "c.safetensors")
+    assert found is not None
+    unpack(found[1], other, other_optimizer)
+    for seed in (2, 3):
+        step(model, optimizer, seed)
+        step(other, other_optimizer, seed)
+    assert torch.equal(model.weight, other.weight)  # pyright: ignore[reportArgumentType]

@@ -19,7 +19,7 @@ from prestige.errors import StorageError
 from prestige.predictions import write_truth
 from prestige.progress import clock, say
 from prestige.report import write_report
-from prestige.run import FoldData, execute, is_done, prepare_fold
+from prestige.run import FoldData, check_names, execute, is_done, prepare_fold
 
 
 def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
@@ -38,6 +38,8 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
     largest = max(resolve_patch(patch, um_per_px).patch_um for patch in config.patches)
     folds = make_folds(dataset.samples, config.split, largest_patch_um=largest)
     runs = list(config.runs([fold.index for fold in folds], largest))
+    for run in runs:
+        check_names(run, resolve_patch(run.patch, um_per_px))
     out = Path(out)
     _claim(out, config)
 

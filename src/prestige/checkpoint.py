@@ -36,6 +36,7 @@ class Standing:
     best_score: float = float("-inf")
     best_step: int = -1
     decay_from: int | None = None
+    recent_losses: list[float] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def winner(self) -> int:
@@ -115,6 +116,12 @@ def unpack(tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.
     for name, tensor in parts["optimizer"].items():
         number, slot = name.split(".", 1)
         slots.setdefault(int(number), {})[slot] = tensor
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for number, values in slots.items():
+        for slot, tensor in values.items():
+            if tensor.shape == parameters[number].shape:
+                # In the parameter's memory order: the fused optimizer walks both as flat memory.
+                values[slot] = torch.empty_like(parameters[number]).copy_(tensor)
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
     return parts["best"]
 

@@ -59,7 +59,7 @@ def predict_observations(
             if number + 1 < len(spans):
                 ahead = pool.submit(read, spans[number + 1])
             z = compute(to_float(patches.to(device, non_blocking=True)))
-            y = predictor.to_expression(z.float())
+            y = predictor.to_expression(z)
             out[span] = y.cpu().numpy()
             if label:
                 progress.advance(y.shape[0])

@@ -22,7 +22,7 @@ import pandas as pd
 import yaml
 from jaxtyping import Float
 
-from prestige.baselines import fit_baseline
+from prestige.baselines import baselines, fit_baseline
 from prestige.bundle import write_bundle
 from prestige.config import RESULT_VERSION, RunConfig, read_run, run_hash
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
@@ -33,6 +33,8 @@ from prestige.data.split import TEST, TRAIN, VALIDATION, Fold, make_folds
 from prestige.errors import ConfigError, StorageError
 from prestige.evaluate import evaluate
 from prestige.infer import predict_observations
+from prestige.models.encoders import check_encoder
+from prestige.models.losses import losses
 from prestige.models.predictor import build_predictor, count_flops, count_parameters
 from prestige.predictions import write_predictions
 from prestige.provenance import hardware, peak_memory_bytes, versions
@@ -82,12 +84,28 @@ def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
     patch = resolve_patch(config.patch, [sample.um_per_px for sample in dataset.samples])
     largest = config.largest_patch_um or patch.patch_um
     config = config.model_copy(update={"largest_patch_um": largest})
+    check_names(config, patch)
     folds = {fold.index: fold for fold in make_folds(dataset.samples, config.split, largest_patch_um=largest)}
     if config.fold not in folds:
         raise ConfigError(
             f"there is no fold {config.fold}", where=path, expected=f"one of {', '.join(map(str, sorted(folds)))}"
         )
     return execute(config, prepare_fold(dataset, folds[config.fold], config), folder, device=device)
+
+
+def check_names(config: RunConfig, patch: Patch) -> None:
+    """Check that encoder, loss and baseline exist and fit the patch, before anything is computed.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        With the nearest name that exists, or the patch sizes that fit.
+    """
+    if config.baseline is not None:
+        baselines.get(config.baseline)
+    if config.model is not None and config.train is not None:
+        losses.get(config.train.loss)
+        check_encoder(config.model.encoder, input_px=patch.input_px)
 
 
 def prepare_fold(dataset: Dataset, fold: Fold, config: Any) -> FoldData:

@@ -116,7 +116,6 @@ def train(
 def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> None:
     """Take one phase from wherever it stands to step ``until``: the training loop."""
     standing, config = job.standing, job.config
-    recent: list[Tensor] = []
     saved_at = time.monotonic()
     job.model.train()
     batches = job.feed.batches(standing.step, until)
@@ -130,13 +129,13 @@ def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> No
         loss = job.step(x, y)
         standing.step += 1
         standing.train_seconds += time.perf_counter() - began
-        recent.append(loss)
+        job.recent.append(loss)
         progress.advance(1)
 
         if standing.step == until or (phase == "main" and standing.step % standing.plan.validate_every == 0):
             score = job.validate()
-            standing.note(phase, lr, float(torch.stack(recent).mean()), score)
-            recent.clear()
+            standing.note(phase, lr, float(torch.stack(job.recent).mean()), score)
+            job.recent.clear()
             if phase == "main":
                 if score > standing.best_score:
                     standing.best_score, standing.best_step = score, standing.step
@@ -165,11 +164,11 @@ class Job:
     standing: Standing
     initial: dict[str, Tensor]
     best: dict[str, Tensor] = field(default_factory=dict)
+    recent: list[Tensor] = field(default_factory=list)  # losses since the last validation
 
     def step(self, x: Float[Tensor, "b 3 d d"], y: Float[Tensor, "b g"]) -> Float[Tensor, ""]:
         """Take one step of the optimizer and return the loss on the standardised scale."""
-        target = (y - self.predictor.train_mean) / self.predictor.train_std
-        loss = losses.get(self.config.loss)(self.model(x), target)
+        loss = losses.get(self.config.loss)(self.model(x), self.predictor.standardise(y))
         self.fabric.backward(loss)
         self.fabric.clip_gradients(
             self.model, self.optimizer, max_norm=self.config.gradient_clip, error_if_nonfinite=False
@@ -207,6 +206,7 @@ class Job:
 
     def save(self) -> None:
         """Write the checkpoint."""
+        self.standing.recent_losses = [float(loss) for loss in self.recent]
         save_checkpoint(self.folder / "checkpoint.safetensors", self.standing, pack(self.predictor, self.bare, self.best))
 
     def _race_file(self, number: int) -> Path:
@@ -311,6 +311,7 @@ def _start(
         job.save()
     else:
         job.best = unpack(found[1], predictor, bare)
+        job.recent = [torch.tensor(loss, device=fabric.device) for loss in standing.recent_losses]
     return job
 
 
