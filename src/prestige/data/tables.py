@@ -187,7 +187,8 @@ def place_rows(rows: Any, counts: csr_matrix, n_obs: int) -> csr_matrix:
     order = np.argsort(rows, kind="stable")
     lengths = np.zeros(n_obs, dtype=np.int64)
     lengths[np.asarray(rows)] = np.diff(counts.indptr)
-    placed, n_genes = csr_matrix(counts[order]), int(np.shape(counts)[1])
+    placed = csr_matrix(counts[order])
+    n_genes = placed.shape[1]  # type: ignore[misc]
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     return csr_matrix((placed.data, placed.indices, indptr), shape=(n_obs, n_genes))
 

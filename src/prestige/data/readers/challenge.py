@@ -68,7 +68,7 @@ def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
         table_files["expression"] = spec.expression
     return prepare(
         Recipe(
-            source="challenge/1",
+            source="challenge/2",
             where=f"sample '{spec.id}'",
             slide_files={"image": store / IMAGE},
             table_files=table_files,
@@ -214,7 +214,7 @@ def read_table(
         _check_groups(cells, group, where)
     with _element(store, counts) as group:
         measured = _read_expression(group, f"{store}, {counts}")
-    parts, notes = [measured], []
+    parts, notes = [measured], _colour_notes(pixels)
     if expression is not None:
         with opened_h5ad(expression) as file:
             further = _aligned(_read_expression(file, str(expression)), measured.genes)
@@ -238,6 +238,18 @@ def read_table(
     obs.index = pd.Index(ids.astype(str))
     obs = obs.assign(cell_id=ids, measured=is_measured, total_counts=row_sums(placed))
     return Table(obs=obs, xy_px=xy_px, counts=placed, genes=measured.genes, notes=tuple(notes))
+
+
+def _colour_notes(pixels: UInt8[np.ndarray, "height width 3"]) -> list[str]:
+    """Say when the background has the colour of RGB white that was once decoded as if it were YCbCr."""
+    seen = np.asarray(pixels[:: max(1, len(pixels) // 256), :: max(1, pixels.shape[1] // 256)]).reshape(-1, 3)
+    share = float((np.abs(seen.astype(np.int16) - (255, 121, 255)).max(axis=1) <= 12).mean())
+    if share < 0.02:
+        return []
+    return [
+        f"{share:.0%} of the image is (255, 121, 255), which white becomes when RGB is decoded as YCbCr: "
+        "the colours of HE_original were probably damaged when the store was written"
+    ]
 
 
 def _ids(obs: pd.DataFrame, where: str) -> Int[np.ndarray, "n"]:

@@ -8,20 +8,15 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import UInt8
 
 from prestige.data.cache import Recipe, prepare
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Table
-from prestige.data.slide import checked_image, new_pixels
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
     as_numbers,
@@ -32,8 +27,8 @@ from prestige.data.tables import (
     read_part,
     row_sums,
 )
+from prestige.data.tiff import holds_rgb_tagged_ycbcr, opened_tiff, write_slide
 from prestige.errors import ConfigError, DataError, PrestigeError, nearest, raise_all
-from prestige.progress import Progress
 
 _PIXEL_SIZE_KEYS = ("pixel_size_um", "pixel_size_um_estimated", "pixel_size_um_embedded")
 
@@ -60,17 +55,27 @@ def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
         raise _no_pixel_size(spec, image)
     return prepare(
         Recipe(
-            source="hest/1",
+            source="hest/2",
             where=where,
             slide_files={"image": image},
             table_files={"table": table},
             options={},
             write_slide=lambda target: write_slide(image, target),
-            read_table=lambda pixels: read_table(table),
+            read_table=lambda pixels: _with_notes(read_table(table), image),
             um_per_px=um_per_px,
         ),
         cache_dir,
     )
+
+
+def _with_notes(table: Table, image: Path) -> Table:
+    with opened_tiff(image) as page:
+        if not holds_rgb_tagged_ycbcr(page):
+            return table
+    said = (
+        f"the tiles of {image.name} are tagged YCbCr but hold RGB (as YCbCr many colours would be impossible)"
+    )
+    return replace(table, notes=(*table.notes, f"{said}: they were read as RGB"))
 
 
 def _missing(path: Path) -> PrestigeError | None:
@@ -104,7 +109,7 @@ def _pixel_size(path: Path) -> float | None:
 
 
 def _no_pixel_size(spec: SampleSpec, image: Path) -> DataError:
-    with _opened(image) as page:
+    with opened_tiff(image) as page:
         tagged = page.get_resolution(unit="micrometer") if "ResolutionUnit" in page.tags else (0, 0)
     hint = f" (the resolution tags of the image say {1 / tagged[0]:.4g})" if tagged[0] > 0 else ""
     return DataError(
@@ -113,68 +118,6 @@ def _no_pixel_size(spec: SampleSpec, image: Path) -> DataError:
         expected=f"pixel_size_um in {spec.path / 'metadata' / (spec.id + '.json')}",
         remedy=f"write um_per_px: in dataset.yaml{hint}",
     )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Give the first page of level 0 of a TIFF; what goes wrong inside is told as a fault of the file."""
-    import tifffile
-
-    broken = (tifffile.TiffFileError, struct.error, OSError, ValueError, RuntimeError, IndexError, KeyError)
-    try:
-        with tifffile.TiffFile(path) as file:
-            yield file.series[0].levels[0].pages[0]
-    except broken as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's fault (full, no right), not the file's
-        raise DataError(
-            f"cannot be decoded ({' '.join(str(error).split())[:200] or type(error).__name__})",
-            where=path,
-            expected="a whole TIFF",
-            remedy="copy it again if it was cut off",
-        ) from error
-
-
-def write_slide(image: Path, target: Path) -> None:
-    """Decode level 0 of a TIFF tile by tile into a new slide file.
-
-    Raises
-    ------
-    DataError
-        When the file is cut off or not 8 bit RGB.
-    """
-    with _opened(image) as page:
-        height, width = checked_image(
-            (page.imagelength, page.imagewidth, page.samplesperpixel), page.dtype, where=str(image)
-        )
-        _check_whole(page, image)
-        with new_pixels(target, height, width) as pixels:
-            _decode(page, pixels, image)
-
-
-def _check_whole(page: Any, image: Path) -> None:
-    ends = np.asarray(page.dataoffsets, dtype=np.int64) + np.asarray(page.databytecounts, dtype=np.int64)
-    size = image.stat().st_size
-    if ends.size and int(ends.max()) > size:
-        raise DataError(
-            f"the file ends at byte {size:,}, its pixels at {int(ends.max()):,}",
-            where=image,
-            expected="a whole TIFF",
-            remedy="copy it again: it was cut off",
-        )
-
-
-def _decode(page: Any, pixels: UInt8[np.ndarray, "height width 3"], image: Path) -> None:
-    planar = page.planarconfig == 2  # one plane a colour instead of colours side by side
-    with Progress(f"decoding {image.name}", len(page.dataoffsets)) as progress:
-        for tile, index, shape in page.segments(maxworkers=1):
-            if tile is None:
-                raise DataError("a tile is missing", where=image, expected="a whole TIFF")
-            plane, _, y, x, _ = index
-            rows, columns = min(shape[1], pixels.shape[0] - y), min(shape[2], pixels.shape[1] - x)
-            channel = slice(plane, plane + 1) if planar else slice(None)
-            pixels[y : y + rows, x : x + columns, channel] = tile[0, :rows, :columns]
-            progress.advance()
 
 
 def read_table(path: Path) -> Table:
@@ -206,7 +149,7 @@ def read_table(path: Path) -> Table:
 def _totals(obs: pd.DataFrame, sums: np.ndarray, n_genes: int) -> tuple[np.ndarray, tuple[str, ...]]:
     if "total_counts" not in obs.columns or len(obs) != len(sums):
         return sums[: len(obs)], ()
-    stated = as_numbers(obs["total_counts"])
+    stated = as_numbers(pd.Series(obs["total_counts"]))
     if np.array_equal(stated, sums):
         return sums, ()
     if np.isfinite(stated).all() and (stated >= sums * (1 - 1e-6)).all():
