@@ -1,0 +1,363 @@
+"""Scores on arrays of observations x genes: pure functions, exact, in bounded memory.
+
+Every function takes a prediction and a truth of shape (n, g) and an ``axis``: 0 gives one value a
+gene (over observations), 1 one value an observation (over genes).  Sums are taken in float64 over
+deviations from the mean, block by block, so a million observations x 460 genes need little
+memory beyond the two arrays themselves.
+
+What is not defined is NaN, never a made-up number: a correlation where the truth or the
+prediction is constant, R2 and explained variance where the truth is constant, a cosine with a zero
+vector.  What a mean makes of the NaN is decided in :mod:`prestige.evaluate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from prestige.errors import DataError
+
+_BLOCK = 1 << 20  # numbers in one block: 8 MB of float64, a few of which are alive at a time
+
+HIGHER_IS_BETTER = {
+    "pearson": True,
+    "spearman": True,
+    "mse": False,
+    "rmse": False,
+    "mae": False,
+    "r2": True,
+    "explained_variance": True,
+    "cosine": True,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sums along one axis: centred squares and products, errors, means; ``flat_*`` marks constants."""
+
+    n: int
+    mean_p: np.ndarray
+    mean_t: np.ndarray
+    pp: np.ndarray
+    tt: np.ndarray
+    pt: np.ndarray
+    squared_error: np.ndarray
+    absolute_error: np.ndarray
+    flat_p: np.ndarray
+    flat_t: np.ndarray
+
+
+def pearson(
+    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
+) -> Float[np.ndarray, " m"]:
+    """Return Pearson's correlation along ``axis``; NaN where either side is constant.
+
+    Raises
+    ------
+    DataError
+        When the shapes differ, an array is empty or holds NaN or infinity (so for all metrics here).
+    """
+    return _pearson(_sums(pred, truth, axis))
+
+
+def spearman(
+    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
+) -> Float[np.ndarray, " m"]:
+    """Return Spearman's correlation along ``axis``: Pearson's of the average ranks, ties shared."""
+    _check(pred, truth, axis)
+    return _spearman(pred, truth, axis)
+
+
+def mse(
+    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
+) -> Float[np.ndarray, " m"]:
+    """Return the mean squared error along ``axis``."""
+    return _mse(_sums(pred, truth, axis))
+
+
+def rmse(
+    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
+) -> Float[np.ndarray, " m"]:
+    """Return the root of the mean squared error along ``axis``."""
+    return _rmse(_sums(pred, truth, axis))
+
+
+def mae(
+    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
+) -> Float[np.ndarray, " m"]:
+    """Return the mean absolute error along ``axis``."""
+    return _mae(_sums(pred, truth, axis))
+
+
+def r2(
+    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
+) -> Float[np.ndarray, " m"]:
+    """Return 1 - squared error / squared deviation of the truth; NaN where the truth is constant."""
+    return _r2(_sums(pred, truth, axis))
+
+
+def explained_variance(
+    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
+) -> Float[np.ndarray, " m"]:
+    """Return 1 - variance of the residual / variance of the truth: R2 but for a constant offset."""
+    return _explained_variance(_sums(pred, truth, axis))
+
+
+def cosine(
+    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
+) -> Float[np.ndarray, " m"]:
+    """Return the cosine of the angle between the two vectors along ``axis``; NaN where either is all zero."""
+    return _cosine(_sums(pred, truth, axis))
+
+
+def all_metrics(
+    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
+) -> dict[str, np.ndarray]:
+    """Return every metric of this module along ``axis`` by name, from one pass over the arrays.
+
+    Three further entries (bool) say where a score is undefined and why: ``truth_constant``,
+    ``prediction_constant`` and, for the cosine, ``truth_zero``.
+    """
+    sums = _sums(pred, truth, axis)
+    found = {name: function(sums) for name, function in _FROM_SUMS.items()}
+    found["spearman"] = _spearman(pred, truth, axis)
+    found = {name: found[name] for name in HIGHER_IS_BETTER}
+    zero = (sums.tt == 0) & (sums.mean_t == 0)
+    return found | {"truth_constant": sums.flat_t, "prediction_constant": sums.flat_p, "truth_zero": zero}
+
+
+def challenge_spearman(
+    pred: Float[np.ndarray, "n g"],
+    truth: Float[np.ndarray, "n g"],
+    region: Shaped[np.ndarray, " n"],
+    *,
+    sample: Shaped[np.ndarray, " n"] | None = None,
+) -> float:
+    """Return the per-cell Spearman of the Autoimmune Disease challenge, Crunch 1.
+
+    Per cell over the genes with average ranks, NaN (a constant row) counting 0; mean over the cells
+    of a region, plain mean over the regions of a sample, plain mean over samples.
+
+    Parameters
+    ----------
+    pred, truth
+        Log1p expression, cells x genes.
+    region
+        The region ("validation", "test") of each cell.
+    sample
+        The sample of each cell; left out, all belong to one.
+
+    References
+    ----------
+    crunchdao/competitions, ``competitions/broad-1/scoring/scoring.py``.
+    """
+    return _mean_of_regions(np.nan_to_num(spearman(pred, truth, axis=1), nan=0.0), region, sample)
+
+
+def challenge_mse(
+    pred: Float[np.ndarray, "n g"],
+    truth: Float[np.ndarray, "n g"],
+    region: Shaped[np.ndarray, " n"],
+    *,
+    sample: Shaped[np.ndarray, " n"] | None = None,
+) -> float:
+    """Return the challenge's mean squared error, averaged as :func:`challenge_spearman` is."""
+    return _mean_of_regions(mse(pred, truth, axis=1), region, sample)
+
+
+def _mean_of_regions(value: np.ndarray, region: np.ndarray, sample: np.ndarray | None) -> float:
+    sample = np.zeros(len(value), dtype=np.int64) if sample is None else sample
+    by_sample = []
+    for name in np.unique(sample):
+        here = sample == name
+        by_sample.append(np.mean([value[here & (region == part)].mean() for part in np.unique(region[here])]))
+    return float(np.mean(by_sample))
+
+
+def _pearson(sums: _Sums) -> np.ndarray:
+    r = _ratio(sums.pt, np.sqrt(sums.pp) * np.sqrt(sums.tt), ~(sums.flat_p | sums.flat_t))
+    return np.clip(r, -1.0, 1.0)
+
+
+def _mse(sums: _Sums) -> np.ndarray:
+    return sums.squared_error / sums.n
+
+
+def _rmse(sums: _Sums) -> np.ndarray:
+    return np.sqrt(sums.squared_error / sums.n)
+
+
+def _mae(sums: _Sums) -> np.ndarray:
+    return sums.absolute_error / sums.n
+
+
+def _r2(sums: _Sums) -> np.ndarray:
+    return 1.0 - _ratio(sums.squared_error, sums.tt, ~sums.flat_t)
+
+
+def _explained_variance(sums: _Sums) -> np.ndarray:
+    residual = np.maximum(sums.pp + sums.tt - 2.0 * sums.pt, 0.0)
+    return 1.0 - _ratio(residual, sums.tt, ~sums.flat_t)
+
+
+def _cosine(sums: _Sums) -> np.ndarray:
+    product = sums.pt + sums.n * sums.mean_p * sums.mean_t
+    norms = np.sqrt(sums.pp + sums.n * sums.mean_p**2) * np.sqrt(sums.tt + sums.n * sums.mean_t**2)
+    return np.clip(_ratio(product, norms, np.ones(len(norms), dtype=bool)), -1.0, 1.0)
+
+
+_FROM_SUMS: dict[str, Callable[[_Sums], np.ndarray]] = {
+    "pearson": _pearson,
+    "mse": _mse,
+    "rmse": _rmse,
+    "mae": _mae,
+    "r2": _r2,
+    "explained_variance": _explained_variance,
+    "cosine": _cosine,
+}
+
+
+def _ratio(above: np.ndarray, below: np.ndarray, defined: np.ndarray) -> np.ndarray:
+    out = np.full(above.shape, np.nan)
+    return np.divide(above, below, out=out, where=defined & (below > 0))
+
+
+def _check(pred: np.ndarray, truth: np.ndarray, axis: int) -> None:
+    if pred.shape != truth.shape or pred.ndim != 2:
+        raise DataError(
+            f"prediction has shape {pred.shape}, truth {truth.shape}",
+            where="metrics",
+            expected="two arrays of one shape, observations x genes",
+        )
+    if pred.size == 0:
+        raise DataError("there is nothing to score", where="metrics", expected="an observation and a gene")
+    if axis not in (0, 1):
+        raise DataError(f"axis is {axis}", where="metrics", expected="0 (per gene) or 1 (per observation)")
+    for name, array in (("prediction", pred), ("truth", truth)):
+        if not all(np.isfinite(array[rows]).all() for rows in _row_blocks(array)):
+            raise DataError(
+                f"the {name} holds NaN or infinity", where="metrics", expected="finite numbers only"
+            )
+
+
+def _row_blocks(array: np.ndarray) -> Iterator[slice]:
+    step = max(1, _BLOCK // array.shape[1])
+    for start in range(0, array.shape[0], step):
+        yield slice(start, start + step)
+
+
+def _sums(pred: np.ndarray, truth: np.ndarray, axis: int) -> _Sums:
+    _check(pred, truth, axis)
+    return _sums_over_rows(pred, truth) if axis == 0 else _sums_over_genes(pred, truth)
+
+
+def _sums_over_rows(pred: np.ndarray, truth: np.ndarray) -> _Sums:
+    """Sum down the columns in two passes over blocks of rows: the means, then the deviations from them."""
+    n, g = pred.shape
+    mean_p, mean_t = np.zeros(g), np.zeros(g)
+    flat_p, flat_t = np.ones(g, dtype=bool), np.ones(g, dtype=bool)
+    for rows in _row_blocks(pred):
+        mean_p += pred[rows].sum(axis=0, dtype=np.float64) / n
+        mean_t += truth[rows].sum(axis=0, dtype=np.float64) / n
+        flat_p &= (pred[rows] == pred[0]).all(axis=0)
+        flat_t &= (truth[rows] == truth[0]).all(axis=0)
+    total = np.zeros((7, g))
+    for rows in _row_blocks(pred):
+        p = pred[rows].astype(np.float64)
+        t = truth[rows].astype(np.float64)
+        error = p - t
+        total[3] += np.einsum("ij,ij->j", error, error)
+        total[4] += np.abs(error, out=error).sum(axis=0)
+        p -= mean_p
+        t -= mean_t
+        total[0] += np.einsum("ij,ij->j", p, p)
+        total[1] += np.einsum("ij,ij->j", t, t)
+        total[2] += np.einsum("ij,ij->j", p, t)
+        total[5] += p.sum(axis=0)
+        total[6] += t.sum(axis=0)
+    pp, tt, pt, squared, absolute, left_p, left_t = total
+    # What is left of the sums of deviations is the rounding of the means: taken off again.
+    pp, tt, pt = (
+        np.maximum(pp - left_p**2 / n, 0),
+        np.maximum(tt - left_t**2 / n, 0),
+        pt - left_p * left_t / n,
+    )
+    return _Sums(n, mean_p, mean_t, pp, tt, pt, squared, absolute, flat_p, flat_t)
+
+
+def _sums_over_genes(pred: np.ndarray, truth: np.ndarray) -> _Sums:
+    """Sum along the rows, a block of rows at a time."""
+    n, g = pred.shape
+    total = np.zeros((7, n))
+    flat_p, flat_t = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    for rows in _row_blocks(pred):
+        p = pred[rows].astype(np.float64)
+        t = truth[rows].astype(np.float64)
+        flat_p[rows] = (p == p[:, :1]).all(axis=1)
+        flat_t[rows] = (t == t[:, :1]).all(axis=1)
+        error = p - t
+        total[3, rows] = np.einsum("ij,ij->i", error, error)
+        total[4, rows] = np.abs(error, out=error).sum(axis=1)
+        total[5, rows] = p.mean(axis=1)
+        total[6, rows] = t.mean(axis=1)
+        p -= p.mean(axis=1, keepdims=True)
+        t -= t.mean(axis=1, keepdims=True)
+        total[0, rows] = np.einsum("ij,ij->i", p, p)
+        total[1, rows] = np.einsum("ij,ij->i", t, t)
+        total[2, rows] = np.einsum("ij,ij->i", p, t)
+    pp, tt, pt, squared, absolute, mean_p, mean_t = total
+    return _Sums(g, mean_p, mean_t, pp, tt, pt, squared, absolute, flat_p, flat_t)
+
+
+def _spearman(pred: np.ndarray, truth: np.ndarray, axis: int) -> np.ndarray:
+    many, length = (pred.shape[1], pred.shape[0]) if axis == 0 else pred.shape
+    out = np.empty(many)
+    step = max(1, _BLOCK // length)
+    for start in range(0, many, step):
+        part = slice(start, start + step)
+        p, t = (pred[:, part].T, truth[:, part].T) if axis == 0 else (pred[part], truth[part])
+        p, t = _centred_ranks(p), _centred_ranks(t)
+        # Ranks are multiples of one half around zero: a constant row is exactly zero.
+        norms = np.sqrt(np.einsum("ij,ij->i", p, p)) * np.sqrt(np.einsum("ij,ij->i", t, t))
+        out[part] = _ratio(np.einsum("ij,ij->i", p, t), norms, norms > 0)
+    return np.clip(out, -1.0, 1.0)
+
+
+def _centred_ranks(x: np.ndarray) -> np.ndarray:
+    """Return the average ranks of each row less their mean, float64."""
+    rows, length = x.shape
+    order, first = _order_float32(x) if x.dtype in (np.float32, np.float16) else _order(x)
+    starts = np.flatnonzero(first)
+    tied = np.diff(starts, append=rows * length)
+    rank = starts % length + (tied - 1) / 2.0 - (length - 1) / 2.0
+    out = np.empty((rows, length))
+    np.put_along_axis(out, order, np.repeat(rank, tied).reshape(rows, length), axis=1)
+    return out
+
+
+def _order(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorting order of each row, and a mark on the first of each run of equal values."""
+    x = np.ascontiguousarray(x)
+    order = np.argsort(x, axis=1)
+    value = np.take_along_axis(x, order, axis=1)
+    first = np.ones(x.shape, dtype=bool)
+    np.not_equal(value[:, 1:], value[:, :-1], out=first[:, 1:])
+    return order, first
+
+
+def _order_float32(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Do the same for float32, several times faster: value and position are sorted as one integer."""
+    bits = (np.ascontiguousarray(x, dtype=np.float32) + np.float32(0)).view(np.uint32)  # -0 becomes 0
+    negative = bits >> 31
+    # Order-preserving map to unsigned integers: all bits flip for negatives, the sign bit for the rest.
+    key = bits ^ ((-negative.astype(np.int32)).view(np.uint32) | np.uint32(0x80000000))
+    packed = (key.astype(np.uint64) << np.uint64(32)) | np.arange(x.shape[1], dtype=np.uint64)
+    packed.sort(axis=1)
+    order = (packed & np.uint64(0xFFFFFFFF)).astype(np.intp)
+    packed >>= np.uint64(32)
+    first = np.ones(x.shape, dtype=bool)
+    np.not_equal(packed[:, 1:], packed[:, :-1], out=first[:, 1:])
+    return order, first
