@@ -87,7 +87,7 @@ def test_broken_files_are_one_line(tmp_path: Path, damage: str) -> None:
     else:
         path.unlink()
         path.mkdir()
-    with pytest.raises(StorageError, match="moments.npz"):
+    with pytest.raises(StorageError, match=r"moments\.npz"):
         Moments.load(path)
 
 

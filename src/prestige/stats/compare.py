@@ -250,5 +250,6 @@ def _note(plan: Resampling, reason: str | None, n_left_out: int) -> str:
     elif alone and not plan.by_patient:
         parts.append(f"{', '.join(alone)} has a single block, whose own uncertainty is not in the interval")
     if n_left_out:
-        parts.append(f"{n_left_out} fold{'s' * (n_left_out > 1)} left out that not every configuration has finished")
+        folds = "1 fold" if n_left_out == 1 else f"{n_left_out} folds"
+        parts.append(f"{folds} left out that not every configuration has finished")
     return "; ".join(parts) + "."
