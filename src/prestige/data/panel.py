@@ -281,13 +281,14 @@ def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
 
 def _scaled(counts: csr_matrix, total_counts: np.ndarray, total: float, *, log: bool = True) -> csr_matrix:
     """Return counts scaled to ``total``, perhaps log1p, still sparse, in float64."""
-    values = counts.astype(np.float64)
+    from scipy.sparse import csr_matrix
+
     depth = np.asarray(total_counts, np.float64)
     factor = np.divide(total, depth, out=np.zeros_like(depth), where=depth > 0)
-    values.data *= np.repeat(factor, np.diff(values.indptr))
+    values = counts.data * np.repeat(factor, np.diff(counts.indptr))
     if log:
-        values.data = np.log1p(values.data)
-    return values
+        values = np.log1p(values)
+    return csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape)
 
 
 def _columns(wanted: Sequence[str], genes: Sequence[str]) -> Int[np.ndarray, " n"]:

@@ -89,7 +89,7 @@ def window_inside(
 ) -> Bool[np.ndarray, " n"]:
     """Say for which places the window of ``width`` pixels lies within the image."""
     start = window_start(xy_px, width)
-    return ((start >= 0) & (start + width <= np.array([width_px, height_px]))).all(axis=1)
+    return np.all((start >= 0) & (start + width <= np.array([width_px, height_px])), axis=1)
 
 
 def resolve_patch(config: PatchConfig, um_per_px: Sequence[float]) -> Patch:

@@ -17,14 +17,14 @@ def near(
     Chebyshev because patches are squares: two patches of width w overlap exactly when their
     centres are nearer than w in x and in y.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     if not len(xy_um) or not len(others_um) or distance_um <= 0:
         return np.zeros(len(xy_um), bool)
-    found, _ = cKDTree(others_um).query(
+    found, _ = KDTree(others_um).query(
         xy_um, p=np.inf, distance_upper_bound=np.nextafter(distance_um, np.inf)
     )
-    return found < distance_um
+    return np.asarray(found) < distance_um
 
 
 def apart(
