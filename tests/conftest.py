@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Before numpy or torch is imported, in this process and in those that tests start.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -67,3 +68,47 @@ def shared_data() -> Path:
 def repository() -> Path:
     """Return the top folder of the project."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def small_samples() -> tuple[Any, ...]:
+    """Return four small sections of four patients whose gene G0 follows the brightness at the cell."""
+    import numpy as np
+    import pandas as pd
+    from scipy.sparse import csr_matrix
+
+    from prestige.data.sample import Sample
+    from prestige.data.slide import Slide
+
+    made = []
+    for number in range(4):
+        rng = np.random.default_rng(number)
+        coarse = rng.integers(40, 220, (12, 12, 3))
+        pixels = np.kron(coarse, np.ones((16, 16, 1))).astype(np.uint8)  # 192 x 192 px in squares of 16
+        pixels.flags.writeable = False
+        xy = rng.uniform(0, 191, (160, 2))
+        bright = pixels[xy[:, 1].round().astype(int), xy[:, 0].round().astype(int), 0] / 255
+        means = np.stack([8 * bright, 8 * (1 - bright), np.full(160, 4.0), rng.uniform(1, 6, 160)], axis=1)
+        counts = rng.poisson(means * 4).astype(np.float32)
+        measured = np.arange(160) % 10 != 0
+        counts[~measured] = 0
+        obs = pd.DataFrame(
+            {"measured": measured, "total_counts": counts.sum(axis=1).astype(float), "group": number % 2},
+            index=[f"s{number}-{i}" for i in range(160)],
+        )
+        slide = Slide(pixels, 0.5, False, f"pixels-{number}")
+        made.append(
+            Sample(
+                id=f"S{number}",
+                patient=f"P{number}",
+                slide=slide,
+                obs=obs,
+                xy_px=xy,
+                counts=csr_matrix(counts),
+                genes=("G0", "G1", "G2", "G3"),
+                covariates={},
+                source="prepared",
+                fingerprint=f"sample-{number}",
+            )
+        )
+    return tuple(made)

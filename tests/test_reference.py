@@ -48,7 +48,7 @@ def test_readme_has_one_line_for_each_source_file() -> None:
 
 
 def test_public_names_exist_and_are_in_the_readme() -> None:
-    assert set(prestige.__all__) <= set(dir(prestige))
+    assert set(prestige.__all__) == set(dir(prestige)) == {"__version__", *prestige._PLACES}
     for name in prestige.__all__:
         assert getattr(prestige, name) is not None
         assert name.startswith("__") or f"`{name}`" in README or f"prestige.{name}" in README
@@ -82,12 +82,12 @@ def test_every_large_import_is_required() -> None:
     import sys
 
     known = {"yaml": "pyyaml", "sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow"}
-    optional = {"PIL"}  # comes with matplotlib
+    optional = {"PIL", "markupsafe"}  # come with matplotlib and jinja2
     behind = {
         "imagecodecs",
         "pyarrow",
         "torchvision",
-    }  # what tifffile, pandas and timm import when they need it
+    }  # imported by tifffile, pandas, timm
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     required = {re.split(r"[\[=<>!~ ;]", item)[0].lower() for item in project["dependencies"]}
     imported: set[str] = set()

@@ -7,40 +7,67 @@ loads neither torch nor any other large library and opens no connection.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prestige.bench import run_bench
+    from prestige.bundle import read_bundle
+    from prestige.config import BenchConfig, RunConfig, read_bench, read_run
+    from prestige.data.dataset import open_dataset, read_dataset
+    from prestige.data.phantom import PhantomConfig, write_phantom
+    from prestige.errors import PrestigeError
+    from prestige.evaluate import evaluate_files
+    from prestige.predict import predict_dataset
+    from prestige.report import write_report
+    from prestige.report.inspection import inspect
+    from prestige.run import train_from_yaml
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    # settings
+__all__ = [
+    "BenchConfig",
+    "PhantomConfig",
+    "PrestigeError",
+    "RunConfig",
+    "__version__",
+    "evaluate_files",
+    "inspect",
+    "open_dataset",
+    "predict_dataset",
+    "read_bench",
+    "read_bundle",
+    "read_dataset",
+    "read_run",
+    "run_bench",
+    "train_from_yaml",
+    "write_phantom",
+    "write_report",
+]
+
+_PLACES = {
     "BenchConfig": "prestige.config",
     "PhantomConfig": "prestige.data.phantom",
-    "RunConfig": "prestige.config",
-    # the verbs of the command line
-    "evaluate_files": "prestige.evaluate",
-    "inspect_dataset": "prestige.report.inspection",
-    "predict_dataset": "prestige.predict",
-    "run_bench": "prestige.bench",
-    "train_from_yaml": "prestige.run",
-    "write_phantom": "prestige.data.phantom",
-    "write_report": "prestige.report",
-    # what a notebook needs beside them
     "PrestigeError": "prestige.errors",
-    "evaluate": "prestige.evaluate",
+    "RunConfig": "prestige.config",
+    "evaluate_files": "prestige.evaluate",
+    "inspect": "prestige.report.inspection",
     "open_dataset": "prestige.data.dataset",
+    "predict_dataset": "prestige.predict",
     "read_bench": "prestige.config",
     "read_bundle": "prestige.bundle",
     "read_dataset": "prestige.data.dataset",
     "read_run": "prestige.config",
+    "run_bench": "prestige.bench",
+    "train_from_yaml": "prestige.run",
+    "write_phantom": "prestige.data.phantom",
+    "write_report": "prestige.report",
 }
-
-__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+    if name not in _PLACES:
         raise AttributeError(f"module 'prestige' has no attribute '{name}'")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    return getattr(importlib.import_module(_PLACES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -33,6 +33,8 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
         When the settings, the data or the split are wrong; before anything is written.
     """
     config = read_bench(Path(path))
+    for run in config.runs([0], 1.0):
+        check_names(run)  # opening the samples may take minutes
     dataset = open_dataset(read_dataset(config.dataset))
     um_per_px = [sample.um_per_px for sample in dataset.samples]
     largest = max(resolve_patch(patch, um_per_px).patch_um for patch in config.patches)
@@ -56,7 +58,9 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
             if not truth.exists():
                 write_truth(truth, fold_data.test, dataset.samples)
         if not is_done(folder):
-            words = f"[{number + 1}/{len(runs)}] {run.encoder}, patch {_patch_words(run.patch)}, fold {run.fold}"
+            words = (
+                f"[{number + 1}/{len(runs)}] {run.encoder}, patch {_patch_words(run.patch)}, fold {run.fold}"
+            )
             say(f"{words}, seed {run.seed}  ({clock(time.monotonic() - began)} so far)")
             execute(run, fold_data, folder, device=device)
         done = [{"folder": f"runs/{run_hash(r, dataset.fingerprint)}"} for r in runs[: number + 1]]
@@ -154,5 +158,3 @@ def _claim(out: Path, config: BenchConfig) -> None:
             raise StorageError(f"cannot be written ({error.strerror})", where=settings) from error
         return
     raise StorageError("the folder is not empty and holds no bench", where=out, remedy="give another folder")
-
-

@@ -14,7 +14,7 @@ import typer
 import typer.core
 
 import prestige
-from prestige.errors import PrestigeError, StorageError
+from prestige.errors import DataError, PrestigeError, StorageError
 
 if TYPE_CHECKING:
     from prestige.data.phantom import PhantomConfig
@@ -124,7 +124,12 @@ def inspect(
     from prestige.report.inspection import inspect as inspect_dataset
 
     settings = read_dataset(dataset)
-    typer.echo(inspect_dataset(settings, out or Path(f"{settings.name}-inspection")))
+    found = inspect_dataset(settings, out or Path(f"{settings.name}-inspection"))
+    typer.echo(found)
+    if found.faults:
+        raise DataError(
+            f"{len(found.faults)} faults, listed above", where=dataset, remedy="mend them before a bench"
+        )
 
 
 @app.command(epilog="Example:  prestige bench examples/phantom.yaml --out out/phantom")

@@ -6,12 +6,10 @@ on from its checkpoint and ends with the same numbers.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +31,7 @@ from prestige.data.split import TEST, TRAIN, VALIDATION, Fold, make_folds
 from prestige.errors import ConfigError, StorageError
 from prestige.evaluate import evaluate
 from prestige.infer import predict_observations
-from prestige.models.encoders import check_encoder
+from prestige.models.encoders import check_encoder, encoders
 from prestige.models.losses import losses
 from prestige.models.predictor import build_predictor, count_flops, count_parameters
 from prestige.predictions import write_predictions
@@ -80,6 +78,7 @@ def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
         When the settings or the data are wrong; nothing is written then.
     """
     config = read_run(path)
+    check_names(config)  # opening the samples may take minutes
     dataset = open_dataset(read_dataset(config.dataset))
     patch = resolve_patch(config.patch, [sample.um_per_px for sample in dataset.samples])
     largest = config.largest_patch_um or patch.patch_um
@@ -88,13 +87,15 @@ def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
     folds = {fold.index: fold for fold in make_folds(dataset.samples, config.split, largest_patch_um=largest)}
     if config.fold not in folds:
         raise ConfigError(
-            f"there is no fold {config.fold}", where=path, expected=f"one of {', '.join(map(str, sorted(folds)))}"
+            f"there is no fold {config.fold}",
+            where=path,
+            expected=f"one of {', '.join(map(str, sorted(folds)))}",
         )
     return execute(config, prepare_fold(dataset, folds[config.fold], config), folder, device=device)
 
 
-def check_names(config: RunConfig, patch: Patch) -> None:
-    """Check that encoder, loss and baseline exist and fit the patch, before anything is computed.
+def check_names(config: RunConfig, patch: Patch | None = None) -> None:
+    """Check that encoder, loss and baseline exist, and fit the patch where it is known, before computing.
 
     Raises
     ------
@@ -105,7 +106,10 @@ def check_names(config: RunConfig, patch: Patch) -> None:
         baselines.get(config.baseline)
     if config.model is not None and config.train is not None:
         losses.get(config.train.loss)
-        check_encoder(config.model.encoder, input_px=patch.input_px)
+        if patch is not None:
+            check_encoder(config.model.encoder, input_px=patch.input_px)
+        elif not config.model.encoder.startswith("timm:"):
+            encoders.get(config.model.encoder)
 
 
 def prepare_fold(dataset: Dataset, fold: Fold, config: Any) -> FoldData:
@@ -181,7 +185,8 @@ def is_done(folder: Path) -> bool:
 def _run_model(
     config: RunConfig, data: FoldData, reader: PatchReader, patch: Patch, folder: Path, device: str
 ) -> Outcome:
-    assert config.model is not None and config.train is not None
+    assert config.model is not None
+    assert config.train is not None
     fabric = make_fabric(config.train.precision, device)
     predictor = build_predictor(
         config.model,
@@ -192,11 +197,18 @@ def _run_model(
     )
     flops = count_flops(predictor, patch.input_px)
     feed = TrainData(reader, data.train, data.train_y, data.validation, data.validation_y)
-    result = train(predictor, feed, config.train, folder=folder / "checkpoints", seed=config.seed, fabric=fabric)
+    result = train(
+        predictor, feed, config.train, folder=folder / "checkpoints", seed=config.seed, fabric=fabric
+    )
     began = time.perf_counter()
     model = fabric.setup_module(predictor)
     prediction = predict_observations(
-        predictor, reader, data.test, forward=model, batch_size=config.train.batch_size, label="predicting test"
+        predictor,
+        reader,
+        data.test,
+        forward=model,
+        batch_size=config.train.batch_size,
+        label="predicting test",
     )
     seconds = {
         "train": result.train_seconds,
@@ -255,7 +267,11 @@ def _run_baseline(
     fit_seconds = time.perf_counter() - began
     prediction = fitted.predict(reader, data.test)
     seconds = {"train": fit_seconds, "predict": time.perf_counter() - began - fit_seconds}
-    facts = {"observations_seen": len(data.train), "epochs_seen": 1.0, "notes": [json.dumps(fitted.describe())]}
+    facts = {
+        "observations_seen": len(data.train),
+        "epochs_seen": 1.0,
+        "notes": [json.dumps(fitted.describe())],
+    }
     return Outcome(prediction, fitted.n_parameters, None, seconds, facts)
 
 
@@ -264,7 +280,9 @@ def _joint(*labels: np.ndarray) -> np.ndarray:
     return np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)[1].ravel()
 
 
-def _manifest(config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome, device: str) -> dict[str, Any]:
+def _manifest(
+    config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome, device: str
+) -> dict[str, Any]:
     samples = data.dataset.samples
     return {
         "schema": "prestige.run/1",
@@ -310,7 +328,9 @@ def _claim(folder: Path, config: RunConfig, digest: str) -> bool:
             )
         return not is_done(folder)
     if folder.exists() and any(folder.iterdir()):
-        raise StorageError("the folder is not empty and holds no run", where=folder, remedy="give another folder")
+        raise StorageError(
+            "the folder is not empty and holds no run", where=folder, remedy="give another folder"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
