@@ -33,7 +33,7 @@ from prestige.models.settings import ModelConfig
 from prestige.schedule import Budget, TrainConfig
 from prestige.train import Feed, TrainData, make_fabric, train
 
-SMALL = Design(channels=(64, 128), depth=(1, 1))
+SMALL = Design(channels=(32, 64, 128), depth=(0, 1, 1))
 
 
 def two_views(input_px: int) -> Compact:
@@ -56,10 +56,11 @@ def pyramid(input_px: int) -> Compact:
     )
 
 
-def stem_of_stride_2(input_px: int) -> Compact:
-    """Start with stride 2 and one more stage: finer maps, half the channels."""
-    encoder = Compact(input_px, Design(channels=(32, 64, 128), depth=(0, 1, 1)))
-    encoder.trunk[0] = _swap_first(encoder, nn.Conv2d(3, 32, 6, stride=2, padding=2, bias=False))
+def stem_of_stride_4(input_px: int) -> Compact:
+    """Come down to an eighth in two steps in place of three."""
+    encoder = Compact(input_px, SMALL)
+    stem = nn.Sequential(nn.Conv2d(3, 64, 8, stride=4, padding=2, bias=False), nn.BatchNorm2d(64), nn.ReLU())
+    encoder.trunk = nn.Sequential(stem, *list(encoder.trunk)[2:])
     return encoder
 
 
@@ -72,16 +73,16 @@ def no_norm(input_px: int) -> Compact:
 
 
 def wider(input_px: int) -> Compact:
-    return Compact(input_px, Design(channels=(96, 192), depth=(1, 1)))
+    return Compact(input_px, Design(channels=(48, 96, 192), depth=(0, 1, 1)))
 
 
 def deeper(input_px: int) -> Compact:
-    return Compact(input_px, Design(channels=(64, 128), depth=(2, 2)))
+    return Compact(input_px, Design(channels=(32, 64, 128), depth=(0, 2, 2)))
 
 
 VARIANTS: dict[str, Callable[[int], Compact]] = {
     build.__name__: build
-    for build in (two_views, pyramid, one_view, stem_of_stride_2, group_norm, no_norm, wider, deeper)
+    for build in (two_views, pyramid, one_view, stem_of_stride_4, group_norm, no_norm, wider, deeper)
 }
 
 
@@ -206,12 +207,6 @@ def _views(encoder: Compact, widths: tuple[int, ...], grid: int) -> Compact:
     encoder.widths, encoder.grid = widths, grid
     encoder.whole_dim = encoder.centre_dim * len(widths)
     return encoder
-
-
-def _swap_first(encoder: Compact, conv: nn.Conv2d) -> nn.Sequential:
-    first = encoder.trunk[0]
-    assert isinstance(first, nn.Sequential)
-    return nn.Sequential(conv, *list(first)[1:])
 
 
 def _replace_norm(encoder: Compact, norm: Callable[[int], nn.Module]) -> Compact:

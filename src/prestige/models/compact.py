@@ -36,9 +36,9 @@ class Design:
     Attributes
     ----------
     channels
-        Channels of the stages; each after the first halves the map.
+        Channels of the stages; each halves the map.
     depth
-        Residual layers of each stage.
+        Residual layers of each stage.  On the first, widest map one costs as much as four on the next.
     """
 
     channels: tuple[int, ...]
@@ -46,10 +46,10 @@ class Design:
 
 
 DESIGNS = {
-    "compact_xs": Design(channels=(48, 80), depth=(1, 1)),
-    "compact_s": Design(channels=(64, 128), depth=(1, 2)),
-    "compact_m": Design(channels=(128, 256), depth=(2, 2)),
-    "compact_l": Design(channels=(192, 448), depth=(2, 2)),
+    "compact_xs": Design(channels=(32, 48, 80), depth=(0, 1, 1)),
+    "compact_s": Design(channels=(32, 64, 128), depth=(0, 1, 2)),
+    "compact_m": Design(channels=(64, 128, 256), depth=(0, 2, 2)),
+    "compact_l": Design(channels=(96, 192, 448), depth=(0, 2, 2)),
 }
 
 
@@ -75,7 +75,7 @@ def grid_px(input_px: int) -> int:
 class Compact(Encoder):
     """Two views of the patch, read by one trunk of plain convolutions.
 
-    The trunk is a convolution of stride 4, then stages of residual 3 x 3 convolutions.  Its centre features
+    Each stage of the trunk halves the map and goes on with residual 3 x 3 convolutions.  Its centre features
     are those of the middle view's central cells; its whole features are the means over each view.
 
     Parameters
@@ -90,15 +90,17 @@ class Compact(Encoder):
         super().__init__()
         self.widths = view_widths(input_px)
         self.grid = grid_px(input_px)
-        first, last = design.channels[0], design.channels[-1]
-        layers: list[nn.Module] = [_convolution(3, first, kernel=8, stride=4, padding=2)]
-        for stage, (channels, repeats) in enumerate(zip(design.channels, design.depth, strict=True)):
-            if stage:
-                layers.append(_convolution(design.channels[stage - 1], channels, kernel=2, stride=2))
+        layers: list[nn.Module] = []
+        inputs = 3
+        for channels, repeats in zip(design.channels, design.depth, strict=True):
+            # The stem's windows overlap, so no edge is lost between two; the later halvings are cheap.
+            shape = {"kernel": 2} if layers else {"kernel": 6, "padding": 2}
+            layers.append(_convolution(inputs, channels, stride=2, **shape))
             layers += [_Residual(channels) for _ in range(repeats)]
+            inputs = channels
         self.trunk = nn.Sequential(*layers)
-        self.centre_dim = last
-        self.whole_dim = last * len(self.widths)
+        self.centre_dim = inputs
+        self.whole_dim = inputs * len(self.widths)
 
     def forward(self, x: Float[Tensor, "b 3 d d"]) -> tuple[Float[Tensor, "b c1"], Float[Tensor, "b c2"]]:
         """Return features of the centre (b, c) and of the whole (b, c) or, over two views, (b, 2 c)."""
