@@ -7,6 +7,7 @@ the model hubs show.  Nothing in it is pickled, and it is read without any conne
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -22,6 +23,7 @@ from torch import Tensor
 from prestige.data.panel import Panel
 from prestige.data.patches import Patch
 from prestige.errors import PrestigeError, StorageError
+from prestige.models.card import model_card
 from prestige.models.predictor import Predictor, build_predictor, count_parameters
 from prestige.models.settings import ModelConfig
 from prestige.models.timm_weights import Architecture
@@ -72,8 +74,9 @@ def write_bundle(
     model, panel, patch
         How it was built, its genes and normalisation, what it looks at.
     extra
-        What else to keep, as JSON holds it.  The card shows ``um_per_px``, ``data_fingerprints`` (sample ->
-        fingerprint), ``validation_score`` and ``scores`` (name -> number) where they are given.
+        What else to keep, as JSON holds it (numbers that are not finite become null).  The card shows
+        ``um_per_px`` (one or several), ``data_fingerprints`` (sample -> fingerprint), ``validation_score``
+        and ``scores`` (name -> number) where they are given.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def write_bundle(
         "parameters": count_parameters(predictor),
         "patch": asdict(patch),
         "panel": {**panel.to_dict(), "normalisation": {"total": panel.total, "log1p": True}},
-        "extra": dict(extra),
+        "extra": _finite(extra),
     }
     # A copy without strides of its own: safetensors stores plain rows, and a GPU's tensors come home.
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in predictor.state_dict().items()}
@@ -107,14 +110,14 @@ def write_bundle(
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         temporary.chmod(0o755)
         save_file(tensors, temporary / WEIGHTS, metadata={"schema": SCHEMA})
-        (temporary / CARD).write_text(_card(manifest), encoding="utf-8")
+        (temporary / CARD).write_text(model_card(manifest), encoding="utf-8")
         (temporary / MANIFEST).write_text(text, encoding="utf-8")
         _move(temporary, folder)
     except (OSError, SafetensorError) as error:
         raise StorageError(f"the model cannot be written ({error})", where=folder) from error
     except (TypeError, ValueError) as error:
         raise StorageError(
-            f"what goes with the model is no JSON ({error})", where=folder, expected="plain, finite values"
+            f"what goes with the model is no JSON ({error})", where=folder, expected="plain values"
         ) from error
     finally:
         if temporary is not None:
@@ -242,67 +245,10 @@ def _tuples(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {**stored, "mean": tuple(stored["mean"]), "std": tuple(stored["std"])}
 
 
-def _card(manifest: Mapping[str, Any]) -> str:
-    """Return the model card: yaml front matter as the model hubs read it, then words."""
-    model, patch, panel, extra = (manifest[key] for key in ("model", "patch", "panel", "extra"))
-    start = "pretrained" if model["pretrained"] else model["checkpoint"] or "random weights"
-    shown = (
-        f"\nTissue further than {patch['visible_um'] / 2:g} um out was greyed." if patch["visible_um"] else ""
-    )
-    scores = {**({"validation": extra["validation_score"]} if "validation_score" in extra else {})}
-    scores |= extra.get("scores") or {}
-    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in scores.items())
-    samples = "\n".join(
-        f"- {name} (`{mark}`)" for name, mark in (extra.get("data_fingerprints") or {}).items()
-    )
-    genes = panel["genes"]
-    return f"""---
-library_name: prestige-st
-tags:
-- histology
-- spatial-transcriptomics
-- gene-expression
-- regression
-- pytorch
-metrics:
-- pearsonr
----
-
-# {model["encoder"]} on patches of {patch["patch_um"]:g} um
-
-Predicts the expression of {len(genes)} genes at a point of an H&E image from the square of tissue around it.
-
-## Intended use
-
-Research: expression maps of sections of the same tissue, stain and scanner as the training data. Not for diagnosis.
-
-```python
-from prestige.bundle import read_bundle
-
-bundle = read_bundle("path/to/this/folder")
-y = bundle.predictor.expression(patches)  # patches (b, 3, {patch["input_px"]}, {patch["input_px"]}), pixels in 0..1
-```
-
-- Input: {patch["patch_um"]:g} um of tissue in {patch["input_px"]} x {patch["input_px"]} pixels.{shown}
-- Output: log1p of counts scaled to a total of {panel["total"]:g} per observation, no less than 0.
-- Genes: {", ".join(genes[:12])}{", ..." if len(genes) > 12 else ""} (all of them in `model.json`)
-- Encoder: {model["encoder"]}, started from {start}; {manifest["parameters"]:,} trained parameters.
-
-## Training data
-
-{samples or "Not stated."}
-
-Pixel size of the slides (um): {extra.get("um_per_px", "not stated")}
-
-## Scores
-
-{"| score | value |" + chr(10) + "|---|---|" + chr(10) + rows if rows else "Not stated here; see the run's scores."}
-
-Validation chose the state of the model, so its score there is not one on unseen tissue.
-
-## Limitations
-
-- Other tissues, stains, scanners or pixel sizes than those of the training data were not tried.
-- Predictions carry no counting noise: they vary less than measurements do, and are smoother over the tissue.
-- A gene without a visible correlate is predicted near its training mean, however it varies.
-"""
+def _finite(value: Any) -> Any:
+    """Return the value with null for numbers that are not finite, which JSON does not have."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -35,8 +35,8 @@ def load_checkpoint(net: nn.Module, path: Path, *, unused: Collection[str] = ())
     state = {key: value for key, value in state.items() if not _under(key, unused)}
     wanted = net.state_dict()
     # Counters of batch norm are no weights, and older files lack them.
-    missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
-    extra = [key for key in state if key not in wanted]
+    missing = [key for key in wanted if key not in state and not _counts(key)]
+    extra = sorted((key for key in state if key not in wanted), key=_counts)
     if missing or extra:
         raise ModelError(
             "these are not the weights of this encoder: "
@@ -75,6 +75,10 @@ def _adapt(state: dict[str, Tensor], net: nn.Module) -> Mapping[str, Tensor]:
     module = sys.modules[type(net).__module__]
     adapt = getattr(module, "checkpoint_filter_fn", None)
     return state if adapt is None else adapt(state, net)
+
+
+def _counts(key: str) -> bool:
+    return key.endswith("num_batches_tracked")
 
 
 def _under(key: str, prefixes: Collection[str]) -> bool:

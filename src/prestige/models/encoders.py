@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import torch
@@ -69,6 +70,7 @@ def build_encoder(
     return encoders.get(name)(input_px=input_px, pretrained=pretrained, checkpoint=checkpoint)
 
 
+@functools.lru_cache(maxsize=1024)
 def check_encoder(name: str, *, input_px: int) -> None:
     """Check that an encoder exists and takes patches of this width, without making its weights.
 

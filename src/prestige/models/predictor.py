@@ -132,7 +132,7 @@ def build_predictor(
         )
     # All weights are made on the CPU, so no accelerator's state is concerned.
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         encoder = build_encoder(
             config.encoder,
             input_px=input_px,

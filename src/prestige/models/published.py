@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -33,7 +34,7 @@ class DeepSpaceEncoder(TimmEncoder):
         return central(fine), self.net.pre_logits(F.adaptive_avg_pool2d(last, 7)).flatten(1)
 
 
-def _from_timm(name: str, cls: type[TimmEncoder] = TimmEncoder, **arguments: float) -> EncoderBuilder:
+def _from_timm(name: str, cls: type[TimmEncoder] = TimmEncoder, **arguments: Any) -> EncoderBuilder:
     def build(input_px: int, pretrained: bool, checkpoint: Path | None) -> Encoder:
         return timm_encoder(
             name, input_px=input_px, pretrained=pretrained, checkpoint=checkpoint, cls=cls, **arguments
@@ -54,8 +55,14 @@ encoders.register("vit_small")(_from_timm("vit_small_patch16_224"))
 
 # HisToGene (Pang, Su and Li 2021, bioRxiv 10.1101/2021.11.28.470212) attends over all spots of a section, one
 # token a spot.  This is a ViT of its width, depth, heads, MLP ratio and dropout, attending within one patch.
-_HISTOGENE = {"embed_dim": 1024, "depth": 8, "num_heads": 16, "mlp_ratio": 2.0}
-_HISTOGENE_DROPOUT = {"pos_drop_rate": 0.1, "proj_drop_rate": 0.1}
+_HISTOGENE: dict[str, Any] = {
+    "embed_dim": 1024,
+    "depth": 8,
+    "num_heads": 16,
+    "mlp_ratio": 2.0,
+    "pos_drop_rate": 0.1,
+    "proj_drop_rate": 0.1,
+}
 
 
 @encoders.register("histogene_vit_per_patch")
@@ -66,6 +73,4 @@ def _histogene_vit_per_patch(input_px: int, pretrained: bool, checkpoint: Path |
             where="encoder",
             remedy="leave 'pretrained' out, or choose vit_small or timm:vit_large_patch16_224",
         )
-    return timm_encoder(
-        "vit_base_patch16_224", input_px=input_px, checkpoint=checkpoint, **_HISTOGENE, **_HISTOGENE_DROPOUT
-    )
+    return timm_encoder("vit_base_patch16_224", input_px=input_px, checkpoint=checkpoint, **_HISTOGENE)
