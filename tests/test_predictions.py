@@ -25,7 +25,9 @@ def test_each_sample_gets_its_rows_with_names_places_and_means(
     small_samples, observations: Observations, tmp_path: Path
 ) -> None:
     prediction = np.arange(8, dtype=np.float32).reshape(4, 2)
-    files = write_predictions(tmp_path, prediction, observations, small_samples, PANEL, {"encoder": "e", "x": None})
+    files = write_predictions(
+        tmp_path, prediction, observations, small_samples, PANEL, {"encoder": "e", "x": None}
+    )
     assert files == [tmp_path / "S0.h5ad", tmp_path / "S2.h5ad"]
     table = ad.read_h5ad(files[1])
     assert list(table.obs_names) == ["s2-5", "s2-7"]

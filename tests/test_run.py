@@ -58,7 +58,15 @@ def go(dataset: Dataset, folder: Path, **changes) -> Path:
 def test_a_run_leaves_everything_that_the_report_reads(dataset: Dataset, tmp_path: Path) -> None:
     folder = go(dataset, tmp_path / "run")
     names = {path.name for path in folder.iterdir()}
-    assert names >= {"config.yaml", "manifest.json", "scores.parquet", "moments.npz", "history.csv", "DONE", "model"}
+    assert names >= {
+        "config.yaml",
+        "manifest.json",
+        "scores.parquet",
+        "moments.npz",
+        "history.csv",
+        "DONE",
+        "model",
+    }
     assert "checkpoints" not in names
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["encoder"] == "compact_xs"
@@ -76,7 +84,9 @@ def test_a_run_leaves_everything_that_the_report_reads(dataset: Dataset, tmp_pat
     assert set(history["phase"]) == {"race-0.001", "race-0.004", "main"}
 
 
-def test_predictions_and_scores_belong_together_and_to_the_test_side_only(dataset: Dataset, tmp_path: Path) -> None:
+def test_predictions_and_scores_belong_together_and_to_the_test_side_only(
+    dataset: Dataset, tmp_path: Path
+) -> None:
     config = settings()
     data = prepared(dataset, config)
     folder = execute(config, data, tmp_path / "run", device="cpu")
@@ -87,8 +97,9 @@ def test_predictions_and_scores_belong_together_and_to_the_test_side_only(datase
         table = ad.read_h5ad(folder / "predictions" / f"{dataset.samples[number].id}.h5ad")
         rows = data.test.slide_index == number
         r = np.corrcoef(np.asarray(table.X)[:, 0], data.test_y[rows, 0])[0, 1]
+        sample = dataset.samples[number].id  # noqa: F841 (used in the query)
         row = scores.query(
-            "level == 'gene' and name == 'G0' and metric == 'pearson' and sample == @dataset.samples[@number].id"
+            "level == 'gene' and name == 'G0' and metric == 'pearson' and sample == @sample"
         )
         assert row["value"].item() == pytest.approx(r, abs=1e-5)
 
@@ -163,7 +174,9 @@ def test_baselines_are_runs_like_any_other(dataset: Dataset, tmp_path: Path, nam
         assert pearson > 0.1
 
 
-def test_wrong_settings_leave_no_folder(tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_settings_leave_no_folder(
+    tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run_module, "read_dataset", lambda path: None)
     monkeypatch.setattr(run_module, "open_dataset", lambda config: dataset)
     path = tmp_path / "run.yaml"

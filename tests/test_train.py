@@ -78,7 +78,9 @@ def without_seconds(result: TrainResult) -> list[dict]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in result.history]
 
 
-def test_training_learns_what_the_patch_shows_and_keeps_its_best_state(data: TrainData, tmp_path: Path) -> None:
+def test_training_learns_what_the_patch_shows_and_keeps_its_best_state(
+    data: TrainData, tmp_path: Path
+) -> None:
     predictor, result = go(data, tmp_path, settings(budget={"steps": 150}))
     prediction = predict_observations(predictor, data.reader, data.validation)
     score = mean_gene_pearson(prediction, data.validation_y, data.validation.slide_index)
@@ -139,7 +141,9 @@ def test_a_kill_while_the_checkpoint_is_written_costs_only_time(
     assert torch.equal(weights(resumed), weights(whole))
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data: TrainData, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    data: TrainData, tmp_path: Path
+) -> None:
     one, _ = go(data, tmp_path / "1", settings())
     two, _ = go(data, tmp_path / "2", settings())
     other, _ = go(data, tmp_path / "3", settings(), seed=1)

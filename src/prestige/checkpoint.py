@@ -96,7 +96,9 @@ class Standing:
         return cls(**{**raw, "plan": Plan(**raw["plan"])})
 
 
-def pack(model: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+def pack(
+    model: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor] | None = None
+) -> dict[str, Tensor]:
     """Gather the tensors of model, optimizer and best state under flat names."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in (best or {}).items()}
@@ -105,7 +107,9 @@ def pack(model: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Ten
     return tensors
 
 
-def unpack(tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def unpack(
+    tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Tensor]:
     """Put back what :func:`pack` gathered; return the best state (empty when there was none)."""
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
     for name, tensor in tensors.items():
@@ -138,12 +142,16 @@ def save_checkpoint(path: Path, standing: Standing, tensors: dict[str, Tensor]) 
     temporary = path.with_suffix(".partial")
     header = {"schema": _SCHEMA, "standing": standing.to_json()}
     try:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, header)
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, header
+        )
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)
         raise StorageError(
-            f"the checkpoint cannot be written ({error})", where=path, remedy="free some disk space and run it again"
+            f"the checkpoint cannot be written ({error})",
+            where=path,
+            remedy="free some disk space and run it again",
         ) from error
 
 
@@ -163,7 +171,9 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> tuple[Standing, dict[
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (OSError, SafetensorError) as error:
         raise StorageError(
-            f"the checkpoint cannot be read ({error})", where=path, remedy="delete it; the training starts over"
+            f"the checkpoint cannot be read ({error})",
+            where=path,
+            remedy="delete it; the training starts over",
         ) from error
     if header.get("schema") != _SCHEMA:
         raise StorageError(

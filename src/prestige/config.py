@@ -101,7 +101,9 @@ class BenchConfig(Settings):
             for seed in self.seeds:
                 for model in self.encoders:
                     for patch in self.patches:
-                        yield RunConfig(**shared, fold=fold, seed=seed, patch=patch, model=model, train=self.train)
+                        yield RunConfig(
+                            **shared, fold=fold, seed=seed, patch=patch, model=model, train=self.train
+                        )
 
 
 def read_run(path: Path) -> RunConfig:
@@ -132,7 +134,9 @@ def read_bench(path: Path) -> BenchConfig:
 
 def run_hash(config: RunConfig, dataset_fingerprint: str) -> str:
     """Return 16 hexadecimal digits over all that determines the run's result, and no path."""
-    raw = config.model_dump(mode="json", exclude={"dataset": True, "model": {"checkpoint"}, "panel": {"genes"}})
+    raw = config.model_dump(
+        mode="json", exclude={"dataset": True, "model": {"checkpoint"}, "panel": {"genes"}}
+    )
     if config.train is not None:
         raw["train"].pop("checkpoint_seconds")
     raw["genes"] = wanted_genes(config.panel) or config.panel.genes
@@ -161,5 +165,7 @@ def _with_checkpoint(model: ModelConfig, base: Path) -> ModelConfig:
         return model
     path = resolve_path(model.checkpoint, base)
     if not path.exists():
-        raise ConfigError("no such file", where=path, expected=f"the weights of {model.encoder}, as safetensors")
+        raise ConfigError(
+            "no such file", where=path, expected=f"the weights of {model.encoder}, as safetensors"
+        )
     return model.model_copy(update={"checkpoint": path})

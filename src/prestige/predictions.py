@@ -67,7 +67,7 @@ def write_predictions(
             obs=_obs(sample, rows),
             var=pd.DataFrame({"train_mean": panel.train_mean}, index=pd.Index(panel.genes, name=None)),
             uns={"prestige": uns},
-            obsm={"spatial": sample.xy_px[rows]},
+            obsm={"spatial": sample.xy_px[rows]},  # pyright: ignore[reportArgumentType]
         )
         written.append(_write(table, folder / f"{sample.id}.h5ad"))
     return written
@@ -93,14 +93,16 @@ def write_truth(folder: Path, observations: Observations, samples: Sequence[Samp
             obs=_obs(sample, rows).assign(total_counts=sample.obs["total_counts"].to_numpy()[rows]),
             var=pd.DataFrame(index=pd.Index(sample.genes, name=None)),
             uns={"um_per_px": sample.um_per_px, "sample": sample.id},
-            obsm={"spatial": sample.xy_px[rows]},
+            obsm={"spatial": sample.xy_px[rows]},  # pyright: ignore[reportArgumentType]
         )
         written.append(_write(table, folder / f"{sample.id}.h5ad"))
     return written
 
 
 def _obs(sample: Sample, rows: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame({"sample": pd.Categorical([sample.id] * len(rows))}, index=sample.obs.index[rows].astype(str))
+    return pd.DataFrame(
+        {"sample": pd.Categorical([sample.id] * len(rows))}, index=sample.obs.index[rows].astype(str)
+    )
 
 
 def _write(table: Any, path: Path) -> Path:
@@ -111,5 +113,7 @@ def _write(table: Any, path: Path) -> Path:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise StorageError(f"cannot be written ({error})", where=path, remedy="free some disk space") from error
+        raise StorageError(
+            f"cannot be written ({error})", where=path, remedy="free some disk space"
+        ) from error
     return path

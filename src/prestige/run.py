@@ -172,7 +172,8 @@ def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "a
 
 
 _ON_EVERY_SCORE = (
-    "encoder", "baseline", "pretrained", "parameters", "flops", "patch_um", "input_px", "visible_um", "fold", "seed",
+    "encoder", "baseline", "pretrained", "parameters", "flops",
+    "patch_um", "input_px", "visible_um", "fold", "seed",
 )  # fmt: skip
 _HISTORY = ("phase", "step", "seconds", "learning_rate", "train_loss", "validation_score")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +83,7 @@ def train(
     ModelError
         When no learning rate gave a finite validation score, or there is less than one batch.
     """
-    rates = config.learning_rates
+    rates = list(config.learning_rates)
     job = _start(predictor, data, config, folder=folder, seed=seed, fabric=fabric)
     standing = job.standing
     with Progress("training", standing.total_steps()) as progress:
@@ -96,7 +96,7 @@ def train(
         fit(job, "main", rate, standing.plan.main_steps, progress)
     if not job.best:
         raise ModelError(
-            f"none of the learning rates {', '.join(f'{rate:g}' for rate in rates)} gave a finite validation score",
+            f"no finite validation score with the learning rates {', '.join(map(str, rates))}",
             remedy="try smaller `learning_rates`, or look for faults in the data with `prestige inspect`",
         )
     predictor.load_state_dict(job.best)
@@ -182,7 +182,11 @@ class Job:
         began = time.perf_counter()
         observations, truth = self.feed.validation
         prediction = predict_observations(
-            self.predictor, self.feed.data.reader, observations, forward=self.model, batch_size=self.feed.batch_size
+            self.predictor,
+            self.feed.data.reader,
+            observations,
+            forward=self.model,
+            batch_size=self.feed.batch_size,
         )
         self.model.train()
         self.standing.validate_seconds += time.perf_counter() - began
@@ -207,7 +211,9 @@ class Job:
     def save(self) -> None:
         """Write the checkpoint."""
         self.standing.recent_losses = [float(loss) for loss in self.recent]
-        save_checkpoint(self.folder / "checkpoint.safetensors", self.standing, pack(self.predictor, self.bare, self.best))
+        save_checkpoint(
+            self.folder / "checkpoint.safetensors", self.standing, pack(self.predictor, self.bare, self.best)
+        )
 
     def _race_file(self, number: int) -> Path:
         return self.folder / f"race-{number}.safetensors"
@@ -232,12 +238,16 @@ class Feed:
         """Return the patches (0..1, augmented) and the expression of one step's observations."""
         chosen = self._chosen(step)
         observations = self.data.train.take(chosen)
-        patches = self.data.reader(observations.slide_index, observations.xy_px).to(self._device, non_blocking=True)
+        patches = self.data.reader(observations.slide_index, observations.xy_px).to(
+            self._device, non_blocking=True
+        )
         generator = torch.Generator().manual_seed(self._seed * _STEP_SEED + step)
         y = torch.from_numpy(self.data.train_y[chosen]).to(self._device, non_blocking=True)
         return augment(patches, self._augment, generator), y
 
-    def batches(self, start: int, stop: int) -> Iterator[tuple[Float[Tensor, "b 3 d d"], Float[Tensor, "b g"]]]:
+    def batches(
+        self, start: int, stop: int
+    ) -> Generator[tuple[Float[Tensor, "b 3 d d"], Float[Tensor, "b g"]], None, None]:
         """Yield the batches of the steps from ``start`` on; past ``stop`` nothing is made ahead."""
         with ThreadPoolExecutor(1) as pool:
             ahead = pool.submit(self.batch, start)
@@ -256,7 +266,10 @@ class Feed:
         per_epoch = len(self.data.train) // self.batch_size
         epoch, place = divmod(step, per_epoch)
         if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng([self._seed, epoch]).permutation(len(self.data.train)))
+            self._order = (
+                epoch,
+                np.random.default_rng([self._seed, epoch]).permutation(len(self.data.train)),
+            )
         return self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
 
 
@@ -325,7 +338,9 @@ def _optimizer(predictor: Predictor, config: TrainConfig) -> torch.optim.Optimiz
     return torch.optim.AdamW(groups, lr=config.learning_rates[0], betas=(0.9, 0.98), fused=True)
 
 
-def _time_plan(predictor: Predictor, feed: Feed, config: TrainConfig, *, folder: Path, fabric: Fabric) -> Plan:
+def _time_plan(
+    predictor: Predictor, feed: Feed, config: TrainConfig, *, folder: Path, fabric: Fabric
+) -> Plan:
     """Make the budget a number of steps, by timing some on a copy that is thrown away."""
     if config.budget.minutes is None:
         return plan_steps(config)
