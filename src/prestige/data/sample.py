@@ -116,7 +116,7 @@ def faults_in(table: Table, *, height_px: int, width_px: int, where: str) -> lis
             "every gene once",
             "sum them or make their names unique",
         )
-    lost = ~np.isfinite(table.xy_px).all(axis=1)
+    lost = np.asarray(~np.isfinite(table.xy_px).all(axis=1))
     if lost.any():
         fault(f"no place (NaN) for {some(ids[lost])}", "a finite x and y for every observation")
     outside = ~lost & _outside(table.xy_px, height_px, width_px)

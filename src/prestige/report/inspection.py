@@ -202,10 +202,10 @@ def _crop(axes: Any, sample: Sample, centre: Float[np.ndarray, "2"], width_px: i
         slide.pixels[y0:y1, x0:x1], extent=(x0 - 0.5, x1 - 0.5, y1 - 0.5, y0 - 0.5), interpolation="nearest"
     )
     inside = ((sample.xy_px >= (x0, y0)) & (sample.xy_px <= (x1 - 1, y1 - 1))).all(axis=1)
-    _dots(axes, sample.xy_px[inside], sample.measured[inside], size=14)
+    _dots(axes, sample.xy_px[inside], sample.measured[inside], size=14.0)
     axes.set_xlim(x0 - 0.5, x1 - 0.5)
     axes.set_ylim(y1 - 0.5, y0 - 0.5)
-    _scale_bar(axes, x1 - x0, sample.um_per_px)
+    _scale_bar(axes, int(size[0]), sample.um_per_px)
     axes.set_title(f"x {x0:,} to {x1:,}, y {y0:,} to {y1:,} px", fontsize=8, loc="left")
 
 
@@ -254,7 +254,7 @@ def crop_width(sample: Sample) -> int:
     if sample.n_obs < 2:
         return 256
     asked = np.random.default_rng(0).permutation(sample.n_obs)[:2000]
-    distances, _ = KDTree(sample.xy_px).query(sample.xy_px[asked], k=2)
+    distances = np.asarray(KDTree(sample.xy_px).query(sample.xy_px[asked], k=2)[0])
     return int(np.clip(_CROP_SPACINGS * np.median(distances[:, 1]), 32, 2048))
 
 

@@ -10,8 +10,6 @@ image and is never read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,6 @@ from prestige.data.sample import Table, some
 from prestige.data.slide import checked_image, new_pixels
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
-    BROKEN,
     as_numbers,
     opened_h5ad,
     place_rows,
@@ -37,16 +34,13 @@ from prestige.data.tables import (
     read_genes,
     row_sums,
 )
-from prestige.errors import DataError, nearest
-from prestige.progress import Progress
+from prestige.data.zarrs import AGAIN, WHOLE, check_elements, chunks, element, level0
+from prestige.errors import DataError
 
 IMAGE, MASK = "images/HE_original", "images/HE_nuc_original"
 CELLS, COUNTS = "tables/cell_id-group", "tables/anucleus"
 ASSUMED_UM_PER_PX = 0.5
 """Follows from the extents of the challenge's H&E and Xenium images; the challenge states none."""
-
-_WHOLE = "a whole SpatialData store in the challenge's layout"
-_AGAIN = "copy it again if it was cut off"
 
 
 def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
@@ -60,7 +54,7 @@ def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
     store = spec.path
     counts = f"tables/{spec.table}" if spec.table else COUNTS
     elements = (IMAGE, MASK, CELLS, counts)
-    _check_elements(store, elements)
+    check_elements(store, elements)
     if spec.expression is not None and not spec.expression.is_file():
         raise DataError("no such file", where=spec.expression, expected="an .h5ad table of raw counts")
     table_files = {"mask": store / MASK, "cells": store / CELLS, "counts": store / counts}
@@ -82,79 +76,6 @@ def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
     )
 
 
-def _check_elements(store: Path, elements: tuple[str, ...]) -> None:
-    if not store.is_dir():
-        raise DataError("no such store", where=store, expected=_WHOLE)
-    missing = [name for name in elements if not (store / name).is_dir()]
-    if not missing:
-        return
-    there = sorted(
-        f"{kind.name}/{item.name}"
-        for kind in store.iterdir()
-        if kind.is_dir()
-        for item in kind.iterdir()
-        if item.is_dir()
-    )
-    near = nearest(missing[0], there)
-    raise DataError(
-        f"missing: {', '.join(missing)}",
-        where=store,
-        expected=_WHOLE,
-        remedy=f"did you mean '{near}'?" if near else _AGAIN,
-    )
-
-
-@contextmanager
-def _element(store: Path, name: str) -> Iterator[Any]:
-    """Give a zarr group of the store; what zarr and its codecs raise inside is a fault of the element."""
-    import zarr
-
-    try:
-        yield zarr.open_group(store / name, mode="r", use_consolidated=False)
-    except BROKEN as error:
-        if (
-            isinstance(error, OSError)
-            and error.errno is not None
-            and not isinstance(error, FileNotFoundError)
-        ):
-            raise  # the disk's fault (full, no right), not the store's
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(
-            f"cannot be read ({said})", where=f"{store}, {name}", expected=_WHOLE, remedy=_AGAIN
-        ) from error
-
-
-def _level0(group: Any, where: str) -> Any:
-    """Return the array of full resolution; its axes are c, y, x."""
-    attributes = group.attrs.asdict()
-    scales = attributes.get("ome", attributes).get("multiscales")
-    if not scales:
-        raise DataError(
-            "says nothing of its scales ('multiscales')", where=where, expected=_WHOLE, remedy=_AGAIN
-        )
-    axes = [axis["name"] if isinstance(axis, dict) else axis for axis in scales[0]["axes"]]
-    array = group[scales[0]["datasets"][0]["path"]]
-    if axes != ["c", "y", "x"] or array.ndim != 3:
-        raise DataError(
-            f"has the axes {', '.join(axes)}", where=where, expected="an image with the axes c, y, x"
-        )
-    return array
-
-
-def _chunks(array: Any, label: str) -> Iterator[tuple[slice, slice]]:
-    """Go over the chunks of an image (c, y, x) as windows in y and x."""
-    (_, height, width), (_, rows, columns) = array.shape, array.shards or array.chunks
-    windows = [
-        (slice(y, min(y + rows, height)), slice(x, min(x + columns, width)))
-        for y in range(0, height, rows)
-        for x in range(0, width, columns)
-    ]
-    with Progress(label, len(windows)) as progress:
-        for window in windows:
-            yield window
-            progress.advance()
-
-
 def write_slide(store: Path, target: Path) -> None:
     """Decode ``HE_original`` chunk by chunk into a new slide file.
 
@@ -163,12 +84,12 @@ def write_slide(store: Path, target: Path) -> None:
     DataError
         When it is cut off or not 8 bit RGB.
     """
-    with _element(store, IMAGE) as group:
-        array = _level0(group, f"{store}, {IMAGE}")
+    with element(store, IMAGE) as group:
+        array = level0(group, f"{store}, {IMAGE}")
         channels, height, width = array.shape
         checked_image((height, width, channels), array.dtype, where=f"{store}, {IMAGE}")
         with new_pixels(target, height, width) as pixels:
-            for y, x in _chunks(array, f"decoding {IMAGE}"):
+            for y, x in chunks(array, f"decoding {IMAGE}"):
                 pixels[y, x] = array[:, y, x].transpose(1, 2, 0)
 
 
@@ -207,12 +128,12 @@ def read_table(
     DataError
         When elements are broken or contradict each other.
     """
-    with _element(store, CELLS) as group:
+    with element(store, CELLS) as group:
         where = f"{store}, {CELLS}"
         cells = read_frame(group, "obs", where=where)
         ids = _ids(cells, where)
         _check_groups(cells, group, where)
-    with _element(store, counts) as group:
+    with element(store, counts) as group:
         measured = _read_expression(group, f"{store}, {counts}")
     parts, notes = [measured], _colour_notes(pixels)
     if expression is not None:
@@ -268,7 +189,7 @@ def _ids(obs: pd.DataFrame, where: str) -> Int[np.ndarray, "n"]:
             f"cell ids that are no whole numbers above 0: {some(named[wrong].tolist())}",
             where=where,
             expected="the labels of HE_nuc_original",
-            remedy=_AGAIN,
+            remedy=AGAIN,
         )
     ids = pd.Index(values.astype(np.int64))
     if not ids.is_unique:
@@ -280,11 +201,11 @@ def _ids(obs: pd.DataFrame, where: str) -> Int[np.ndarray, "n"]:
 
 def _check_groups(cells: pd.DataFrame, group: Any, where: str) -> None:
     if "group" not in cells.columns:
-        raise DataError("obs has no column 'group'", where=where, expected=_WHOLE)
+        raise DataError("obs has no column 'group'", where=where, expected=WHOLE)
     array = group["obs/group"]
     stored = getattr(array, "nchunks_initialized", None)
     if stored is not None and 0 < stored < array.nchunks:
-        raise DataError("chunks of obs['group'] are not there", where=where, expected=_WHOLE, remedy=_AGAIN)
+        raise DataError("chunks of obs['group'] are not there", where=where, expected=WHOLE, remedy=AGAIN)
 
 
 def _read_expression(group: Any, where: str) -> _Expression:
@@ -294,7 +215,7 @@ def _read_expression(group: Any, where: str) -> _Expression:
         raise DataError(
             f"counts of shape {counts.shape} for {len(ids)} cells and {len(genes)} genes",
             where=where,
-            expected=_WHOLE,
+            expected=WHOLE,
         )
     return _Expression(ids, counts, genes, where)
 
@@ -326,13 +247,13 @@ def _joined(parts: list[_Expression], ids: Int[np.ndarray, "n"]) -> tuple[csr_ma
             where=parts[-1].where,
             expected="every cell once",
         )
-    rows = index.get_indexer(all_ids)
+    rows = index.get_indexer(pd.Index(all_ids))
     if (rows < 0).any():
         raise DataError(
             f"cells that {CELLS} does not list: {some(all_ids[rows < 0].tolist())}",
             where=parts[0].where,
             expected="cells of the store",
-            remedy=_AGAIN,
+            remedy=AGAIN,
         )
     counts = csr_matrix(vstack([part.counts for part in parts], format="csr"))
     measured = np.zeros(len(ids), dtype=bool)
@@ -345,8 +266,8 @@ def _centres(
 ) -> Float[np.ndarray, "n 2"]:
     """Return the centroids of the cells' labels in pixels of the H&E image."""
     where = f"{store}, {MASK}"
-    with _element(store, MASK) as group:
-        array = _level0(group, where)
+    with element(store, MASK) as group:
+        array = level0(group, where)
         if array.shape[0] != 1 or not np.issubdtype(array.dtype, np.integer):
             raise DataError(
                 f"has {array.shape[0]} channels of {array.dtype}",
@@ -360,7 +281,7 @@ def _centres(
                 expected="a mask of the image's size",
             )
         centroids = Centroids(ids)
-        for y, x in _chunks(array, f"reading {MASK}"):
+        for y, x in chunks(array, f"reading {MASK}"):
             centroids.add(array[0, y, x], y.start, x.start)
     xy_px = centroids.xy_px()
     lost = np.isnan(xy_px).any(axis=1)
@@ -379,17 +300,17 @@ def _check_image_whole(
     store: Path, xy_px: Float[np.ndarray, "n 2"], pixels: UInt8[np.ndarray, "height width 3"]
 ) -> None:
     """Refuse a chunk that is not on the disk, which reads as black, where it has cells."""
-    with _element(store, IMAGE) as group:
-        array = _level0(group, f"{store}, {IMAGE}")
+    with element(store, IMAGE) as group:
+        array = level0(group, f"{store}, {IMAGE}")
         if array.nchunks_initialized == array.nchunks:
             return
         places = np.rint(xy_px).astype(np.int64)
-        for y, x in _chunks(array, f"checking {IMAGE}"):
+        for y, x in chunks(array, f"checking {IMAGE}"):
             inside = (places >= (x.start, y.start)).all(axis=1) & (places < (x.stop, y.stop)).all(axis=1)
             if inside.any() and not pixels[y, x].any():
                 raise DataError(
-                    f"no pixels under {int(inside.sum()):,} cells (x from {x.start}, y from {y.start})",
+                    f"no pixels under {int(inside.sum()):,} of the cells (from x {x.start}, y {y.start})",
                     where=f"{store}, {IMAGE}",
-                    expected=_WHOLE,
+                    expected=WHOLE,
                     remedy="copy it again: it was cut off",
                 )

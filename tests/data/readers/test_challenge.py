@@ -1,0 +1,242 @@
+"""The challenge's stores: both formats, centres from labels, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import ndimage
+from scipy.sparse import csr_matrix
+
+from prestige.data.dataset import open_sample
+from prestige.data.sample import Sample
+from prestige.data.spec import SampleSpec
+from prestige.errors import DataError
+
+GENES = ("EPCAM", "PTPRC", "ACTA2")
+
+
+def opened(path: Path, **more: Any) -> Sample:
+    spec = SampleSpec(id="S", source="challenge", path=path, patient="P", **more)
+    return open_sample(spec, cache_dir=path.parent / "cache")
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_store_of_either_format_becomes_a_sample(store: Any, tmp_path: Path, zarr_format: int) -> None:
+    sample = opened(store.write(tmp_path / "s.zarr", zarr_format))
+    assert list(sample.obs.index) == ["7", "3", "11", "5"]
+    np.testing.assert_array_equal(sample.xy_px, [[15.5, 10.5], [5, 3], [59, 39], [20.5, 24.5]])
+    np.testing.assert_array_equal(sample.measured, [True, True, False, False])
+    np.testing.assert_array_equal(sample.counts.toarray(), [[2, 5, 0], [1, 0, 4], [0, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(sample.obs["total_counts"], [7, 5, 0, 0])
+    np.testing.assert_array_equal(sample.obs["group"], [0, 0, 1, 2])
+    assert sample.genes == GENES
+    np.testing.assert_array_equal(sample.slide.pixels, store.image)
+    assert not sample.slide.pixels.flags.writeable
+
+
+def test_the_pixel_size_is_assumed_only_when_nobody_states_it(store: Any, tmp_path: Path) -> None:
+    path = store.write(tmp_path / "s.zarr", 3)
+    assumed, stated = opened(path), opened(path, um_per_px=0.425)
+    assert (assumed.um_per_px, assumed.slide.um_per_px_assumed) == (0.5, True)
+    assert any("0.5 um/px was assumed" in note for note in assumed.notes)
+    assert (stated.um_per_px, stated.slide.um_per_px_assumed, stated.notes) == (0.425, False, ())
+    assert stated.slide.fingerprint == assumed.slide.fingerprint
+    assert stated.fingerprint != assumed.fingerprint
+    np.testing.assert_allclose(stated.xy_um, stated.xy_px * 0.425)
+
+
+def expression(path: Path, ids: list[int], counts: Any, genes: tuple[str, ...] = GENES) -> Path:
+    obs = pd.DataFrame({"cell_id": ids}, index=[f"row{i}" for i in range(len(ids))])
+    var = pd.DataFrame(index=list(genes))
+    anndata.AnnData(X=csr_matrix(np.asarray(counts, dtype=np.float32)), obs=obs, var=var).write_h5ad(path)
+    return path
+
+
+def test_further_expression_is_joined_on_the_cell_and_the_gene(store: Any, tmp_path: Path) -> None:
+    further = expression(tmp_path / "v.h5ad", [11, 404], [[9, 1, 3], [1, 1, 1]], ("ACTA2", "EPCAM", "PTPRC"))
+    sample = opened(store.write(tmp_path / "s.zarr", 3), expression=further, um_per_px=1)
+    np.testing.assert_array_equal(sample.measured, [True, True, True, False])
+    np.testing.assert_array_equal(sample.counts.toarray()[2], [1, 3, 9])
+    assert any("1 rows of v.h5ad name no cell" in note for note in sample.notes)
+
+
+@pytest.mark.parametrize(
+    ("ids", "counts", "genes", "said"),
+    [
+        ([3], [[1, 1, 1]], GENES, "has already: 1 \\(3\\)"),
+        ([404], [[1, 1, 1]], GENES, "none of its cells"),
+        ([11], [[1, 1, 1]], ("A", "B", "C"), "none of the genes"),
+        ([11], [[1, 1]], GENES[:2], "lacks genes of the store: 1 \\(ACTA2\\)"),
+        ([11, 11], [[1, 1, 1], [1, 1, 1]], GENES, "duplicate ids: 1 \\(11\\)"),
+        ([11], [[-1, 1, 1]], GENES, "negative counts in 1 \\(11\\)"),
+        ([11], [[np.nan, 1, 1]], GENES, "NaN or infinite counts in 1 \\(11\\)"),
+        ([11], [[0.5, 1.5, 0.25]], GENES, "fractions"),
+    ],
+)
+def test_bad_expression_is_refused(
+    store: Any, tmp_path: Path, ids: list[int], counts: Any, genes: tuple[str, ...], said: str
+) -> None:
+    path = store.write(tmp_path / "s.zarr", 3)
+    with pytest.raises(DataError, match=said):
+        opened(path, expression=expression(tmp_path / "v.h5ad", ids, counts, genes))
+
+
+def test_bad_ids_are_refused(store: Any, tmp_path: Path) -> None:
+    store.cells = pd.DataFrame({"cell_id": [7, 3, 3, 5], "group": 0}, index=list("abcd"))
+    with pytest.raises(DataError, match=r"cell_id-group: duplicate ids: 1 \(3\)"):
+        opened(store.write(tmp_path / "a.zarr", 3))
+    store.cells = pd.DataFrame({"cell_id": [7, 3, 8, 9], "group": 0}, index=list("abcd"))
+    with pytest.raises(DataError, match=r"without a label in the mask: 2 \(8, 9\)"):
+        opened(store.write(tmp_path / "b.zarr", 3))
+    store.cells = pd.DataFrame({"cell_id": [7, 11], "group": 0}, index=list("ab"))
+    with pytest.raises(DataError, match=r"cell_id-group does not list: 1 \(3\)"):
+        opened(store.write(tmp_path / "c.zarr", 3))
+
+
+def test_bad_images_are_refused(store: Any, tmp_path: Path) -> None:
+    sound = store.image
+    store.image = sound[..., :1]
+    with pytest.raises(DataError, match=r"HE_original: the image has 1 channel; expected an RGB"):
+        opened(store.write(tmp_path / "a.zarr", 3))
+    store.image = sound.astype(np.uint16)
+    with pytest.raises(DataError, match=r"16 bit"):
+        opened(store.write(tmp_path / "b.zarr", 2))
+    store.image = sound[:30]
+    with pytest.raises(DataError, match=r"is 60 x 40 px, the image 60 x 30"):
+        opened(store.write(tmp_path / "c.zarr", 3))
+
+
+def test_damaged_colours_are_noted(store: Any, tmp_path: Path) -> None:
+    store.image[:, :30] = (255, 121, 255)
+    notes = opened(store.write(tmp_path / "s.zarr", 3)).notes
+    assert any("RGB is decoded as YCbCr" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    "element", ["images/HE_original", "images/HE_nuc_original", "tables/anucleus", "tables/cell_id-group"]
+)
+def test_a_missing_element_is_named(store: Any, tmp_path: Path, element: str) -> None:
+    path = store.write(tmp_path / "s.zarr", 3)
+    shutil.rmtree(path / element)
+    with pytest.raises(DataError, match=rf"missing: {element}"):
+        opened(path)
+
+
+def test_a_table_under_another_name_is_suggested(store: Any, tmp_path: Path) -> None:
+    path = store.write(tmp_path / "s.zarr", 3)
+    with pytest.raises(DataError, match=r"missing: tables/anuclaus.*did you mean 'tables/anucleus'"):
+        opened(path, table="anuclaus")
+    with pytest.raises(DataError, match=r"no such store"):
+        opened(tmp_path / "nothing.zarr")
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_store_cut_off_anywhere_is_refused_and_leaves_nothing(
+    store: Any, tmp_path: Path, zarr_format: int
+) -> None:
+    whole = store.write(tmp_path / "s.zarr", zarr_format)
+    one_a_kind = {}
+    for part in ("images", "tables/anucleus/layers", "tables/anucleus/obs", "tables/cell_id-group/obs"):
+        for file in sorted((whole / part).rglob("*")):
+            if file.is_file():
+                array = tuple(name for name in file.parent.parts if name != "c" and not name.isdigit())
+                kind = file.name if file.name.startswith((".z", "zarr")) else "chunk"
+                one_a_kind.setdefault((array, kind), file.relative_to(whole))
+    files = list(one_a_kind.values())
+    assert len(files) > 12
+    refused = 0
+    for number, file in enumerate(files):
+        cut = tmp_path / f"cut{number}.zarr"
+        shutil.copytree(whole, cut)
+        (cut / file).write_bytes((whole / file).read_bytes()[: (whole / file).stat().st_size // 2])
+        try:
+            sample = opened(cut)
+        except DataError:
+            refused += 1
+            assert not list((tmp_path / "cache" / "partial").iterdir())
+        else:  # what is not needed may be broken: then all that is read is right
+            np.testing.assert_array_equal(sample.slide.pixels, store.image)
+            np.testing.assert_array_equal(sample.counts.toarray()[0], [2, 5, 0])
+            np.testing.assert_array_equal(sample.obs["group"], [0, 0, 1, 2])
+    assert refused >= 0.8 * len(files)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_missing_chunks_are_not_read_as_zeros(store: Any, tmp_path: Path, zarr_format: int) -> None:
+    whole = store.write(tmp_path / "s.zarr", zarr_format)
+    for number, (chunk, said) in enumerate(
+        [
+            ("images/HE_original/0/c/0/0/0", "no pixels under 1 of the cells"),
+            ("images/HE_nuc_original/0/c/0/1/1", r"without a label in the mask: 1 \(5\)"),
+            ("tables/anucleus/layers/counts/data/c/0", "only 0 of 1 chunks of 'data'"),
+        ]
+    ):
+        cut = tmp_path / f"cut{number}.zarr"
+        shutil.copytree(whole, cut)
+        if zarr_format == 2:
+            array, _, place = chunk.partition("/c/")
+            chunk = f"{array}/{place.replace('/', '.')}"
+        (cut / chunk).unlink()
+        with pytest.raises(DataError, match=said):
+            opened(cut)
+
+
+def test_spatialdata_writes_what_is_read(store: Any, tmp_path: Path) -> None:
+    """The stores of the tests are made by hand: hold them against the library's own, in both formats."""
+    script = tmp_path / "write.py"
+    script.write_text(
+        "import sys, numpy as np, pandas as pd, anndata, spatialdata as sd\n"
+        "from spatialdata.models import Image2DModel, TableModel\n"
+        "from spatialdata._io.format import SpatialDataContainerFormatV01\n"
+        "d = np.load(sys.argv[1])\n"
+        "obs = pd.DataFrame({'cell_id': [3, 7]}, index=['3', '7'])\n"
+        "t = anndata.AnnData(X=d['counts'], obs=obs, layers={'counts': d['counts']},\n"
+        "    var=pd.DataFrame({'gene_symbols': ['EPCAM', 'PTPRC', 'ACTA2']}, index=list('abc')))\n"
+        "g = pd.DataFrame({'cell_id': [7, 3, 11, 5], 'group': [0, 0, 1, 2]}, index=list('7351'))\n"
+        "s = sd.SpatialData(images={\n"
+        "    'HE_original': Image2DModel.parse(d['image'].transpose(2, 0, 1), dims='cyx'),\n"
+        "    'HE_nuc_original': Image2DModel.parse(d['mask'][None], dims='cyx')},\n"
+        "    tables={'anucleus': TableModel.parse(t),\n"
+        "    'cell_id-group': TableModel.parse(anndata.AnnData(obs=g))})\n"
+        "s.write(sys.argv[2] + '/3.zarr')\n"
+        "s.write(sys.argv[2] + '/2.zarr', sdata_formats=SpatialDataContainerFormatV01())\n"
+    )
+    np.savez(tmp_path / "d.npz", image=store.image, mask=store.mask, counts=store.counts)
+    command = [sys.executable, "-W", "ignore", str(script), str(tmp_path / "d.npz"), str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    for number in (2, 3):
+        sample = opened(tmp_path / f"{number}.zarr")
+        np.testing.assert_array_equal(sample.xy_px, [[15.5, 10.5], [5, 3], [59, 39], [20.5, 24.5]])
+        np.testing.assert_array_equal(sample.counts.toarray()[:2], [[2, 5, 0], [1, 0, 4]])
+        np.testing.assert_array_equal(sample.slide.pixels, store.image)
+
+
+def test_a_crop_of_real_tissue(store: Any, tmp_path: Path, shared_data: Path) -> None:
+    """Nuclei of the pancreas, against the centres that scipy finds."""
+    import tifffile
+
+    folder = shared_data / "pancreas_xenium"
+    if not folder.is_dir():
+        pytest.skip(f"no pancreas at {folder}")
+    with tifffile.TiffFile(folder / "nuclei.tif") as file:
+        page: Any = file.pages[0]
+        number = 6 * -(-page.imagewidth // page.tilewidth) + 10  # one tile, in the middle of the tissue
+        file.filehandle.seek(page.dataoffsets[number])
+        tile = page.decode(file.filehandle.read(page.databytecounts[number]), number)[0]
+    mask = np.asarray(tile[0, :, :, 0])
+    ids = np.unique(mask[mask > 0]).astype(int)
+    store.mask, store.image = mask, np.ones((*mask.shape, 3), dtype=np.uint8)
+    store.cells = pd.DataFrame({"cell_id": ids, "group": 0}, index=ids.astype(str))
+    store.measured = pd.DataFrame({"cell_id": ids[:2]}, index=ids[:2].astype(str))
+    sample = opened(store.write(tmp_path / "s.zarr", 3))
+    expected = np.array(ndimage.center_of_mass(mask > 0, mask, ids))[:, ::-1]
+    assert len(ids) > 50
+    np.testing.assert_allclose(sample.xy_px, expected, rtol=0, atol=1e-9)

@@ -1,0 +1,177 @@
+"""The layout of HEST-1k: pixels, tables, pixel sizes, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from prestige.data.dataset import open_sample
+from prestige.data.sample import Sample
+from prestige.data.spec import SampleSpec
+from prestige.errors import ConfigError, DataError
+
+Writer = Callable[..., Path]
+
+
+def opened(root: Path, **more: Any) -> Sample:
+    spec = SampleSpec(**{"id": "S1", "source": "hest", "path": root, "patient": "P", **more})
+    return open_sample(spec, cache_dir=root.parent / "cache")
+
+
+@pytest.mark.parametrize("layout", [{}, {"tile": None, "rowsperstrip": 7}, {"compression": "deflate"}])
+def test_a_folder_becomes_a_sample(hest_folder: Writer, layout: dict[str, Any]) -> None:
+    root = hest_folder(**layout)
+    sample = opened(root)
+    np.testing.assert_array_equal(sample.slide.pixels, tifffile.imread(root / "wsis" / "S1.tif"))
+    np.testing.assert_array_equal(sample.xy_px, [[0, 0], [10, 20], [49.4, 30], [25.5, 39.49]])
+    np.testing.assert_array_equal(sample.counts.toarray(), np.arange(12).reshape(4, 3))
+    np.testing.assert_array_equal(sample.obs["total_counts"], [3, 12, 21, 30])
+    assert (sample.um_per_px, sample.slide.um_per_px_assumed, sample.notes) == (0.5, False, ())
+    assert sample.measured.all()
+    assert list(sample.obs["row"]) == [0, 1, 2, 3]
+
+
+def test_planes_of_colour_are_read_like_pixels_of_colour(hest_folder: Writer) -> None:
+    image = np.random.default_rng(2).integers(0, 255, (3, 40, 50), dtype=np.uint8)
+    root = hest_folder(image, photometric="rgb", planarconfig="separate")
+    np.testing.assert_array_equal(opened(root).slide.pixels, image.transpose(1, 2, 0))
+
+
+def tissue() -> np.ndarray:
+    """Return smooth pink and white squares, which JPEG keeps."""
+    colours = np.array([[[250, 250, 250], [220, 130, 190]], [[120, 60, 150], [245, 240, 245]]])
+    return np.kron(colours, np.ones((20, 25, 1))).astype(np.uint8)
+
+
+def test_a_jpeg_is_read_in_its_colours(hest_folder: Writer) -> None:
+    root = hest_folder(tissue(), photometric="rgb", compression="jpeg", compressionargs={"level": 95})
+    with tifffile.TiffFile(root / "wsis" / "S1.tif") as file:
+        assert file.pages[0].photometric == tifffile.PHOTOMETRIC.YCBCR  # type: ignore[union-attr]
+    sample = opened(root)
+    assert np.abs(sample.slide.pixels.astype(int) - tissue()).mean() < 4
+    assert sample.notes == ()
+
+
+def test_rgb_under_a_ycbcr_tag_is_read_as_rgb_and_said(hest_folder: Writer) -> None:
+    # told that its input is YCbCr, the writer converts nothing
+    root = hest_folder(tissue(), photometric="ycbcr", compression="jpeg", compressionargs={"level": 95})
+    believed = tifffile.imread(root / "wsis" / "S1.tif")
+    assert np.abs(believed[5, 5].astype(int) - (255, 121, 255)).max() < 12  # white, when the tag is believed
+    sample = opened(root)
+    assert np.abs(sample.slide.pixels.astype(int) - tissue()).mean() < 4
+    assert any("hold RGB" in note for note in sample.notes)
+
+
+def test_the_tables_own_totals_are_taken_where_they_can_be_true(hest_folder: Writer) -> None:
+    obs = pd.DataFrame({"total_counts": [10, 20, 30, 40]}, index=list("abcd"))
+    sample = opened(hest_folder(obs=obs))
+    np.testing.assert_array_equal(sample.obs["total_counts"], [10, 20, 30, 40])
+    assert "cover more than its 3 genes" in sample.notes[0]
+    sample = opened(hest_folder(obs=obs.assign(total_counts=[10, 20, 30, 29])))
+    np.testing.assert_array_equal(sample.obs["total_counts"], [3, 12, 21, 30])
+    assert "below the sum" in sample.notes[0]
+
+
+def test_pixel_sizes(hest_folder: Writer) -> None:
+    root = hest_folder(metadata={}, resolution=(20000, 20000), resolutionunit="centimeter")
+    with pytest.raises(DataError, match=r"no pixel size.*um_per_px.*tags of the image say 0\.5"):
+        opened(root)
+    assert opened(root, um_per_px=0.5).notes == ()
+    assert opened(hest_folder(metadata={"pixel_size_um_estimated": 0.25})).um_per_px == 0.25
+    noted = opened(hest_folder(), um_per_px=1.0)
+    assert noted.um_per_px == 1.0
+    assert "the source 0.5" in noted.notes[0]
+    with pytest.raises(DataError, match=r"pixel_size_um is -1"):
+        opened(hest_folder(metadata={"pixel_size_um": -1}))
+    (root / "metadata" / "S1.json").write_text("{")
+    with pytest.raises(DataError, match=r"S1.json: cannot be read"):
+        opened(root)
+
+
+def test_missing_files_are_named_with_their_neighbours(hest_folder: Writer) -> None:
+    root = hest_folder()
+    with pytest.raises(DataError, match=r"S1_16um.h5ad: no such file.*did you mean 'S1.h5ad'"):
+        opened(root, table="S1_16um.h5ad")
+    with pytest.raises(DataError, match=r"2 faults: .*S2.tif: no such file.*S2.h5ad: no such file"):
+        opened(root, id="S2")
+    with pytest.raises(ConfigError, match=r"'expression' has no meaning"):
+        opened(root, expression=root / "st" / "S1.h5ad")
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (np.zeros((40, 50), np.uint8), "1 channel;"),
+        (np.zeros((40, 50, 4), np.uint8), "4 channels"),
+        (np.zeros((40, 50, 3), np.uint16), "16 bit"),
+    ],
+)
+def test_images_that_are_not_8_bit_rgb_are_refused(hest_folder: Writer, image: np.ndarray, said: str) -> None:
+    photometric = "rgb" if image.ndim == 3 else "minisblack"
+    with pytest.raises(DataError, match=rf"S1.tif: the image (has|is) {said}"):
+        opened(hest_folder(image, photometric=photometric))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize("compression", [None, "deflate", "jpeg"])
+def test_a_truncated_tiff_is_refused_and_leaves_nothing(
+    hest_folder: Writer, share: float, compression: str | None
+) -> None:
+    root = hest_folder(compression=compression, photometric="rgb")
+    image = root / "wsis" / "S1.tif"
+    content = image.read_bytes()
+    image.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DataError, match=r"S1.tif: "):
+        opened(root)
+    cache = root.parent / "cache"
+    assert not list(cache.glob("slides/*")) + list(cache.glob("samples/*")) + list(cache.glob("partial/*"))
+
+
+def test_every_fault_of_a_table_is_listed_at_once(hest_folder: Writer) -> None:
+    counts = np.array([[np.nan, 1, 1], [1, -2, 1], [1, 1, 1], [1, 1, 1]])
+    spatial = [[0, 0], [np.nan, 3], [49.6, 2], [3, -0.6]]
+    obs = pd.DataFrame({"row": range(4)}, index=list("abcd"))
+    root = hest_folder(counts=counts, spatial=spatial, obs=obs)
+    with pytest.raises(DataError) as caught:
+        opened(root)
+    said = str(caught.value)
+    assert said.startswith("4 faults: ")
+    for part in (
+        "no place (NaN) for 1 (b)",
+        "outside the image of 50 x 40 px: 2 (c, d)",
+        "NaN or infinite counts in 1 (a)",
+        "negative counts in 1 (b)",
+    ):
+        assert part in said
+
+
+def test_a_table_cut_off_or_without_places_is_refused(hest_folder: Writer) -> None:
+    import h5py
+
+    root = hest_folder()
+    table = root / "st" / "S1.h5ad"
+    with h5py.File(table, "a") as file:
+        del file["obsm/spatial"]
+    with pytest.raises(DataError, match=r"the element 'obsm/spatial' is missing"):
+        opened(root)
+    table.write_bytes(table.read_bytes()[:3000])
+    with pytest.raises(DataError, match=r"S1.h5ad: cannot be opened"):
+        opened(root)
+
+
+def test_the_kidney(tmp_path: Path, shared_data: Path) -> None:
+    root = shared_data / "kidney_visium_hd"
+    if not root.is_dir():
+        pytest.skip(f"no kidney at {root}")
+    spec = SampleSpec(id="KIDNEY", source="hest", path=root, patient="P", table="KIDNEY_16um.h5ad")
+    sample = open_sample(spec, cache_dir=tmp_path)
+    assert (sample.n_obs, len(sample.genes)) == (125530, 1017)
+    assert (sample.slide.height_px, sample.slide.width_px, sample.um_per_px) == (3640, 3116, 2.0055)
+    glass = sample.slide.pixels[50:150, 2950:3050].reshape(-1, 3).mean(axis=0)
+    assert glass.min() > 220  # the glass beside the tissue is near white

@@ -1,0 +1,152 @@
+"""The cache: hashed once, made once, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+
+from prestige.data import cache
+from prestige.data.cache import Recipe, default_cache_dir, prepare
+from prestige.data.sample import Table
+from prestige.errors import DataError, StorageError
+
+PIXELS = np.arange(5 * 6 * 3, dtype=np.uint8).reshape(5, 6, 3)
+
+
+def table(pixels: np.ndarray) -> Table:
+    obs = pd.DataFrame({"measured": [True], "total_counts": [3.0]}, index=["a"])
+    return Table(obs, np.array([[1.0, 2.0]]), csr_matrix([[3.0]], dtype=np.float32), ("G",))
+
+
+def recipe(folder: Path, read: list[str] | None = None, options: str = "one") -> Recipe:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("image", "table"):
+        if not (folder / name).exists():
+            (folder / name).write_text(name)
+    done = [] if read is None else read
+
+    def write_slide(target: Path) -> None:
+        done.append("slide")
+        np.save(target, PIXELS)
+
+    def read_table(pixels: np.ndarray) -> Table:
+        done.append("table")
+        return table(pixels)
+
+    return Recipe(
+        "made/1", "sample 's'", {"image": folder / "image"}, {"table": folder / "table"}, {"o": options},
+        write_slide, read_table, um_per_px=0.5,
+    )  # fmt: skip
+
+
+def test_what_was_made_is_found_by_its_content(tmp_path: Path) -> None:
+    done: list[str] = []
+    first = prepare(recipe(tmp_path / "a", done), tmp_path / "cache")
+    assert done == ["slide", "table"]
+    assert prepare(recipe(tmp_path / "a", done), tmp_path / "cache").folder == first.folder
+    assert (
+        prepare(recipe(tmp_path / "b", done), tmp_path / "cache").folder == first.folder
+    )  # same bytes elsewhere
+    assert done == ["slide", "table"]
+    (tmp_path / "a" / "table").write_text("other")
+    other = prepare(recipe(tmp_path / "a", done), tmp_path / "cache")
+    assert done == ["slide", "table", "table"]  # the slide is decoded once
+    assert other.card.fingerprint != first.card.fingerprint
+    assert other.card.slide_fingerprint == first.card.slide_fingerprint
+    assert os.path.samefile(first.folder / "slide.npy", other.folder / "slide.npy")
+    prepare(recipe(tmp_path / "a", done, options="two"), tmp_path / "cache")
+    assert done == ["slide", "table", "table", "table"]
+
+
+def test_content_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+
+    def refuse(*_: object) -> str:
+        raise AssertionError("hashed again")
+
+    monkeypatch.setattr(cache, "_hash_files", refuse)
+    prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+    os.utime(tmp_path / "a" / "image", (1, 1))
+    with pytest.raises(AssertionError, match=r"hashed again"):
+        prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+
+
+def test_a_broken_index_entry_is_made_again(tmp_path: Path) -> None:
+    first = prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+    for entry in (tmp_path / "cache" / "index").iterdir():
+        entry.write_text("{")
+    assert prepare(recipe(tmp_path / "a"), tmp_path / "cache").folder == first.folder
+
+
+def test_a_crash_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
+    def crash(pixels: np.ndarray) -> Table:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(replace(recipe(tmp_path / "a"), read_table=crash), tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("samples/*")) + list((tmp_path / "cache").glob("partial/*"))
+    killed = tmp_path / "cache" / "partial" / "1-killed"
+    killed.mkdir()
+    prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+    assert killed.exists()  # it might be at work
+    os.utime(killed, (time.time() - 90000,) * 2)
+    prepare(recipe(tmp_path / "a", options="two"), tmp_path / "cache")
+    assert not killed.exists()
+
+
+def test_a_damaged_folder_is_made_again(tmp_path: Path) -> None:
+    folder = prepare(recipe(tmp_path / "a"), tmp_path / "cache").folder
+    (folder / "table.h5ad").write_bytes(b"")
+    assert prepare(recipe(tmp_path / "a"), tmp_path / "cache").table.genes == ("G",)
+
+
+def test_faulty_tables_are_not_kept(tmp_path: Path) -> None:
+    def outside(pixels: np.ndarray) -> Table:
+        return replace(table(pixels), xy_px=np.array([[6.0, 0.0]]))
+
+    with pytest.raises(DataError, match=r"sample 's': outside the image of 6 x 5 px: 1 \(a\)"):
+        prepare(replace(recipe(tmp_path / "a"), read_table=outside), tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("samples/*"))
+
+
+def test_a_full_disk_and_a_locked_cache_are_told(tmp_path: Path) -> None:
+    def full(target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StorageError, match=r"the disk is full; expected room.*PRESTIGE_CACHE"):
+        prepare(replace(recipe(tmp_path / "a"), write_slide=full), tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("slides/*"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match=r"cannot be used"):
+        prepare(recipe(tmp_path / "a"), tmp_path / "file")
+
+
+def _prepare(folder: Path) -> str:
+    return prepare(recipe(folder / "a"), folder / "cache").card.fingerprint
+
+
+def test_several_processes_at_once(tmp_path: Path) -> None:
+    recipe(tmp_path / "a")
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        found = pool.map(_prepare, [tmp_path] * 8)
+    assert len(set(found)) == 1
+    assert len(list((tmp_path / "cache" / "samples").iterdir())) == 1
+    assert not list((tmp_path / "cache" / "partial").iterdir())
+
+
+def test_where_the_cache_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PRESTIGE_CACHE", str(tmp_path))
+    assert default_cache_dir() == tmp_path
+    monkeypatch.delenv("PRESTIGE_CACHE")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_cache_dir() == tmp_path / ".cache" / "prestige"
