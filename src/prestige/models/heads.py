@@ -15,9 +15,10 @@ class LinearHead(nn.Module):
     """Linear map from the features of the centre and of the whole patch to the standardised genes.
 
     Each of the two is normalised over its features first (layer norm).  The features of untrained encoders
-    differ ninefold in scale (root mean square 0.14 for VGG16 to 1.25 for the compact family, whole patch, 64 px),
-    and those of one network differ between its stages; without the norm one learning rate would mean something
-    else for each of them.  The weights start at zero: an untrained predictor gives every gene's training mean.
+    differ ninefold in scale (root mean square over the whole patch at 64 px: 0.14 for VGG16, 1.25 for the
+    compact family), and so do those of one network's stages; without the norm one learning rate would mean
+    something else for each of them.  The weights start at zero: an untrained predictor gives every gene's
+    training mean.
 
     Parameters
     ----------
