@@ -16,9 +16,9 @@ class LinearHead(nn.Module):
 
     Each of the two is normalised over its features first (layer norm).  The features of untrained encoders
     differ ninefold in scale (root mean square over the whole patch at 64 px: 0.14 for VGG16, 1.25 for the
-    compact family), and so do those of one network's stages; without the norm one learning rate would mean
-    something else for each of them.  The weights start at zero: an untrained predictor gives every gene's
-    training mean.
+    compact family), centre and whole of one network up to fourfold; without the norm one learning rate would
+    mean something else for each of them.  The weights start at zero: an untrained predictor gives every
+    gene's training mean.
 
     Parameters
     ----------
