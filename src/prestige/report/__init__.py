@@ -1,0 +1,15 @@
+"""Run folders -> tables, figures and one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def write_report(bench_folder: Path) -> Path:
+    """Write ``report/index.html`` with its figures and tables into a bench (or run) folder.
+
+    See :func:`prestige.report.page.write_report`, which is imported only now: it draws with matplotlib.
+    """
+    from prestige.report.page import write_report as write
+
+    return write(bench_folder)

@@ -1,0 +1,251 @@
+"""The first sentences of a report: which encoder, at which patch size, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prestige.report.load import Bench, Configuration, format_number, number
+from prestige.report.summary import Group, Standing, Summary
+
+DEFAULT_MARGIN = 0.01
+FEW_PATIENTS = 10
+NAMED_IN_LEAD = 3
+_WIDTH_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a group of configurations says.
+
+    ``sentences`` is the lead (the first is the answer), ``limits`` what does not follow from it; both
+    are plain text in which ``**`` encloses what matters most.  ``tied`` is None where it cannot be said.
+    """
+
+    pretrained: bool
+    best: Configuration
+    score: float
+    interval: tuple[float, float] | None
+    tied: tuple[Configuration, ...] | None
+    patch_um: float | None
+    patch_best: Configuration | None
+    margin: float
+    baselines: dict[str, float]
+    best_encoder: tuple[Configuration, float] | None = None
+    right_patch_um: float | None = None
+    agrees: bool | None = None
+    sentences: tuple[str, ...] = ()
+    limits: tuple[str, ...] = field(default=())
+
+    @property
+    def text(self) -> str:
+        """The sentences without marks."""
+        return " ".join(self.sentences).replace("**", "")
+
+
+def answers(bench: Bench, summary: Summary) -> list[Answer]:
+    """Return an answer for each group that was compared (from scratch, pretrained)."""
+    return [found for group in summary.groups if (found := _answer(bench, summary, group)) is not None]
+
+
+def choose_patch(
+    standings: dict[Configuration, Standing], margin: float
+) -> tuple[float, Configuration] | None:
+    """Return the smallest patch width whose best is within ``margin`` of the best of all, and that best.
+
+    Baselines, and patches of which a part was greyed out, do not count.
+    """
+    eligible = {
+        key: standing.score
+        for key, standing in standings.items()
+        if not key.baseline
+        and not key.control
+        and math.isfinite(standing.score)
+        and math.isfinite(key.patch_um)
+    }
+    if not eligible:
+        return None
+    threshold = max(eligible.values()) - margin
+    width = min(key.patch_um for key, score in eligible.items() if score >= threshold)
+    return width, max((key for key in eligible if key.patch_um == width), key=eligible.__getitem__)
+
+
+def _answer(bench: Bench, summary: Summary, group: Group) -> Answer | None:
+    best = group.best
+    if best is None:
+        return None
+    truth = dict(bench.info.get("truth") or {})
+    margin = number(truth.get("margin"))
+    margin = margin if math.isfinite(margin) else DEFAULT_MARGIN
+    chosen = choose_patch(group.standings, margin)
+    right = number(truth.get("right_patch_um"))
+    standing = group.standings[best]
+    known = standing.interval is not None
+    tied = (
+        tuple(key for key, other in group.standings.items() if other.tied and key != best) if known else None
+    )
+    facts: dict[str, Any] = {
+        "pretrained": group.pretrained,
+        "best": best,
+        "score": standing.score,
+        "interval": standing.interval,
+        "tied": tied,
+        "patch_um": chosen[0] if chosen else None,
+        "patch_best": chosen[1] if chosen else None,
+        "margin": margin,
+        "baselines": _baselines(group),
+        "best_encoder": _best_encoder(group),
+        "right_patch_um": right if math.isfinite(right) else None,
+        "agrees": abs(chosen[0] - right) <= _WIDTH_TOLERANCE * right
+        if chosen and math.isfinite(right)
+        else None,
+    }
+    plain = Answer(**facts)
+    said = [_best_sentence(plain, group) + _tied_clause(plain, group) + ".", _patch_sentence(plain, group)]
+    said += [_tied_sentence(plain, group), _baseline_sentence(plain), _truth_sentence(plain)]
+    return Answer(**facts, sentences=tuple(filter(None, said)), limits=tuple(_limits(bench, summary, group)))
+
+
+def _baselines(group: Group) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for key, standing in group.standings.items():
+        if key.baseline:
+            found[key.name] = max(found.get(key.name, -math.inf), standing.score)
+    return found
+
+
+def _best_encoder(group: Group) -> tuple[Configuration, float] | None:
+    scores = {key: one.score for key, one in group.standings.items() if not key.baseline}
+    return max(scores.items(), key=lambda item: item[1], default=None)
+
+
+def _score(score: float, interval: tuple[float, float] | None) -> str:
+    text = f"mean per-gene Pearson **{score:.3f}**"
+    return text + (
+        f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"
+        if interval and interval[1] > interval[0]
+        else ""
+    )
+
+
+def _best_sentence(answer: Answer, group: Group) -> str:
+    kind = "pretrained encoders" if answer.pretrained else "encoders"
+    score = _score(answer.score, answer.interval)
+    if answer.best.baseline:
+        if answer.best_encoder is None:
+            return f"Only baselines are finished; the best is **{answer.best.label}**: {score}"
+        first, own = answer.best_encoder
+        return (
+            f"None of the {kind} beats the baseline **{answer.best.label}**: it reaches {score}, "
+            f"the best encoder, {first.label}, {own:.3f}"
+        )
+    if sum(not key.baseline for key in group.standings) == 1:
+        return f"**{answer.best.label}** reaches {score}"
+    return f"**{answer.best.label}** predicts best: {score}"
+
+
+def _tied_clause(answer: Answer, group: Group) -> str:
+    """Continue the first sentence with who cannot be told from the best."""
+    if len(group.standings) < 2 or answer.tied is None:
+        return ""
+    it = "The baseline" if answer.best.baseline else "It"
+    if not answer.tied:
+        return f". {it} is better than every other configuration by more than chance explains"
+    if len(answer.tied) > NAMED_IN_LEAD:
+        return f". {it} cannot be told from {len(answer.tied)} others, named below"
+    return f". {it} cannot be told from {_listed([_scored(key, group) for key in answer.tied])}"
+
+
+def _tied_sentence(answer: Answer, group: Group) -> str:
+    if len(group.standings) < 2:
+        return ""
+    if answer.tied is None:
+        return (
+            f"Whether another one is as good cannot be said: {group.reason or 'no interval could be made'}."
+        )
+    if len(answer.tied) <= NAMED_IN_LEAD:
+        return ""
+    return f"Not to be told from the best: {_listed([_scored(key, group) for key in answer.tied])}."
+
+
+def _scored(key: Configuration, group: Group) -> str:
+    return f"{key.label} ({group.standings[key].score:.3f})"
+
+
+def _patch_sentence(answer: Answer, group: Group) -> str:
+    if answer.patch_um is None or answer.patch_best is None:
+        return ""
+    widths = {key.patch_um for key in group.standings if not key.baseline and not key.control}
+    width = f"**{format_number(answer.patch_um)} \N{MICRO SIGN}m**"
+    if len(widths) < 2:
+        return f"Only one patch width, {width}, was tried, so nothing is said about others."
+    margin = f"{answer.margin:.3f}".rstrip("0")
+    own = f"{answer.patch_best.name}, {group.standings[answer.patch_best].score:.3f}"
+    return (
+        f"Use patches {width} wide: the smallest width whose best encoder ({own}) "
+        f"is within {margin} of the best encoder."
+    )
+
+
+def _baseline_sentence(answer: Answer) -> str:
+    parts = []
+    for name, score in answer.baselines.items():
+        if name == "training mean":
+            parts.append(f"the training mean {score:.3f} (it predicts the same everywhere)")
+        else:
+            parts.append(f"{name} {score:.3f}")
+    if answer.best.baseline or not parts:
+        return ""
+    return f"Baselines beside it: {_listed(parts)}."
+
+
+def _truth_sentence(answer: Answer) -> str:
+    if answer.right_patch_um is None:
+        return ""
+    right = f"{format_number(answer.right_patch_um)} \N{MICRO SIGN}m"
+    if answer.agrees is None:
+        return f"This is a phantom: the right patch width is {right}, which this bench cannot name yet."
+    verdict = "**agrees**" if answer.agrees else "**does not agree**"
+    return f"This is a phantom, so the right patch width is known: {right}. This report {verdict} with it."
+
+
+def _limits(bench: Bench, summary: Summary, group: Group) -> list[str]:
+    found = []
+    patients = len(bench.patients)
+    if patients == 1:
+        found.append("All scored tissue is of one patient: nothing about other patients follows.")
+    elif 1 < patients < FEW_PATIENTS:
+        found.append(
+            f"{patients} patients were scored: an interval speaks of tissue of these patients, "
+            "not of patients in general."
+        )
+    standing = group.standings[group.best] if group.best else None
+    if standing and standing.interval is None and len(group.standings) < 2:
+        found.append(f"No interval is given: {group.reason or 'none could be made'}.")
+    if not bench.finished and not bench.single:
+        found.append(_unfinished(bench, summary))
+    if bench.single:
+        found.append(
+            "A single run compares nothing: it says neither which encoder nor which patch size is better."
+        )
+    if len({summary_pretrained.pretrained for summary_pretrained in summary.groups}) > 1:
+        found.append(
+            "Encoders trained from scratch and pretrained ones are answered apart: they are not equals."
+        )
+    return found
+
+
+def _unfinished(bench: Bench, summary: Summary) -> str:
+    runs = f"{len(bench.runs)} run" + ("s" if len(bench.runs) != 1 else "")
+    text = f"The bench is not finished: this report is of what is ({runs})"
+    if summary.excluded:
+        text += f"; not compared, because a fold is missing: {_listed(summary.excluded)}"
+    return text + ". The answer may change."
+
+
+def _listed(items: Sequence[str]) -> str:
+    if len(items) < 2:
+        return "".join(items)
+    return ", ".join(items[:-1]) + " and " + items[-1]

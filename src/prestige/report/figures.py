@@ -1,0 +1,266 @@
+"""The figures of a report: heat map, score against cost, training curves.
+
+Each function takes tables of :mod:`prestige.report.summary` and returns a matplotlib figure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from prestige.report.load import format_number, si
+from prestige.report.style import INK, MUTED
+
+SCORE_LABEL = "mean per-gene Pearson"
+COSTS = (
+    ("parameters", "trainable parameters"),
+    ("flops", "FLOPs per patch, one forward pass"),
+    ("train_seconds", "training seconds per run"),
+)
+
+
+def heatmap(grid: Sequence[dict[str, Any]], columns: Sequence[str]) -> Figure:
+    """Draw the grid of :func:`prestige.report.summary.grid`: rows of cells with value and mark."""
+    n_rows, n_columns = len(grid), max(len(columns), 1)
+    figure = Figure(figsize=(2.2 + 1.15 * n_columns, 1.0 + 0.48 * n_rows), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set(xlim=(0, n_columns), ylim=(n_rows, 0))
+    for i, row in enumerate(grid):
+        for j, cell in enumerate(row["cells"]):
+            if cell is None or not math.isfinite(cell["value"]):
+                axes.text(j + 0.5, i + 0.5, "\N{EN DASH}", ha="center", va="center", color=MUTED)
+                continue
+            axes.fill_between([j + 0.03, j + 0.97], i + 0.04, i + 0.96, color=cell["ground"], linewidth=0)
+            mark = {"best": "\N{BLACK STAR} ", "tied": "\N{ALMOST EQUAL TO} "}.get(cell["mark"], "")
+            weight = "bold" if cell["mark"] == "best" else "normal"
+            axes.text(
+                j + 0.5,
+                i + 0.5,
+                f"{mark}{cell['value']:.3f}",
+                ha="center",
+                va="center",
+                color=cell["ink"],
+                weight=weight,
+            )
+    axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
+    axes.set_yticks(np.arange(n_rows) + 0.5, [row["name"] for row in grid])
+    axes.tick_params(length=0, labelcolor=INK)
+    axes.set_xlabel("patch width")
+    axes.set_title(
+        f"{SCORE_LABEL}   \N{BLACK STAR} best   \N{ALMOST EQUAL TO} cannot be told from it", weight="normal"
+    )
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return figure
+
+
+def cost(summary: pd.DataFrame, colours: dict[str, str]) -> Figure:
+    """Draw score against parameters, FLOPs and training seconds; marker size is the patch width."""
+    figure = Figure(figsize=(10.4, 4.1), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(COSTS), sharey=True)
+    encoders = summary[~summary["baseline"] & ~summary["control"] & summary["score"].notna()]
+    sizes = _marker_sizes(encoders["patch_um"])
+    placed = []
+    for axes, (column, label) in zip(panels, COSTS, strict=True):
+        labels = _cost_panel(axes, encoders, column, colours, sizes)
+        placed.append((axes, labels))
+        _baseline_lines(axes, summary, label=axes is panels[0])
+        axes.set(xlabel=label)
+        if labels:
+            axes.set_xscale("log")
+            axes.margins(x=0.18, y=0.12)
+            _log_ticks(axes)
+        else:
+            axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=MUTED)
+    panels[0].set_ylabel(SCORE_LABEL)
+    handles = [
+        Line2D(
+            [],
+            [],
+            marker="o",
+            linestyle="",
+            color=MUTED,
+            markersize=math.sqrt(area),
+            label=f"{format_number(um)} \N{MICRO SIGN}m",
+        )
+        for um, area in sizes.items()
+    ]
+    if handles:
+        figure.legend(
+            handles=handles, title="patch width", loc="outside upper left", ncols=len(handles), frameon=False
+        )
+    _place_all(figure, placed)
+    return figure
+
+
+def curves(histories: pd.DataFrame, colours: dict[str, str]) -> Figure:
+    """Draw validation scores: a column a patch width, against seconds and observations seen."""
+    widths = sorted(histories["patch_um"].unique())
+    figure = Figure(figsize=(max(3.4 * len(widths), 5.0), 5.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(2, len(widths), sharey=True, squeeze=False)
+    placed = []
+    for i, (column, label) in enumerate((("seconds", "seconds of training"), ("seen", "observations seen"))):
+        for j, width in enumerate(widths):
+            axes = panels[i, j]
+            here = histories[histories["patch_um"] == width]
+            placed.append((axes, _curve_panel(axes, here, column, colours)))
+            axes.set_xlabel(label)
+            axes.margins(x=0.02)
+            axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(value)))
+            if i == 0:
+                axes.set_title(f"{format_number(width)} \N{MICRO SIGN}m patch")
+            axes.set_xlim(right=axes.get_xlim()[1] * 1.32)
+        panels[i, 0].set_ylabel("validation score")
+    _place_all(figure, placed)
+    return figure
+
+
+def _marker_sizes(widths: pd.Series) -> dict[float, float]:
+    """Give each patch width an area in square points, growing with the width's logarithm."""
+    unique = sorted(widths.unique())
+    if len(unique) < 2:
+        return dict.fromkeys(unique, 50.0)
+    logs = np.log(unique)
+    return {
+        um: 18.0 + 110.0 * float(share)
+        for um, share in zip(unique, (logs - logs[0]) / (logs[-1] - logs[0]), strict=True)
+    }
+
+
+def _cost_panel(
+    axes: Axes, encoders: pd.DataFrame, column: str, colours: dict[str, str], sizes: dict[float, float]
+) -> list[Annotation]:
+    labels = []
+    for name, rows in encoders.groupby("name", sort=False):
+        rows = rows[rows[column] > 0].sort_values("patch_um")
+        if rows.empty:
+            continue
+        colour = colours[str(name)]
+        axes.plot(rows[column], rows["score"], color=colour, linewidth=1.0, alpha=0.55, zorder=2)
+        areas = [sizes[um] for um in rows["patch_um"]]
+        axes.scatter(rows[column], rows["score"], s=areas, color=colour, alpha=0.85, linewidth=0, zorder=3)
+        top = rows.loc[rows["score"].idxmax()]
+        labels.append(
+            axes.annotate(
+                str(name),
+                (top[column], top["score"]),
+                xytext=(0, 8),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                color=colour,
+                fontsize=8,
+                weight="bold",
+                zorder=4,
+            )
+        )
+    return labels
+
+
+def _log_ticks(axes: Axes) -> None:
+    """Label 1, 2 and 5 times powers of ten where the axis spans few of these, else the powers."""
+    low, high = axes.get_xlim()
+    if high < 4 * low:  # a few percent apart are not worlds apart
+        middle = math.sqrt(low * high)
+        low, high = axes.set_xlim(middle / 2, middle * 2)
+    decades = math.log10(high / low)
+    subs = (1.0, 2.0, 5.0) if decades < 2 else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=8))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis="x", which="minor", length=0)
+
+
+def _baseline_lines(axes: Axes, summary: pd.DataFrame, *, label: bool) -> None:
+    """Draw each baseline's best score as a dashed line, named in the first panel."""
+    for name, rows in summary[summary["baseline"] & summary["score"].notna()].groupby("name", sort=False):
+        score = float(rows["score"].max())
+        axes.axhline(score, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
+        if label:
+            axes.annotate(
+                str(name),
+                (0.0, score),
+                xycoords=("axes fraction", "data"),
+                xytext=(3, 2),
+                textcoords="offset points",
+                color=MUTED,
+                fontsize=8,
+                va="bottom",
+            )
+
+
+def _curve_panel(axes: Axes, here: pd.DataFrame, column: str, colours: dict[str, str]) -> list[Annotation]:
+    labels = []
+    for name, of_encoder in here.groupby("name", sort=False):
+        colour = colours[str(name)]
+        ends = []
+        for (_, phase), line in of_encoder.groupby(["run", "phase"], sort=False):
+            main = phase == "main"
+            marker = "o" if len(line) == 1 else None
+            axes.plot(
+                line[column],
+                line["validation_score"],
+                color=colour,
+                marker=marker,
+                markersize=3,
+                linewidth=1.6 if main else 0.8,
+                alpha=0.95 if main else 0.3,
+                zorder=3 if main else 2,
+            )
+            if main:
+                ends.append(line.iloc[-1])
+        if ends:
+            end = max(ends, key=lambda row: row[column])
+            labels.append(
+                axes.annotate(
+                    str(name),
+                    (end[column], end["validation_score"]),
+                    xytext=(5, 0),
+                    textcoords="offset points",
+                    va="center",
+                    color=colour,
+                    fontsize=8,
+                )
+            )
+    return labels
+
+
+def _place_all(figure: Figure, placed: list[tuple[Axes, list[Annotation]]]) -> None:
+    figure.draw_without_rendering()
+    for axes, labels in placed:
+        _place(axes, labels)
+
+
+def _place(axes: Axes, labels: list[Annotation]) -> None:
+    """Move labels up or down until none covers another, and into the panel where they leave it."""
+    renderer = axes.figure.canvas.get_renderer()  # type: ignore[union-attr]
+    scale = 72.0 / axes.figure.dpi  # type: ignore[union-attr]
+    frame = axes.get_window_extent(renderer)
+    taken: list[Any] = []
+    for label in sorted(labels, key=lambda text: text.get_window_extent(renderer).y0):
+        box = label.get_window_extent(renderer)
+        shift_x = min(0.0, frame.x1 - box.x1) + max(0.0, frame.x0 - box.x0)
+        box = box.translated(shift_x, 0.0)
+        shift_y = 0.0
+        for other in taken:
+            if box.x0 < other.x1 and box.x1 > other.x0 and box.y0 < other.y1 + 1:
+                rise = other.y1 + 1 - box.y0
+                shift_y += rise
+                box = box.translated(0.0, rise)
+        taken.append(box)
+        x, y = label.xyann
+        label.xyann = (x + shift_x * scale, y + shift_y * scale)

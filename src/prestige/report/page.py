@@ -1,0 +1,221 @@
+"""One self-contained page, its figures and its tables, from a bench folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup, escape
+
+from prestige.errors import StorageError
+from prestige.report import method, tables
+from prestige.report.answer import Answer, answers
+from prestige.report.illustrate import illustrate, leading, mapped, truth_folders
+from prestige.report.load import Bench, format_number, load_bench, number
+from prestige.report.summary import Summary, summarise
+
+
+def write_report(bench_folder: Path) -> Path:
+    """Write ``report/index.html`` with its figures and tables into a bench (or run) folder.
+
+    Returns
+    -------
+    Path
+        Of the page, which is one file that needs no network.
+
+    Raises
+    ------
+    DataError
+        When the folder is neither a bench nor a run.
+    StorageError
+        When the report cannot be written, or a finished run has lost its moments.
+    """
+    bench = load_bench(Path(bench_folder))
+    summary = summarise(bench)
+    found = answers(bench, summary)
+    report = bench.folder / "report"
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+        detected = tables.detection(truth_folders(bench))
+        tables.write_tables(report / "tables", _csv_tables(bench, summary, detected))
+        _write(report / "answer.json", json.dumps([_record(answer) for answer in found], indent=1))
+        context = _context(bench, summary, found, detected) | illustrate(
+            bench, summary, found, report / "figures"
+        )
+        return _write(report / "index.html", _render(context))
+    except OSError as error:
+        raise StorageError(
+            f"the report cannot be written ({error.strerror or error})", where=report
+        ) from error
+
+
+def _csv_tables(bench: Bench, summary: Summary, detected: pd.Series) -> dict[str, pd.DataFrame]:
+    return {
+        "runs": tables.runs_table(bench),
+        "summary": tables.summary_table(summary),
+        "genes": tables.genes_table(summary, detected),
+        "per_observation": tables.observations_table(summary),
+    }
+
+
+def _record(answer: Answer) -> dict[str, Any]:
+    """Return an answer for other programs."""
+    return {
+        "text": answer.text,
+        "limits": [limit.replace("**", "") for limit in answer.limits],
+        "pretrained": answer.pretrained,
+        "best": answer.best.label,
+        "pearson": answer.score,
+        "interval": answer.interval,
+        "tied": None if answer.tied is None else [key.label for key in answer.tied],
+        "patch_um": answer.patch_um,
+        "margin": answer.margin,
+        "baselines": {
+            name: score if math.isfinite(score) else None for name, score in answer.baselines.items()
+        },
+        "right_patch_um": answer.right_patch_um,
+        "agrees": answer.agrees,
+    }
+
+
+def _context(bench: Bench, summary: Summary, found: list[Answer], detected: pd.Series) -> dict[str, Any]:
+    answer = leading(found)
+    best = mapped(summary, answer) if answer else None
+    rows, columns = tables.grid(summary.table)
+    control_rows, control_columns = tables.grid(summary.table, controls=True)
+    return {
+        "bench": bench,
+        "summary": summary,
+        "answers": [{"answer": one, "tiles": _tiles(one)} for one in found],
+        "heat": {"rows": rows, "columns": columns, "oracle": _oracle(bench, summary)},
+        "controls": {"rows": control_rows, "columns": control_columns},
+        "genes": tables.gene_data(summary, best, detected),
+        "best_label": best.label if best else "",
+        "observations": tables.observation_data(summary, best),
+        "assumptions": method.assumptions(bench),
+        "training": method.training_facts(bench),
+        "scoring": method.scoring_facts(bench, summary),
+        "split": method.split_facts(bench),
+        "folds": method.fold_rows(bench),
+        "samples": method.sample_rows(bench),
+        "costs": method.cost_rows(summary.table),
+        "run_head": tables.run_rows(bench)[0],
+        "run_rows": tables.run_rows(bench)[1],
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def _tiles(answer: Answer) -> list[dict[str, str]]:
+    """Return the few numbers that stand beside the answer."""
+    interval = answer.interval
+    tiles = []
+    if answer.patch_um is not None:
+        note = f"smallest within {f'{answer.margin:.3f}'.rstrip('0')} of the best"
+        tiles.append(
+            {
+                "name": "patch to use",
+                "value": f"{format_number(answer.patch_um)} \N{MICRO SIGN}m",
+                "note": note,
+            }
+        )
+    note = f"95 %: {interval[0]:.3f} to {interval[1]:.3f}" if interval else "no interval, see below"
+    if answer.best.baseline and answer.best_encoder is not None:
+        label, score = answer.best_encoder[0].label, answer.best_encoder[1]
+        tiles.append({"name": "best encoder", "value": f"{score:.3f}", "note": label})
+    tiles.append({"name": f"best: {answer.best.label}", "value": f"{answer.score:.3f}", "note": note})
+    notes = {"training mean": "the same everywhere", "ridge": "colour and texture of the patch"}
+    for name, score in sorted(answer.baselines.items(), key=lambda item: -item[1]):
+        if answer.best.name == name:
+            continue
+        tiles.append({"name": f"baseline: {name}", "value": f"{score:.3f}", "note": notes.get(name, "")})
+    if answer.right_patch_um is not None:
+        note = {
+            True: "\N{CHECK MARK} the report agrees",
+            False: "\N{BALLOT X} the report does not agree",
+            None: "",
+        }[answer.agrees]
+        tiles.append(
+            {
+                "name": "right answer (phantom)",
+                "value": f"{format_number(answer.right_patch_um)} \N{MICRO SIGN}m",
+                "note": note,
+            }
+        )
+    return tiles
+
+
+def _oracle(bench: Bench, summary: Summary) -> list[float | None] | None:
+    """Return the phantom's oracle under the heat map's columns, None where there is no phantom."""
+    truth = dict(bench.info.get("truth") or {})
+    scores = {number(um): number(score) for um, score in dict(truth.get("oracle") or {}).items()}
+    if not scores:
+        return None
+    table = summary.table[~summary.table["control"]]
+    keys = sorted(
+        {
+            k
+            for k in zip(table["patch_um"], table["input_px"], table["visible_um"], strict=True)
+            if math.isfinite(k[0])
+        }
+    )
+    found = []
+    for um, _, _ in keys:
+        near = min(scores, key=lambda width: abs(width - um))
+        found.append(scores[near] if abs(near - um) <= 0.02 * um else None)
+    return found
+
+
+def _render(context: dict[str, Any]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("prestige.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(strong=_strong, score=_score, metric=_metric, json=_json)
+    return environment.get_template("report.html.j2").render(context)
+
+
+def _strong(text: str) -> Markup:
+    """Turn ``**x**`` into strong text, everything else escaped."""
+    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", str(escape(text))))
+
+
+def _score(value: Any) -> str:
+    found = number(value)
+    return f"{found:.3f}" if math.isfinite(found) else "\N{EN DASH}"
+
+
+def _metric(name: str) -> str:
+    """Write a metric's name as a reader should see it."""
+    known = {
+        "pearson": "Pearson",
+        "spearman": "Spearman",
+        "challenge_spearman": "Spearman (challenge)",
+        "cosine": "cosine",
+    }
+    stem = name.removesuffix(tables.CENTRED)
+    return known.get(stem, stem.upper()) + (", centred" if stem != name else "")
+
+
+def _json(value: Any) -> Markup:
+    return Markup(tables.json_for_page(value))
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path

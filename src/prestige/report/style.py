@@ -1,0 +1,110 @@
+"""Colours and drawing settings shared by the figures and the page.
+
+Encoders take the colours of Okabe and Ito (2008), told apart by readers of every colour vision;
+values take viridis.  Three inks are placeholders: inside the page they become CSS variables, so
+that one drawing is legible on light and on dark ground.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6D31", "#7B4EA3")
+BASELINE_GREYS = ("#8A8F98", "#5F656E", "#B0B4BB")
+INK, MUTED, RULE = "#1b1f24", "#626a73", "#d5d9de"
+_PAGE_INKS = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)"}
+VALUES = "viridis"
+PNG_DPI = 200
+
+_RC: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "prestige",
+    "figure.facecolor": "white",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "white",
+}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw with the report's settings, whatever the user's own matplotlib settings are."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_RC)
+        yield
+
+
+def colours_of(names: Iterable[str], *, baselines: Iterable[str] = ()) -> dict[str, str]:
+    """Give each encoder a colour and each baseline a grey, in order."""
+    found = {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(names)}
+    found.update({name: BASELINE_GREYS[i % len(BASELINE_GREYS)] for i, name in enumerate(baselines)})
+    return found
+
+
+def cell_colours(value: float, low: float, high: float) -> tuple[str, str]:
+    """Return the ground of a heat-map cell and the ink that can be read on it."""
+    share = 0.5 if high <= low else (value - low) / (high - low)
+    red, green, blue, _ = colormaps[VALUES](0.08 + 0.92 * min(max(share, 0.0), 1.0))
+    luminance = sum(
+        weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+        for weight, part in zip((0.2126, 0.7152, 0.0722), (red, green, blue), strict=True)
+    )
+    ground = "#" + "".join(f"{round(255 * part):02x}" for part in (red, green, blue))
+    return ground, "#ffffff" if luminance < 0.1791 else "#101418"
+
+
+def save_figure(figure: Figure, stem: Path) -> str:
+    """Write ``stem.png`` and ``stem.svg`` and return the drawing as SVG for the page."""
+    with drawing():
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once, not again for every file
+        figure.savefig(stem.with_suffix(".png"), dpi=PNG_DPI)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", dpi=PNG_DPI, metadata={"Date": None})
+    stem.with_suffix(".svg").write_text(buffer.getvalue(), encoding="utf-8")
+    return _for_page(buffer.getvalue(), prefix=stem.name)
+
+
+def _for_page(svg: str, *, prefix: str) -> str:
+    """Strip an SVG of prologue, metadata and ground, and make its ids its own and its inks the page's."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    svg = re.sub(r'href="#', f'href="#{prefix}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"font-family: [^;\"]*(; )?", "", svg)
+    svg = re.sub(r'width="([\d.]+)pt" height="[\d.]+pt"', r'style="max-width:\1pt"', svg, count=1)
+    svg = svg.replace("fill: #ffffff", "fill: none", 1)  # the ground, which comes first, is the page's
+    for ink, variable in _PAGE_INKS.items():
+        svg = svg.replace(ink, variable)
+    return re.sub(r"\n\s*", "\n", svg)

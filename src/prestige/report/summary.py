@@ -1,0 +1,286 @@
+"""One row a configuration: score, interval, ties, cost; and the values of every gene.
+
+Configurations are compared on the same folds and the same genes only.  A bench that is not
+finished is therefore cut to the folds that serve the most configurations; those that lack one of
+these folds keep their row, without a score that could be mistaken for a comparable one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prestige.report.load import Bench, Configuration, Run, number
+from prestige.stats import MIN_CLUSTERS, compare
+
+GENE_METRICS = ("pearson", "spearman", "r2", "mse")
+_COLUMNS = (
+    "configuration", "label", "name", "encoder", "baseline", "pretrained", "control", "patch_um", "input_px",
+    "visible_um", "compared", "n_folds", "n_seeds", "score", "low", "high", "best", "tied",
+    "parameters", "flops", "observations_seen", "epochs_seen", "steps", "train_seconds", "total_seconds",
+)  # fmt: skip
+_COSTS = ("parameters", "flops", "observations_seen", "epochs_seen", "steps")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A configuration's score, its 95 % interval (None where none can be given) and place.
+
+    ``tied`` says whether it cannot be told from the best one, None where that cannot be said.
+    """
+
+    score: float
+    interval: tuple[float, float] | None
+    best: bool
+    tied: bool | None
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Configurations that may be compared: all from scratch or all pretrained, and the baselines.
+
+    ``basis`` says what was resampled, ``reason`` why there is no interval (None where there is one).
+    """
+
+    pretrained: bool
+    standings: dict[Configuration, Standing]
+    basis: str
+    reason: str | None
+    note: str
+    n_genes_scored: int
+
+    @property
+    def best(self) -> Configuration | None:
+        """The configuration with the highest score."""
+        return next((key for key, standing in self.standings.items() if standing.best), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What the report states about configurations and genes.
+
+    ``table`` has one row a configuration; ``genes`` one row a gene and configuration; ``observations``
+    one row a configuration and per-observation metric.
+    """
+
+    table: pd.DataFrame
+    genes: pd.DataFrame
+    observations: pd.DataFrame
+    groups: list[Group]
+    folds: tuple[int, ...]
+    common_genes: tuple[str, ...]
+    n_panel_genes: int
+    excluded: list[str]
+
+
+def summarise(bench: Bench) -> Summary:
+    """Compare the finished runs of a bench.
+
+    Raises
+    ------
+    DataError
+        When no gene of any finished run varies on the test side.
+    """
+    by_configuration = _by_configuration(bench.runs)
+    folds = comparable_folds({key: {run.fold for run in runs} for key, runs in by_configuration.items()})
+    complete = [
+        key for key, runs in by_configuration.items() if folds <= {run.fold for run in runs} and folds
+    ]
+    used = {key: [run for run in by_configuration[key] if run.fold in folds] for key in complete}
+    common, n_panel = _common_genes(used)
+    patients = _patient_of(bench)
+    groups = _groups(used, common, patients)
+    table = _table(by_configuration, used, groups)
+    genes = _gene_table(used, "gene", GENE_METRICS)
+    observations = _mean_table(used, "obs")
+    excluded = [key.label for key in by_configuration if key not in used]
+    return Summary(table, genes, observations, groups, tuple(sorted(folds)), common, n_panel, excluded)
+
+
+def comparable_folds(folds_of: dict[Configuration, set[int]]) -> set[int]:
+    """Return the folds on which the most runs can be compared: most (folds x configurations that have them).
+
+    Ties go to more configurations, then to more folds.
+    """
+    candidates = {frozenset(folds) for folds in folds_of.values()}
+    candidates |= {a & b for a in candidates for b in candidates} - {frozenset()}
+
+    def worth(folds: frozenset[int]) -> tuple[int, int, list[int]]:
+        having = sum(folds <= other for other in folds_of.values())
+        return having * len(folds), having, sorted(-fold for fold in folds)
+
+    return set(max(candidates, key=worth)) if candidates else set()
+
+
+def _by_configuration(runs: Sequence[Run]) -> dict[Configuration, list[Run]]:
+    found: dict[Configuration, list[Run]] = {}
+    for run in runs:
+        found.setdefault(run.configuration, []).append(run)
+    order = {name: i for i, name in enumerate(dict.fromkeys(key.encoder for key in found))}
+    keys = sorted(
+        found, key=lambda key: (key.baseline, key.pretrained, order[key.encoder], key.patch_um, key)
+    )
+    return {key: sorted(found[key], key=lambda run: (run.fold, run.seed)) for key in keys}
+
+
+def _common_genes(used: dict[Configuration, list[Run]]) -> tuple[tuple[str, ...], int]:
+    """Return the genes of every fold's panel in order, and how many genes any panel holds."""
+    panels: dict[tuple[str, ...], None] = {}
+    for runs in used.values():
+        for run in runs:
+            names = run.scores.loc[run.scores["level"] == "gene", "name"]
+            panels[tuple(dict.fromkeys(names.astype(str)))] = None
+    if not panels:
+        return (), 0
+    shared = set.intersection(*(set(panel) for panel in panels))
+    return tuple(gene for gene in next(iter(panels)) if gene in shared), len(set().union(*panels))
+
+
+def _patient_of(bench: Bench) -> dict[str, str] | None:
+    """Return the patient of each sample, None where the runs do not say."""
+    found: dict[str, str] = {}
+    for run in bench.runs:
+        if "patient" in run.scores:
+            pairs = run.scores[["sample", "patient"]].drop_duplicates()
+            found.update(zip(pairs["sample"].astype(str), pairs["patient"].astype(str), strict=True))
+    return found or None
+
+
+def _groups(
+    used: dict[Configuration, list[Run]], genes: tuple[str, ...], patient_of: dict[str, str] | None
+) -> list[Group]:
+    baselines = [key for key in used if key.baseline]
+    encoders = {
+        flag: [key for key in used if not key.baseline and key.pretrained is flag] for flag in (False, True)
+    }
+    found = []
+    for pretrained, keys in encoders.items():
+        if keys or (baselines and not pretrained and not encoders[True]):
+            found.append(
+                _compare(pretrained, {key: used[key] for key in keys + baselines}, genes, patient_of)
+            )
+    return found
+
+
+def _compare(
+    pretrained: bool,
+    runs: dict[Configuration, list[Run]],
+    genes: tuple[str, ...],
+    patient_of: dict[str, str] | None,
+) -> Group:
+    moments = {key: [run.moments for run in of_key] for key, of_key in runs.items()}
+    found = compare(moments, genes=genes or None, patient_of=patient_of)
+    standings = {}
+    for key, row in found.rows.items():
+        known = row.low is not None and row.high is not None
+        interval = (float(row.low), float(row.high)) if row.low is not None and row.high is not None else None
+        standings[key] = Standing(row.score, interval, key == found.best, row.tied if known else None)
+    cluster = "patients" if found.cluster == "patient" else "spatial blocks"
+    reason = None
+    if standings[found.best].interval is None:
+        reason = (
+            f"{found.n_clusters} {cluster} are too few for an interval, at least {MIN_CLUSTERS} are needed"
+        )
+    basis = f"{found.n_clusters} {cluster}"
+    return Group(pretrained, standings, basis, reason, found.note, found.n_genes_scored)
+
+
+def _standing(key: Configuration, groups: list[Group]) -> dict[str, Any]:
+    """Return the table's columns on a configuration's place; a baseline's is that in the first group."""
+    for group in groups:
+        if key in group.standings:
+            standing = group.standings[key]
+            low, high = standing.interval or (math.nan, math.nan)
+            return {
+                "score": standing.score,
+                "low": low,
+                "high": high,
+                "best": standing.best,
+                "tied": standing.tied,
+            }
+    return {"score": math.nan, "low": math.nan, "high": math.nan, "best": False, "tied": None}
+
+
+def _table(
+    everything: dict[Configuration, list[Run]], used: dict[Configuration, list[Run]], groups: list[Group]
+) -> pd.DataFrame:
+    rows = []
+    for key, runs in everything.items():
+        row: dict[str, Any] = {
+            "configuration": key,
+            "label": key.label,
+            "name": key.name,
+            "encoder": key.encoder,
+            "baseline": key.baseline,
+            "pretrained": key.pretrained,
+            "control": key.control,
+            "patch_um": key.patch_um,
+            "input_px": key.input_px,
+            "visible_um": key.visible_um,
+            "compared": key in used,
+            "n_folds": len({run.fold for run in runs}),
+            "n_seeds": len({run.seed for run in runs}),
+        }
+        row |= _standing(key, groups)
+        row |= {name: _mean(number(run.manifest.get(name)) for run in runs) for name in _COSTS}
+        row["train_seconds"] = _mean(number(_seconds(run).get("train")) for run in runs)
+        row["total_seconds"] = _mean(number(_seconds(run).get("total")) for run in runs)
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=list(_COLUMNS))
+    return table.astype(dict.fromkeys(("baseline", "pretrained", "control", "compared", "best"), bool))
+
+
+def _seconds(run: Run) -> dict[str, Any]:
+    return dict(run.manifest.get("seconds") or {})
+
+
+def _mean(values: Any) -> float:
+    found = [value for value in values if math.isfinite(value)]
+    return float(np.mean(found)) if found else math.nan
+
+
+def _unit_means(used: dict[Configuration, list[Run]], level: str) -> pd.DataFrame:
+    """Return a level's scores averaged over seeds: a row a configuration, fold, sample, name, metric."""
+    parts = []
+    for i, runs in enumerate(used.values()):
+        for run in runs:
+            rows = run.scores.loc[run.scores["level"] == level, ["sample", "name", "metric", "value"]]
+            parts.append(rows.assign(at=i, fold=run.fold))
+    if not parts:
+        return pd.DataFrame(columns=["at", "fold", "sample", "name", "metric", "value"])
+    tidy = pd.concat(parts, ignore_index=True)
+    tidy = tidy[tidy["sample"].astype(str) != "all"]
+    keys = ["at", "fold", "sample", "name", "metric"]
+    return tidy.groupby(keys, sort=False, observed=True)["value"].mean().reset_index()
+
+
+def _gene_table(used: dict[Configuration, list[Run]], level: str, metrics: Sequence[str]) -> pd.DataFrame:
+    """Return a row a configuration and gene: each metric's mean over samples, NaN left out."""
+    units = _unit_means(used, level)
+    units = units[units["metric"].isin(metrics)]
+    if units.empty:
+        return pd.DataFrame(columns=["configuration", "gene", *metrics])
+    wide = (
+        units.groupby(["at", "name", "metric"], sort=False, observed=True)["value"].mean().unstack("metric")
+    )
+    wide = wide.reindex(columns=list(metrics)).reset_index().rename(columns={"name": "gene"})
+    wide.columns.name = None
+    keys = list(used)
+    wide.insert(0, "configuration", pd.Series([keys[int(i)] for i in wide["at"]], dtype=object))
+    return wide.drop(columns="at")
+
+
+def _mean_table(used: dict[Configuration, list[Run]], level: str) -> pd.DataFrame:
+    """Return a row a configuration and metric: the mean over samples."""
+    units = _unit_means(used, level)
+    if units.empty:
+        return pd.DataFrame(columns=["configuration", "metric", "value"])
+    means = units.groupby(["at", "metric"], sort=False, observed=True)["value"].mean().reset_index()
+    keys = list(used)
+    means.insert(0, "configuration", pd.Series([keys[int(i)] for i in means["at"]], dtype=object))
+    return means.drop(columns="at")

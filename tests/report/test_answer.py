@@ -1,0 +1,153 @@
+"""The first sentences, in the situations a bench can end in."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prestige.report.answer import Answer, answers, choose_patch
+from prestige.report.load import Configuration, load_bench
+from prestige.report.summary import Standing, summarise
+
+from .conftest import Recipe
+
+Maker = Callable[[Recipe], Path]
+
+
+def _answer(folder: Path) -> Answer:
+    bench = load_bench(folder)
+    found = answers(bench, summarise(bench))
+    assert len(found) == 1
+    return found[0]
+
+
+def _standing(score: float) -> Standing:
+    return Standing(score, None, best=False, tied=None)
+
+
+def _key(
+    encoder: str, patch_um: float, *, baseline: bool = False, visible_um: float = math.inf
+) -> Configuration:
+    return Configuration(False, baseline, encoder, patch_um, 32, visible_um)
+
+
+def test_a_clear_winner_is_named_with_interval_patch_and_baselines(make_bench: Maker) -> None:
+    answer = _answer(make_bench(Recipe(quality={"compact_s": (0.2, 0.6, 0.3), "resnet18": (0.2, 0.3, 0.2)})))
+    assert answer.best.label == "compact_s at 32 µm"
+    assert answer.tied == ()
+    assert answer.interval is not None
+    assert answer.interval[0] < answer.score < answer.interval[1]
+    assert answer.patch_um == 32.0
+    assert answer.sentences[0].startswith("**compact_s at 32 µm** predicts best: mean per-gene Pearson **0.")
+    assert "(95 % interval " in answer.text
+    assert "better than every other configuration" in answer.sentences[0]
+    assert "Use patches 32 µm wide" in answer.text
+    assert "ridge 0." in answer.text
+    assert "the training mean 0.000" in answer.text
+    assert "**" not in answer.text
+
+
+def test_every_configuration_that_cannot_be_told_apart_is_named(make_bench: Maker) -> None:
+    alike = {"compact_s": (0.4, 0.4, 0.4), "resnet18": (0.4, 0.4, 0.4)}
+    answer = _answer(make_bench(Recipe(quality=alike, n_obs=144)))
+    assert answer.tied is not None
+    assert len(answer.tied) >= 4
+    assert "others, named below" in answer.sentences[0]
+    for key in answer.tied:
+        assert f"{key.label} (0." in answer.text
+    assert answer.best not in answer.tied
+
+
+def test_few_ties_are_named_in_the_first_sentence(tiny_bench: Path) -> None:
+    answer = _answer(tiny_bench)
+    assert answer.best.label == "compact_s at 64 µm"
+    assert [key.label for key in answer.tied or ()] == ["compact_s at 32 µm"]
+    assert "It cannot be told from compact_s at 32 µm (0." in answer.sentences[0]
+
+
+def test_a_baseline_that_wins_is_said_to_win(make_bench: Maker) -> None:
+    weak = {"compact_s": (0.05, 0.1, 0.05), "resnet18": (0.05, 0.05, 0.1)}
+    answer = _answer(make_bench(Recipe(quality=weak, ridge=(0.3, 0.5, 0.3))))
+    assert answer.best.baseline
+    assert answer.sentences[0].startswith("None of the encoders beats the baseline **ridge at 32 µm**")
+    assert ", the best encoder, " in answer.sentences[0]
+    assert "The baseline is better than every other configuration" in answer.sentences[0]
+    assert answer.patch_best is not None
+    assert not answer.patch_best.baseline
+
+
+def test_with_fewer_than_ten_clusters_there_is_no_interval_and_the_reason_is_given(make_bench: Maker) -> None:
+    answer = _answer(make_bench(Recipe(block_um=1000.0)))  # 2 samples of 2 x 2 blocks
+    assert answer.interval is None
+    assert answer.tied is None
+    assert "interval 0" not in answer.text
+    assert "cannot be said: 8 spatial blocks are too few for an interval, at least 10" in answer.text
+
+
+def test_one_patient_says_nothing_about_others(make_bench: Maker, tiny_bench: Path) -> None:
+    one = _answer(make_bench(Recipe(patients=("P1",))))
+    assert any("one patient: nothing about other patients follows" in limit for limit in one.limits)
+    assert any(limit.startswith("2 patients were scored") for limit in _answer(tiny_bench).limits)
+
+
+@pytest.mark.parametrize(("right", "agrees"), [(32.0, True), (16.0, False)])
+def test_a_phantom_says_the_right_answer_and_whether_it_was_found(
+    tiny_bench: Path, right: float, agrees: bool
+) -> None:
+    info = json.loads((tiny_bench / "bench.json").read_text())
+    info["truth"] = {"radius_um": 20.0, "margin": 0.02, "oracle": {"32.0": 0.7}, "right_patch_um": right}
+    (tiny_bench / "bench.json").write_text(json.dumps(info))
+    answer = _answer(tiny_bench)
+    assert answer.margin == 0.02
+    assert answer.agrees is agrees
+    assert f"right patch width is known: {right:.0f} µm" in answer.text
+    assert ("This report agrees with it." in answer.text) is agrees
+    assert ("This report does not agree with it." in answer.text) is not agrees
+
+
+def test_an_unfinished_bench_compares_only_what_shares_folds(tiny_bench: Path) -> None:
+    shutil.rmtree(tiny_bench / "runs" / "compact_s-64-1")
+    (tiny_bench / "runs" / "resnet18-16-1" / "DONE").unlink()
+    bench = load_bench(tiny_bench)
+    summary = summarise(bench)
+    answer = answers(bench, summary)[0]
+    assert {item.reason for item in bench.missing} == {"not started", "not finished: main at step 400"}
+    assert summary.folds == (0, 1)
+    assert summary.excluded == ["compact_s at 64 µm", "resnet18 at 16 µm"]
+    assert answer.best.label == "compact_s at 32 µm"
+    limit = next(limit for limit in answer.limits if "not finished" in limit)
+    assert "22 runs" in limit
+    assert "compact_s at 64 µm and resnet18 at 16 µm" in limit
+
+
+def test_a_constant_prediction_counts_zero_and_a_constant_truth_not_at_all(tiny_bench: Path) -> None:
+    summary = summarise(load_bench(tiny_bench))
+    best = summary.genes[summary.genes["configuration"] == summary.groups[0].best].set_index("gene")
+    assert math.isnan(best.at["GENE38", "pearson"])
+    assert math.isnan(best.at["GENE39", "pearson"])
+    assert summary.groups[0].n_genes_scored == 39
+    by_hand = best.drop(index="GENE38")["pearson"].fillna(0.0).mean()
+    score = summary.table.loc[summary.table["best"], "score"].item()
+    assert score == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_the_smallest_width_within_the_margin_is_chosen() -> None:
+    standings = {
+        _key("a", 16.0): _standing(0.139),
+        _key("a", 32.0): _standing(0.141),
+        _key("b", 32.0): _standing(0.120),
+        _key("b", 64.0): _standing(0.150),
+        _key("a", 64.0, visible_um=16.0): _standing(0.149),
+        _key("baseline:ridge", 8.0, baseline=True): _standing(0.200),
+    }
+    assert choose_patch(standings, 0.01) == (32.0, _key("a", 32.0))
+    assert choose_patch(standings, 0.02) == (16.0, _key("a", 16.0))
+    assert choose_patch(standings, 0.0) == (64.0, _key("b", 64.0))
+    assert choose_patch({_key("baseline:ridge", 8.0, baseline=True): _standing(0.2)}, 0.01) is None
+    assert np.isinf(_key("baseline:mean", math.inf, baseline=True).patch_um)

@@ -1,0 +1,68 @@
+"""Which runs are compared, and with what numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from prestige.report.answer import answers
+from prestige.report.load import Configuration, load_bench
+from prestige.report.summary import comparable_folds, summarise
+
+
+def _key(name: str) -> Configuration:
+    return Configuration(False, False, name, 16.0, 32)
+
+
+def test_the_folds_that_serve_most_runs_are_compared() -> None:
+    assert comparable_folds({_key("a"): {0, 1}, _key("b"): {0, 1}, _key("c"): {0}}) == {0, 1}
+    assert comparable_folds({_key("a"): {0, 1}, _key("b"): {0}, _key("c"): {0}}) == {0}
+    assert comparable_folds({_key("a"): {0, 2}, _key("b"): {1, 2}}) == {2}
+    assert comparable_folds({}) == set()
+
+
+def test_scores_are_means_over_folds_of_the_runs_own(tiny_bench: Path) -> None:
+    bench = load_bench(tiny_bench)
+    table = summarise(bench).table.set_index("label")
+    for label in ("compact_s at 32 µm", "resnet18 at 64 µm", "ridge at 16 µm"):
+        own = [
+            run.scores.query("level == 'genes' and metric == 'pearson'")["value"].item()
+            for run in bench.runs
+            if run.configuration.label == label
+        ]
+        assert len(own) == 2
+        assert table.at[label, "score"] == pytest.approx(sum(own) / 2, abs=1e-6)
+
+
+def test_pretrained_encoders_are_answered_apart(tiny_bench: Path) -> None:
+    for path in (tiny_bench / "runs").glob("resnet18-*/manifest.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"pretrained": True}))
+    bench = load_bench(tiny_bench)
+    scratch, pretrained = answers(bench, summarise(bench))
+    assert scratch.best.label == "compact_s at 64 µm"
+    assert pretrained.best.label == "resnet18 (pretrained) at 64 µm"
+    assert set(scratch.baselines) == set(pretrained.baselines) == {"ridge", "training mean"}
+    assert not {key.encoder for key in scratch.tied or ()} & {"resnet18"}
+    assert any("answered apart" in limit for limit in scratch.limits)
+
+
+def test_seeds_are_averaged(tiny_bench: Path) -> None:
+    runs = tiny_bench / "runs"
+    info = json.loads((tiny_bench / "bench.json").read_text())
+    for fold in (0, 1):  # a second seed of one configuration: the runs of a weaker one, renamed
+        manifest = json.loads((runs / f"resnet18-32-{fold}" / "manifest.json").read_text())
+        manifest |= {"encoder": "compact_s", "patch_um": 64.0, "input_px": 128, "seed": 1}
+        (runs / f"resnet18-32-{fold}" / "manifest.json").write_text(json.dumps(manifest))
+    (tiny_bench / "bench.json").write_text(json.dumps(info))
+    bench = load_bench(tiny_bench)
+    row = summarise(bench).table.set_index("label").loc["compact_s at 64 µm"]
+    own = [
+        run.scores.query("level == 'genes' and metric == 'pearson'")["value"].item()
+        for run in bench.runs
+        if run.configuration.label == "compact_s at 64 µm"
+    ]
+    assert row["n_seeds"] == 2
+    assert len(own) == 4
+    assert row["score"] == pytest.approx(sum(own) / 4, abs=1e-6)
