@@ -63,7 +63,9 @@ def test_every_run_is_scored_on_the_same_observations_whatever_its_patch(tmp_pat
         assert len({(m["n_train"], m["n_validation"], m["n_test"]) for m in of_fold}) == 1
 
 
-def test_a_bench_cut_off_goes_on_and_does_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bench_cut_off_goes_on_and_does_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = []
     execute = run_module.execute
 

@@ -27,7 +27,9 @@ def test_what_ends_within_two_seconds_is_silent(time: Clock, capsys: pytest.Capt
     assert capsys.readouterr().err == ""
 
 
-def test_a_log_file_gets_plain_lines_with_the_time_left(time: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_file_gets_plain_lines_with_the_time_left(
+    time: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Progress("reading", 100) as bar:
         for _ in range(50):
             time.now += 1.0
@@ -38,7 +40,9 @@ def test_a_log_file_gets_plain_lines_with_the_time_left(time: Clock, capsys: pyt
     assert "\x1b" not in "".join(lines)
 
 
-def test_a_resumed_count_does_not_shorten_the_time_left(time: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_resumed_count_does_not_shorten_the_time_left(
+    time: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Progress("training", 100) as bar:
         bar.start_at(50)
         time.now += 20
@@ -60,7 +64,9 @@ def test_a_terminal_gets_one_line_that_is_redrawn(
     assert "a note" in text
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.0, "0:00"), (61.0, "1:01"), (3601.0, "1:00:01"), (float("nan"), "?")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.0, "0:00"), (61.0, "1:01"), (3601.0, "1:00:01"), (float("nan"), "?")]
+)
 def test_clock(seconds: float, words: str) -> None:
     assert clock(seconds) == words
 

@@ -51,7 +51,11 @@ def predict_observations(
         return reader(chosen.slide_index, chosen.xy_px)
 
     predictor.eval()
-    with Progress(label or "", len(observations)) as progress, ThreadPoolExecutor(1) as pool, torch.inference_mode():
+    with (
+        Progress(label or "", len(observations)) as progress,
+        ThreadPoolExecutor(1) as pool,
+        torch.inference_mode(),
+    ):
         ahead = pool.submit(read, spans[0]) if spans else None
         for number, span in enumerate(spans):
             assert ahead is not None

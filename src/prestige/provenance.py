@@ -9,7 +9,17 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-_PACKAGES = ("prestige-st", "torch", "timm", "lightning-fabric", "numpy", "scipy", "pandas", "anndata", "scikit-learn")
+_PACKAGES = (
+    "prestige-st",
+    "torch",
+    "timm",
+    "lightning-fabric",
+    "numpy",
+    "scipy",
+    "pandas",
+    "anndata",
+    "scikit-learn",
+)
 
 
 def versions() -> dict[str, str]:

@@ -92,7 +92,9 @@ class Plan(Settings):
         return self.main_steps + (n_rates - 1) * self.race_steps
 
 
-def plan_steps(config: TrainConfig, *, seconds_per_step: float = 0.0, seconds_per_validation: float = 0.0) -> Plan:
+def plan_steps(
+    config: TrainConfig, *, seconds_per_step: float = 0.0, seconds_per_validation: float = 0.0
+) -> Plan:
     """Turn the budget into steps.
 
     A budget of T steps with R learning rates and a share s for each trial gives race = s T steps
@@ -116,7 +118,9 @@ def plan_steps(config: TrainConfig, *, seconds_per_step: float = 0.0, seconds_pe
     )
 
 
-def learning_rate_at(step: int, peak: float, plan: Plan, warmup_share: float, decay_from: int | None = None) -> float:
+def learning_rate_at(
+    step: int, peak: float, plan: Plan, warmup_share: float, decay_from: int | None = None
+) -> float:
     """Return the learning rate of one step: linear warm-up, then half a cosine to zero.
 
     With ``decay_from`` None the cosine spans all that follows the warm-up (Loshchilov and Hutter,

@@ -1,0 +1,1 @@
+"""Samples, slides, patches, splits and panels: everything before a model."""

@@ -1,0 +1,106 @@
+"""One error family: what is wrong, where, what was expected, and how to mend it.
+
+Everything a user can get wrong ends in a :class:`PrestigeError`.  The library raises it, the
+command line prints ``str(error)`` as one line and exits with ``exit_code``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+
+class PrestigeError(Exception):
+    """A fault that a user can mend.
+
+    Parameters
+    ----------
+    what
+        The fault, as a short clause without a full stop.
+    where
+        The file, sample, key or element in which it was found.
+    expected
+        What should have been there.
+    remedy
+        What to do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | Path | None = None,
+        expected: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.what = what
+        self.where = None if where is None else str(where)
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(self._line())
+
+    def _line(self) -> str:
+        parts = [f"{self.where}: {self.what}" if self.where else self.what]
+        if self.expected:
+            parts.append(f"expected {self.expected}")
+        if self.remedy:
+            parts.append(self.remedy)
+        return "; ".join(" ".join(part.split()) for part in parts)
+
+
+class ConfigError(PrestigeError):
+    """A settings file or an argument is wrong."""
+
+
+class DataError(PrestigeError):
+    """A sample, image or table is wrong."""
+
+
+class SplitError(PrestigeError):
+    """A split would be empty, or would let test tissue into training."""
+
+
+class ModelError(PrestigeError):
+    """A model cannot be built, loaded or used on this input."""
+
+
+class StorageError(PrestigeError):
+    """Something could not be written or read back: a full disk, a missing or broken file."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the entry of ``known`` most like ``name``, or None when nothing is near."""
+    options = list(known)
+    by_lower = {option.lower(): option for option in options}
+    found = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.5)
+    return by_lower[found[0]] if found else None
+
+
+def unknown(kind: str, name: str, known: Iterable[str], *, where: str | Path | None = None) -> ConfigError:
+    """Build the error for a name that is not among ``known``, naming its nearest neighbour."""
+    options = sorted(known)
+    near = nearest(name, options)
+    return ConfigError(
+        f"unknown {kind} '{name}'",
+        where=where,
+        expected="one of " + ", ".join(options) if options else None,
+        remedy=f"did you mean '{near}'?" if near else None,
+    )
+
+
+def raise_all(faults: Sequence[PrestigeError]) -> None:
+    """Raise nothing, the one fault, or one error that lists them all at once.
+
+    Raises
+    ------
+    PrestigeError
+        Of the first fault's class, when ``faults`` is not empty.
+    """
+    if not faults:
+        return
+    if len(faults) == 1:
+        raise faults[0]
+    raise type(faults[0])(f"{len(faults)} faults: " + " | ".join(str(fault) for fault in faults))
