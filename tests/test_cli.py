@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -206,3 +207,58 @@ def test_wrong_settings_of_a_bench(tmp_path: Path, right: str, wrong: str, parts
     )
     assert_refused(run("bench", tmp_path / "bench.yaml", "--out", tmp_path / "out"), *parts)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_whole_way_from_a_phantom_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command on what the one before has written."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.yaml").write_text(
+        "{patients: 3, size_px: 200, widths_um: [8, 16], n_genes: 6, replicates: 2}"
+    )
+    dataset = run("phantom", "tissue", "--config", "p.yaml", "--radius-um", 5).stdout.strip()
+    assert Path(dataset).resolve() == tmp_path / "tissue" / "dataset.yaml"
+    seen = run("inspect", dataset)
+    assert seen.exit_code == 0, seen.output
+    assert sorted(path.name for path in Path("phantom-inspection").glob("*.png")) == [
+        "P1_S1.png",
+        "P2_S1.png",
+        "P3_S1.png",
+    ]
+
+    (tmp_path / "bench.yaml").write_text(
+        "name: small\n"
+        f"dataset: {dataset}\n"
+        "split: {by: patient, folds: 3, run_folds: [0], buffer_um: 8}\n"
+        "patches: [{patch_um: 8}]\n"
+        "encoders: [compact_xs]\n"
+        "train: {budget: {steps: 6}, batch_size: 16, precision: 32-true}\n"
+        "evaluation: {block_um: 20}\n"
+    )
+    benched = run("bench", "bench.yaml", "--out", "out", "--device", "cpu")
+    assert benched.exit_code == 0, (benched.output, benched.exception)
+    page = Path(benched.stdout.strip())
+    assert page.is_file()
+    assert page.suffix == ".html"
+    (trained,) = (path.parents[1] for path in Path("out/runs").glob("*/model/model.json"))
+    page.unlink()
+    assert run("report", "out").stdout == benched.stdout
+    assert page.is_file()
+
+    predicted = run("predict", trained, dataset, "--out", "predicted", "--device", "cpu")
+    assert predicted.stdout.split() == [f"predicted/P{n}_S1.h5ad" for n in (1, 2, 3)]
+    (truth,) = Path("out/truth/fold-0").glob("*.h5ad")
+    scored = run("evaluate", Path("predicted") / truth.name, truth, "--json")
+    assert scored.exit_code == 0, scored.output
+    answer = json.loads(scored.stdout)
+    assert answer["counted"]["genes"] == 6
+    assert -1 <= answer["scores"]["genes"]["pearson"] <= 1
+    table = run("evaluate", Path("predicted") / truth.name, truth).stdout
+    assert f"{answer['scores']['genes']['pearson']:.4f}" in table
+    assert "training mean" in table
+
+
+def test_the_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert_refused(run("phantom", tmp_path), str(tmp_path), "choose another folder")
+    assert_refused(run("report", tmp_path), str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

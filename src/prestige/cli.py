@@ -245,9 +245,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
         for metric, value in scores.items():
             beside = baseline[level].get(metric) if isinstance(baseline, dict) else baseline
             words = {"genes": "genes", "obs": "observations"}.get(level, level)
-            table.add_row(
-                words, metric, _number(value), beside if isinstance(beside, str) else _number(beside)
-            )
+            table.add_row(words, metric, _cell(metric, value), _cell(metric, beside))
     console = Console()
     console.print(table)
     interval = summary["pearson_interval"]
@@ -257,10 +255,10 @@ def _print_summary(summary: dict[str, Any]) -> None:
     console.print(f"Scale {summary['scale']}; {counted}", *summary["notes"], sep="\n", soft_wrap=True)
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.4f}"
+def _cell(metric: str, value: float | str | None) -> str:
+    if value is None or isinstance(value, str):
+        return value or "-"
+    return f"{value:,.0f}" if metric.startswith("n_") else f"{value:.4f}"
 
 
 def _storage_error(error: OSError) -> StorageError:
