@@ -27,7 +27,7 @@ def test_refuses_what_makes_no_phantom(wrong: dict[str, Any], says: str):
 
 
 def test_granules_grow_with_the_radius_within_limits():
-    assert PhantomConfig(radius_um=15).spacing_um == 3.0
+    assert PhantomConfig(radius_um=15).spacing_um == 3.75
     assert PhantomConfig(radius_um=2).spacing_um == 1.5  # three pixels
     assert PhantomConfig(radius_um=120).spacing_um == 12.0
     assert PhantomConfig(radius_um=120, granule_um=5).spacing_um == 5.0

@@ -41,8 +41,8 @@ def test_marks_are_fair_and_independent_coins():
     assert set(granules.mark.tolist()) == {-1, 1}
     assert abs(granules.mark.mean()) < 4 / np.sqrt(n)
     assert abs(np.mean(granules.mark[1:] * granules.mark[:-1])) < 4 / np.sqrt(n)  # lattice neighbours
-    # 3 um apart over (600 + 2 x 15 + margin)^2 um^2.
-    assert n == pytest.approx(642**2 / 9, rel=0.03)
+    # 3.75 um apart over (600 + 2 x 15 + 4 x 3.75)^2 um^2.
+    assert n == pytest.approx(645**2 / 3.75**2, rel=0.03)
 
 
 def test_granules_show_only_where_they_may():

@@ -13,7 +13,7 @@ from prestige.data.phantom.tissue import Granules, Layout, smooth_field
 #: Optical density of one unit of dye in red, green and blue: haematoxylin, eosin, and the two
 #: colours of granules (orange-brown, grey-violet).
 DYES = np.array([[0.68, 0.72, 0.30], [0.10, 0.80, 0.46], [0.16, 0.50, 0.86], [0.74, 0.40, 0.08]])
-_GRANULE_DENSITY = 0.55
+_GRANULE_DENSITY = 0.75
 #: Haematoxylin and eosin in a nucleus, by type.
 _NUCLEUS_H = np.array([0.78, 0.82, 1.30, 0.52])
 _NUCLEUS_E = np.array([0.22, 0.34, 0.12, 0.30])

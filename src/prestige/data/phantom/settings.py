@@ -22,7 +22,7 @@ class PhantomConfig(Settings):
         Granules nearer than ``hole_share * radius_um`` do not act, so nothing is learnt from the
         colour of the cell itself.
     granule_um
-        Spacing of the granules; by default a fifth of the radius, between 1.5 and 12 um.
+        Spacing of the granules; by default a quarter of the radius, between 3 pixels and 12 um.
     widths_um
         Patch widths for which the oracle is worked out.
     margin
@@ -91,7 +91,7 @@ class PhantomConfig(Settings):
         """Spacing of the granules in micrometres."""
         if self.granule_um is not None:
             return self.granule_um
-        return max(3 * self.um_per_px, min(12.0, self.radius_um / 5))
+        return max(3 * self.um_per_px, min(12.0, self.radius_um / 4))
 
     @property
     def unseen_share(self) -> float:
