@@ -50,7 +50,7 @@ class TrainConfig(Settings):
     """Everything that determines a training besides the data and the model."""
 
     budget: Budget
-    batch_size: int = Field(default=256, ge=2)
+    batch_size: int = Field(default=128, ge=2)
     learning_rates: tuple[float, ...] = Field(default=(5e-4, 1.5e-3, 4e-3), min_length=1)
     race_share: float = Field(default=0.06, gt=0, lt=0.3)
     warmup_share: float = Field(default=0.05, ge=0, lt=0.5)
