@@ -1,0 +1,120 @@
+"""Write docs/results/first-bench.md from the folders of two finished benches.
+
+python docs/write_results.py out/kidney out/pancreas
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+RESULTS = Path(__file__).resolve().parent / "results"
+YARDSTICKS = {
+    "kidney": "a strip kept back, other tissue than here: 0.182 / 0.154 / 0.118 at 32 / 64 / 128 px",
+    "pancreas": "0.151 / 0.164 at 32 / 64 px on the validation cells, which are the test side here, without a buffer",
+}
+
+
+def page(folders: list[Path]) -> str:
+    """Return the page for these benches, and copy their figures beside it."""
+    parts = [
+        "# First benches on real tissue",
+        "Written by `python docs/write_results.py FOLDER ...` from what the benches left; do not edit by hand.",
+        "All encoders are trained from scratch.  The score is the mean per-gene Pearson correlation on the test "
+        "side; intervals are 95 %, from resampled spatial blocks.  *tied*: cannot be told from the best.",
+    ]
+    parts += [_bench(folder) for folder in folders]
+    return "\n\n".join(parts) + "\n"
+
+
+def _bench(folder: Path) -> str:
+    bench = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
+    answer = json.loads((folder / "report" / "answer.json").read_text(encoding="utf-8"))
+    manifests = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("runs/*/manifest.json")]
+    name = bench["name"]
+    figures = RESULTS / name
+    figures.mkdir(parents=True, exist_ok=True)
+    shown = []
+    for stem, words in (
+        ("heatmap", "Score by encoder and patch"),
+        ("cost", "Score against parameters, FLOPs and seconds"),
+        ("curves", "Training curves"),
+    ):
+        source = folder / "report" / "figures" / f"{stem}.png"
+        if source.exists():
+            shutil.copy(source, figures / source.name)
+            shown.append(f"![{words}]({name}/{source.name})")
+    entries = answer if isinstance(answer, list) else answer.get("answers", [answer])
+    text = " ".join(str(entry["text"]) for entry in entries)
+    limits = [limit for entry in entries for limit in entry.get("limits", [])]
+    return "\n\n".join(
+        [
+            f"## {name.capitalize()}",
+            f"`OMP_NUM_THREADS={_one(manifests, 'hardware', 'threads')} "
+            f"prestige bench examples/{name}.yaml --out out/{name}`",
+            f"**{text}** {' '.join(limits)}",
+            _table(pd.read_csv(folder / "report" / "tables" / "summary.csv"), bench),
+            f"Yardstick (a throwaway compact CNN, 4 minutes on 2 cores): {YARDSTICKS.get(name, 'none')}.",
+            *shown,
+            _method(bench, manifests),
+        ]
+    )
+
+
+def _table(summary: pd.DataFrame, bench: dict[str, Any]) -> str:
+    um = bench["dataset"]["samples"][0]["um_per_px"]
+    head = "| encoder | patch | Pearson | 95 % interval | | parameters | GFLOPs | train s | observations seen | epochs |"
+    rows = [head, "|---|---|---|---|---|---|---|---|---|---|"]
+    for row in summary.to_dict("records"):
+        blind = row["encoder"] == "baseline:mean"
+        patch = "none" if blind else f"{row['patch_um'] / um:.0f} px, {row['patch_um']:.0f} um"
+        place = "best" if row["best"] else "tied" if row["tied"] is True or row["tied"] == "True" else ""
+        interval = f"{row['pearson_low']:.3f} to {row['pearson_high']:.3f}"
+        flops = f"{row['flops'] / 1e9:.3f}" if row["flops"] == row["flops"] else ""
+        cells = [row["encoder"], patch, f"{row['pearson']:.3f}", interval, place, f"{row['parameters']:,.0f}"]
+        cells += [flops, f"{row['train_seconds']:.0f}", f"{row['observations_seen']:,.0f}", f"{row['epochs_seen']:.1f}"]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def _method(bench: dict[str, Any], manifests: list[dict[str, Any]]) -> str:
+    trained = [manifest for manifest in manifests if not manifest["baseline"]]
+    budget, fold = trained[0]["budget"], bench["folds"][0]
+    sides = ", ".join(f"{count:,} {side}" for side, count in fold["counts"].items())
+    dropped = ", ".join(f"{count:,} {reason}" for reason, count in fold["dropped"].items() if count)
+    spent = sorted(manifest["seconds"]["total"] / 60 for manifest in trained)
+    words = [
+        f"Budget: {budget['minutes']:g} minutes a run ({budget['kind']}), made steps by timing before step 0; with "
+        f"validation and prediction {spent[0]:.1f} to {spent[-1]:.1f} minutes.",
+        f"Machine: {_one(trained, 'hardware', 'cpu')}, {_one(trained, 'hardware', 'threads')} thread(s), "
+        f"{_one(trained, 'precision')}.",
+        f"Folds: {len(bench['folds'])} (`{json.dumps(bench['split'])}`), {sides}; dropped: {dropped}.",
+        f"Seeds: {sorted({manifest['seed'] for manifest in trained})}. "
+        f"Genes: {bench['panel']['n_genes_common']:,}. Learning rates tried by each: "
+        f"{', '.join(f'{rate:g}' for rate in trained[0]['learning_rates_tried'])}.",
+        *(str(note) for sample in bench["dataset"]["samples"] for note in sample["notes"]),
+    ]
+    return "\n".join(f"- {line}" for line in words)
+
+
+def _one(manifests: list[dict[str, Any]], *keys: str) -> str:
+    found = set()
+    for manifest in manifests:
+        value: Any = manifest
+        for key in keys:
+            value = value.get(key, {}) if isinstance(value, dict) else {}
+        if value != {}:
+            found.add(str(value))
+    return ", ".join(sorted(found))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="+", type=Path)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "first-bench.md").write_text(page(parser.parse_args().folders), encoding="utf-8")
