@@ -83,11 +83,7 @@ def test_every_large_import_is_required() -> None:
 
     known = {"yaml": "pyyaml", "sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow"}
     optional = {"PIL", "markupsafe"}  # come with matplotlib and jinja2
-    behind = {
-        "imagecodecs",
-        "pyarrow",
-        "torchvision",
-    }  # imported by tifffile, pandas, timm
+    behind = {"pyarrow", "torchvision"}  # imported by pandas and timm
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     required = {re.split(r"[\[=<>!~ ;]", item)[0].lower() for item in project["dependencies"]}
     imported: set[str] = set()
