@@ -8,6 +8,7 @@ what a checkpoint holds in `checkpoint.py`.
 from __future__ import annotations
 
 import copy
+import logging
 import statistics
 import time
 from collections.abc import Generator
@@ -293,6 +294,7 @@ def mean_gene_pearson(
 
 def make_fabric(precision: str = "auto", device: str = "auto") -> Fabric:
     """Build the Fabric of one device; "auto" takes bf16 where the chip computes in it."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # the manifest says the precision
     fabric = Fabric(accelerator=device, devices=1)
     if precision == "auto":
         cuda = fabric.device.type == "cuda"
@@ -352,10 +354,14 @@ def _time_plan(
     model.train()
     allowed = max(config.budget.minutes * 60 * 0.02, 1.0)
     step_seconds: list[float] = []
+    began = time.perf_counter()
     for x, y in feed.batches(0, 40):
-        began = time.perf_counter()
         job.step(x, y)
-        step_seconds.append(time.perf_counter() - began)
+        if fabric.device.type == "cuda":
+            torch.cuda.synchronize()
+        ended = time.perf_counter()  # from batch to batch: waiting for the feed is part of a step
+        step_seconds.append(ended - began)
+        began = ended
         if len(step_seconds) >= 5 and sum(step_seconds) > allowed:
             break
     job.validate()
