@@ -228,6 +228,13 @@ def test_mean_gene_pearson_follows_the_rule_for_constants() -> None:
     assert mean_gene_pearson(prediction, truth, np.zeros(4, dtype=int)) == pytest.approx(0.5)
 
 
+def test_a_prediction_that_is_not_finite_has_no_score() -> None:
+    truth = np.arange(12, dtype=np.float32).reshape(6, 2)
+    prediction = truth.copy()
+    prediction[4, 1] = np.nan
+    assert np.isnan(mean_gene_pearson(prediction, truth, np.repeat([0, 1], 3)))
+
+
 def test_samples_weigh_alike_whatever_their_size() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(110, 1)).astype(np.float32)

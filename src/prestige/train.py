@@ -280,14 +280,17 @@ def mean_gene_pearson(
     """Return per-gene Pearson within a sample, averaged over genes, then over samples.
 
     Genes that do not vary in the truth are left out; a constant prediction of one that does
-    counts as 0 (rule 5 of the science).  NaN when nothing could be scored.
+    counts as 0 (rule 5 of the science).  NaN when nothing could be scored, and when a prediction
+    is not finite: the training has diverged, and what is left of it shall win nothing.
     """
+    if not np.isfinite(prediction).all():
+        return float("nan")
     scores = []
     for number in np.unique(sample):
         rows = sample == number
         per_gene = metrics.pearson(prediction[rows], truth[rows])
         varies = np.ptp(truth[rows], axis=0) > 0
-        if varies.any() and np.isfinite(prediction[rows]).all():
+        if varies.any():
             scores.append(float(np.nan_to_num(per_gene[varies]).mean()))
     return float(np.mean(scores)) if scores else float("nan")
 
