@@ -77,7 +77,7 @@ def cell_colours(value: float, low: float, high: float) -> tuple[str, str]:
         for weight, part in zip((0.2126, 0.7152, 0.0722), (red, green, blue), strict=True)
     )
     ground = "#" + "".join(f"{round(255 * part):02x}" for part in (red, green, blue))
-    return ground, "#ffffff" if luminance < 0.1791 else "#101418"
+    return ground, "#ffffff" if luminance < 0.194 else "#101418"  # where both contrast alike
 
 
 def save_figure(figure: Figure, stem: Path) -> str:

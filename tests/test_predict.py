@@ -1,0 +1,61 @@
+"""A model and a dataset -> files with a prediction for every observation, measured or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pytest
+
+from prestige import predict as predict_module
+from prestige.bundle import write_bundle
+from prestige.data.panel import Panel
+from prestige.data.patches import Patch
+from prestige.errors import ModelError
+from prestige.models.predictor import build_predictor
+from prestige.models.settings import ModelConfig
+from prestige.predict import predict_dataset
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Return a run folder whose untrained model gives every gene's training mean."""
+    config = ModelConfig(encoder="compact_xs")
+    mean, std = np.array([0.25, 1.5]), np.array([0.5, 0.5])
+    predictor = build_predictor(config, input_px=16, train_mean=mean, train_std=std, seed=0)
+    panel = Panel(("G1", "G0"), 100.0, mean, std)
+    folder = tmp_path / "run"
+    write_bundle(folder / "model", predictor, model=config, panel=panel, patch=Patch(8.0, 16), extra={})
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _samples(monkeypatch: pytest.MonkeyPatch, small_samples: Any) -> None:
+    monkeypatch.setattr(predict_module, "read_dataset", lambda path: path)
+    monkeypatch.setattr(predict_module, "open_dataset", lambda path: SimpleNamespace(samples=small_samples))
+
+
+@pytest.mark.parametrize("inside", ["", "model"])
+def test_every_observation_of_every_sample(
+    model: Path, inside: str, tmp_path: Path, small_samples: Any
+) -> None:
+    written = predict_dataset(model / inside, tmp_path / "d.yaml", tmp_path / "out", device="cpu")
+    assert [path.name for path in written] == [f"{sample.id}.h5ad" for sample in small_samples]
+    for path, sample in zip(written, small_samples, strict=True):
+        table = ad.read_h5ad(path)
+        assert list(table.obs_names) == list(sample.obs.index)
+        assert not sample.obs["measured"].all()
+        assert list(table.var_names) == ["G1", "G0"]
+        np.testing.assert_allclose(np.asarray(table.X), np.tile([0.25, 1.5], (sample.n_obs, 1)), atol=1e-6)
+        np.testing.assert_array_equal(table.obsm["spatial"], sample.xy_px)
+        assert table.uns["prestige"]["normalisation"]["total"] == 100.0
+        assert table.uns["prestige"]["model"]["encoder"] == "compact_xs"
+
+
+def test_a_folder_without_a_model_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model in the folder.*baselines have none"):
+        predict_dataset(tmp_path, tmp_path / "d.yaml", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
