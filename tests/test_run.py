@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import anndata as ad
@@ -17,6 +19,7 @@ from prestige.data.split import make_folds
 from prestige.errors import ConfigError, StorageError
 from prestige.infer import predict_observations
 from prestige.run import FoldData, execute, is_done, prepare_fold, train_from_yaml
+from prestige.schedule import TrainConfig, plan_steps
 
 RUN = {
     "dataset": "dataset.yaml",
@@ -98,9 +101,7 @@ def test_predictions_and_scores_belong_together_and_to_the_test_side_only(
         rows = data.test.slide_index == number
         r = np.corrcoef(np.asarray(table.X)[:, 0], data.test_y[rows, 0])[0, 1]
         sample = dataset.samples[number].id  # noqa: F841 (used in the query)
-        row = scores.query(
-            "level == 'gene' and name == 'G0' and metric == 'pearson' and sample == @sample"
-        )
+        row = scores.query("level == 'gene' and name == 'G0' and metric == 'pearson' and sample == @sample")
         assert row["value"].item() == pytest.approx(r, abs=1e-5)
 
 
@@ -172,6 +173,56 @@ def test_baselines_are_runs_like_any_other(dataset: Dataset, tmp_path: Path, nam
         assert pearson == 0.0  # constant predictions count as 0
     else:
         assert pearson > 0.1
+
+
+def test_the_manifest_says_what_sets_a_model_apart_and_all_the_time_it_took(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = run_module.train
+    monkeypatch.setattr(  # as after a resume: most of the time was spent by another process
+        run_module, "train", lambda *args, **kwargs: replace(trained(*args, **kwargs), train_seconds=900.0)
+    )
+    model = {"encoder": "compact_xs", "readout": "whole", "dropout": 0.3}
+    folder = go(dataset, tmp_path / "run", model=model, train=RUN["train"] | {"budget": {"steps": 4}})
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["variant"] == "readout whole, dropout 0.3"
+    assert not manifest["pretrained"]
+    assert manifest["seconds"]["total"] > 900
+    started = settings(model={"encoder": "compact_xs", "checkpoint": "/some/where/mine.safetensors"})
+    outcome = run_module.Outcome(np.zeros((1, 4)), 1, None, {}, {}, device="cuda")
+    monkeypatch.setattr(run_module, "hardware", lambda device: {"device": device})
+    data = prepared(dataset, started)
+    patch = run_module.resolve_patch(started.patch, [0.5])
+    manifest = run_module._manifest(started, data, patch, outcome)
+    assert manifest["variant"] == "from mine.safetensors"
+    assert manifest["pretrained"]
+    assert manifest["hardware"] == {"device": "cuda"}
+
+
+def test_the_manifest_of_a_baseline_keeps_all_notes_and_the_patches_it_read(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "fit_baseline", partial(run_module.fit_baseline, max_train=40))
+    folder = go(dataset, tmp_path / "ridge", model=None, train=None, baseline="ridge")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["observations_seen"] == 40
+    assert manifest["epochs_seen"] == pytest.approx(40 / manifest["n_train"])
+    assert any("validation" in note for note in manifest["notes"])
+
+
+def test_a_limit_reached_is_not_called_convergence() -> None:
+    config = TrainConfig.model_validate({"budget": {"steps": 1000, "patience": 2}})
+    plan = plan_steps(config)
+    assert run_module._converged(config, plan) is False
+    assert run_module._converged(config, plan.model_copy(update={"main_steps": 500})) is True
+    steps = TrainConfig.model_validate({"budget": {"steps": 1000}})
+    assert run_module._converged(steps, plan_steps(steps)) is None
+
+
+def test_settings_that_were_cut_off_while_written_are_written_again(dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml.partial").write_text("hash: 0")
+    assert is_done(go(dataset, tmp_path / "run", model=None, train=None, baseline="mean"))
 
 
 def test_wrong_settings_leave_no_folder(

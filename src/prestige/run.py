@@ -36,6 +36,7 @@ from prestige.models.losses import losses
 from prestige.models.predictor import build_predictor, count_flops, count_parameters
 from prestige.predictions import write_predictions
 from prestige.provenance import hardware, peak_memory_bytes, versions
+from prestige.schedule import Plan, TrainConfig, plan_steps
 from prestige.stats import spatial_blocks
 from prestige.train import TrainData, make_fabric, train
 
@@ -67,6 +68,7 @@ class Outcome:
     seconds: dict[str, float]
     facts: dict[str, Any]
     history: tuple[dict[str, Any], ...] = ()
+    device: str = "cpu"
 
 
 def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
@@ -153,8 +155,9 @@ def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "a
         block_um=config.evaluation.block_um,
     )
     outcome.seconds["score"] = time.perf_counter() - scoring
-    outcome.seconds["total"] = time.perf_counter() - began
-    manifest = _manifest(config, data, patch, outcome, device)
+    # A run that went on from a checkpoint has spent more than this process saw.
+    outcome.seconds["total"] = max(time.perf_counter() - began, sum(outcome.seconds.values()))
+    manifest = _manifest(config, data, patch, outcome)
     patient_of = {sample.id: sample.patient for sample in samples}
     scores = result.scores.assign(
         patient=result.scores["sample"].map(patient_of),
@@ -172,7 +175,7 @@ def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "a
 
 
 _ON_EVERY_SCORE = (
-    "encoder", "baseline", "pretrained", "parameters", "flops",
+    "encoder", "variant", "baseline", "pretrained", "parameters", "flops",
     "patch_um", "input_px", "visible_um", "fold", "seed",
 )  # fmt: skip
 _HISTORY = ("phase", "step", "seconds", "learning_rate", "train_loss", "validation_score")
@@ -230,6 +233,7 @@ def _run_model(
             "minutes": config.train.budget.minutes,
             "steps": result.steps,
             "seconds_per_step": result.plan.seconds_per_step,
+            "converged": _converged(config.train, result.plan),
         },
         "precision": fabric._precision.precision,
     }
@@ -247,7 +251,28 @@ def _run_model(
             "fold": data.fold.name,
         },
     )
-    return Outcome(prediction, count_parameters(predictor), flops, seconds, facts, result.history)
+    parameters, used = count_parameters(predictor), fabric.device.type
+    return Outcome(prediction, parameters, flops, seconds, facts, result.history, used)
+
+
+def _converged(config: TrainConfig, plan: Plan) -> bool | None:
+    """Say whether the score stopped rising before the most steps were taken; None under other budgets."""
+    if config.budget.kind != "convergence":
+        return None
+    return plan.main_steps < plan_steps(config).main_steps
+
+
+def _variant(config: RunConfig) -> str | None:
+    """Return in words what sets a model apart from others of the same encoder, None where nothing does."""
+    if config.model is None:
+        return None
+    usual, words = type(config.model).model_fields, []
+    for name in ("readout", "dropout"):
+        if (value := getattr(config.model, name)) != usual[name].default:
+            words.append(f"{name} {value}")
+    if config.model.checkpoint is not None:
+        words.append(f"from {config.model.checkpoint.name}")
+    return ", ".join(words) or None
 
 
 def _run_baseline(
@@ -269,8 +294,8 @@ def _run_baseline(
     prediction = fitted.predict(reader, data.test)
     seconds = {"train": fit_seconds, "predict": time.perf_counter() - began - fit_seconds}
     facts = {
-        "observations_seen": len(data.train),
-        "epochs_seen": 1.0,
+        "observations_seen": fitted.n_train,
+        "epochs_seen": fitted.n_train / len(data.train),
         "notes": [json.dumps(fitted.describe())],
     }
     return Outcome(prediction, fitted.n_parameters, None, seconds, facts)
@@ -281,17 +306,18 @@ def _joint(*labels: np.ndarray) -> np.ndarray:
     return np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)[1].ravel()
 
 
-def _manifest(
-    config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome, device: str
-) -> dict[str, Any]:
-    samples = data.dataset.samples
+def _manifest(config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome) -> dict[str, Any]:
+    samples, model = data.dataset.samples, config.model
+    notes = [*data.fold.notes, *(f"{sample.id}: {note}" for sample in samples for note in sample.notes)]
     return {
         "schema": "prestige.run/1",
         "result_version": RESULT_VERSION,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "encoder": config.encoder,
+        "variant": _variant(config),
         "baseline": config.baseline is not None,
-        "pretrained": bool(config.model and config.model.pretrained),
+        # Weights from a file are a start like those that were downloaded: never beside one from scratch.
+        "pretrained": model is not None and (model.pretrained or model.checkpoint is not None),
         "parameters": outcome.parameters,
         "flops": outcome.flops,
         "patch_um": patch.patch_um,
@@ -308,11 +334,11 @@ def _manifest(
         "dropped": dict(data.fold.dropped),
         "seconds": {name: round(value, 3) for name, value in outcome.seconds.items()},
         "peak_memory_bytes": peak_memory_bytes(),
-        "hardware": hardware("cuda" if device in ("cuda", "gpu") else "cpu"),
+        "hardware": hardware(outcome.device),
         "versions": versions(),
         "data_fingerprints": {sample.id: sample.fingerprint for sample in samples},
-        "notes": [*data.fold.notes, *(f"{sample.id}: {note}" for sample in samples for note in sample.notes)],
         **outcome.facts,
+        "notes": [*outcome.facts.get("notes", ()), *notes],
     }
 
 
@@ -328,7 +354,9 @@ def _claim(folder: Path, config: RunConfig, digest: str) -> bool:
                 remedy="give another folder, or delete this one",
             )
         return not is_done(folder)
-    if folder.exists() and any(folder.iterdir()):
+    # What a kill or a full disk left of the settings themselves is no reason to refuse.
+    begun = settings.name + ".partial"
+    if folder.exists() and any(path.name != begun for path in folder.iterdir()):
         raise StorageError(
             "the folder is not empty and holds no run", where=folder, remedy="give another folder"
         )

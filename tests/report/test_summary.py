@@ -48,6 +48,18 @@ def test_pretrained_encoders_are_answered_apart(tiny_bench: Path) -> None:
     assert any("answered apart" in limit for limit in scratch.limits)
 
 
+def test_models_that_differ_in_more_than_the_encoder_are_no_seeds_of_one_another(tiny_bench: Path) -> None:
+    for path in (tiny_bench / "runs").glob("resnet18-*/manifest.json"):
+        changes = {"encoder": "compact_s", "variant": "readout whole"}
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    table = summarise(load_bench(tiny_bench)).table.set_index("label")
+    assert table.at["compact_s at 64 µm", "n_seeds"] == 1
+    plain, other = (
+        table.at[f"{name} at 64 µm", "score"] for name in ("compact_s", "compact_s (readout whole)")
+    )
+    assert plain > other + 0.05
+
+
 def test_seeds_are_averaged(tiny_bench: Path) -> None:
     runs = tiny_bench / "runs"
     info = json.loads((tiny_bench / "bench.json").read_text())

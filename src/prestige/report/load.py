@@ -27,7 +27,8 @@ class Configuration:
 
     ``visible_um`` is the width left visible of a patch whose rest was greyed out (the control of
     field of view against computing), infinite where the whole patch was seen.  ``patch_um`` is
-    infinite for a baseline that looks at no patch.
+    infinite for a baseline that looks at no patch.  ``variant`` says in words what sets it apart from
+    others of the same encoder (another readout, dropout or start).
     """
 
     pretrained: bool
@@ -36,6 +37,7 @@ class Configuration:
     patch_um: float
     input_px: int
     visible_um: float = math.inf
+    variant: str = ""
 
     @property
     def control(self) -> bool:
@@ -48,7 +50,8 @@ class Configuration:
         if self.baseline:
             short = self.encoder.removeprefix(BASELINE_PREFIX)
             return {"mean": "training mean"}.get(short, short)
-        return self.encoder + (" (pretrained)" if self.pretrained else "")
+        words = ", ".join(filter(None, ("pretrained" if self.pretrained else "", self.variant)))
+        return f"{self.encoder} ({words})" if words else self.encoder
 
     @property
     def patch_label(self) -> str:
@@ -86,6 +89,7 @@ class Run:
             patch_um=_width(get("patch_um")),
             input_px=int(get("input_px") or 0),
             visible_um=_width(get("visible_um")),
+            variant=str(get("variant") or ""),
         )
 
     @property

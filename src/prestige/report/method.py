@@ -225,10 +225,19 @@ def _budget(trained: Sequence[Run]) -> str:
                 "It speaks of equal data seen, not of capacity."
             )
         elif kind == "convergence":
-            said.append("training to convergence: this speaks of capacity.")
+            said.append(_convergence(budget))
         else:
             said.append("not recorded")
     return _distinct(said) if said else "nothing was trained"
+
+
+def _convergence(budget: dict[str, Any]) -> str:
+    if budget.get("converged", True):
+        return "training to convergence: this speaks of capacity."
+    return (
+        "some runs that should have trained to convergence took all the steps they were allowed while their "
+        "validation score still rose: theirs speaks of that limit, not of capacity."
+    )
 
 
 def _rates(rates: Sequence[float]) -> str:

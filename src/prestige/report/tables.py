@@ -16,7 +16,7 @@ from prestige.report.load import MEAN_BASELINE, Bench, Configuration, Run, forma
 from prestige.report.style import cell_colours
 from prestige.report.summary import Summary
 
-_IDENTITY = ("encoder", "baseline", "pretrained", "patch_um", "input_px", "visible_um")
+_IDENTITY = ("encoder", "variant", "baseline", "pretrained", "patch_um", "input_px", "visible_um")
 _RUN_FIELDS = (
     "fold", "fold_name", "seed", "steps", "batch_size", "observations_seen", "epochs_seen",
     "n_train", "n_validation", "n_test", "learning_rate", "best_step", "validation_score",
