@@ -52,14 +52,27 @@ def test_truth_is_raw_counts_of_all_genes_with_the_totals_they_are_scaled_by(
     assert table.uns["um_per_px"] == sample.um_per_px
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        RuntimeError(
+            "flush failed (errno = 28, error message = 'No space left on device')"
+        ),  # HDF5, on closing
+    ],
+)
 def test_a_full_disk_leaves_nothing_half_written(
-    small_samples, observations: Observations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: Exception,
+    small_samples,
+    observations: Observations,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(self, path, *args, **kwargs) -> None:
         Path(path).write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(ad.AnnData, "write_h5ad", full)
-    with pytest.raises(StorageError, match="free some disk space"):
+    with pytest.raises(StorageError, match="the disk is full; free some disk space"):
         write_truth(tmp_path / "truth", observations, small_samples)
     assert list((tmp_path / "truth").iterdir()) == []

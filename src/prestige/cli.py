@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -43,7 +44,7 @@ class Commands(typer.core.TyperGroup):
             _stop(str(error), error.exit_code)
         except KeyboardInterrupt:
             _stop("interrupted; run the same command to go on", INTERRUPTED)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # HDF5 and torch tell of a full disk as a RuntimeError
             _stop(str(_storage_error(error)), StorageError.exit_code)
 
 
@@ -261,16 +262,14 @@ def _cell(metric: str, value: float | str | None) -> str:
     return f"{value:,.0f}" if metric.startswith("n_") else f"{value:.4f}"
 
 
-def _storage_error(error: OSError) -> StorageError:
+def _storage_error(error: OSError | RuntimeError) -> StorageError:
     """Return the one line for a disk that cannot take the result; anything else is raised again."""
-    if error.errno in _NO_SPACE or "No space left on device" in str(error):
-        return StorageError(
-            "the disk is full",
-            where=error.filename,
-            remedy="free some space and run the same command to go on",
-        )
-    if error.errno in _NO_PLACE:
-        return StorageError(str(error.strerror).lower(), where=error.filename, remedy="choose another folder")
+    code, place = getattr(error, "errno", None), getattr(error, "filename", None)
+    if code in _NO_SPACE or "No space left on device" in str(error):
+        remedy = "free some space and run the same command to go on"
+        return StorageError("the disk is full", where=place, remedy=remedy)
+    if code in _NO_PLACE:
+        return StorageError(os.strerror(code).lower(), where=place, remedy="choose another folder")
     raise error
 
 

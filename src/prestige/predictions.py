@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +112,12 @@ def _write(table: Any, path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         table.write_h5ad(temporary)
         os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(
-            f"cannot be written ({error})", where=path, remedy="free some disk space"
-        ) from error
+    except (OSError, RuntimeError) as error:  # closing a file on a full disk, HDF5 raises a RuntimeError
+        reason = (
+            "the disk is full" if "No space left on device" in str(error) else f"cannot be written ({error})"
+        )
+        raise StorageError(reason, where=path, remedy="free some disk space") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
     return path
