@@ -96,6 +96,25 @@ def test_one_patient_says_nothing_about_others(make_bench: Maker, tiny_bench: Pa
     assert any(limit.startswith("2 patients were scored") for limit in _answer(tiny_bench).limits)
 
 
+def test_what_the_interval_does_not_hold_is_said(tiny_bench: Path) -> None:
+    answer = _answer(tiny_bench)
+    assert any("not that of the training: each encoder was trained with one seed" in s for s in answer.limits)
+
+
+def test_tissue_of_the_same_patients_speaks_of_no_others_however_many_there_are(make_bench: Maker) -> None:
+    many = tuple(f"P{i}" for i in range(10))
+    folder = make_bench(Recipe(folds=10, patients=many, n_obs=100))
+    assert summarise(load_bench(folder)).groups[0].basis == "10 patients"
+    info = json.loads((folder / "bench.json").read_text())
+    info["split"] |= {"by": "blocks", "within_section": True}
+    (folder / "bench.json").write_text(json.dumps(info))
+    bench = load_bench(folder)
+    summary = summarise(bench)
+    assert summary.groups[0].basis.endswith("spatial blocks")
+    limits = answers(bench, summary)[0].limits
+    assert any("of the same patients: nothing about other patients follows" in limit for limit in limits)
+
+
 @pytest.mark.parametrize(("right", "agrees"), [(32.0, True), (16.0, False)])
 def test_a_phantom_says_the_right_answer_and_whether_it_was_found(
     tiny_bench: Path, right: float, agrees: bool

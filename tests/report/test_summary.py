@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from prestige.report.answer import answers
 from prestige.report.load import Configuration, load_bench
 from prestige.report.summary import comparable_folds, summarise
+from prestige.report.tables import summary_table
 
 
 def _key(name: str) -> Configuration:
@@ -58,6 +61,25 @@ def test_models_that_differ_in_more_than_the_encoder_are_no_seeds_of_one_another
         table.at[f"{name} at 64 µm", "score"] for name in ("compact_s", "compact_s (readout whole)")
     )
     assert plain > other + 0.05
+
+
+def test_a_gene_predicted_constant_in_one_sample_counts_zero_there(tiny_bench: Path) -> None:
+    path = tiny_bench / "runs" / "compact_s-64-0" / "scores.parquet"
+    scores = pd.read_parquet(path)
+    here = (scores["name"] == "GENE00") & scores["metric"].isin(["pearson", "spearman"])
+    scores.loc[here, "value"] = np.nan
+    scores.to_parquet(path)
+    other = pd.read_parquet(tiny_bench / "runs" / "compact_s-64-1" / "scores.parquet")
+    other = other.query("name == 'GENE00' and metric == 'pearson'")["value"].item()
+    summary = summarise(load_bench(tiny_bench))
+    genes = summary.genes[[key.label == "compact_s at 64 µm" for key in summary.genes["configuration"]]]
+    genes = genes.set_index("gene")
+    assert genes.at["GENE00", "pearson"] == pytest.approx(other / 2)
+    assert np.isnan(genes.at["GENE39", "pearson"])  # constant in every sample: NaN in the table
+    table = summary_table(summary)
+    best = table[table["encoder"].eq("compact_s") & table["patch_um"].eq(64)]
+    varies = genes.drop(index="GENE38")["spearman"].fillna(0.0)
+    assert best["spearman_mean_over_genes"].item() == pytest.approx(varies.mean())
 
 
 def test_seeds_are_averaged(tiny_bench: Path) -> None:

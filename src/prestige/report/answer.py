@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prestige.report.load import Bench, Configuration, format_number, number
-from prestige.report.summary import Group, Standing, Summary
+from prestige.report.summary import Group, Standing, Summary, within_section
 
 DEFAULT_MARGIN = 0.01
 FEW_PATIENTS = 10
@@ -152,7 +152,10 @@ def _tied_clause(answer: Answer, group: Group) -> str:
         return ""
     it = "The baseline" if answer.best.baseline else "It"
     if not answer.tied:
-        return f". {it} is better than every other configuration by more than chance explains"
+        return (
+            f". {it} is better than every other configuration by more than the chance of which tissue "
+            "was scored explains"
+        )
     if len(answer.tied) > NAMED_IN_LEAD:
         return f". {it} cannot be told from {len(answer.tied)} others, named below"
     return f". {it} cannot be told from {_listed([_scored(key, group) for key in answer.tied])}"
@@ -216,6 +219,10 @@ def _limits(bench: Bench, summary: Summary, group: Group) -> list[str]:
     patients = len(bench.patients)
     if patients == 1:
         found.append("All scored tissue is of one patient: nothing about other patients follows.")
+    elif within_section(bench):
+        found.append(
+            "Training and test tissue are of the same patients: nothing about other patients follows."
+        )
     elif 1 < patients < FEW_PATIENTS:
         found.append(
             f"{patients} patients were scored: an interval speaks of tissue of these patients, "
@@ -224,6 +231,8 @@ def _limits(bench: Bench, summary: Summary, group: Group) -> list[str]:
     standing = group.standings[group.best] if group.best else None
     if standing and standing.interval is None and len(group.standings) < 2:
         found.append(f"No interval is given: {group.reason or 'none could be made'}.")
+    if standing and standing.interval is not None:
+        found += _training_chance(summary, group)
     if not bench.finished and not bench.single:
         found.append(_unfinished(bench, summary))
     if bench.single:
@@ -235,6 +244,20 @@ def _limits(bench: Bench, summary: Summary, group: Group) -> list[str]:
             "Encoders trained from scratch and pretrained ones are answered apart: they are not equals."
         )
     return found
+
+
+def _training_chance(summary: Summary, group: Group) -> list[str]:
+    """Say that another training might rank otherwise: the intervals resample tissue, not trainings."""
+    trained = summary.table[~summary.table["baseline"] & summary.table["configuration"].isin(group.standings)]
+    if trained.empty:
+        return []
+    least, most = int(trained["n_seeds"].min()), int(trained["n_seeds"].max())
+    number_of = f"{most}" if least == most else f"{least} to {most}"
+    seeds = "one seed" if most == 1 else f"{number_of} seeds, whose scores are averaged"
+    return [
+        f"Intervals and ties hold the chance of which tissue was scored, not that of the training: "
+        f"each encoder was trained with {seeds}."
+    ]
 
 
 def _unfinished(bench: Bench, summary: Summary) -> str:

@@ -93,10 +93,10 @@ def summarise(bench: Bench) -> Summary:
     ]
     used = {key: [run for run in by_configuration[key] if run.fold in folds] for key in complete}
     common, n_panel = _common_genes(used)
-    patients = _patient_of(bench)
+    patients = None if within_section(bench) else _patient_of(bench)
     groups = _groups(used, common, patients)
     table = _table(by_configuration, used, groups)
-    genes = _gene_table(used, "gene", GENE_METRICS)
+    genes = _gene_table(used)
     observations = _mean_table(used, "obs")
     excluded = [key.label for key in by_configuration if key not in used]
     return Summary(table, genes, observations, groups, tuple(sorted(folds)), common, n_panel, excluded)
@@ -139,6 +139,11 @@ def _common_genes(used: dict[Configuration, list[Run]]) -> tuple[tuple[str, ...]
         return (), 0
     shared = set.intersection(*(set(panel) for panel in panels))
     return tuple(gene for gene in next(iter(panels)) if gene in shared), len(set().union(*panels))
+
+
+def within_section(bench: Bench) -> bool:
+    """Say whether training and test tissue may be of the same patient: then patients are not resampled."""
+    return bool(dict(bench.info.get("split") or {}).get("within_section"))
 
 
 def _patient_of(bench: Bench) -> dict[str, str] | None:
@@ -259,20 +264,40 @@ def _unit_means(used: dict[Configuration, list[Run]], level: str) -> pd.DataFram
     return tidy.groupby(keys, sort=False, observed=True)["value"].mean().reset_index()
 
 
-def _gene_table(used: dict[Configuration, list[Run]], level: str, metrics: Sequence[str]) -> pd.DataFrame:
-    """Return a row a configuration and gene: each metric's mean over samples, NaN left out."""
-    units = _unit_means(used, level)
-    units = units[units["metric"].isin(metrics)]
-    if units.empty:
-        return pd.DataFrame(columns=["configuration", "gene", *metrics])
-    wide = (
-        units.groupby(["at", "name", "metric"], sort=False, observed=True)["value"].mean().unstack("metric")
-    )
-    wide = wide.reindex(columns=list(metrics)).reset_index().rename(columns={"name": "gene"})
+def _gene_table(used: dict[Configuration, list[Run]]) -> pd.DataFrame:
+    """Return a row a configuration and gene: each metric's mean over seeds, then over samples and folds.
+
+    Where the truth is constant a sample is left out.  A constant prediction counts 0 as soon as there is
+    another sample or seed to average it with; where all are constant the correlation stays NaN.
+    """
+    parts = []
+    for i, runs in enumerate(used.values()):
+        for run in runs:
+            rows: Any = run.scores[(run.scores["level"] == "gene") & run.scores["metric"].isin(GENE_METRICS)]
+            rows = rows.assign(sample=rows["sample"].astype(str), name=rows["name"].astype(str))
+            rows = rows[rows["sample"] != "all"]
+            wide = rows.pivot(index=["sample", "name"], columns="metric", values="value")
+            parts.append(wide.reindex(columns=list(GENE_METRICS)).reset_index().assign(at=i, fold=run.fold))
+    if not parts:
+        return pd.DataFrame(columns=["configuration", "gene", *GENE_METRICS])
+    tidy, keys, metrics = pd.concat(parts, ignore_index=True), list(used), list(GENE_METRICS)
+    units = with_zeros(tidy).groupby(["at", "name", "fold", "sample"])[metrics].mean()
+    defined = tidy.groupby(["at", "name"])[metrics].count() > 0
+    wide = units.groupby(level=["at", "name"]).mean().where(defined).reset_index()
+    wide = wide.rename(columns={"name": "gene"})
     wide.columns.name = None
-    keys = list(used)
     wide.insert(0, "configuration", pd.Series([keys[int(i)] for i in wide["at"]], dtype=object))
     return wide.drop(columns="at")
+
+
+def with_zeros(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return scores of genes with 0 for a correlation that only the prediction left undefined.
+
+    R2 is undefined exactly where the truth is constant.
+    """
+    varies = scores["r2"].notna()
+    filled = {name: scores[name].mask(varies & scores[name].isna(), 0.0) for name in ("pearson", "spearman")}
+    return scores.assign(**filled)
 
 
 def _mean_table(used: dict[Configuration, list[Run]], level: str) -> pd.DataFrame:

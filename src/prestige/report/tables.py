@@ -14,7 +14,7 @@ import pandas as pd
 
 from prestige.report.load import MEAN_BASELINE, Bench, Configuration, Run, format_number, number
 from prestige.report.style import cell_colours
-from prestige.report.summary import Summary
+from prestige.report.summary import Summary, with_zeros
 
 _IDENTITY = ("encoder", "variant", "baseline", "pretrained", "patch_um", "input_px", "visible_um")
 _RUN_FIELDS = (
@@ -82,7 +82,8 @@ def summary_table(summary: Summary) -> pd.DataFrame:
     table = _with_identity(summary.table).rename(
         columns={"score": "pearson", "low": "pearson_low", "high": "pearson_high"}
     )
-    means = summary.genes.groupby("configuration", sort=False)[["spearman", "r2", "mse"]].mean()
+    common = with_zeros(summary.genes[summary.genes["gene"].isin(summary.common_genes)])
+    means = common.groupby("configuration", sort=False)[["spearman", "r2", "mse"]].mean()
     means = means.rename(columns=lambda name: f"{name}_mean_over_genes").reset_index()
     kept = [*_IDENTITY, *_STANDING, *_COSTS]
     merged = table[["configuration", *kept]].merge(means, on="configuration", how="left")
