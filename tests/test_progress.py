@@ -37,6 +37,15 @@ def test_a_log_file_gets_plain_lines_with_the_time_left(
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "reading: 20%, 0:20 spent, 1:20 left"
     assert len(lines) == 3
+
+
+def test_the_end_is_said_once(time: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("reading", 2) as bar:
+        for _ in range(2):
+            time.now += 30
+            bar.advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["reading: 50%", "reading: 100%"]
     assert "\x1b" not in "".join(lines)
 
 

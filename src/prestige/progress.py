@@ -33,7 +33,7 @@ class Progress:
         self._start = time.monotonic()
         self._begun_at = 0
         self._last_line = self._start
-        self._shown = False
+        self._shown: int | None = None  # the count that was shown last
         self._terminal = sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
@@ -57,8 +57,9 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._shown:
-            self._show(time.monotonic())
+        if self._shown is not None:
+            if self._shown != self.done:
+                self._show(time.monotonic())
             if self._terminal:
                 sys.stderr.write("\n")
                 sys.stderr.flush()
@@ -75,7 +76,7 @@ class Progress:
         else:
             sys.stderr.write(f"{self.label}: {share:.0%}, {times}{'  ' + self.note if self.note else ''}\n")
         sys.stderr.flush()
-        self._shown = True
+        self._shown = self.done
 
 
 def say(words: str) -> None:
