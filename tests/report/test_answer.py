@@ -101,6 +101,21 @@ def test_what_the_interval_does_not_hold_is_said(tiny_bench: Path) -> None:
     assert any("not that of the training: each encoder was trained with one seed" in s for s in answer.limits)
 
 
+def test_minutes_that_were_not_equal_are_told(tiny_bench: Path) -> None:
+    def limits() -> str:
+        return " ".join(_answer(tiny_bench).limits)
+
+    paths = sorted((tiny_bench / "runs").glob("*/manifest.json"))
+    for path in paths:
+        manifest = json.loads(path.read_text())
+        path.write_text(json.dumps(manifest | {"seconds": {"train": 230.0, "validate": 10.0}}))
+    assert "not equal" not in limits()
+    path = next(path for path in paths if "resnet18" in path.parent.name)
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"seconds": {"train": 360.0, "validate": 12.0}}))
+    assert "The minutes were not equal: runs planned for 4 took 4 to 6.2," in limits()
+
+
 def test_tissue_of_the_same_patients_speaks_of_no_others_however_many_there_are(make_bench: Maker) -> None:
     many = tuple(f"P{i}" for i in range(10))
     folder = make_bench(Recipe(folds=10, patients=many, n_obs=100))

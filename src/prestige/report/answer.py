@@ -14,6 +14,7 @@ DEFAULT_MARGIN = 0.01
 FEW_PATIENTS = 10
 NAMED_IN_LEAD = 3
 _WIDTH_TOLERANCE = 0.02
+_MINUTES_TOLERANCE = 1.25
 
 
 @dataclass(frozen=True)
@@ -231,6 +232,7 @@ def _limits(bench: Bench, summary: Summary, group: Group) -> list[str]:
     standing = group.standings[group.best] if group.best else None
     if standing and standing.interval is None and len(group.standings) < 2:
         found.append(f"No interval is given: {group.reason or 'none could be made'}.")
+    found += _unequal_minutes(bench)
     if standing and standing.interval is not None:
         found += _training_chance(summary, group)
     if not bench.finished and not bench.single:
@@ -244,6 +246,23 @@ def _limits(bench: Bench, summary: Summary, group: Group) -> list[str]:
             "Encoders trained from scratch and pretrained ones are answered apart: they are not equals."
         )
     return found
+
+
+def _unequal_minutes(bench: Bench) -> list[str]:
+    """Say where runs of equal minutes took unequal ones: steps are planned by timing a few of them."""
+    spent, planned = [], ""
+    for run in bench.runs:
+        budget, seconds = (dict(run.manifest.get(name) or {}) for name in ("budget", "seconds"))
+        minutes = (number(seconds.get("train")) + number(seconds.get("validate"))) / 60
+        if not run.configuration.baseline and budget.get("kind") == "minutes" and math.isfinite(minutes):
+            spent.append(minutes)
+            planned = format_number(number(budget.get("minutes")))
+    if not spent or max(spent) <= _MINUTES_TOLERANCE * min(spent):
+        return []
+    return [
+        f"The minutes were not equal: runs planned for {planned} took {min(spent):.2g} to {max(spent):.2g}, "
+        "as happens where the machine does other work meanwhile. Small differences in score may be of that."
+    ]
 
 
 def _training_chance(summary: Summary, group: Group) -> list[str]:
