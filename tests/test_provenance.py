@@ -1,6 +1,10 @@
-import numpy as np
+import time
+from pathlib import Path
 
-from prestige.provenance import hardware, peak_memory_bytes, versions
+import numpy as np
+import pytest
+
+from prestige.provenance import hardware, peak_memory_bytes, versions, working_seconds
 
 
 def test_versions_name_what_numbers_depend_on() -> None:
@@ -19,3 +23,17 @@ def test_hardware_says_processor_and_threads() -> None:
 def test_peak_memory_follows_what_is_held() -> None:
     held = np.ones(30_000_000)
     assert held.nbytes < peak_memory_bytes() < 2**40
+
+
+def test_the_working_clock_runs_with_the_wall_clock_and_counts_sleep() -> None:
+    began, wall = working_seconds(), time.perf_counter()
+    time.sleep(0.05)
+    assert 0.02 < working_seconds() - began <= time.perf_counter() - wall + 1e-3
+
+
+def test_the_working_clock_leaves_out_the_wait_for_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "perf_counter", lambda: 100.0)
+    monkeypatch.setattr(Path, "read_text", lambda *args, **kwargs: "7000000000 5000000000 42\n")
+    assert working_seconds() == 95.0
+    monkeypatch.setattr(Path, "read_text", lambda *args, **kwargs: "")  # a kernel that does not count
+    assert working_seconds() == 100.0

@@ -6,6 +6,7 @@ import os
 import platform
 import resource
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -51,6 +52,20 @@ def peak_memory_bytes() -> int:
     """Return the most memory that this process has held so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def working_seconds() -> float:
+    """Return a clock that stands still while other work on the machine holds this thread's processor.
+
+    It is the wall clock less the time that this thread was ready to run and had to wait (Linux keeps
+    count of it; elsewhere it is the wall clock).  Differences of it are what something takes on an
+    otherwise idle machine, so a budget of minutes buys as much on a busy one.
+    """
+    try:
+        waited = int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError, ValueError):
+        waited = 0
+    return time.perf_counter() - waited * 1e-9
 
 
 def _cpu_name() -> str:

@@ -20,7 +20,8 @@ from prestige.settings import Settings
 class Budget(Settings):
     """What every configuration may spend: exactly one of the three.
 
-    ``minutes`` is wall time on this machine, validation during training included.  ``patience``
+    ``minutes`` is the time it takes on this machine when nothing else runs, validation during
+    training included.  ``patience``
     trains until the validation score has not risen for so many validations (then the learning
     rate decays); ``steps`` is beside it the most that it may take.
     """
@@ -51,7 +52,7 @@ class TrainConfig(Settings):
 
     budget: Budget
     batch_size: int = Field(default=128, ge=2)
-    learning_rates: tuple[float, ...] = Field(default=(5e-4, 1.5e-3, 4e-3), min_length=1)
+    learning_rates: tuple[float, ...] = Field(default=(1e-3, 2e-3, 4e-3), min_length=1)
     race_share: float = Field(default=0.06, gt=0, lt=0.3)
     warmup_share: float = Field(default=0.05, ge=0, lt=0.5)
     weight_decay: float = Field(default=0.05, ge=0)

@@ -28,11 +28,12 @@ from prestige.checkpoint import Standing, load_checkpoint, pack, save_checkpoint
 from prestige.data.augment import augment
 from prestige.data.observations import Observations
 from prestige.data.patches import PatchReader
-from prestige.errors import ModelError
+from prestige.errors import ConfigError, ModelError
 from prestige.infer import predict_observations
 from prestige.models.losses import losses
 from prestige.models.predictor import Predictor
 from prestige.progress import Progress
+from prestige.provenance import working_seconds
 from prestige.schedule import Plan, TrainConfig, learning_rate_at, plan_steps
 
 _STEP_SEED = 1_000_003
@@ -121,7 +122,7 @@ def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> No
     job.model.train()
     batches = job.feed.batches(standing.step, until)
     while standing.step < until:
-        began = time.perf_counter()
+        began = working_seconds()
         lr = learning_rate_at(standing.step, rate, standing.plan, config.warmup_share, standing.decay_from)
         for group in job.optimizer.param_groups:
             group["lr"] = lr
@@ -129,7 +130,7 @@ def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> No
         torch.manual_seed(job.seed * _STEP_SEED + standing.step)
         loss = job.step(x, y)
         standing.step += 1
-        standing.train_seconds += time.perf_counter() - began
+        standing.train_seconds += working_seconds() - began
         job.recent.append(loss)
         progress.advance(1)
 
@@ -180,7 +181,7 @@ class Job:
 
     def validate(self) -> float:
         """Return the validation score: mean per-gene Pearson within a sample, averaged over samples."""
-        began = time.perf_counter()
+        began = working_seconds()
         observations, truth = self.feed.validation
         prediction = predict_observations(
             self.predictor,
@@ -190,7 +191,7 @@ class Job:
             batch_size=self.feed.batch_size,
         )
         self.model.train()
-        self.standing.validate_seconds += time.perf_counter() - began
+        self.standing.validate_seconds += working_seconds() - began
         return mean_gene_pearson(prediction, truth, observations.slide_index)
 
     def end_race(self) -> None:
@@ -296,9 +297,20 @@ def mean_gene_pearson(
 
 
 def make_fabric(precision: str = "auto", device: str = "auto") -> Fabric:
-    """Build the Fabric of one device; "auto" takes bf16 where the chip computes in it."""
+    """Build the Fabric of one device; "auto" takes bf16 where the chip computes in it.
+
+    Raises
+    ------
+    ConfigError
+        When this machine has no such device.
+    """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # the manifest says the precision
-    fabric = Fabric(accelerator=device, devices=1)
+    try:
+        fabric = Fabric(accelerator=device, devices=1)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"there is no device '{device}' on this machine", where="--device", remedy="use auto or cpu"
+        ) from error
     if precision == "auto":
         cuda = fabric.device.type == "cuda"
         fast = torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_avx512_bf16_supported()
@@ -357,12 +369,12 @@ def _time_plan(
     model.train()
     allowed = max(config.budget.minutes * 60 * 0.02, 1.0)
     step_seconds: list[float] = []
-    began = time.perf_counter()
+    began = working_seconds()
     for x, y in feed.batches(0, 40):
         job.step(x, y)
         if fabric.device.type == "cuda":
             torch.cuda.synchronize()
-        ended = time.perf_counter()  # from batch to batch: waiting for the feed is part of a step
+        ended = working_seconds()  # from batch to batch: waiting for the feed is part of a step
         step_seconds.append(ended - began)
         began = ended
         if len(step_seconds) >= 5 and sum(step_seconds) > allowed:
