@@ -121,6 +121,16 @@ def test_the_training_mean_as_prediction_scores_nothing() -> None:
     assert value(scores, "S1", "obs", "all", "pearson") != 0.0
 
 
+def test_the_last_bit_of_a_mean_is_no_prediction() -> None:
+    parts = data()
+    mean = parts["train_mean"].astype(np.float32)
+    mean[[0, 3]] = np.nextafter(mean[[0, 3]], np.float32(9))  # as if summed in another order
+    parts["pred"] = np.tile(mean, (200, 1))
+    scores = run(parts).scores
+    for metric in ("pearson_centred", "spearman_centred", "cosine_centred"):
+        assert value(scores, "S1", "obs", "all", metric) == 0
+
+
 def test_empty_cells_are_left_out_and_counted() -> None:
     parts = data()
     parts["sample_of"] = np.array(["S"] * 200)
