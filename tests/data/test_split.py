@@ -205,6 +205,17 @@ def test_run_folds(make_sample) -> None:
         make_folds(samples, BLOCKS.model_copy(update={"run_folds": (3,)}), largest_patch_um=8.0)
 
 
+def test_two_samples_of_one_image_are_the_same_tissue(make_sample) -> None:
+    """Cells and bins of one section, say: dealt apart, they would put one place on two sides."""
+    cells, bins = sections(make_sample, 2, 2, n=400)
+    bins = dataclasses.replace(bins, slide=cells.slide, patient=cells.patient)
+    for fold in make_folds([cells, bins], BLOCKS, largest_patch_um=8.0):
+        side = np.concatenate([fold.sides["s0"], fold.sides["s1"]])
+        xy = np.concatenate([cells.xy_um, bins.xy_um])
+        for a, b in ((TRAIN, VALIDATION), (TRAIN, TEST), (VALIDATION, TEST)):
+            assert np.abs(xy[side == a][:, None] - xy[side == b][None]).max(axis=2).min() >= BLOCKS.buffer_um
+
+
 def test_patches_of_two_sides_never_share_a_pixel(make_sample) -> None:
     """The buffer equal to the patch: windows of training and test do not overlap."""
     from prestige.data.patches import window_start

@@ -159,15 +159,37 @@ def _separate(
     """Drop what lies too near to another side, and count what was dropped and why."""
     sides: dict[str, np.ndarray] = {}
     dropped: dict[str, int] = dict.fromkeys(REASONS, 0)
+    close = _near_other_sides(samples, intended, buffer_um)
     for sample in samples:
         side = intended[sample.id].astype(np.int8)
         reason = np.where(side == UNUSED, "not_in_split", reasons[sample.id])
-        reason[(reason == "") & apart(side, sample.xy_um, buffer_um)] = "buffer"
+        reason[(reason == "") & close[sample.id]] = "buffer"
         side[reason != ""] = UNUSED
         sides[sample.id] = side
         for key in REASONS:
             dropped[key] += int((reason == key).sum())
     return sides, dropped
+
+
+def _near_other_sides(
+    samples: Sequence[Sample], intended: Mapping[str, np.ndarray], buffer_um: float
+) -> dict[str, np.ndarray]:
+    """Return for each sample what lies too near to another side on its slide.
+
+    Samples of one image (cells and bins of one section, say) are the same tissue: distances are kept
+    across them too.
+    """
+    by_slide: dict[tuple[str, str], list[Sample]] = {}
+    for sample in samples:
+        by_slide.setdefault((sample.patient, sample.slide.fingerprint), []).append(sample)
+    close = {}
+    for group in by_slide.values():
+        um_per_px = min(sample.um_per_px for sample in group)
+        xy_um = np.concatenate([sample.xy_px for sample in group]) * um_per_px
+        found = apart(np.concatenate([intended[s.id] for s in group]).astype(np.int8), xy_um, buffer_um)
+        ends = np.cumsum([sample.n_obs for sample in group])[:-1]
+        close |= {sample.id: part for sample, part in zip(group, np.split(found, ends), strict=True)}
+    return close
 
 
 def _check_sides(fold: Fold) -> None:
