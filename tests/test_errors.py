@@ -15,6 +15,7 @@ from prestige.errors import (
     StorageError,
     nearest,
     raise_all,
+    storing,
     unknown,
 )
 
@@ -79,3 +80,28 @@ def test_raise_all_of_none_of_one_and_of_many() -> None:
     assert caught.value is one
     with pytest.raises(DataError, match=r"^2 faults: first \| a\.yaml: second$"):
         raise_all([one, ConfigError("second", where="a.yaml")])
+
+
+def test_a_list_of_lists_is_one_list_and_tells_nothing_twice() -> None:
+    with pytest.raises(DataError) as caught:
+        raise_all([DataError("first"), DataError("second")])
+    with pytest.raises(DataError) as nested:
+        raise_all([caught.value, DataError("third"), DataError("first")])
+    assert str(nested.value) == "3 faults: first | second | third"
+    assert [str(fault) for fault in nested.value.faults] == ["first", "second", "third"]
+    with pytest.raises(StorageError, match=r"^full$"):
+        raise_all([StorageError("full"), StorageError("full")])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "out: the disk is full; free some disk space"),
+        (OSError("write failed: No space left on device"), "out: the disk is full; free some disk space"),
+        (PermissionError(13, "Permission denied"), "out: cannot be written (Permission denied); choose"),
+    ],
+)
+def test_what_the_disk_refuses_names_the_place(error: OSError, said: str) -> None:
+    with pytest.raises(StorageError) as caught, storing("out"):
+        raise error
+    assert str(caught.value).startswith(said)

@@ -41,7 +41,7 @@ def test_good_settings_are_built_and_frozen() -> None:
 @pytest.mark.parametrize(
     ("raw", "line"),
     [
-        ({"nam": "a"}, "the key 'name' is missing"),
+        ({}, "the key 'name' is missing"),
         ({"name": "a", "shar": 0.1}, "unknown key 'shar'; expected one of"),
         ({"name": "a", "shar": 0.1}, "did you mean 'share'?"),
         (
@@ -61,6 +61,13 @@ def test_faults_name_the_key_and_its_neighbour(raw: dict[str, object], line: str
     assert line in str(caught.value)
     assert "a.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_misspelt_key_is_one_fault_and_not_a_missing_one_too() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(Outer, {"nam": "a"}, where="a.yaml")
+    assert str(caught.value).startswith("a.yaml: unknown key 'nam'; expected one of")
+    assert str(caught.value).endswith("did you mean 'name'?")
 
 
 def test_all_faults_come_at_once() -> None:

@@ -7,8 +7,12 @@ command line prints ``str(error)`` as one line and exits with ``exit_code``.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import errno
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class PrestigeError(Exception):
@@ -40,6 +44,7 @@ class PrestigeError(Exception):
         self.where = None if where is None else str(where)
         self.expected = expected
         self.remedy = remedy
+        self.faults: tuple[PrestigeError, ...] = (self,)
         super().__init__(self._line())
 
     def _line(self) -> str:
@@ -94,13 +99,37 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str | Path | N
 def raise_all(faults: Sequence[PrestigeError]) -> None:
     """Raise nothing, the one fault, or one error that lists them all at once.
 
+    A fault that is itself such a list counts as its parts, and no fault is told twice.
+
     Raises
     ------
     PrestigeError
         Of the first fault's class, when ``faults`` is not empty.
     """
-    if not faults:
+    single = list({str(part): part for fault in faults for part in fault.faults}.values())
+    if not single:
         return
-    if len(faults) == 1:
-        raise faults[0]
-    raise type(faults[0])(f"{len(faults)} faults: " + " | ".join(str(fault) for fault in faults))
+    if len(single) == 1:
+        raise single[0]
+    together = type(single[0])(f"{len(single)} faults: " + " | ".join(str(fault) for fault in single))
+    together.faults = tuple(single)
+    raise together
+
+
+@contextmanager
+def storing(where: str | Path) -> Iterator[None]:
+    """Tell what the disk refuses while something is written as a fault of ``where``.
+
+    Raises
+    ------
+    StorageError
+        In place of an ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE or "No space left" in str(error):
+            what, remedy = "the disk is full", "free some disk space and run the same command to go on"
+        else:
+            what, remedy = f"cannot be written ({error.strerror or error})", "choose another folder"
+        raise StorageError(what, where=where, remedy=remedy) from error

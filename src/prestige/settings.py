@@ -62,7 +62,9 @@ def build(cls: type[S], raw: Mapping[str, Any], *, where: str | Path) -> S:
     try:
         return cls.model_validate(dict(raw))
     except ValidationError as error:
-        raise_all([_fault(item, cls, where) for item in error.errors(include_url=False)])
+        items = error.errors(include_url=False)
+        meant = {_meant(item, cls) for item in items}
+        raise_all([_fault(item, cls, where) for item in items if _missing(item) not in meant])
         raise
 
 
@@ -86,6 +88,19 @@ def _expand(text: str, path: Path) -> str:
         return found
 
     return _VARIABLE.sub(value, text)
+
+
+def _meant(item: Any, cls: type[Settings]) -> tuple[Any, ...] | None:
+    """Return the place of the key that an unknown one is nearest to."""
+    if item["type"] != "extra_forbidden":
+        return None
+    *above, last = item["loc"]
+    return (*above, nearest(str(last), sorted(_fields_at(cls, tuple(above)))))
+
+
+def _missing(item: Any) -> tuple[Any, ...]:
+    """Return the place of a key that is missing; nothing more is to be said where it was misspelt."""
+    return tuple(item["loc"]) if item["type"] == "missing" else ()
 
 
 def _fault(item: Any, cls: type[Settings], where: str | Path) -> PrestigeError:
