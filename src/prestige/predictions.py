@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from jaxtyping import Float
 from prestige.data.observations import Observations
 from prestige.data.panel import Panel
 from prestige.data.sample import Sample
-from prestige.errors import StorageError
+from prestige.data.tables import write_h5ad
+from prestige.errors import storing
 
 SCHEMA = "prestige.prediction/1"
 
@@ -108,16 +108,11 @@ def _obs(sample: Sample, rows: np.ndarray) -> pd.DataFrame:
 
 def _write(table: Any, path: Path) -> Path:
     temporary = path.with_name(path.name + ".partial")
-    try:
+    with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        table.write_h5ad(temporary)
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:  # closing a file on a full disk, HDF5 raises a RuntimeError
-        reason = (
-            "the disk is full" if "No space left on device" in str(error) else f"cannot be written ({error})"
-        )
-        raise StorageError(reason, where=path, remedy="free some disk space") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+        try:
+            write_h5ad(table, temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
     return path

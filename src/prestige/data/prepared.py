@@ -24,7 +24,7 @@ from jaxtyping import UInt8
 
 from prestige.data.sample import Table
 from prestige.data.slide import open_pixels
-from prestige.data.tables import canonical, opened_h5ad, read_frame, read_part
+from prestige.data.tables import canonical, opened_h5ad, read_frame, read_part, write_h5ad
 from prestige.errors import DataError
 
 SCHEMA = "prestige.sample/1"
@@ -91,7 +91,7 @@ def write_prepared(folder: Path, table: Table, card: Card) -> None:
     var = pd.DataFrame(index=pd.Index(list(table.genes), dtype=object))
     centres: dict[str, Any] = {"spatial": table.xy_px}
     out = anndata.AnnData(X=table.counts, obs=obs, var=var, obsm=centres)
-    out.write_h5ad(folder / TABLE)
+    write_h5ad(out, folder / TABLE)
     content = {
         "schema": SCHEMA,
         **card.__dict__,

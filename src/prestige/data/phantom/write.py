@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int, UInt8, UInt32
 
 from prestige.data.phantom import expression, oracle, render, tissue
 from prestige.data.phantom.settings import PhantomConfig
+from prestige.data.tables import write_h5ad
 from prestige.errors import ConfigError, StorageError
 from prestige.progress import Progress
 
@@ -292,4 +293,4 @@ def _write_truth(config: PhantomConfig, section: Section, path: Path) -> None:
     )
     truth = ad.AnnData(section.mean.astype(np.float32), obs=obs, var=var)
     truth.obsm["spatial"] = section.xy_px
-    truth.write_h5ad(path)
+    write_h5ad(truth, path)
