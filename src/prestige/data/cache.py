@@ -200,10 +200,13 @@ def _content(path: Path, index: Path) -> str:
     content = _hash_files(path, files, sum(size for _, size, _ in stats))
     index.mkdir(parents=True, exist_ok=True)
     temporary = entry.with_suffix(f".{uuid.uuid4().hex[:12]}")
-    temporary.write_text(
-        json.dumps({"path": str(path), "state": state, "content": content}), encoding="utf-8"
-    )
-    os.replace(temporary, entry)
+    try:
+        temporary.write_text(
+            json.dumps({"path": str(path), "state": state, "content": content}), encoding="utf-8"
+        )
+        os.replace(temporary, entry)
+    finally:
+        temporary.unlink(missing_ok=True)
     return content
 
 

@@ -12,7 +12,7 @@ from prestige.data.readers import readers
 from prestige.data.sample import Sample, faults_in
 from prestige.data.slide import Slide
 from prestige.data.spec import DatasetConfig, SampleSpec, read_dataset
-from prestige.errors import DataError, PrestigeError, raise_all, unknown
+from prestige.errors import DataError, PrestigeError, StorageError, raise_all, unknown
 
 __all__ = ["Dataset", "DatasetConfig", "SampleSpec", "open_dataset", "open_sample", "read_dataset"]
 
@@ -87,11 +87,19 @@ def open_sample(spec: SampleSpec, *, cache_dir: Path | None = None) -> Sample:
 def try_sample(
     spec: SampleSpec, *, cache_dir: Path | None = None
 ) -> tuple[Sample | None, list[PrestigeError]]:
-    """Open one sample; return it, or None and what is wrong with it."""
+    """Open one sample; return it, or None and what is wrong with it.
+
+    Raises
+    ------
+    StorageError
+        When the cache cannot be written, which is no fault of the sample.
+    """
     try:
         prepared = readers.get(spec.source)(spec, cache_dir or default_cache_dir())
+    except StorageError:
+        raise
     except PrestigeError as error:
-        return None, [error]
+        return None, list(error.faults)
     where = f"sample '{spec.id}'"
     height_px, width_px = prepared.pixels.shape[:2]
     faults: list[PrestigeError] = list(

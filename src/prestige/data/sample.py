@@ -108,7 +108,11 @@ def faults_in(table: Table, *, height_px: int, width_px: int, where: str) -> lis
         return faults
     ids = pd.Index(obs.index)
     if not ids.is_unique:
-        fault(f"duplicate ids: {some(ids[ids.duplicated()])}", "every observation once")
+        fault(
+            f"duplicate ids: {some(ids[ids.duplicated()])}",
+            "every observation once",
+            "make the row names of the table unique",
+        )
     genes = pd.Index(table.genes)
     if not genes.is_unique:
         fault(
@@ -118,7 +122,11 @@ def faults_in(table: Table, *, height_px: int, width_px: int, where: str) -> lis
         )
     lost = np.asarray(~np.isfinite(table.xy_px).all(axis=1))
     if lost.any():
-        fault(f"no place (NaN) for {some(ids[lost])}", "a finite x and y for every observation")
+        fault(
+            f"no place (NaN) for {some(ids[lost])}",
+            "a finite x and y for every observation",
+            "take these rows off the table",
+        )
     outside = ~lost & _outside(table.xy_px, height_px, width_px)
     if outside.any():
         fault(
@@ -143,7 +151,10 @@ def _count_faults(table: Table, ids: pd.Index, where: str) -> list[DataError]:
         of_row = np.unique(np.searchsorted(rows, np.flatnonzero(bad), side="right") - 1)
         faults.append(
             DataError(
-                f"{what} in {some(ids[of_row])}", where=where, expected="raw counts, 0 or more and finite"
+                f"{what} in {some(ids[of_row])}",
+                where=where,
+                expected="raw counts, 0 or more and finite",
+                remedy="store the raw counts in X or in layers['counts'], or take these rows off the table",
             )
         )
 

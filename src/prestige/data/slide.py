@@ -101,14 +101,14 @@ def checked_image(shape: tuple[int, ...], dtype: np.dtype, *, where: str) -> tup
     DataError
         For 1 or 4 channels, 16 bit, or an empty image.
     """
-    expected = "an RGB image, 3 channels of 8 bit"
+    expected, remedy = "an RGB image, 3 channels of 8 bit", "save the H&E image as 8 bit RGB"
     height, width, channels = shape
     if np.dtype(dtype) != np.uint8:
         bits = np.dtype(dtype).itemsize * 8
-        raise DataError(f"the image is {bits} bit ({dtype})", where=where, expected=expected)
+        raise DataError(f"the image is {bits} bit ({dtype})", where=where, expected=expected, remedy=remedy)
     if channels != 3:
         plural = "channel" if channels == 1 else "channels"
-        raise DataError(f"the image has {channels} {plural}", where=where, expected=expected)
+        raise DataError(f"the image has {channels} {plural}", where=where, expected=expected, remedy=remedy)
     if height < 1 or width < 1:
         raise DataError(f"the image is empty ({width} x {height} px)", where=where, expected=expected)
     return int(height), int(width)

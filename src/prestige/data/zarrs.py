@@ -25,7 +25,7 @@ def check_elements(store: Path, elements: tuple[str, ...]) -> None:
         Also when there is no store at all.
     """
     if not store.is_dir():
-        raise DataError("no such store", where=store, expected=WHOLE)
+        raise DataError("no such store", where=store, expected=WHOLE, remedy="check path: in dataset.yaml")
     missing = [name for name in elements if not (store / name).is_dir()]
     if not missing:
         return
@@ -34,7 +34,7 @@ def check_elements(store: Path, elements: tuple[str, ...]) -> None:
         for kind in store.iterdir()
         if kind.is_dir()
         for item in kind.iterdir()
-        if item.is_dir()
+        if item.is_dir() and f"{kind.name}/{item.name}" not in elements
     )
     near = nearest(missing[0], there)
     raise DataError(

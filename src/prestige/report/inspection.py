@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from prestige.data.dataset import DatasetConfig, SampleSpec, shared_slides, try_sample
 from prestige.data.sample import Sample
-from prestige.errors import PrestigeError
+from prestige.errors import PrestigeError, storing
 from prestige.progress import Progress
 
 COLUMNS = (
@@ -76,12 +76,16 @@ def inspect(config: DatasetConfig, out: Path | None = None) -> Inspection:
                 known = len(shared_slides(opened))
                 opened.append(sample)
                 faults = shared_slides(opened)[known:]
-            picture = None if out is None or sample is None else _draw(sample, out)
+            picture = None
+            if out is not None and sample is not None:
+                with storing(out):
+                    picture = _draw(sample, out)
             rows.append(_row(spec, sample, faults, picture))
             progress.advance(note=spec.id)
     result = Inspection(tuple(rows))
     if out is not None:
-        _write_csv(result, out)
+        with storing(out):
+            _write_csv(result, out)
     return result
 
 
@@ -152,8 +156,11 @@ def _write_csv(result: Inspection, out: Path) -> None:
         {**row, "faults": " | ".join(row["faults"]), "notes": " | ".join(row["notes"])} for row in result.rows
     ]
     partial = out / ".inspection.csv.partial"
-    pd.DataFrame(flat, columns=pd.Index(COLUMNS)).to_csv(partial, index=False)
-    os.replace(partial, out / "inspection.csv")
+    try:
+        pd.DataFrame(flat, columns=pd.Index(COLUMNS)).to_csv(partial, index=False)
+        os.replace(partial, out / "inspection.csv")
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _draw(sample: Sample, out: Path) -> Path:
@@ -178,8 +185,11 @@ def _draw(sample: Sample, out: Path) -> Path:
         f"({int(sample.measured.sum()):,} measured, blue; others yellow), {slide.um_per_px:g} um/px{assumed}"
     )
     path, partial = out / f"{sample.id}.png", out / f".{sample.id}.png.partial"
-    figure.savefig(partial, format="png")
-    os.replace(partial, path)
+    try:
+        figure.savefig(partial, format="png")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
     return path
 
 

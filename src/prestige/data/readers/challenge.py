@@ -194,7 +194,10 @@ def _ids(obs: pd.DataFrame, where: str) -> Int[np.ndarray, "n"]:
     ids = pd.Index(values.astype(np.int64))
     if not ids.is_unique:
         raise DataError(
-            f"duplicate ids: {some(ids[ids.duplicated()])}", where=where, expected="every cell once"
+            f"duplicate ids: {some(ids[ids.duplicated()])}",
+            where=where,
+            expected="every cell once",
+            remedy="take one of each off the table",
         )
     return ids.to_numpy()
 

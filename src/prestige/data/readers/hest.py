@@ -87,8 +87,13 @@ def _missing(path: Path) -> PrestigeError | None:
         "no such file",
         where=path,
         expected="the layout of HEST-1k (wsis/ID.tif, st/ID.h5ad, metadata/ID.json)",
-        remedy=f"did you mean '{near}'? ('table:' names another file in st)" if near else None,
+        remedy=_other_name(near, path) if near else "check path: and id: in dataset.yaml",
     )
+
+
+def _other_name(near: str, path: Path) -> str:
+    key = "'table:' names another file in st" if path.parent.name == "st" else "the file is named after 'id:'"
+    return f"did you mean '{near}'? ({key})"
 
 
 def _pixel_size(path: Path) -> float | None:
@@ -101,7 +106,10 @@ def _pixel_size(path: Path) -> float | None:
         value = float(stated[0]) if stated else None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(
-            f"cannot be read ({error})", where=path, expected="a json object with the key pixel_size_um"
+            f"cannot be read ({error})",
+            where=path,
+            expected="a json object with the key pixel_size_um",
+            remedy="copy it again if it was cut off",
         ) from error
     if value is not None and not 0 < value < float("inf"):
         raise DataError(f"pixel_size_um is {value}", where=path, expected="a width above 0 in micrometres")
@@ -111,7 +119,8 @@ def _pixel_size(path: Path) -> float | None:
 def _no_pixel_size(spec: SampleSpec, image: Path) -> DataError:
     with opened_tiff(image) as page:
         tagged = page.get_resolution(unit="micrometer") if "ResolutionUnit" in page.tags else (0, 0)
-    hint = f" (the resolution tags of the image say {1 / tagged[0]:.4g})" if tagged[0] > 0 else ""
+    width = 1 / tagged[0] if tagged[0] > 0 else 0.0
+    hint = f" (the resolution tags of the image say {width:.4g})" if 0.01 < width < 100 else ""
     return DataError(
         "no pixel size",
         where=f"sample '{spec.id}'",
