@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +16,12 @@ from prestige.config import BenchConfig, read_bench, run_hash
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.patches import resolve_patch
 from prestige.data.split import make_folds
-from prestige.errors import StorageError
+from prestige.errors import StorageError, storing
 from prestige.predictions import write_truth
 from prestige.progress import clock, say
 from prestige.report import write_report
 from prestige.run import FoldData, check_names, execute, is_done, prepare_fold
+from prestige.train import make_fabric
 
 
 def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
@@ -35,6 +37,7 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
     config = read_bench(Path(path))
     for run in config.runs([0], 1.0):
         check_names(run)  # opening the samples may take minutes
+    make_fabric(config.train.precision, device)
     dataset = open_dataset(read_dataset(config.dataset))
     um_per_px = [sample.um_per_px for sample in dataset.samples]
     largest = max(resolve_patch(patch, um_per_px).patch_um for patch in config.patches)
@@ -43,20 +46,19 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
     for run in runs:
         check_names(run, resolve_patch(run.patch, um_per_px))
     out = Path(out)
+    fold_data = prepare_fold(dataset, folds[0], runs[0])  # the last that can be wrong with the settings
     _claim(out, config)
 
     described: dict[str, Any] = {}
-    fold_data: FoldData | None = None
     began = time.monotonic()
     for number, run in enumerate(runs):
         digest = run_hash(run, dataset.fingerprint)
         folder = out / "runs" / digest
-        if fold_data is None or fold_data.fold.index != run.fold:
+        if fold_data.fold.index != run.fold:
             fold_data = prepare_fold(dataset, next(fold for fold in folds if fold.index == run.fold), run)
+        if str(run.fold) not in described:
             described[str(run.fold)] = _describe_fold(fold_data)
-            truth = out / "truth" / f"fold-{run.fold}"
-            if not truth.exists():
-                write_truth(truth, fold_data.test, dataset.samples)
+            _keep_truth(out / "truth" / f"fold-{run.fold}", fold_data)
         if not is_done(folder):
             words = (
                 f"[{number + 1}/{len(runs)}] {run.encoder}, patch {_patch_words(run.patch)}, fold {run.fold}"
@@ -66,6 +68,20 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
         done = [{"folder": f"runs/{run_hash(r, dataset.fingerprint)}"} for r in runs[: number + 1]]
         _write_summary(out, config, dataset, described, done, finished=number + 1 == len(runs))
     return write_report(out)
+
+
+def _keep_truth(folder: Path, data: FoldData) -> None:
+    """Write the counts of the test side, all samples or none, unless they are there."""
+    if folder.is_dir() and any(folder.iterdir()):
+        return
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        write_truth(partial, data.test, data.dataset.samples)
+        with storing(folder):
+            os.replace(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _patch_words(patch: Any) -> str:
@@ -125,9 +141,7 @@ def _write_summary(
         "runs": list(runs),
         "finished": finished,
     }
-    temporary = out / "bench.json.partial"
-    temporary.write_text(json.dumps(raw, indent=1), encoding="utf-8")
-    os.replace(temporary, out / "bench.json")
+    _write(out / "bench.json", json.dumps(raw, indent=1))
 
 
 def _panel_words(config: BenchConfig) -> dict[str, Any]:
@@ -151,10 +165,19 @@ def _claim(out: Path, config: BenchConfig) -> None:
     settings = out / "bench.yaml"
     text = yaml.safe_dump(config.model_dump(mode="json", exclude_none=True), sort_keys=False)
     if settings.exists() or not out.exists() or not any(out.iterdir()):
-        try:
+        with storing(settings):
             out.mkdir(parents=True, exist_ok=True)
-            settings.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise StorageError(f"cannot be written ({error.strerror})", where=settings) from error
+        _write(settings, text)
         return
     raise StorageError("the folder is not empty and holds no bench", where=out, remedy="give another folder")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    with storing(path):
+        try:
+            partial.write_text(text, encoding="utf-8")
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -28,7 +28,7 @@ from prestige.data.observations import Observations, gather, targets
 from prestige.data.panel import Panel, fit_panel
 from prestige.data.patches import Patch, PatchReader, resolve_patch
 from prestige.data.split import TEST, TRAIN, VALIDATION, Fold, make_folds
-from prestige.errors import ConfigError, StorageError
+from prestige.errors import ConfigError, StorageError, storing
 from prestige.evaluate import evaluate
 from prestige.infer import predict_observations
 from prestige.models.encoders import check_encoder, encoders
@@ -81,6 +81,8 @@ def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
     """
     config = read_run(path)
     check_names(config)  # opening the samples may take minutes
+    if config.train is not None:
+        make_fabric(config.train.precision, device)
     dataset = open_dataset(read_dataset(config.dataset))
     patch = resolve_patch(config.patch, [sample.um_per_px for sample in dataset.samples])
     largest = config.largest_patch_um or patch.patch_um
@@ -163,12 +165,14 @@ def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "a
         patient=result.scores["sample"].map(patient_of),
         **{name: manifest[name] for name in _ON_EVERY_SCORE},
     )
-    scores.to_parquet(folder / "scores.parquet", index=False)
+    with storing(folder):
+        scores.to_parquet(folder / "scores.parquet", index=False)
     result.moments.save(folder / "moments.npz")
     model = {name: manifest[name] for name in ("encoder", "patch_um", "input_px", "visible_um")}
     write_predictions(folder / "predictions", outcome.prediction, data.test, samples, data.panel, model)
-    pd.DataFrame(outcome.history, columns=list(_HISTORY)).to_csv(folder / "history.csv", index=False)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    with storing(folder):
+        pd.DataFrame(outcome.history, columns=list(_HISTORY)).to_csv(folder / "history.csv", index=False)
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     _write_atomically(folder / MARKER, digest + "\n")
     return folder
@@ -371,5 +375,9 @@ def _claim(folder: Path, config: RunConfig, digest: str) -> bool:
 
 def _write_atomically(path: Path, text: str) -> None:
     temporary = path.with_name(path.name + ".partial")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with storing(path):
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from prestige.report.summary import Summary, summarise
 def write_report(bench_folder: Path) -> Path:
     """Write ``report/index.html`` with its figures and tables into a bench (or run) folder.
 
+    The folder ``report`` is replaced as a whole: it is the old report or the new one.
+
     Returns
     -------
     Path
@@ -41,19 +44,28 @@ def write_report(bench_folder: Path) -> Path:
     summary = summarise(bench)
     found = answers(bench, summary)
     report = bench.folder / "report"
+    partial = bench.folder / ".report.partial"
     try:
-        report.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
         detected = tables.detection(truth_folders(bench))
-        tables.write_tables(report / "tables", _csv_tables(bench, summary, detected))
-        _write(report / "answer.json", json.dumps([_record(answer) for answer in found], indent=1))
+        tables.write_tables(partial / "tables", _csv_tables(bench, summary, detected))
+        _write(partial / "answer.json", json.dumps([_record(answer) for answer in found], indent=1))
         context = _context(bench, summary, found, detected) | illustrate(
-            bench, summary, found, report / "figures"
+            bench, summary, found, partial / "figures"
         )
-        return _write(report / "index.html", _render(context))
+        _write(partial / "index.html", _render(context))
+        shutil.rmtree(report, ignore_errors=True)
+        os.replace(partial, report)
     except OSError as error:
         raise StorageError(
-            f"the report cannot be written ({error.strerror or error})", where=report
+            f"the report cannot be written ({error.strerror or error})",
+            where=report,
+            remedy="free some disk space, or mend the rights of the folder; then prestige report writes it",
         ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return report / "index.html"
 
 
 def _csv_tables(bench: Bench, summary: Summary, detected: pd.Series) -> dict[str, pd.DataFrame]:
