@@ -188,7 +188,9 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except FileNotFoundError:
-        raise StorageError("the model's weights are missing", where=path) from None
+        raise StorageError(
+            "the model's weights are missing", where=path, remedy="copy the whole model folder"
+        ) from None
     except (OSError, SafetensorError) as error:
         raise _broken(path, str(error)) from error
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from prestige.bundle import read_bundle
 from prestige.data.dataset import open_dataset, read_dataset
 from prestige.data.observations import all_observations
-from prestige.data.patches import PatchReader
-from prestige.errors import ModelError
+from prestige.data.patches import Patch, PatchReader
+from prestige.data.sample import Sample
+from prestige.errors import DataError, ModelError, raise_all
 from prestige.infer import predict_observations
 from prestige.predictions import write_predictions
 from prestige.train import make_fabric
@@ -38,6 +40,7 @@ def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str
     bundle = read_bundle(_bundle_folder(Path(run_or_model)))
     samples = open_dataset(read_dataset(Path(dataset))).samples
     fabric = make_fabric("32-true", device)
+    _check_sizes(samples, bundle.patch)
     reader = PatchReader([sample.slide for sample in samples], bundle.patch)
     observations = all_observations(samples)
     prediction = predict_observations(
@@ -54,6 +57,23 @@ def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str
         "visible_um": bundle.patch.visible_um,
     }
     return write_predictions(Path(out), prediction, observations, samples, bundle.panel, model)
+
+
+def _check_sizes(samples: Sequence[Sample], patch: Patch) -> None:
+    """Refuse images that are smaller than the patch, by the names of their samples."""
+    faults = []
+    for sample in samples:
+        width, slide = patch.width_px(sample.um_per_px), sample.slide
+        if width > min(slide.width_px, slide.height_px):
+            faults.append(
+                DataError(
+                    f"the model's patch of {patch.patch_um:g} um ({width} px) is larger than the image",
+                    where=f"sample '{sample.id}'",
+                    expected=f"at most the image's {slide.width_px} x {slide.height_px} px",
+                    remedy="take a model with a smaller patch, or leave the sample out",
+                )
+            )
+    raise_all(faults)
 
 
 def _bundle_folder(folder: Path) -> Path:

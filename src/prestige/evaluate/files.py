@@ -120,7 +120,12 @@ def evaluate_files(
     predicted = _dense(pred[matched.obs_names].X)
     if not np.isfinite(predicted).all():
         bad = pred.var_names[int(np.flatnonzero(~np.isfinite(predicted).all(axis=0))[0])]
-        raise DataError(f"the prediction of gene '{bad}' holds NaN or infinity", where=pred_path)
+        raise DataError(
+            f"the prediction of gene '{bad}' holds NaN or infinity",
+            where=pred_path,
+            expected="a number for every observation",
+            remedy="predict again, or take the gene out of the file",
+        )
     xy_um, note = _positions(matched)
     notes = [note] if note else []
     common = {
@@ -175,6 +180,7 @@ def _read(path: Path) -> AnnData:
             f"cannot be read ({reason[0] if reason else type(error).__name__})",
             where=path,
             expected="a whole .h5ad file of AnnData",
+            remedy="copy it again if it was cut off",
         ) from error
 
 
@@ -187,7 +193,10 @@ def _check_names(table: AnnData, path: Path) -> None:
         if not names.is_unique:
             again = names[names.duplicated()][0]
             raise DataError(
-                f"the {kind} '{again}' occurs twice", where=path, expected=f"unique names of {kind}s"
+                f"the {kind} '{again}' occurs twice",
+                where=path,
+                expected=f"unique names of {kind}s",
+                remedy=f"make the names of the {kind}s unique",
             )
 
 
@@ -230,6 +239,7 @@ def _match(
             f"lacks {len(missing)} of the {pred.n_vars} predicted genes, for example {_some(list(missing))}",
             where=truth_path,
             expected=f"counts of every gene in {pred_path.name}",
+            remedy="check species and kind of gene names, or take these genes out of the predictions",
         )
     measured = np.ones(truth.n_obs, dtype=bool)
     if "measured" in truth.obs:
@@ -262,7 +272,12 @@ def _totals(truth: AnnData, path: Path) -> np.ndarray:
     """Return the counts of each observation over all genes, after checking that they are counts."""
     values = truth.X if isinstance(truth.X, np.ndarray) else truth.X.data  # type: ignore[union-attr]
     if not np.isfinite(values).all() or (values < 0).any():
-        raise DataError("the counts hold NaN, infinite or negative values", where=path)
+        raise DataError(
+            "the counts hold NaN, infinite or negative values",
+            where=path,
+            expected="raw counts, 0 or more and finite",
+            remedy="store the raw counts in X",
+        )
     if (values != np.round(values)).any():
         raise DataError(
             "X holds no counts: some values are not whole numbers",
