@@ -16,7 +16,8 @@ import pandas as pd
 RESULTS = Path(__file__).resolve().parent / "results"
 YARDSTICKS = {
     "kidney": "a strip kept back, other tissue than here: 0.182 / 0.154 / 0.118 at 32 / 64 / 128 px",
-    "pancreas": "0.151 / 0.164 at 32 / 64 px on the validation cells, which are the test side here, without a buffer",
+    "pancreas": "0.151 / 0.164 at 32 / 64 px on the validation cells, which are the test side here, "
+    "without a buffer",
 }
 
 
@@ -24,9 +25,10 @@ def page(folders: list[Path]) -> str:
     """Return the page for these benches, and copy their figures beside it."""
     parts = [
         "# First benches on real tissue",
-        "Written by `python docs/write_results.py FOLDER ...` from what the benches left; do not edit by hand.",
-        "All encoders are trained from scratch.  The score is the mean per-gene Pearson correlation on the test "
-        "side; intervals are 95 %, from resampled spatial blocks.  *tied*: cannot be told from the best.",
+        "Written by `python docs/write_results.py FOLDER ...` from what the benches left; do not edit by "
+        "hand.",
+        "All encoders are trained from scratch.  The score is the mean per-gene Pearson correlation on the "
+        "test side; intervals are 95 %, from resampled spatial blocks.  *tied*: cannot be told from the best.",
     ]
     parts += [_bench(folder) for folder in folders]
     return "\n\n".join(parts) + "\n"
@@ -68,7 +70,10 @@ def _bench(folder: Path) -> str:
 
 def _table(summary: pd.DataFrame, bench: dict[str, Any]) -> str:
     um = bench["dataset"]["samples"][0]["um_per_px"]
-    head = "| encoder | patch | Pearson | 95 % interval | | parameters | GFLOPs | train s | observations seen | epochs |"
+    head = (
+        "| encoder | patch | Pearson | 95 % interval | | parameters | GFLOPs | train s | observations seen "
+    )
+    head += "| epochs |"
     rows = [head, "|---|---|---|---|---|---|---|---|---|---|"]
     for row in summary.to_dict("records"):
         blind = row["encoder"] == "baseline:mean"
@@ -77,7 +82,12 @@ def _table(summary: pd.DataFrame, bench: dict[str, Any]) -> str:
         interval = f"{row['pearson_low']:.3f} to {row['pearson_high']:.3f}"
         flops = f"{row['flops'] / 1e9:.3f}" if row["flops"] == row["flops"] else ""
         cells = [row["encoder"], patch, f"{row['pearson']:.3f}", interval, place, f"{row['parameters']:,.0f}"]
-        cells += [flops, f"{row['train_seconds']:.0f}", f"{row['observations_seen']:,.0f}", f"{row['epochs_seen']:.1f}"]
+        cells += [
+            flops,
+            f"{row['train_seconds']:.0f}",
+            f"{row['observations_seen']:,.0f}",
+            f"{row['epochs_seen']:.1f}",
+        ]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
@@ -89,8 +99,8 @@ def _method(bench: dict[str, Any], manifests: list[dict[str, Any]]) -> str:
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in fold["dropped"].items() if count)
     spent = sorted(manifest["seconds"]["total"] / 60 for manifest in trained)
     words = [
-        f"Budget: {budget['minutes']:g} minutes a run ({budget['kind']}), made steps by timing before step 0; with "
-        f"validation and prediction {spent[0]:.1f} to {spent[-1]:.1f} minutes.",
+        f"Budget: {budget['minutes']:g} minutes a run ({budget['kind']}), made steps by timing before step 0; "
+        f"with validation and prediction {spent[0]:.1f} to {spent[-1]:.1f} minutes.",
         f"Machine: {_one(trained, 'hardware', 'cpu')}, {_one(trained, 'hardware', 'threads')} thread(s), "
         f"{_one(trained, 'precision')}.",
         f"Folds: {len(bench['folds'])} (`{json.dumps(bench['split'])}`), {sides}; dropped: {dropped}.",
