@@ -28,7 +28,8 @@ def page(folders: list[Path]) -> str:
         "Written by `python docs/write_results.py FOLDER ...` from what the benches left; do not edit by "
         "hand.",
         "All encoders are trained from scratch.  The score is the mean per-gene Pearson correlation on the "
-        "test side; intervals are 95 %, from resampled spatial blocks.  *tied*: cannot be told from the best.",
+        "test side; intervals are 95 %, from resampled spatial blocks. "
+        "*tied*: cannot be told from the best.",
     ]
     parts += [_bench(folder) for folder in folders]
     return "\n\n".join(parts) + "\n"
@@ -99,7 +100,7 @@ def _method(bench: dict[str, Any], manifests: list[dict[str, Any]]) -> str:
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in fold["dropped"].items() if count)
     spent = sorted(manifest["seconds"]["total"] / 60 for manifest in trained)
     words = [
-        f"Budget: {budget['minutes']:g} minutes a run ({budget['kind']}), made steps by timing before step 0; "
+        f"Budget: {budget['minutes']:g} minutes a run ({budget['kind']}), made steps by timing first; "
         f"with validation and prediction {spent[0]:.1f} to {spent[-1]:.1f} minutes.",
         f"Machine: {_one(trained, 'hardware', 'cpu')}, {_one(trained, 'hardware', 'threads')} thread(s), "
         f"{_one(trained, 'precision')}.",
