@@ -96,6 +96,30 @@ def test_the_buffer_covers_the_largest_patch_of_the_bench(tmp_path: Path) -> Non
     assert not (tmp_path / "out").exists()
 
 
+def test_one_patch_written_in_two_ways_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="stands twice"):
+        run_bench(
+            write(tmp_path, patches=[{"patch_px": 16}, {"patch_um": 8.0}]), tmp_path / "out", device="cpu"
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_truth_follows_the_split(tmp_path: Path) -> None:
+    run_bench(write(tmp_path), tmp_path / "out", device="cpu")
+    first = {path.name for path in (tmp_path / "out" / "truth" / "fold-0").iterdir()}
+    split = BENCH["split"] | {"seed": 3, "run_folds": [0]}
+    run_bench(write(tmp_path, split=split), tmp_path / "out", device="cpu")
+    second = {path.name for path in (tmp_path / "out" / "truth" / "fold-0").iterdir()}
+    summary = json.loads((tmp_path / "out" / "bench.json").read_text())
+    predicted = {
+        path.name
+        for run in summary["runs"]
+        for path in (tmp_path / "out" / run["folder"] / "predictions").iterdir()
+    }
+    assert second == predicted
+    assert len(first) == len(second) == 1
+
+
 def test_wrong_settings_write_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'encoders'"):
         run_bench(write(tmp_path, encoder=["compact_s"]), tmp_path / "out")

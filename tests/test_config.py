@@ -62,6 +62,8 @@ def test_the_hash_holds_what_determines_the_result_and_no_path(tmp_path: Path) -
     one = run_hash(run(tmp_path / "a"), "pixels")
     assert one == run_hash(run(tmp_path / "b"), "pixels")
     assert one == run_hash(run(tmp_path, train={"budget": {"steps": 10}, "checkpoint_seconds": 5}), "pixels")
+    split = RUN["split"] | {"run_folds": [0, 1]}
+    assert one == run_hash(run(tmp_path, split=split), "pixels")  # which other folds are run changes nothing
     others = [
         run_hash(run(tmp_path), "other pixels"),
         run_hash(run(tmp_path, seed=1), "pixels"),

@@ -71,6 +71,10 @@ def test_a_run_leaves_everything_that_the_report_reads(dataset: Dataset, tmp_pat
         "model",
     }
     assert "checkpoints" not in names
+    log = (folder / "log.txt").read_text()
+    assert "compact_xs, patch 8 um as 16 px" in log
+    assert "validation" in log
+    assert log.rstrip().splitlines()[-1].endswith("seconds")
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["encoder"] == "compact_xs"
     assert manifest["steps"] == 30

@@ -14,9 +14,9 @@ import yaml
 
 from prestige.config import BenchConfig, read_bench, run_hash
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
-from prestige.data.patches import resolve_patch
+from prestige.data.patches import Patch, resolve_patch
 from prestige.data.split import make_folds
-from prestige.errors import StorageError, storing
+from prestige.errors import ConfigError, StorageError, storing
 from prestige.predictions import write_truth
 from prestige.progress import clock, say
 from prestige.report import write_report
@@ -41,6 +41,7 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
     dataset = open_dataset(read_dataset(config.dataset))
     um_per_px = [sample.um_per_px for sample in dataset.samples]
     largest = max(resolve_patch(patch, um_per_px).patch_um for patch in config.patches)
+    _refuse_twins([resolve_patch(patch, um_per_px) for patch in config.patches], path)
     folds = make_folds(dataset.samples, config.split, largest_patch_um=largest)
     runs = list(config.runs([fold.index for fold in folds], largest))
     for run in runs:
@@ -70,15 +71,25 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
     return write_report(out)
 
 
+def _refuse_twins(patches: Sequence[Patch], path: Path) -> None:
+    """Refuse patches that are written in two ways and are one: their runs would pass for seeds."""
+    for number, patch in enumerate(patches):
+        if patch in patches[:number]:
+            raise ConfigError(
+                f"a patch of {patch.patch_um:g} um ({patch.input_px} px) stands twice in the grid",
+                where=path,
+                remedy="take one of the two out",
+            )
+
+
 def _keep_truth(folder: Path, data: FoldData) -> None:
-    """Write the counts of the test side, all samples or none, unless they are there."""
-    if folder.is_dir() and any(folder.iterdir()):
-        return
+    """Write the counts of the test side, all samples or none; anew, since the split may be another one."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         write_truth(partial, data.test, data.dataset.samples)
         with storing(folder):
+            shutil.rmtree(folder, ignore_errors=True)
             os.replace(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -94,7 +105,7 @@ def _describe_fold(data: FoldData) -> dict[str, Any]:
         "name": data.fold.name,
         "counts": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
         "dropped": dict(data.fold.dropped),
-        "notes": list(data.fold.notes),
+        "notes": [*data.fold.notes, *data.panel.notes],
         "genes": list(data.panel.genes),
     }
 

@@ -6,8 +6,12 @@ now and then.  What ends within two seconds prints nothing.
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 
 _QUIET_SECONDS = 2.0
@@ -83,6 +87,23 @@ def say(words: str) -> None:
     """Write one line to standard error, where progress goes."""
     sys.stderr.write(words + "\n")
     sys.stderr.flush()
+
+
+@contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """Add what the package logs meanwhile to a text file, a line each, with its time."""
+    log = logging.getLogger("prestige")
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        handler.close()
 
 
 def clock(seconds: float) -> str:

@@ -7,6 +7,7 @@ on from its checkpoint and ends with the same numbers.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import time
@@ -35,12 +36,14 @@ from prestige.models.encoders import check_encoder, encoders
 from prestige.models.losses import losses
 from prestige.models.predictor import build_predictor, count_flops, count_parameters
 from prestige.predictions import write_predictions
+from prestige.progress import logged
 from prestige.provenance import hardware, peak_memory_bytes, versions
 from prestige.schedule import Plan, TrainConfig, plan_steps
 from prestige.stats import spatial_blocks
 from prestige.train import TrainData, make_fabric, train
 
 MARKER = "DONE"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,12 +141,27 @@ def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "a
     if not _claim(folder, config, digest):
         return folder
     began = time.perf_counter()
-    samples = data.dataset.samples
-    patch = resolve_patch(config.patch, [sample.um_per_px for sample in samples])
-    reader = PatchReader([sample.slide for sample in samples], patch)
-    work = _run_model if config.model is not None else _run_baseline
-    outcome = work(config, data, reader, patch, folder, device)
+    with logged(folder / "log.txt"):
+        samples = data.dataset.samples
+        patch = resolve_patch(config.patch, [sample.um_per_px for sample in samples])
+        _log.info(
+            "%s, patch %g um as %d px, %s", config.encoder, patch.patch_um, patch.input_px, data.fold.name
+        )
+        reader = PatchReader([sample.slide for sample in samples], patch)
+        work = _run_model if config.model is not None else _run_baseline
+        outcome = work(config, data, reader, patch, folder, device)
+        _write_results(config, data, patch, outcome, folder, began)
+        _log.info("done, %.0f seconds", outcome.seconds["total"])
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    _write_atomically(folder / MARKER, digest + "\n")
+    return folder
 
+
+def _write_results(
+    config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome, folder: Path, began: float
+) -> None:
+    """Score the predictions and write all that the report reads."""
+    samples = data.dataset.samples
     scoring = time.perf_counter()
     ids = np.array([sample.id for sample in samples])
     um = np.array([sample.um_per_px for sample in samples])
@@ -173,9 +191,6 @@ def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "a
     with storing(folder):
         pd.DataFrame(outcome.history, columns=list(_HISTORY)).to_csv(folder / "history.csv", index=False)
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    _write_atomically(folder / MARKER, digest + "\n")
-    return folder
 
 
 _ON_EVERY_SCORE = (
@@ -312,7 +327,8 @@ def _joint(*labels: np.ndarray) -> np.ndarray:
 
 def _manifest(config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome) -> dict[str, Any]:
     samples, model = data.dataset.samples, config.model
-    notes = [*data.fold.notes, *(f"{sample.id}: {note}" for sample in samples for note in sample.notes)]
+    notes = [*data.fold.notes, *data.panel.notes]
+    notes += [*(f"{sample.id}: {note}" for sample in samples for note in sample.notes)]
     return {
         "schema": "prestige.run/1",
         "result_version": RESULT_VERSION,

@@ -37,6 +37,7 @@ from prestige.provenance import working_seconds
 from prestige.schedule import Plan, TrainConfig, learning_rate_at, plan_steps
 
 _STEP_SEED = 1_000_003
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +145,14 @@ def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> No
                     job.best = {name: tensor.clone() for name, tensor in job.predictor.state_dict().items()}
                 until = standing.plan_decay(config)
             progress.advance(0, note=f"{phase}, validation {score:.4f}")
+            _log.info(
+                "%s, step %d of %d: learning rate %.3g, validation %.4f",
+                phase,
+                standing.step,
+                until,
+                lr,
+                score,
+            )
         if time.monotonic() - saved_at > config.checkpoint_seconds:
             job.save()
             saved_at = time.monotonic()
@@ -338,8 +347,10 @@ def _start(
     model, optimizer = fabric.setup(predictor, bare)
     job = Job(predictor, model, bare, optimizer, fabric, feed, config, seed, folder, standing, initial)
     if found is None:
+        _log.info("%s: %s", config.budget.kind, standing.plan)
         job.save()
     else:
+        _log.info("goes on at step %d of phase %d", standing.step, standing.phase)
         job.best = unpack(found[1], predictor, bare)
         job.recent = [torch.tensor(loss, device=fabric.device) for loss in standing.recent_losses]
     return job

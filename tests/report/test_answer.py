@@ -48,6 +48,7 @@ def test_a_clear_winner_is_named_with_interval_patch_and_baselines(make_bench: M
     assert "(95 % interval " in answer.text
     assert "better than every other configuration" in answer.sentences[0]
     assert "Use patches 32 µm wide" in answer.text
+    assert "No other width has an encoder that cannot be told from the best." in answer.text
     assert "ridge 0." in answer.text
     assert "the training mean 0.000" in answer.text
     assert "**" not in answer.text
@@ -58,6 +59,7 @@ def test_every_configuration_that_cannot_be_told_apart_is_named(make_bench: Make
     answer = _answer(make_bench(Recipe(quality=alike, n_obs=144)))
     assert answer.tied is not None
     assert len(answer.tied) >= 4
+    assert "What the data cannot tell apart: widths of " in answer.text
     assert "others, named below" in answer.sentences[0]
     for key in answer.tied:
         assert f"{key.label} (0." in answer.text

@@ -187,10 +187,19 @@ def _patch_sentence(answer: Answer, group: Group) -> str:
         return f"Only one patch width, {width}, was tried, so nothing is said about others."
     margin = f"{answer.margin:.3f}".rstrip("0")
     own = f"{answer.patch_best.name}, {group.standings[answer.patch_best].score:.3f}"
-    return (
+    said = (
         f"Use patches {width} wide: the smallest width whose best encoder ({own}) "
         f"is within {margin} of the best encoder."
     )
+    if answer.tied is None or answer.best.baseline:
+        return said
+    undecided = {key.patch_um for key in (answer.best, *answer.tied) if not key.baseline and not key.control}
+    if undecided == {answer.patch_um}:
+        return f"{said} No other width has an encoder that cannot be told from the best."
+    if len(undecided) > 1:
+        names = _listed([format_number(item) for item in sorted(undecided)])
+        return f"{said} What the data cannot tell apart: widths of {names} \N{MICRO SIGN}m."
+    return said
 
 
 def _baseline_sentence(answer: Answer) -> str:
