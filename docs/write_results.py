@@ -58,11 +58,11 @@ def _bench(folder: Path) -> str:
     return "\n\n".join(
         [
             f"## {name.capitalize()}",
-            f"`OMP_NUM_THREADS={_one(manifests, 'hardware', 'threads')} "
-            f"prestige bench examples/{name}.yaml --out out/{name}`",
+            f"`{_command(bench, manifests)}`",
             f"**{text}** {' '.join(limits)}",
             _table(pd.read_csv(folder / "report" / "tables" / "summary.csv"), bench),
-            f"Yardstick (a throwaway compact CNN, 4 minutes on 2 cores): {YARDSTICKS.get(name, 'none')}.",
+            f"Yardstick (a throwaway compact CNN, 4 minutes on 2 cores, {_share(bench, manifests)} times the "
+            f"computing of a run here): {YARDSTICKS.get(name, 'none')}.",
             *shown,
             _method(bench, manifests),
         ]
@@ -111,6 +111,19 @@ def _method(bench: dict[str, Any], manifests: list[dict[str, Any]]) -> str:
         *(str(note) for sample in bench["dataset"]["samples"] for note in sample["notes"]),
     ]
     return "\n".join(f"- {line}" for line in words)
+
+
+def _command(bench: dict[str, Any], manifests: list[dict[str, Any]]) -> str:
+    minutes, threads = bench["train"]["budget"]["minutes"], _one(manifests, "hardware", "threads")
+    name = bench["name"]
+    set_before = f"MINUTES={minutes:g} OMP_NUM_THREADS={threads}"
+    return f"{set_before} prestige bench examples/{name}.yaml --out out/{name}"
+
+
+def _share(bench: dict[str, Any], manifests: list[dict[str, Any]]) -> str:
+    """Say how much more computing the yardstick's 8 minutes of a core are than a run here had."""
+    ours = bench["train"]["budget"]["minutes"] * int(_one(manifests, "hardware", "threads"))
+    return f"{8 / ours:.1f}"
 
 
 def _one(manifests: list[dict[str, Any]], *keys: str) -> str:
