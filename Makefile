@@ -31,8 +31,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(STAMP)
-	@$(BIN)/prestige phantom $(DEMO)/phantom
-	@$(BIN)/prestige bench examples/phantom.yaml --out $(DEMO)/bench
+	@$(ONE_THREAD) $(BIN)/prestige phantom $(DEMO)/phantom
+	@$(ONE_THREAD) $(BIN)/prestige bench examples/phantom.yaml --out $(DEMO)/bench
 
 check: $(STAMP)
 	$(BIN)/ruff check --quiet
