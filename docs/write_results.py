@@ -109,9 +109,20 @@ def _method(bench: dict[str, Any], manifests: list[dict[str, Any]]) -> str:
         f"Seeds: {sorted({manifest['seed'] for manifest in trained})}. "
         f"Genes: {bench['panel']['n_genes_common']:,}. Learning rates tried by each: "
         f"{', '.join(f'{rate:g}' for rate in trained[0]['learning_rates_tried'])}.",
+        _caveat(trained),
         *(str(note) for sample in bench["dataset"]["samples"] for note in sample["notes"]),
     ]
     return "\n".join(f"- {line}" for line in words)
+
+
+def _caveat(trained: list[dict[str, Any]]) -> str:
+    """Say of how many runs the score speaks of speed alone."""
+    short = [manifest for manifest in trained if manifest["epochs_seen"] < 0.5]
+    idle = [manifest for manifest in short if manifest["seconds"]["validate"] > manifest["seconds"]["train"]]
+    return (
+        f"{len(short)} of {len(trained)} runs saw less than half an epoch: their scores say what is learnt in the "
+        f"time, nothing of what the encoder can learn.  {len(idle)} of them validated for longer than they trained."
+    )
 
 
 def _command(bench: dict[str, Any], manifests: list[dict[str, Any]]) -> str:
