@@ -120,8 +120,8 @@ def _caveat(trained: list[dict[str, Any]]) -> str:
     short = [manifest for manifest in trained if manifest["epochs_seen"] < 0.5]
     idle = [manifest for manifest in short if manifest["seconds"]["validate"] > manifest["seconds"]["train"]]
     return (
-        f"{len(short)} of {len(trained)} runs saw less than half an epoch: their scores say what is learnt in "
-        f"the time, nothing of what the encoder can learn. {len(idle)} of them validated for longer than they "
+        f"{len(short)} of {len(trained)} runs saw less than half an epoch: their scores say what is learnt "
+        f"in the time, not what the encoder can learn. {len(idle)} of them validated longer than they "
         "trained."
     )
 
