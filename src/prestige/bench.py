@@ -20,7 +20,7 @@ from prestige.errors import ConfigError, StorageError, storing
 from prestige.predictions import write_truth
 from prestige.progress import clock, say
 from prestige.report import write_report
-from prestige.run import FoldData, check_names, execute, is_done, prepare_fold
+from prestige.run import FoldData, check_names, execute, is_done, prepare_fold, write_whole
 from prestige.train import make_fabric
 
 
@@ -152,7 +152,7 @@ def _write_summary(
         "runs": list(runs),
         "finished": finished,
     }
-    _write(out / "bench.json", json.dumps(raw, indent=1))
+    write_whole(out / "bench.json", json.dumps(raw, indent=1))
 
 
 def _panel_words(config: BenchConfig) -> dict[str, Any]:
@@ -178,17 +178,6 @@ def _claim(out: Path, config: BenchConfig) -> None:
     if settings.exists() or not out.exists() or not any(out.iterdir()):
         with storing(settings):
             out.mkdir(parents=True, exist_ok=True)
-        _write(settings, text)
+        write_whole(settings, text)
         return
     raise StorageError("the folder is not empty and holds no bench", where=out, remedy="give another folder")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    with storing(path):
-        try:
-            partial.write_text(text, encoding="utf-8")
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)

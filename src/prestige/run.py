@@ -153,7 +153,7 @@ def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "a
         _write_results(config, data, patch, outcome, folder, began)
         _log.info("done, %.0f seconds", outcome.seconds["total"])
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    _write_atomically(folder / MARKER, digest + "\n")
+    write_whole(folder / MARKER, digest + "\n")
     return folder
 
 
@@ -385,11 +385,12 @@ def _claim(folder: Path, config: RunConfig, digest: str) -> bool:
     except OSError as error:
         raise StorageError(f"the folder cannot be made ({error.strerror})", where=folder) from error
     raw = {"hash": digest, **config.model_dump(mode="json")}
-    _write_atomically(settings, yaml.safe_dump(raw, sort_keys=False))
+    write_whole(settings, yaml.safe_dump(raw, sort_keys=False))
     return True
 
 
-def _write_atomically(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
     temporary = path.with_name(path.name + ".partial")
     with storing(path):
         try:
