@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ from prestige.data.patches import Patch
 from prestige.errors import ModelError
 from prestige.models.predictor import build_predictor
 from prestige.models.settings import ModelConfig
-from prestige.predict import predict_dataset
+from prestige.predict import pixel_notes, predict_dataset
 
 
 @pytest.fixture
@@ -59,3 +60,24 @@ def test_a_folder_without_a_model_is_refused_before_anything_is_read(tmp_path: P
     with pytest.raises(ModelError, match=r"no model in the folder.*baselines have none"):
         predict_dataset(tmp_path, tmp_path / "d.yaml", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("trained_at", "words"),
+    [(None, []), (0.5, []), ([0.25, 0.5], []), ([0.25, 0.3], ["less sharp"]), (0.3, ["less sharp"])],
+)
+def test_slides_coarser_than_those_of_the_training_are_named(
+    small_samples: Any, trained_at: Any, words: list[str]
+) -> None:
+    sample = small_samples[0]
+    assert sample.um_per_px == 0.5
+    notes = pixel_notes([sample], trained_at)
+    assert [word in note for word, note in zip(words, notes, strict=True)] == [True] * len(words)
+
+
+def test_an_assumed_pixel_size_is_said(small_samples: Any) -> None:
+    sample = small_samples[0]
+    assumed = replace(sample, slide=replace(sample.slide, um_per_px_assumed=True))
+    (note,) = pixel_notes([assumed], None)
+    assert sample.id in note
+    assert "0.5 um was assumed" in note

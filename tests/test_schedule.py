@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prestige.errors import ConfigError
-from prestige.schedule import Plan, TrainConfig, learning_rate_at, plan_steps
+from prestige.schedule import TrainConfig, plan_steps, schedule
 from prestige.settings import build
 
 
@@ -13,15 +13,35 @@ def config(**budget) -> TrainConfig:
     return TrainConfig.model_validate({"budget": budget})
 
 
+def of_minutes(**changes) -> TrainConfig:
+    raw = {"budget": {"minutes": 2}, "validations": 10, "learning_rates": [1e-3, 2e-3], "race_share": 0.1}
+    return TrainConfig.model_validate(raw | changes)
+
+
 def test_minutes_become_steps_after_the_validations_are_paid() -> None:
-    settings = TrainConfig.model_validate(
-        {"budget": {"minutes": 2}, "validations": 10, "learning_rates": [1e-3, 2e-3], "race_share": 0.1}
-    )
-    plan = plan_steps(settings, seconds_per_step=0.05, seconds_per_validation=1.5)
+    plan = plan_steps(of_minutes(validation_share=0.15), seconds_per_step=0.05, seconds_per_validation=1.5)
     # 120 s - 12 validations x 1.5 s = 102 s = 2,040 steps; a race takes 204 and one of the two is lost
     assert plan.race_steps == 204
     assert plan.main_steps == 2040 - 204
     assert plan.total_steps(2) == 2040
+    assert plan.validate_every == 184
+
+
+def test_slow_validations_are_fewer_so_that_they_keep_to_their_share() -> None:
+    plan = plan_steps(of_minutes(), seconds_per_step=0.1, seconds_per_validation=2.5)
+    # 12 s of 120 allow 4 validations: 2 trials, and 2 of the 10.  110 s = 1,100 steps, 110 lost to a trial
+    assert plan.main_steps == 990
+    assert plan.validate_every == 495
+    slower = plan_steps(of_minutes(), seconds_per_step=1.0, seconds_per_validation=20.0)
+    # 12 s allow none: the 3 that choose rate and end remain.  60 s = 60 steps, 6 lost to a trial
+    assert slower.main_steps == slower.validate_every == 54
+
+
+def test_without_a_race_no_validation_is_paid_for_one() -> None:
+    plan = plan_steps(
+        of_minutes(learning_rates=[1e-3], validations=1), seconds_per_step=1.0, seconds_per_validation=10.0
+    )
+    assert plan.main_steps == 110
 
 
 @given(
@@ -44,20 +64,23 @@ def test_a_budget_of_steps_is_spent_exactly(steps: int, rates: int, share: float
 
 
 def test_the_learning_rate_rises_then_falls_along_half_a_cosine() -> None:
-    plan = Plan(race_steps=0, main_steps=110, validate_every=10)
-    rates = [learning_rate_at(step, 2.0, plan, warmup_share=10 / 110) for step in range(110)]
-    assert rates[0] == pytest.approx(2.0 / 11)
-    assert rates[10] == pytest.approx(2.0)
-    assert rates[60] == pytest.approx(1.0)  # half way down the cosine
-    assert rates[85] == pytest.approx(1 + math.cos(math.pi * 0.75))
-    assert max(rates) <= 2.0
-    assert rates[-1] < 0.01
+    shares = [schedule(step, (0, 110), warmup_share=10 / 110) for step in range(110)]
+    assert shares[0] == pytest.approx(1 / 11)
+    assert shares[10] == pytest.approx(1.0)
+    assert shares[60] == pytest.approx(0.5)  # half way down the cosine
+    assert shares[85] == pytest.approx((1 + math.cos(math.pi * 0.75)) / 2)
+    assert max(shares) <= 1.0
+    assert shares[-1] < 0.005
+
+
+def test_a_schedule_that_begins_later_is_the_same_one_shifted() -> None:
+    for step in range(110):
+        assert schedule(step + 30, (30, 140), 0.1) == pytest.approx(schedule(step, (0, 110), 0.1))
 
 
 def test_training_to_convergence_holds_the_peak_until_the_decay() -> None:
-    plan = Plan(race_steps=0, main_steps=100, validate_every=10)
-    assert learning_rate_at(79, 1.0, plan, 0.05, decay_from=80) == 1.0
-    assert learning_rate_at(90, 1.0, plan, 0.05, decay_from=80) == pytest.approx(0.5)
+    assert schedule(79, (0, 100), 0.05, decay_from=80) == 1.0
+    assert schedule(90, (0, 100), 0.05, decay_from=80) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(

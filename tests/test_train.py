@@ -90,7 +90,8 @@ def test_training_learns_what_the_patch_shows_and_keeps_its_best_state(
         row["validation_score"] for row in result.history if row["phase"] == "main"
     )
     assert result.steps == 150
-    assert result.observations_seen == 150 * 32
+    assert result.plan.main_steps + result.plan.race_steps == 150
+    assert result.observations_seen == result.plan.main_steps * 32
     assert {row["phase"] for row in result.history} == {"race-0.001", "race-0.004", "main"}
 
 
@@ -151,15 +152,30 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert not torch.equal(weights(one), weights(other))
 
 
-def test_the_winner_of_the_race_goes_on_from_where_it_stood(data: TrainData, tmp_path: Path) -> None:
-    """With one learning rate there is no race; with that one as winner the end is the same."""
+def test_the_winner_of_the_race_goes_on_from_where_it_stood(
+    data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each rate runs a short schedule to its end; the long one begins with the winner's weights and moments."""
+    seen: list[tuple[float, torch.Tensor]] = []
+    step = train_module.Job.step
+
+    def noting(self, x, y):
+        seen.append((self.bare.param_groups[0]["lr"], weights(self.predictor)))
+        return step(self, x, y)
+
+    monkeypatch.setattr(train_module.Job, "step", noting)
     config = settings(learning_rates=[1e-7, 4e-3], race_share=0.2)
-    raced, result = go(data, tmp_path / "raced", config)
+    _, result = go(data, tmp_path, config)
+    race = result.plan.race_steps
+    rates = [rate for rate, _ in seen]
     assert result.learning_rate == 4e-3
-    alone = settings(learning_rates=[4e-3], budget={"steps": result.plan.main_steps})
-    single, lone = go(data, tmp_path / "alone", alone)
-    assert lone.plan.main_steps == result.plan.main_steps
-    assert torch.equal(weights(raced), weights(single))
+    assert len(seen) == result.steps == 2 * race + result.plan.main_steps - race
+    assert rates[race - 1] < 0.5 * max(rates[:race])  # the first trial came down
+    assert max(rates[race : 2 * race]) == pytest.approx(4e-3)
+    assert rates[2 * race] < 4e-3 == pytest.approx(max(rates[2 * race :]))  # and the long one rises anew
+    assert torch.equal(seen[0][1], seen[race][1])  # both trials begin alike
+    moved = [(seen[2 * race][1] - seen[at][1]).abs().max() for at in (0, 2 * race - 1)]
+    assert moved[1] < moved[0]  # one small step after the winner's last
 
 
 def test_minutes_become_steps_once_and_stay_in_the_checkpoint(data: TrainData, tmp_path: Path) -> None:

@@ -39,6 +39,12 @@ class Standing:
     recent_losses: list[float] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
 
+    def span(self) -> tuple[int, int]:
+        """Return the first step of the schedule that is being run, and the one before which it ends."""
+        if self.phase < self.n_rates:
+            return 0, self.plan.race_steps
+        return self.plan.race_steps, self.plan.main_steps
+
     def winner(self) -> int:
         """Return the number of the learning rate that scored best; the first one among equals."""
         return max(range(len(self.race_scores)), key=lambda i: _or_lowest(self.race_scores[i]))

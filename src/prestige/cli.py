@@ -129,7 +129,9 @@ def inspect(
     typer.echo(found)
     if found.faults:
         raise DataError(
-            f"{len(found.faults)} faults, listed above", where=dataset, remedy="mend them before a bench"
+            f"{len(found.faults)} {'fault' if len(found.faults) == 1 else 'faults'}, listed above",
+            where=dataset,
+            remedy="mend them before a bench",
         )
 
 

@@ -13,6 +13,7 @@ from prestige.data.sample import Sample
 from prestige.errors import DataError, ModelError, raise_all
 from prestige.infer import predict_observations
 from prestige.predictions import write_predictions
+from prestige.progress import say
 from prestige.train import make_fabric
 
 
@@ -41,6 +42,8 @@ def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str
     samples = open_dataset(read_dataset(Path(dataset))).samples
     fabric = make_fabric("32-true", device)
     _check_sizes(samples, bundle.patch)
+    for words in pixel_notes(samples, bundle.extra.get("um_per_px")):
+        say(words)
     reader = PatchReader([sample.slide for sample in samples], bundle.patch)
     observations = all_observations(samples)
     prediction = predict_observations(
@@ -57,6 +60,30 @@ def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str
         "visible_um": bundle.patch.visible_um,
     }
     return write_predictions(Path(out), prediction, observations, samples, bundle.panel, model)
+
+
+def pixel_notes(samples: Sequence[Sample], trained_at: float | Sequence[float] | None) -> list[str]:
+    """Return a line for each sample whose pixel size makes its predictions doubtful.
+
+    Parameters
+    ----------
+    trained_at
+        Pixel sizes of the training's slides, in micrometres; None where the model does not say.
+    """
+    notes = []
+    sizes = [trained_at] if isinstance(trained_at, int | float) else list(trained_at or [])
+    for sample in samples:
+        if sample.slide.um_per_px_assumed:
+            notes.append(
+                f"note: sample '{sample.id}': its pixel size was not stated, "
+                f"{sample.um_per_px:g} um was assumed"
+            )
+        if sizes and sample.um_per_px > 1.2 * max(sizes):
+            notes.append(
+                f"note: sample '{sample.id}': its pixels are {sample.um_per_px:g} um wide, those of the "
+                f"training at most {max(sizes):g} um: the model has seen no patches as blurred as these"
+            )
+    return notes
 
 
 def _check_sizes(samples: Sequence[Sample], patch: Patch) -> None:

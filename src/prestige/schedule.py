@@ -2,8 +2,8 @@
 
 The budget is the same for every configuration of a bench.  It is a number of steps, a number of
 minutes (made into steps by timing a few of them before step 0), or training to convergence.  Out
-of it come the trials of the learning rates: all start from the same weights and run the first
-part of the very schedule; the one that stands best on validation goes on to the end.
+of it come the trials of the learning rates: all start from the same weights and run one short
+schedule, down to zero; the one that stands best on validation goes on through the long one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ class Budget(Settings):
     """What every configuration may spend: exactly one of the three.
 
     ``minutes`` is the time it takes on this machine when nothing else runs, validation during
-    training included.  ``patience``
-    trains until the validation score has not risen for so many validations (then the learning
-    rate decays); ``steps`` is beside it the most that it may take.
+    training included.  ``patience`` trains until the validation score has not risen for so many
+    validations (then the learning rate decays); ``steps`` is beside it the most that it may take.
     """
 
     minutes: float | None = Field(default=None, gt=0)
@@ -48,19 +47,32 @@ class Budget(Settings):
 
 
 class TrainConfig(Settings):
-    """Everything that determines a training besides the data and the model."""
+    """Everything that determines a training besides the data and the model.
+
+    Attributes
+    ----------
+    race_share
+        Part of the budget that each learning rate is tried for; the best one's trial is kept and goes on.
+    validations
+        How many stand between the first step and the last one.  Under a budget of minutes a slow
+        network gets fewer, so that all of them take at most ``validation_share`` of the minutes; one at
+        the end of each trial and one at the end of the training always remain.
+    validation_observations
+        How many observations each of them is made on: the same ones for every configuration.
+    """
 
     budget: Budget
     batch_size: int = Field(default=128, ge=2)
-    learning_rates: tuple[float, ...] = Field(default=(1e-3, 2e-3, 4e-3), min_length=1)
+    learning_rates: tuple[float, ...] = Field(default=(2e-3, 4e-3, 8e-3), min_length=1)
     race_share: float = Field(default=0.06, gt=0, lt=0.3)
     warmup_share: float = Field(default=0.05, ge=0, lt=0.5)
-    weight_decay: float = Field(default=0.05, ge=0)
+    weight_decay: float = Field(default=0.2, ge=0)
     gradient_clip: float = Field(default=1.0, gt=0)
     loss: str = "mse"
     augment: AugmentConfig = AugmentConfig()
     validations: int = Field(default=12, ge=1)
     validation_observations: int = Field(default=4096, ge=16)
+    validation_share: float = Field(default=0.1, gt=0, lt=0.5)
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     checkpoint_seconds: float = Field(default=60.0, gt=0)
 
@@ -78,7 +90,7 @@ class TrainConfig(Settings):
 class Plan(Settings):
     """A budget made concrete: how many steps each part takes.  Stored, so that a resumed run keeps it.
 
-    ``race_steps`` are taken for each learning rate; the winner goes on from there to
+    ``race_steps`` are taken for each learning rate; the winner goes on from there to step
     ``main_steps``.  ``total_steps`` is what is computed in all.
     """
 
@@ -99,13 +111,17 @@ def plan_steps(
     """Turn the budget into steps.
 
     A budget of T steps with R learning rates and a share s for each trial gives race = s T steps
-    and main = T - (R - 1) s T.  For minutes, T is what remains of them after the planned
-    validations, over the seconds that a step was timed at.
+    and main = T - (R - 1) s T.  For minutes, T is what remains of them after the validations that
+    their share allows, over the seconds that a step was timed at.
     """
     rates = len(config.learning_rates)
+    validations, trials = config.validations, rates if rates > 1 else 0
     if config.budget.minutes is not None:
-        spare = config.budget.minutes * 60 - (config.validations + rates) * seconds_per_validation
-        total = max(int(spare / max(seconds_per_step, 1e-9)), 2 * rates + config.validations)
+        seconds = config.budget.minutes * 60
+        allowed = int(config.validation_share * seconds / max(seconds_per_validation, 1e-9))
+        validations = min(validations, max(allowed - trials, 1))
+        spare = seconds - (validations + trials) * seconds_per_validation
+        total = max(int(spare / max(seconds_per_step, 1e-9)), 2 * rates + validations)
     else:
         total = config.budget.steps or 1
     race = max(int(total * config.race_share), 1) if rates > 1 else 0
@@ -113,26 +129,36 @@ def plan_steps(
     return Plan(
         race_steps=race,
         main_steps=main,
-        validate_every=max(math.ceil(main / config.validations), 1),
+        validate_every=max(math.ceil(main / validations), 1),
         seconds_per_step=seconds_per_step or None,
         seconds_per_validation=seconds_per_validation or None,
     )
 
 
-def learning_rate_at(
-    step: int, peak: float, plan: Plan, warmup_share: float, decay_from: int | None = None
-) -> float:
-    """Return the learning rate of one step: linear warm-up, then half a cosine to zero.
+def schedule(step: int, span: tuple[int, int], warmup_share: float, decay_from: int | None = None) -> float:
+    """Return the learning rate of one step as a share of its peak: linear warm-up, half a cosine to zero.
 
     With ``decay_from`` None the cosine spans all that follows the warm-up (Loshchilov and Hutter,
-    2017, without restarts).  Training to convergence holds the peak until ``decay_from`` and
-    lets the cosine span the rest.
+    2017; the trial that goes on is their warm restart).  Training to convergence holds the peak
+    until ``decay_from`` and lets the cosine span the rest.
+
+    Parameters
+    ----------
+    step
+        Which step.
+    span
+        First step of the schedule, and the one before which it ends.
+    warmup_share
+        Part of the span that the warm-up takes.
+    decay_from
+        From where on the rate falls.
     """
-    warmup = max(int(plan.main_steps * warmup_share), 1)
+    first, end = span
+    warmup = first + max(int((end - first) * warmup_share), 1)
     if step < warmup:
-        return peak * (step + 1) / (warmup + 1)
+        return (step - first + 1) / (warmup - first + 1)
     start = warmup if decay_from is None else max(decay_from, warmup)
     if step < start:
-        return peak
-    share = (step - start) / max(plan.main_steps - start, 1)
-    return peak * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
+        return 1.0
+    share = (step - start) / max(end - start, 1)
+    return 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))

@@ -34,7 +34,7 @@ from prestige.models.losses import losses
 from prestige.models.predictor import Predictor
 from prestige.progress import Progress
 from prestige.provenance import working_seconds
-from prestige.schedule import Plan, TrainConfig, learning_rate_at, plan_steps
+from prestige.schedule import Plan, TrainConfig, plan_steps, schedule
 
 _STEP_SEED = 1_000_003
 _log = logging.getLogger(__name__)
@@ -53,7 +53,11 @@ class TrainData:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """How a training went; the predictor itself holds the best state afterwards."""
+    """How a training went; the predictor itself holds the best state afterwards.
+
+    ``steps`` are all that were computed; ``observations_seen`` are those of the kept training alone, without
+    the trials of learning rates that lost.
+    """
 
     plan: Plan
     learning_rate: float
@@ -71,8 +75,8 @@ def train(
 ) -> TrainResult:
     """Train ``predictor`` in place and leave it in the state that scored best on validation.
 
-    First the learning rates race: each trains from the same weights through the first steps of
-    the schedule.  The one with the best validation score then goes on to the end.
+    First the learning rates race: each trains from the same weights through a short schedule of its
+    own, down to zero.  The one with the best validation score then goes on through the long one.
 
     Parameters
     ----------
@@ -109,7 +113,7 @@ def train(
         validation_score=standing.best_score,
         best_step=standing.best_step,
         steps=standing.total_steps(),
-        observations_seen=standing.total_steps() * job.feed.batch_size,
+        observations_seen=standing.plan.main_steps * job.feed.batch_size,
         train_seconds=standing.train_seconds,
         validate_seconds=standing.validate_seconds,
         history=tuple(standing.history),
@@ -124,7 +128,7 @@ def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> No
     batches = job.feed.batches(standing.step, until)
     while standing.step < until:
         began = working_seconds()
-        lr = learning_rate_at(standing.step, rate, standing.plan, config.warmup_share, standing.decay_from)
+        lr = rate * schedule(standing.step, standing.span(), config.warmup_share, standing.decay_from)
         for group in job.optimizer.param_groups:
             group["lr"] = lr
         x, y = next(batches)

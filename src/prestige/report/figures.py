@@ -25,7 +25,7 @@ SCORE_LABEL = "mean per-gene Pearson"
 COSTS = (
     ("parameters", "trainable parameters"),
     ("flops", "FLOPs per patch, one forward pass"),
-    ("train_seconds", "training seconds per run"),
+    ("ms_per_observation", "training time per observation, ms"),
 )
 
 
@@ -66,43 +66,41 @@ def heatmap(grid: Sequence[dict[str, Any]], columns: Sequence[str]) -> Figure:
 
 
 def cost(summary: pd.DataFrame, colours: dict[str, str]) -> Figure:
-    """Draw score against parameters, FLOPs and training seconds; marker size is the patch width."""
+    """Draw score against parameters, FLOPs and training time; marker size is the patch width."""
     figure = Figure(figsize=(10.4, 4.1), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(COSTS), sharey=True)
     encoders = summary[~summary["baseline"] & ~summary["control"] & summary["score"].notna()]
     sizes = _marker_sizes(encoders["patch_um"])
-    placed = []
     for axes, (column, label) in zip(panels, COSTS, strict=True):
-        labels = _cost_panel(axes, encoders, column, colours, sizes)
-        placed.append((axes, labels))
+        drawn = _cost_panel(axes, encoders, column, colours, sizes)
         _baseline_lines(axes, summary, label=axes is panels[0])
         axes.set(xlabel=label)
-        if labels:
+        if drawn:
             axes.set_xscale("log")
-            axes.margins(x=0.18, y=0.12)
+            axes.margins(x=0.12, y=0.1)
             _log_ticks(axes)
         else:
             axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=MUTED)
     panels[0].set_ylabel(SCORE_LABEL)
-    handles = [
-        Line2D(
-            [],
-            [],
-            marker="o",
-            linestyle="",
-            color=MUTED,
-            markersize=math.sqrt(area),
-            label=f"{format_number(um)} \N{MICRO SIGN}m",
-        )
-        for um, area in sizes.items()
+    widths = [
+        _key(f"{format_number(um)} \N{MICRO SIGN}m", MUTED, math.sqrt(area)) for um, area in sizes.items()
     ]
-    if handles:
-        figure.legend(
-            handles=handles, title="patch width", loc="outside upper left", ncols=len(handles), frameon=False
-        )
-    _place_all(figure, placed)
+    names = [_key(str(name), colours[str(name)], 8.0) for name in encoders["name"].unique()]
+    for title, handles, side in (("encoder", names, "left"), ("patch width", widths, "right")):
+        if handles:
+            figure.legend(
+                handles=handles,
+                title=title,
+                loc=f"outside upper {side}",
+                ncols=min(len(handles), 6),
+                frameon=False,
+            )
     return figure
+
+
+def _key(label: str, colour: str, size: float) -> Line2D:
+    return Line2D([], [], marker="o", linestyle="", color=colour, markersize=size, label=label)
 
 
 def curves(histories: pd.DataFrame, colours: dict[str, str]) -> Figure:
@@ -143,32 +141,19 @@ def _marker_sizes(widths: pd.Series) -> dict[float, float]:
 
 def _cost_panel(
     axes: Axes, encoders: pd.DataFrame, column: str, colours: dict[str, str], sizes: dict[float, float]
-) -> list[Annotation]:
-    labels = []
+) -> bool:
+    """Draw each encoder's patch widths joined by a line; return whether there was anything to draw."""
+    drawn = False
     for name, rows in encoders.groupby("name", sort=False):
         rows = rows[rows[column] > 0].sort_values("patch_um")
         if rows.empty:
             continue
+        drawn = True
         colour = colours[str(name)]
         axes.plot(rows[column], rows["score"], color=colour, linewidth=1.0, alpha=0.55, zorder=2)
         areas = [sizes[um] for um in rows["patch_um"]]
         axes.scatter(rows[column], rows["score"], s=areas, color=colour, alpha=0.85, linewidth=0, zorder=3)
-        top = rows.loc[rows["score"].idxmax()]
-        labels.append(
-            axes.annotate(
-                str(name),
-                (top[column], top["score"]),
-                xytext=(0, 8),
-                textcoords="offset points",
-                ha="center",
-                va="bottom",
-                color=colour,
-                fontsize=8,
-                weight="bold",
-                zorder=4,
-            )
-        )
-    return labels
+    return drawn
 
 
 def _log_ticks(axes: Axes) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 
 from prestige.report.load import Run, format_number
 from prestige.report.style import INK, MUTED, VALUES
@@ -146,7 +147,7 @@ def draw_maps(maps: SampleMaps, groups: dict[str, list[str]], pearson: pd.Series
     rows = {group: [g for g in genes if g in maps.genes] for group, genes in groups.items()}
     rows = {group: genes for group, genes in rows.items() if genes}
     per_row = max((len(genes) for genes in rows.values()), default=1)
-    aspect = min(max(index.shape[0] / index.shape[1], 0.3), 1.6)
+    aspect = min(max(index.shape[0] / index.shape[1], 0.35), 1.6)
     figure = Figure(figsize=(5.3 * per_row, (2.2 * aspect + 0.62) * len(rows) + 0.1), layout="constrained")
     outer = figure.subfigures(len(rows), per_row, squeeze=False)
     for i, (group, genes) in enumerate(rows.items()):
@@ -175,7 +176,7 @@ def _pair(
         for spine in axes.spines.values():
             spine.set_visible(False)
     bar = part.colorbar(image, ax=panels, shrink=0.85, pad=0.02, aspect=18)
-    bar.set_label(f"log1p(counts per {format_number(maps.total)})", fontsize=7.5)
+    bar.set_label(f"log1p(counts\nper {format_number(maps.total)})", fontsize=7.5)
     bar.ax.tick_params(labelsize=7)
     bar.locator = MaxNLocator(4)
     bar.update_ticks()
@@ -184,13 +185,14 @@ def _pair(
 
 
 def _scale_bar(axes: Any, shape: tuple[int, ...], um_per_map_px: float) -> None:
-    """Draw a bar under the panel, so that it covers no tissue."""
+    """Draw a bar a few points under the panel, so that it covers no tissue however flat the map is."""
     length_um = scale_bar_um(shape[1] * um_per_map_px)
     end = length_um / um_per_map_px / shape[1]
+    below = axes.transAxes + ScaledTranslation(0.0, -6.0 / 72.0, axes.figure.dpi_scale_trans)
     axes.plot(
         [0.0, end],
-        [-0.045, -0.045],
-        transform=axes.transAxes,
+        [0.0, 0.0],
+        transform=below,
         color=INK,
         linewidth=2.0,
         clip_on=False,
@@ -198,9 +200,9 @@ def _scale_bar(axes: Any, shape: tuple[int, ...], um_per_map_px: float) -> None:
     )
     axes.text(
         end + 0.02,
-        -0.045,
+        0.0,
         f"{format_number(length_um)} \N{MICRO SIGN}m",
-        transform=axes.transAxes,
+        transform=below,
         va="center",
         fontsize=7.5,
         color=MUTED,

@@ -43,7 +43,8 @@ def training_facts(bench: Bench) -> Facts:
             ("Steps", f"{_of(trained, 'steps')}, batches of {_of(trained, 'batch_size', '{:.0f}'.format)}"),
             (
                 "Observations seen",
-                f"{_of(trained, 'observations_seen')} a run, {_of(trained, 'epochs_seen')} epochs",
+                f"{_of(trained, 'observations_seen')} a run, {_of(trained, 'epochs_seen')} epochs; "
+                "trials of learning rates that lost are not counted",
             ),
             ("Training time", span((_second(run, "train") for run in trained), unit="s a run")),
             ("Learning rates", _rates(list(rates))),

@@ -23,6 +23,7 @@ _COLUMNS = (
     "configuration", "label", "name", "encoder", "baseline", "pretrained", "control", "patch_um", "input_px",
     "visible_um", "compared", "n_folds", "n_seeds", "score", "low", "high", "best", "tied",
     "parameters", "flops", "observations_seen", "epochs_seen", "steps", "train_seconds", "total_seconds",
+    "ms_per_observation",
 )  # fmt: skip
 _COSTS = ("parameters", "flops", "observations_seen", "epochs_seen", "steps")
 
@@ -235,6 +236,7 @@ def _table(
         row |= {name: _mean(number(run.manifest.get(name)) for run in runs) for name in _COSTS}
         row["train_seconds"] = _mean(number(_seconds(run).get("train")) for run in runs)
         row["total_seconds"] = _mean(number(_seconds(run).get("total")) for run in runs)
+        row["ms_per_observation"] = _mean(_ms_per_observation(run) for run in runs)
         rows.append(row)
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
     return table.astype(dict.fromkeys(("baseline", "pretrained", "control", "compared", "best"), bool))
@@ -242,6 +244,12 @@ def _table(
 
 def _seconds(run: Run) -> dict[str, Any]:
     return dict(run.manifest.get("seconds") or {})
+
+
+def _ms_per_observation(run: Run) -> float:
+    """Return milliseconds of training per observation of a batch, those of losing trials included."""
+    computed = number(run.manifest.get("steps")) * number(run.manifest.get("batch_size"))
+    return number(_seconds(run).get("train")) * 1000 / computed if computed > 0 else math.nan
 
 
 def _mean(values: Any) -> float:

@@ -25,6 +25,7 @@ _RUN_FIELDS = (
 _STANDING = ("pearson", "pearson_low", "pearson_high", "best", "tied", "compared", "n_folds", "n_seeds")
 _COSTS = (
     "parameters", "flops", "train_seconds", "total_seconds", "steps", "observations_seen", "epochs_seen",
+    "ms_per_observation",
 )  # fmt: skip
 _SECONDS = ("timing", "train", "validate", "predict", "score", "total")
 CENTRED = "_centred"

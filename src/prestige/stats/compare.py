@@ -241,9 +241,9 @@ def _note(plan: Resampling, reason: str | None, n_left_out: int) -> str:
     else:
         sections = len({unit.sample for unit in plan.units})
         parts = [
-            f"{plan.n_clusters} spatial blocks of {sections} sections resampled: these models on new blocks "
-            f"of these sections; nothing about other patients follows, which takes {MIN_PATIENTS} patients "
-            "of whom none was trained on"
+            f"{plan.n_clusters} spatial blocks of {'1 section' if sections == 1 else f'{sections} sections'} "
+            "resampled: these models on new blocks of this tissue; nothing about other patients follows, "
+            f"which takes {MIN_PATIENTS} patients of whom none was trained on"
         ]
     alone = sorted({unit.sample for unit in plan.units if len(unit.rows) < 2})
     if reason:
