@@ -1,6 +1,8 @@
+import dataclasses
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -8,6 +10,7 @@ from prestige import bench as bench_module
 from prestige import run as run_module
 from prestige.bench import run_bench
 from prestige.data.dataset import Dataset
+from prestige.data.sides import TEST
 from prestige.errors import ConfigError, SplitError, StorageError
 
 BENCH = {
@@ -53,6 +56,26 @@ def test_a_bench_does_every_run_and_ends_with_a_report(tmp_path: Path) -> None:
         assert min(fold["counts"].values()) > 0
     assert all((tmp_path / "out" / run["folder"] / "DONE").exists() for run in summary["runs"])
     assert len(list((tmp_path / "out" / "truth").glob("fold-*/*.h5ad"))) == 2
+    assert len(summary["audit"]["distances"]) == 2
+    sides = pd.read_parquet(tmp_path / "out" / "split" / "fold-1.parquet")
+    assert (sides["side"] == TEST).sum() == summary["folds"][1]["counts"]["test"]
+    text = page.read_text(encoding="utf-8")
+    assert "Audit of the split" in text
+    assert "6 pairs of images" in text
+
+
+def test_a_leak_that_the_audit_finds_stops_the_bench_before_anything_is_written(
+    small_samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin = dataclasses.replace(small_samples[1], slide=small_samples[0].slide)
+    leaking = Dataset("small", (small_samples[0], twin, *small_samples[2:]))
+    monkeypatch.setattr(bench_module, "open_dataset", lambda config: leaking)
+    with pytest.raises(SplitError, match=r"S0, S1 show the very same image.*allow: \[same_image\]"):
+        run_bench(write(tmp_path), tmp_path / "out", device="cpu")
+    assert not (tmp_path / "out").exists()
+    split = BENCH["split"] | {"allow": ["same_image"], "run_folds": [2]}
+    page = run_bench(write(tmp_path, split=split, baselines=[]), tmp_path / "out", device="cpu")
+    assert "accepted by allow" in page.read_text(encoding="utf-8")
 
 
 def test_every_run_is_scored_on_the_same_observations_whatever_its_patch(tmp_path: Path) -> None:

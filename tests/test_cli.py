@@ -16,7 +16,7 @@ import prestige
 from prestige.cli import app
 from prestige.errors import DataError
 
-COMMANDS = ("phantom", "inspect", "bench", "report", "train", "predict", "evaluate")
+COMMANDS = ("phantom", "inspect", "split", "bench", "report", "train", "predict", "evaluate")
 
 
 @pytest.fixture

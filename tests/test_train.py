@@ -155,7 +155,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
 def test_the_winner_of_the_race_goes_on_from_where_it_stood(
     data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each rate runs a short schedule to its end; the long one begins with the winner's weights and moments."""
+    """Each rate runs a short schedule to its end; the long one begins with the winner's weights."""
     seen: list[tuple[float, torch.Tensor]] = []
     step = train_module.Job.step
 

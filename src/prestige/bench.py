@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from prestige.config import BenchConfig, read_bench, run_hash
+from prestige.data.audit import Audit, audit_split
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.patches import Patch, resolve_patch
 from prestige.data.split import make_folds
@@ -43,6 +44,8 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
     largest = max(resolve_patch(patch, um_per_px).patch_um for patch in config.patches)
     _refuse_twins([resolve_patch(patch, um_per_px) for patch in config.patches], path)
     folds = make_folds(dataset.samples, config.split, largest_patch_um=largest)
+    audit = audit_split(dataset.samples, folds, config.split, largest_patch_um=largest)
+    audit.settle()
     runs = list(config.runs([fold.index for fold in folds], largest))
     for run in runs:
         check_names(run, resolve_patch(run.patch, um_per_px))
@@ -60,6 +63,7 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
         if str(run.fold) not in described:
             described[str(run.fold)] = _describe_fold(fold_data)
             _keep_truth(out / "truth" / f"fold-{run.fold}", fold_data)
+            _keep_sides(out / "split" / f"fold-{run.fold}.parquet", fold_data)
         if not is_done(folder):
             words = (
                 f"[{number + 1}/{len(runs)}] {run.encoder}, patch {_patch_words(run.patch)}, fold {run.fold}"
@@ -67,7 +71,7 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
             say(f"{words}, seed {run.seed}  ({clock(time.monotonic() - began)} so far)")
             execute(run, fold_data, folder, device=device)
         done = [{"folder": f"runs/{run_hash(r, dataset.fingerprint)}"} for r in runs[: number + 1]]
-        _write_summary(out, config, dataset, described, done, finished=number + 1 == len(runs))
+        _write_summary(out, config, dataset, described, done, audit=audit, finished=number + 1 == len(runs))
     return write_report(out)
 
 
@@ -95,6 +99,19 @@ def _keep_truth(folder: Path, data: FoldData) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _keep_sides(path: Path, data: FoldData) -> None:
+    """Write which observation is on which side: what the report's map of the split is drawn from."""
+    table = data.fold.table(data.dataset.samples)
+    partial = path.with_suffix(".partial")
+    try:
+        with storing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table.to_parquet(partial, index=False)
+            os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _patch_words(patch: Any) -> str:
     return f"{patch.patch_px} px" if patch.patch_px is not None else f"{patch.patch_um:g} um"
 
@@ -117,6 +134,7 @@ def _write_summary(
     folds: dict[str, Any],
     runs: Sequence[dict[str, str]],
     *,
+    audit: Audit,
     finished: bool,
 ) -> None:
     """Write bench.json: what the report reads beside the run folders."""
@@ -145,6 +163,7 @@ def _write_summary(
         },
         "split": config.split.model_dump(mode="json"),
         "folds": [{key: value for key, value in fold.items() if key != "genes"} for fold in folds.values()],
+        "audit": audit.to_json(),
         "panel": {"config": _panel_words(config), "n_genes_common": len(common)},
         "evaluation": config.evaluation.model_dump(mode="json"),
         "train": config.train.model_dump(mode="json"),

@@ -135,6 +135,28 @@ def inspect(
         )
 
 
+@app.command(epilog="Example:  prestige split examples/kidney.yaml --out out/kidney-split")
+def split(
+    config: Annotated[Path, typer.Argument(metavar="BENCH.yaml", help="The bench whose split is looked at.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Where the maps go; NAME-split when not given."),
+    ] = None,
+) -> None:
+    """Show which tissue trains, validates and tests, and audit it: leaks, distances, unlike folds.
+
+    The exit code is 2 when the audit finds an error that the yaml does not allow by name.
+    """
+    from prestige.config import read_bench
+
+    name = read_bench(config).name
+    from prestige.report.splitting import inspect_split
+
+    found = inspect_split(config, out or Path(f"{name}-split"))
+    typer.echo(found)
+    found.audit.raise_errors()
+
+
 @app.command(epilog="Example:  prestige bench examples/phantom.yaml --out out/phantom")
 def bench(
     config: Annotated[

@@ -134,7 +134,7 @@ def read_bench(path: Path) -> BenchConfig:
 
 def run_hash(config: RunConfig, dataset_fingerprint: str) -> str:
     """Return 16 hexadecimal digits over all that determines the run's result, and no path."""
-    left_out = {"dataset": True, "model": {"checkpoint"}, "panel": {"genes"}, "split": {"run_folds"}}
+    left_out = {"dataset": True, "model": {"checkpoint"}, "panel": {"genes"}, "split": {"run_folds", "allow"}}
     raw = config.model_dump(mode="json", exclude=left_out)
     if config.train is not None:
         raw["train"].pop("checkpoint_seconds")

@@ -24,6 +24,7 @@ from jaxtyping import Float
 from prestige.baselines import baselines, fit_baseline
 from prestige.bundle import write_bundle
 from prestige.config import RESULT_VERSION, RunConfig, read_run, run_hash
+from prestige.data.audit import audit_split
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.observations import Observations, gather, targets
 from prestige.data.panel import Panel, fit_panel
@@ -91,14 +92,17 @@ def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
     largest = config.largest_patch_um or patch.patch_um
     config = config.model_copy(update={"largest_patch_um": largest})
     check_names(config, patch)
-    folds = {fold.index: fold for fold in make_folds(dataset.samples, config.split, largest_patch_um=largest)}
+    made = make_folds(dataset.samples, config.split, largest_patch_um=largest)
+    folds = {fold.index: fold for fold in made}
     if config.fold not in folds:
         raise ConfigError(
             f"there is no fold {config.fold}",
             where=path,
             expected=f"one of {', '.join(map(str, sorted(folds)))}",
         )
-    return execute(config, prepare_fold(dataset, folds[config.fold], config), folder, device=device)
+    fold = folds[config.fold]
+    audit_split(dataset.samples, [fold], config.split, largest_patch_um=largest).settle()
+    return execute(config, prepare_fold(dataset, fold, config), folder, device=device)
 
 
 def check_names(config: RunConfig, patch: Patch | None = None) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.spatial import KDTree
 
+from prestige.data.findings import Finding
 from prestige.data.patches import width_px
 from prestige.data.sides import SIDE_NAMES, TEST, TRAIN, VALIDATION
 from prestige.data.twins import (
@@ -24,55 +25,17 @@ from prestige.data.twins import (
     perceptual_hashes,
     row_hashes,
 )
-from prestige.errors import SplitError, raise_all, unknown
+from prestige.errors import SplitError, raise_all
+from prestige.progress import say
 
 if TYPE_CHECKING:
     from prestige.data.sample import Sample
-    from prestige.data.split import Fold
-
-FINDINGS = {
-    "patient_on_two_sides": "one patient trains and tests",
-    "same_image": "two samples show one image",
-    "similar_image": "two samples show nearly one image",
-    "same_counts": "observations of two samples, or of two sides, have the very same counts",
-    "patches_overlap": "patches of one side hold tissue of another",
-    "too_near": "sides are nearer than the buffer",
-    "unlike_depth": "the sides were measured to very different depth",
-    "unlike_condition": "a condition is tested that was hardly trained on",
-    "small_side": "a side is too small to say much",
-}
-"""What an audit can find, by the names that ``allow:`` takes."""
+    from prestige.data.split import Fold, SplitConfig
 
 SHARED_COUNTS = 0.01
 DEPTH_RATIO = 2.0
 CONDITION_SHARE = 0.05
 SMALL = 200
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that an audit found.
-
-    Attributes
-    ----------
-    name
-        One of :data:`FINDINGS`.
-    severity
-        "error" stops a bench unless it is allowed by name; "warning" is told.
-    text
-        A sentence with its numbers.
-    samples, fold
-        Where; the fold is None for what concerns the data whatever the split.
-    accepted
-        By what it was accepted, or None.
-    """
-
-    name: str
-    severity: Literal["error", "warning"]
-    text: str
-    samples: tuple[str, ...]
-    fold: int | None = None
-    accepted: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +59,21 @@ class Audit:
         """Return everything ready for JSON."""
         return asdict(self)
 
+    def settle(self) -> None:
+        """Tell warnings and what was accepted; raise the rest.
+
+        Raises
+        ------
+        SplitError
+            Listing every error, with the way to accept it.
+        """
+        for found in self.findings:
+            if found.accepted:
+                say(f"audit: {found.text} (accepted by {found.accepted})")
+            elif found.severity == "warning":
+                say(f"audit: {found.text}")
+        self.raise_errors()
+
     def raise_errors(self) -> None:
         """Raise what was found and not accepted.
 
@@ -109,7 +87,7 @@ class Audit:
                 SplitError(
                     found.text,
                     where="audit of the split" + ("" if found.fold is None else f", fold {found.fold}"),
-                    remedy=f"mend the data or the split, or accept it by name: allow: [{found.name}]",
+                    remedy=f"mend data or split, or accept it by name with split: {{allow: [{found.name}]}}",
                 )
                 for found in self.errors
             ]
@@ -117,13 +95,7 @@ class Audit:
 
 
 def audit_split(
-    samples: Sequence[Sample],
-    folds: Sequence[Fold],
-    *,
-    largest_patch_um: float,
-    buffer_um: float,
-    within_section: bool = False,
-    allow: Sequence[str] = (),
+    samples: Sequence[Sample], folds: Sequence[Fold], config: SplitConfig, *, largest_patch_um: float
 ) -> Audit:
     """Look for leaks and lopsidedness in the sides of some folds.
 
@@ -131,33 +103,24 @@ def audit_split(
     ----------
     samples, folds
         The sections, and the sides of their observations.
-    largest_patch_um, buffer_um
-        Of the bench.
-    within_section
-        Whether the split says that a patient may stand on two sides.
-    allow
-        Names of findings that are accepted.
-
-    Raises
-    ------
-    ConfigError
-        When ``allow`` names what no audit can find.
+    config
+        The rule of the split: its buffer, what it says by name, and the findings that it allows.
+    largest_patch_um
+        Width of the largest patch of the bench.
     """
-    for name in allow:
-        if name not in FINDINGS:
-            raise unknown("finding", name, FINDINGS, where="allow")
     found: list[Finding] = []
     twins = _Twins(samples)
     distances = []
     for fold in folds:
-        found += _patients(samples, fold, within_section)
+        found += _patients(samples, fold, config.within_section)
         found += twins.across(fold)
-        near, distance = _near(samples, fold, largest_patch_um, buffer_um)
+        near, distance = _near(samples, fold, largest_patch_um, config.buffer_um)
         found += near
         distances.append(distance)
         found += _composition(samples, fold)
     accepted = [
-        replace(one, accepted="allow") if one.name in allow and not one.accepted else one for one in found
+        replace(one, accepted="allow") if one.name in config.allow and not one.accepted else one
+        for one in found
     ]
     return Audit(tuple(_merged(accepted)), _checked(samples, folds, twins), tuple(distances))
 
@@ -186,7 +149,7 @@ def _patients(samples: Sequence[Sample], fold: Fold, within_section: bool) -> It
     of_patient: dict[str, set[int]] = {}
     for sample in samples:
         of_patient.setdefault(sample.patient, set()).update(_sides(fold, sample))
-    both = [patient for patient, sides in of_patient.items() if len(sides) > 1]
+    both = [patient for patient, sides in of_patient.items() if _leak(sides, sides)]
     if not both:
         return
     of_both = tuple(sample.id for sample in samples if sample.patient in both)
@@ -194,7 +157,7 @@ def _patients(samples: Sequence[Sample], fold: Fold, within_section: bool) -> It
     yield Finding(
         "patient_on_two_sides",
         "error",
-        f"{word} {_named(both)} on more than one side: nothing about other patients follows",
+        f"{word} {_named(both)} on the test side and in training: nothing about other patients follows",
         of_both,
         fold.index,
         "within_section: true" if within_section else None,

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from prestige.data.blocks import best_draw, deal, draw_share, extent_area, grid_blocks, thin
+from prestige.data.findings import FINDINGS
 from prestige.data.sides import TEST, TRAIN, UNUSED, VALIDATION, apart, near
-from prestige.errors import SplitError
+from prestige.errors import SplitError, nearest
 from prestige.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class SplitConfig(Settings):
         Observations with fewer counts are on no side.
     seed
         Of blocks and of ties.
+    allow
+        Names of findings of the audit that are accepted (:data:`prestige.data.findings.FINDINGS`).
     """
 
     by: Literal["patient", "column", "blocks"]
@@ -66,6 +69,17 @@ class SplitConfig(Settings):
     within_section: bool = False
     min_counts: int = Field(default=1, ge=1)
     seed: int = 0
+    allow: tuple[str, ...] = ()
+
+    @field_validator("allow")
+    @classmethod
+    def _known_findings(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in FINDINGS:
+                near = nearest(name, FINDINGS)
+                hint = f"; did you mean '{near}'?" if near else ""
+                raise ValueError(f"no audit finds '{name}', only {', '.join(FINDINGS)}{hint}")
+        return names
 
     @model_validator(mode="after")
     def _keys_that_belong(self) -> SplitConfig:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Int8
 
 from prestige.data.patches import width_px, window_inside
@@ -49,6 +50,22 @@ class Fold:
     def count(self, side: int) -> int:
         """Return the number of observations on a side."""
         return int(sum((values == side).sum() for values in self.sides.values()))
+
+    def table(self, samples: Sequence[Sample]) -> pd.DataFrame:
+        """Return a row for each observation: ``sample``, ``obs``, ``x_um``, ``y_um``, ``side`` (a number)."""
+        parts = [
+            pd.DataFrame(
+                {
+                    "sample": sample.id,
+                    "obs": sample.obs.index.astype(str),
+                    "x_um": sample.xy_um[:, 0],
+                    "y_um": sample.xy_um[:, 1],
+                    "side": self.sides[sample.id],
+                }
+            )
+            for sample in samples
+        ]
+        return pd.concat(parts, ignore_index=True)
 
 
 def make_folds(samples: Sequence[Sample], config: SplitConfig, *, largest_patch_um: float) -> list[Fold]:

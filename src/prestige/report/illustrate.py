@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from prestige.report.answer import Answer
 from prestige.report.figures import cost, curves, heatmap
 from prestige.report.load import Bench, Configuration, Run, number
 from prestige.report.maps import choose_genes, draw_maps, read_maps
+from prestige.report.splitting import draw_sides
 from prestige.report.style import colours_of, drawing, save_figure
 from prestige.report.summary import Summary
 
 MAP_SAMPLES = 2
+MAP_FOLDS = 2
 
 
 def leading(found: list[Answer]) -> Answer | None:
@@ -55,11 +58,23 @@ def illustrate(bench: Bench, summary: Summary, found: list[Answer], folder: Path
         histories = _histories(bench)
         if len(histories):
             drawn["curves"] = save_figure(curves(histories, colours), folder / "curves")
+        drawn["sides"] = [
+            Markup(save_figure(draw_sides(table, name), folder / f"split-{path.stem}"))
+            for path, table, name in _sides(bench)
+        ]
         answer = leading(found)
         if answer is not None:
             drawn |= _maps(bench, summary, mapped(summary, answer), folder)
     drawn = {k: Markup(v) if isinstance(v, str) and k in ("cost", "curves") else v for k, v in drawn.items()}
     return drawn
+
+
+def _sides(bench: Bench) -> Iterator[tuple[Path, pd.DataFrame, str]]:
+    """Yield the sides of the first folds, as the bench kept them."""
+    for fold in list(bench.info.get("folds") or [])[:MAP_FOLDS]:
+        path = bench.folder / "split" / f"fold-{fold.get('index')}.parquet"
+        if path.is_file():
+            yield path, pd.read_parquet(path), f"fold {fold.get('index')}: {fold.get('name')}"
 
 
 def mapped(summary: Summary, answer: Answer) -> Configuration:

@@ -181,10 +181,10 @@ def _pair(
     bar.locator = MaxNLocator(4)
     bar.update_ticks()
     bar.outline.set_visible(False)
-    _scale_bar(panels[0], index.shape, um_per_map_px)
+    draw_scale_bar(panels[0], index.shape, um_per_map_px)
 
 
-def _scale_bar(axes: Any, shape: tuple[int, ...], um_per_map_px: float) -> None:
+def draw_scale_bar(axes: Any, shape: tuple[int, ...], um_per_map_px: float) -> None:
     """Draw a bar a few points under the panel, so that it covers no tissue however flat the map is."""
     length_um = scale_bar_um(shape[1] * um_per_map_px)
     end = length_um / um_per_map_px / shape[1]

@@ -116,6 +116,30 @@ def split_facts(bench: Bench) -> Facts:
     return found
 
 
+def audit_facts(bench: Bench) -> dict[str, Any]:
+    """Return what the audit looked at and found: ``checked``, ``findings`` and ``distance``."""
+    audit = dict(bench.info.get("audit") or {})
+    findings = []
+    for one in audit.get("findings") or []:
+        accepted = one.get("accepted")
+        where = "" if one.get("fold") is None else f"fold {one['fold']}: "
+        word = f"accepted by {accepted}" if accepted else str(one.get("severity"))
+        findings.append({"word": word, "name": one.get("name"), "text": f"{where}{one.get('text')}"})
+    nearest = [
+        number(distances["train and test"])
+        for distances in audit.get("distances") or []
+        if distances.get("train and test") is not None
+    ]
+    buffer_um = number(dict(bench.info.get("split") or {}).get("buffer_um"))
+    distance = "Training and test tissue are on different slides."
+    if nearest:
+        distance = (
+            f"Training and test tissue come no nearer than {format_number(min(nearest))} \N{MICRO SIGN}m "
+            f"(Chebyshev; the buffer is {format_number(buffer_um)} \N{MICRO SIGN}m)."
+        )
+    return {"checked": list(audit.get("checked") or []), "findings": findings, "distance": distance}
+
+
 def fold_rows(bench: Bench) -> tuple[list[str], list[list[str]]]:
     """Return the head and rows of the table of folds: sides' sizes and what was dropped."""
     folds = list(bench.info.get("folds") or [])

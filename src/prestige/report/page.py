@@ -116,6 +116,7 @@ def _context(bench: Bench, summary: Summary, found: list[Answer], detected: pd.S
         "scoring": method.scoring_facts(bench, summary),
         "split": method.split_facts(bench),
         "folds": method.fold_rows(bench),
+        "audit": method.audit_facts(bench),
         "samples": method.sample_rows(bench),
         "costs": method.cost_rows(summary.table),
         "run_head": tables.run_rows(bench)[0],
