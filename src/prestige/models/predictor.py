@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from prestige.errors import ModelError
 from prestige.models.encoders import Encoder, build_encoder
 from prestige.models.heads import LinearHead
+from prestige.models.norms import replace_batch_norm
 from prestige.models.settings import ModelConfig
 from prestige.models.timm_weights import Architecture
 
@@ -140,6 +141,8 @@ def build_predictor(
             checkpoint=config.checkpoint,
             architecture=architecture,
         )
+        if config.norm == "group":
+            replace_batch_norm(encoder, where=config.encoder)
         dims = encoder.centre_dim, encoder.whole_dim
         head = LinearHead(*dims, train_mean.size, config.readout, config.dropout)
     return Predictor(encoder, head, input_px=input_px, train_mean=train_mean, train_std=train_std)

@@ -24,6 +24,9 @@ class ModelConfig(Settings):
     readout
         "centre_whole": the head sees the features of the centre and of the whole patch, for every encoder
         alike.  "whole": those of the whole patch alone, as the published designs do.
+    norm
+        "own": the normalisation layers of the design.  "group": group normalisation in the place of every
+        batch normalisation, to see whether an answer hangs on it.
     dropout
         Share of the features set to zero at random before the head, in training only.
     """
@@ -32,6 +35,7 @@ class ModelConfig(Settings):
     pretrained: bool = False
     checkpoint: Path | None = None
     readout: Literal["centre_whole", "whole"] = "centre_whole"
+    norm: Literal["own", "group"] = "own"
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
 
     @model_validator(mode="before")
@@ -44,4 +48,19 @@ class ModelConfig(Settings):
     def _one_start(self) -> ModelConfig:
         if self.pretrained and self.checkpoint is not None:
             raise ValueError("'pretrained' downloads weights, 'checkpoint' reads a file: give one of the two")
+        if self.norm == "group" and (self.pretrained or self.checkpoint is not None):
+            raise ValueError(
+                "stored weights belong to the design's own normalisation: leave 'norm: group' out"
+            )
         return self
+
+    @property
+    def peculiarities(self) -> tuple[str, ...]:
+        """What sets it apart, in words, from others of the same encoder: readout, norm, dropout, start."""
+        usual, words = type(self).model_fields, []
+        for name in ("readout", "norm", "dropout"):
+            if (value := getattr(self, name)) != usual[name].default:
+                words.append(f"{name} {value}")
+        if self.checkpoint is not None:
+            words.append(f"from {self.checkpoint.name}")
+        return tuple(words)
