@@ -12,6 +12,7 @@ from prestige.bench import run_bench
 from prestige.data.dataset import Dataset
 from prestige.data.sides import TEST
 from prestige.errors import ConfigError, SplitError, StorageError
+from prestige.evaluate.ceilings import read_ceilings
 
 BENCH = {
     "name": "small",
@@ -56,6 +57,10 @@ def test_a_bench_does_every_run_and_ends_with_a_report(tmp_path: Path) -> None:
         assert min(fold["counts"].values()) > 0
     assert all((tmp_path / "out" / run["folder"] / "DONE").exists() for run in summary["runs"])
     assert len(list((tmp_path / "out" / "truth").glob("fold-*/*.h5ad"))) == 2
+    ceilings = read_ceilings(tmp_path / "out")
+    assert ceilings is not None
+    assert list(ceilings["gene"]) == ["G0", "G1", "G2", "G3"]
+    assert (ceilings["ceiling_counts"][[0, 1, 3]] > 0.5).all()
     assert len(summary["audit"]["distances"]) == 2
     sides = pd.read_parquet(tmp_path / "out" / "split" / "fold-1.parquet")
     assert (sides["side"] == TEST).sum() == summary["folds"][1]["counts"]["test"]
@@ -129,10 +134,10 @@ def test_one_patch_written_in_two_ways_is_refused(tmp_path: Path) -> None:
 
 def test_the_truth_follows_the_split(tmp_path: Path) -> None:
     run_bench(write(tmp_path), tmp_path / "out", device="cpu")
-    first = {path.name for path in (tmp_path / "out" / "truth" / "fold-0").iterdir()}
+    first = {path.name for path in (tmp_path / "out" / "truth" / "fold-0").glob("*.h5ad")}
     split = BENCH["split"] | {"seed": 3, "run_folds": [0]}
     run_bench(write(tmp_path, split=split), tmp_path / "out", device="cpu")
-    second = {path.name for path in (tmp_path / "out" / "truth" / "fold-0").iterdir()}
+    second = {path.name for path in (tmp_path / "out" / "truth" / "fold-0").glob("*.h5ad")}
     summary = json.loads((tmp_path / "out" / "bench.json").read_text())
     predicted = {
         path.name

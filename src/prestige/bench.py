@@ -18,6 +18,7 @@ from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.patches import Patch, resolve_patch
 from prestige.data.split import make_folds
 from prestige.errors import ConfigError, StorageError, storing
+from prestige.evaluate.ceilings import write_ceilings
 from prestige.predictions import write_truth
 from prestige.progress import clock, say
 from prestige.report import write_report
@@ -62,7 +63,7 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
             fold_data = prepare_fold(dataset, next(fold for fold in folds if fold.index == run.fold), run)
         if str(run.fold) not in described:
             described[str(run.fold)] = _describe_fold(fold_data)
-            _keep_truth(out / "truth" / f"fold-{run.fold}", fold_data)
+            _keep_truth(out / "truth" / f"fold-{run.fold}", fold_data, config.evaluation.block_um)
             _keep_sides(out / "split" / f"fold-{run.fold}.parquet", fold_data)
         if not is_done(folder):
             words = (
@@ -86,12 +87,13 @@ def _refuse_twins(patches: Sequence[Patch], path: Path) -> None:
             )
 
 
-def _keep_truth(folder: Path, data: FoldData) -> None:
-    """Write the counts of the test side, all samples or none; anew, since the split may be another one."""
+def _keep_truth(folder: Path, data: FoldData, block_um: float) -> None:
+    """Write the test side's counts and ceilings, all or none; anew, since the split may be another one."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         write_truth(partial, data.test, data.dataset.samples)
+        write_ceilings(partial, data.test, data.dataset.samples, data.panel, block_um=block_um)
         with storing(folder):
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(partial, folder)

@@ -11,16 +11,20 @@ from prestige.stats.bootstrap import (
     interval,
     not_distinguishable_from_best,
 )
+from prestige.stats.ceilings import Ceiling, ceiling_counts, ceiling_log
 from prestige.stats.compare import Compared, Comparison, compare
 from prestige.stats.moments import Moments, gene_pearson, mean_gene_pearson, moments_of, spatial_blocks
 
 __all__ = [
     "MIN_CLUSTERS",
     "MIN_PATIENTS",
+    "Ceiling",
     "Compared",
     "Comparison",
     "Moments",
     "block_bootstrap",
+    "ceiling_counts",
+    "ceiling_log",
     "compare",
     "gene_pearson",
     "interval",

@@ -1,0 +1,147 @@
+"""The ceilings of a fold's test side, kept beside its truth: ``truth/fold-K/ceilings.parquet``.
+
+They are of the counts alone, the same for every run of the fold, and read by the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from prestige.data.observations import Observations
+from prestige.data.panel import Panel
+from prestige.data.sample import Sample
+from prestige.errors import DataError, StorageError, storing
+from prestige.stats import ceiling_counts, ceiling_log, spatial_blocks
+
+FILE = "ceilings.parquet"
+KINDS = ("ceiling_counts", "ceiling_log")
+COLUMNS = (
+    "sample",
+    "gene",
+    *(name for kind in KINDS for name in (kind, f"{kind}_lower")),
+    "n_obs",
+    "n_blocks",
+)
+
+
+def write_ceilings(
+    folder: Path, observations: Observations, samples: Sequence[Sample], panel: Panel, *, block_um: float
+) -> Path:
+    """Write the ceilings of the panel's genes in each sample that has observations among ``observations``.
+
+    One row per sample and gene: ``ceiling_counts`` and ``ceiling_log`` (scaled to the panel's total),
+    each with ``_lower``, its one-sided 95 % bound from blocks of ``block_um``; ``n_obs`` and ``n_blocks``.
+
+    Raises
+    ------
+    DataError
+        When a sample lacks a gene of the panel, or its totals are below its counts.
+    StorageError
+        When the file cannot be written; no part of it is left.
+    """
+    parts = [pd.DataFrame(columns=list(COLUMNS))]
+    for number, sample in enumerate(samples):
+        rows = observations.row[observations.slide_index == number]
+        if len(rows):
+            parts.append(_of_sample(sample, rows, panel, block_um))
+    table = pd.concat(parts[1:] or parts, ignore_index=True)
+    path = Path(folder) / FILE
+    partial = path.with_name(f".{FILE}.partial")
+    try:
+        with storing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table.to_parquet(partial, index=False)
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def read_ceilings(bench_folder: Path) -> pd.DataFrame | None:
+    """Return the ceilings of a bench: per gene the mean over its samples and folds.
+
+    Columns: ``gene``, ``ceiling_counts``, ``ceiling_counts_lower``, ``ceiling_log``,
+    ``ceiling_log_lower``, in the order in which genes first occur.  None where the bench keeps no ceilings.
+
+    The lower bound of the mean: each sample's distance from its ceiling to its bound counts by its share
+    in the mean, distances of one sample's folds are added (they share tissue), those of different
+    samples are added in squares.  A sample without a bound counts 0 in it; where none has one, NaN.
+
+    Raises
+    ------
+    StorageError
+        When a file is broken.
+    """
+    paths = sorted((Path(bench_folder) / "truth").glob(f"fold-*/{FILE}"))
+    if not paths:
+        return None
+    table = pd.concat([_read(path) for path in paths], ignore_index=True)
+    found = pd.DataFrame({"gene": table["gene"].unique()})
+    for kind in KINDS:
+        found = found.merge(_combined(table, kind), how="left", on="gene")
+    return found
+
+
+def _of_sample(sample: Sample, rows: np.ndarray, panel: Panel, block_um: float) -> pd.DataFrame:
+    position = {gene: i for i, gene in enumerate(sample.genes)}
+    missing = [gene for gene in panel.genes if gene not in position]
+    if missing:
+        raise DataError(
+            f"the gene '{missing[0]}' is not measured",
+            where=f"sample {sample.id}",
+            expected="every gene of the panel",
+        )
+    counts = sample.counts[rows][:, [position[gene] for gene in panel.genes]]
+    blocks = spatial_blocks(sample.xy_um[rows], block_um)
+    totals = sample.obs["total_counts"].to_numpy(np.float64)[rows]
+    raw = ceiling_counts(counts, genes=panel.genes, block_of=blocks)
+    log = ceiling_log(counts, totals, float(panel.total), genes=panel.genes, block_of=blocks)
+    return pd.DataFrame(
+        {
+            "sample": sample.id,
+            "gene": list(panel.genes),
+            "ceiling_counts": raw.value,
+            "ceiling_counts_lower": raw.lower,
+            "ceiling_log": log.value,
+            "ceiling_log_lower": log.lower,
+            "n_obs": len(rows),
+            "n_blocks": len(np.unique(blocks)),
+        }
+    )
+
+
+def _combined(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Return the mean of each gene's ceilings and its lower bound, for genes that have a ceiling."""
+    lower = f"{kind}_lower"
+    there = table[table[kind].notna()]
+    bounded = there[lower].notna()
+    n = there.groupby("gene")[kind].transform("size")
+    share = there.assign(
+        value=there[kind] / n,
+        safe=there[kind].where(bounded, 0.0) / n,
+        distance=(there[kind] - there[lower]).where(bounded, 0.0) / n,
+        bounded=bounded,
+    )
+    of_samples = share.groupby(["gene", "sample"])["distance"].sum() ** 2
+    of_genes = share.groupby("gene")
+    bound = of_genes["safe"].sum() - np.sqrt(of_samples.groupby("gene").sum())
+    bound = bound.clip(lower=0.0).where(of_genes["bounded"].any())
+    return pd.DataFrame({kind: of_genes["value"].sum(), lower: bound}).reset_index()
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path)
+        return table[list(COLUMNS)]
+    except (OSError, KeyError, ValueError) as error:
+        reason = str(error).strip().splitlines()
+        raise StorageError(
+            f"cannot be read ({reason[0] if reason else type(error).__name__})",
+            where=path,
+            expected=f"a parquet file with the columns {', '.join(COLUMNS)}",
+            remedy="start the bench again: finished runs are kept, ceilings are written anew",
+        ) from error
