@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array, csr_matrix
 from scipy.stats import binom, poisson
@@ -149,6 +149,7 @@ def test_more_depth_never_lowers_the_ceiling_beyond_noise(log: bool) -> None:
     assert (found[-1] > found[0] + 0.1)[:3].all()
 
 
+@settings(max_examples=12)  # each builds two large tables
 @given(seed=st.integers(0, 1000), times=st.integers(2, 1000))
 def test_scale_and_totals_count_by_their_quotient_alone(seed: int, times: int) -> None:
     # Where the other genes are many, T times as many of them at T times the scale change nothing.
