@@ -120,7 +120,8 @@ def _assert_line(result: Any, *words: str) -> None:
     """Exit code 2, no traceback, and as the last and only line of standard error what the words say."""
     assert result.exit_code == 2, (result.output, result.exception)
     assert "Traceback" not in result.output
-    lines = [line for line in result.stderr.strip().splitlines() if not line.startswith("[")]  # [1/3] ...
+    told = result.stderr.strip().splitlines()
+    lines = [line for line in told if not line.startswith(("[", "audit: "))]  # [1/3] ..., warnings
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("prestige: ")
     said = result.output if "listed above" in lines[0] else lines[0]

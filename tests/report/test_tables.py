@@ -23,6 +23,8 @@ from prestige.report.tables import (
     write_tables,
 )
 
+NO_CEILINGS = pd.DataFrame(columns=["ceiling", "lower", "usable"], dtype=float)
+
 
 def test_tables_are_written_whole(tmp_path: Path) -> None:
     write_tables(tmp_path / "t", {"a": pd.DataFrame({"x": [1.0, math.nan], "y": ["p,q", "r"]})})
@@ -67,12 +69,12 @@ def test_the_grid_has_a_row_an_encoder_and_a_column_a_patch(tiny_bench: Path) ->
 def test_the_gene_table_is_sorted_by_the_best_configuration(tiny_bench: Path) -> None:
     summary = summarise(load_bench(tiny_bench))
     best = summary.table.loc[summary.table["score"].idxmax(), "configuration"]
-    data = gene_data(summary, best, pd.Series({"GENE00": 0.25}))
+    data = gene_data(summary, best, pd.Series({"GENE00": 0.25}), NO_CEILINGS)
     scores = [row[2] for row in data["rows"] if row[2] is not None]
     assert scores == sorted(scores, reverse=True)
     assert next(row for row in data["rows"] if row[0] == "GENE00")[1] == 25.0
     assert all(len(row) == 1 + len(data["columns"]) for row in data["rows"])
-    assert gene_data(summary, None, pd.Series(dtype=float)) == {"columns": [], "rows": []}
+    assert gene_data(summary, None, pd.Series(dtype=float), NO_CEILINGS) == {"columns": [], "rows": []}
 
 
 def test_detection_is_the_share_of_observations_with_a_count(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from prestige.errors import StorageError
 from prestige.report import method, tables
 from prestige.report.answer import Answer, answers
+from prestige.report.ceilings import ceiling_facts, ceilings_of
 from prestige.report.illustrate import illustrate, leading, mapped, truth_folders
 from prestige.report.load import Bench, format_number, load_bench, number
 from prestige.report.summary import Summary, summarise
@@ -49,9 +50,10 @@ def write_report(bench_folder: Path) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         detected = tables.detection(truth_folders(bench))
-        tables.write_tables(partial / "tables", _csv_tables(bench, summary, detected))
+        ceilings = ceilings_of(bench)
+        tables.write_tables(partial / "tables", _csv_tables(bench, summary, detected, ceilings))
         _write(partial / "answer.json", json.dumps([_record(answer) for answer in found], indent=1))
-        context = _context(bench, summary, found, detected) | illustrate(
+        context = _context(bench, summary, found, detected, ceilings) | illustrate(
             bench, summary, found, partial / "figures"
         )
         _write(partial / "index.html", _render(context))
@@ -68,11 +70,13 @@ def write_report(bench_folder: Path) -> Path:
     return report / "index.html"
 
 
-def _csv_tables(bench: Bench, summary: Summary, detected: pd.Series) -> dict[str, pd.DataFrame]:
+def _csv_tables(
+    bench: Bench, summary: Summary, detected: pd.Series, ceilings: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
     return {
         "runs": tables.runs_table(bench),
         "summary": tables.summary_table(summary),
-        "genes": tables.genes_table(summary, detected),
+        "genes": tables.genes_table(summary, detected, ceilings),
         "per_observation": tables.observations_table(summary),
     }
 
@@ -97,7 +101,9 @@ def _record(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _context(bench: Bench, summary: Summary, found: list[Answer], detected: pd.Series) -> dict[str, Any]:
+def _context(
+    bench: Bench, summary: Summary, found: list[Answer], detected: pd.Series, ceilings: pd.DataFrame
+) -> dict[str, Any]:
     answer = leading(found)
     best = mapped(summary, answer) if answer else None
     rows, columns = tables.grid(summary.table)
@@ -108,7 +114,8 @@ def _context(bench: Bench, summary: Summary, found: list[Answer], detected: pd.S
         "answers": [{"answer": one, "tiles": _tiles(one)} for one in found],
         "heat": {"rows": rows, "columns": columns, "oracle": _oracle(bench, summary)},
         "controls": {"rows": control_rows, "columns": control_columns},
-        "genes": tables.gene_data(summary, best, detected),
+        "genes": tables.gene_data(summary, best, detected, ceilings),
+        "ceilings": ceiling_facts(summary, ceilings),
         "best_label": best.label if best else "",
         "observations": tables.observation_data(summary, best),
         "assumptions": method.assumptions(bench),

@@ -91,12 +91,18 @@ def summary_table(summary: Summary) -> pd.DataFrame:
     return merged.drop(columns="configuration")
 
 
-def genes_table(summary: Summary, detection: pd.Series) -> pd.DataFrame:
-    """Return a row a configuration and gene; ``detection`` is the share of observations with a count."""
+def genes_table(summary: Summary, detection: pd.Series, ceilings: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a configuration and gene; ``detection`` is the share of observations with a count.
+
+    ``ceiling`` is the correlation that counting noise allows, ``ceiling_lower`` its 95 % bound.
+    """
     table = _with_identity(summary.genes)
     table["detection"] = table["gene"].map(detection).astype(float)
+    for name, source in (("ceiling", "ceiling"), ("ceiling_lower", "lower")):
+        table[name] = table["gene"].map(ceilings[source]).astype(float)
     table["in_every_panel"] = table["gene"].isin(summary.common_genes)
-    return table[["gene", *_IDENTITY, "pearson", "spearman", "r2", "mse", "detection", "in_every_panel"]]
+    own = ["pearson", "spearman", "r2", "mse", "detection", "ceiling", "ceiling_lower", "in_every_panel"]
+    return table[["gene", *_IDENTITY, *own]]
 
 
 def observations_table(summary: Summary) -> pd.DataFrame:
@@ -145,11 +151,13 @@ def grid(table: pd.DataFrame, *, controls: bool = False) -> tuple[list[dict[str,
     return rows, _column_labels(keys)
 
 
-def gene_data(summary: Summary, best: Configuration | None, detected: pd.Series) -> dict[str, Any]:
+def gene_data(
+    summary: Summary, best: Configuration | None, detected: pd.Series, ceilings: pd.DataFrame
+) -> dict[str, Any]:
     """Return what the page's gene table shows: columns, and a row of values a gene.
 
-    Columns: detection, the best configuration's Pearson, R2 and MSE, ridge's Pearson, and the Pearson of
-    each other encoder at its own best patch.
+    Columns: detection, the best configuration's Pearson, ridge's, and that of each other encoder at its own
+    best patch; where there are ceilings, the gene's and the percentage of it that the best reaches; R2, MSE.
     """
     if best is None or summary.genes.empty:
         return {"columns": [], "rows": []}
@@ -159,6 +167,9 @@ def gene_data(summary: Summary, best: Configuration | None, detected: pd.Series)
     }
     columns = [{"label": "detected", "hint": "% of obs.", "kind": "share"}]
     columns += [{"label": key.name, "hint": key.patch_label, "kind": "pearson"} for key in shown]
+    if len(ceilings):
+        columns += [{"label": "ceiling", "hint": "noise allows", "kind": "plain"}]
+        columns += [{"label": "of it, %", "hint": best.name, "kind": "plain"}]
     columns += [
         {"label": "R\N{SUPERSCRIPT TWO}", "hint": best.name, "kind": "plain"},
         {"label": "MSE", "hint": best.name, "kind": "plain"},
@@ -167,6 +178,9 @@ def gene_data(summary: Summary, best: Configuration | None, detected: pd.Series)
     for gene in wide[best].index:
         values = [100 * detected.get(gene, math.nan)]
         values += [wide[key]["pearson"].get(gene, math.nan) for key in shown]
+        if len(ceilings):
+            ceiling = ceilings["ceiling"].where(ceilings["usable"].astype(bool)).get(gene, math.nan)
+            values += [ceiling, 100 * wide[best]["pearson"].get(gene, math.nan) / ceiling]
         values += [wide[best]["r2"].get(gene, math.nan), wide[best]["mse"].get(gene, math.nan)]
         rows.append([gene, *(round(float(v), 4) if math.isfinite(v) else None for v in values)])
     rows.sort(key=lambda row: -math.inf if row[2] is None else row[2], reverse=True)
