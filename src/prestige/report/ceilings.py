@@ -44,7 +44,7 @@ def fractions(summary: Summary, ceilings: pd.DataFrame) -> pd.DataFrame:
 
 
 def ceiling_facts(summary: Summary, ceilings: pd.DataFrame) -> dict[str, Any]:
-    """Return what the page says of ceilings: ``text``, and a table's ``head`` and ``rows``; {} without any."""
+    """Return what the page says of ceilings: ``text``, and ``head`` and ``rows`` of a table, or {}."""
     table = fractions(summary, ceilings) if len(ceilings) else pd.DataFrame()
     if table.empty or not math.isfinite(table["fraction"].iloc[0]):
         return {}
@@ -53,8 +53,9 @@ def ceiling_facts(summary: Summary, ceilings: pd.DataFrame) -> dict[str, Any]:
     text = (
         "Counts are noisy, so no reader of the image can reach a correlation of 1. "
         f"For {best.n_genes:,} of {len(summary.common_genes):,} genes the ceiling can be told from noise "
-        f"(lower bound above {MIN_SHOWN:g}); it is {best.ceiling:.2f} on average, and {best.configuration.label} reaches {best.fraction:.0%} of "
-        "it. Overdispersion of the assay makes ceilings too high and fractions too low."
+        f"(lower bound above {MIN_SHOWN:g}). It is {best.ceiling:.2f} on average, and "
+        f"{best.configuration.label} reaches {best.fraction:.0%} of it. "
+        "Overdispersion of the assay makes ceilings too high and fractions too low."
     )
     head = ["configuration", "genes", "mean Pearson of these", "mean ceiling", "fraction of the ceiling"]
     rows = [
