@@ -78,7 +78,7 @@ def _table(summary: pd.DataFrame, bench: dict[str, Any]) -> str:
     head += "| epochs |"
     rows = [head, "|---|---|---|---|---|---|---|---|---|---|"]
     for row in summary.to_dict("records"):
-        blind = row["encoder"] == "baseline:mean"
+        blind = row["encoder"] == "baseline:mean" or row["patch_um"] != row["patch_um"]
         patch = "none" if blind else f"{row['patch_um'] / um:.0f} px, {row['patch_um']:.0f} um"
         place = "best" if row["best"] else "tied" if row["tied"] is True or row["tied"] == "True" else ""
         interval = f"{row['pearson_low']:.3f} to {row['pearson_high']:.3f}"

@@ -70,6 +70,8 @@ def test_labels_say_what_was_seen() -> None:
     )
     assert Configuration(False, True, "baseline:mean", 64.0, 128).label == "training mean"
     assert Configuration(False, True, "baseline:ridge", 64.0, 128).label == "ridge at 64 µm"
+    blind = Configuration(False, True, "diagnostic:depth", float("inf"), 0, diagnostic=True)
+    assert blind.label == "depth (diagnostic)"
 
 
 def test_large_numbers_are_written_shortly() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from prestige.report.answer import answers
 from prestige.report.load import Configuration, load_bench
+from prestige.report.page import write_report
 from prestige.report.summary import comparable_folds, summarise
 from prestige.report.tables import summary_table
 
@@ -100,3 +101,45 @@ def test_seeds_are_averaged(tiny_bench: Path) -> None:
     assert row["n_seeds"] == 2
     assert len(own) == 4
     assert row["score"] == pytest.approx(sum(own) / 4, abs=1e-6)
+
+
+def test_a_diagnostic_has_a_score_and_is_compared_with_nothing(tiny_bench: Path) -> None:
+    # The best predictions of all, as those of a diagnostic that reads the test side's own RNA.
+    for fold in (0, 1):
+        path = tiny_bench / "runs" / f"compact_s-64-{fold}" / "manifest.json"
+        changes = {"encoder": "diagnostic:depth", "baseline": True, "diagnostic": True, "patch_um": None}
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes | {"input_px": None}))
+    bench = load_bench(tiny_bench)
+    summary = summarise(bench)
+    row = summary.table.set_index("label").loc["depth (diagnostic)"]
+    others = summary.table[summary.table["label"] != "depth (diagnostic)"]
+    own = [
+        run.scores.query("level == 'genes' and metric == 'pearson'")["value"].item()
+        for run in bench.runs
+        if run.configuration.diagnostic
+    ]
+    assert row["score"] == pytest.approx(sum(own) / 2, abs=1e-6)
+    assert row["score"] == summary.table["score"].max()
+    assert not row["best"]
+    assert row["tied"] is None
+    assert row["low"] < row["score"] < row["high"]
+    assert others["best"].sum() == 1
+    assert all(not key.diagnostic for group in summary.groups for key in group.standings)
+    (answer,) = answers(bench, summary)
+    assert answer.best.label == "compact_s at 32 µm"
+    assert set(answer.baselines) == {"ridge", "training mean"}
+    assert "depth" not in answer.text
+    table = summary_table(summary).set_index("encoder")
+    assert table.at["diagnostic:depth", "pearson"] == row["score"]
+
+
+def test_a_diagnostic_alone_is_still_reported(tiny_bench: Path) -> None:
+    for path in (tiny_bench / "runs").glob("*/manifest.json"):
+        changes = {"encoder": "diagnostic:depth", "baseline": True, "diagnostic": True, "patch_um": None}
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes | {"input_px": None}))
+    bench = load_bench(tiny_bench)
+    summary = summarise(bench)
+    assert summary.groups == []
+    assert answers(bench, summary) == []
+    assert summary.table["score"].notna().all()
+    assert "depth (diagnostic)" in write_report(tiny_bench).read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ import pandas as pd
 from prestige.errors import DataError, StorageError
 from prestige.stats import Moments
 
-BASELINE_PREFIX = "baseline:"
+BASELINE_PREFIX, DIAGNOSTIC_PREFIX = "baseline:", "diagnostic:"
 MEAN_BASELINE = "baseline:mean"
 
 
@@ -28,7 +28,8 @@ class Configuration:
     ``visible_um`` is the width left visible of a patch whose rest was greyed out (the control of
     field of view against computing), infinite where the whole patch was seen.  ``patch_um`` is
     infinite for a baseline that looks at no patch.  ``variant`` says in words what sets it apart from
-    others of the same encoder (another readout, dropout or start).
+    others of the same encoder (another readout, dropout or start).  A ``diagnostic`` is a baseline that
+    uses RNA of the test side: it has a score, and is compared with nothing.
     """
 
     pretrained: bool
@@ -38,6 +39,7 @@ class Configuration:
     input_px: int
     visible_um: float = math.inf
     variant: str = ""
+    diagnostic: bool = False
 
     @property
     def control(self) -> bool:
@@ -47,6 +49,8 @@ class Configuration:
     @property
     def name(self) -> str:
         """The encoder's or baseline's name as a reader should see it."""
+        if self.diagnostic:
+            return f"{self.encoder.removeprefix(DIAGNOSTIC_PREFIX)} (diagnostic)"
         if self.baseline:
             short = self.encoder.removeprefix(BASELINE_PREFIX)
             return {"mean": "training mean"}.get(short, short)
@@ -90,6 +94,7 @@ class Run:
             input_px=int(get("input_px") or 0),
             visible_um=_width(get("visible_um")),
             variant=str(get("variant") or ""),
+            diagnostic=bool(get("diagnostic", False)),
         )
 
     @property

@@ -96,7 +96,8 @@ def summarise(bench: Bench) -> Summary:
     common, n_panel = _common_genes(used)
     patients = None if within_section(bench) else _patient_of(bench)
     groups = _groups(used, common, patients)
-    table = _table(by_configuration, used, groups)
+    standings = [group.standings for group in groups] + _diagnostics(used, common, patients)
+    table = _table(by_configuration, used, standings)
     genes = _gene_table(used)
     observations = _mean_table(used, "obs")
     excluded = [key.label for key in by_configuration if key not in used]
@@ -160,7 +161,7 @@ def _patient_of(bench: Bench) -> dict[str, str] | None:
 def _groups(
     used: dict[Configuration, list[Run]], genes: tuple[str, ...], patient_of: dict[str, str] | None
 ) -> list[Group]:
-    baselines = [key for key in used if key.baseline]
+    baselines = [key for key in used if key.baseline and not key.diagnostic]
     encoders = {
         flag: [key for key in used if not key.baseline and key.pretrained is flag] for flag in (False, True)
     }
@@ -170,6 +171,18 @@ def _groups(
             found.append(
                 _compare(pretrained, {key: used[key] for key in keys + baselines}, genes, patient_of)
             )
+    return found
+
+
+def _diagnostics(
+    used: dict[Configuration, list[Run]], genes: tuple[str, ...], patient_of: dict[str, str] | None
+) -> list[dict[Configuration, Standing]]:
+    """Return the score of each diagnostic by itself: never the best, tied with none."""
+    found = []
+    for key in used:
+        if key.diagnostic:
+            alone = _compare(False, {key: used[key]}, genes, patient_of).standings[key]
+            found.append({key: Standing(alone.score, alone.interval, best=False, tied=None)})
     return found
 
 
@@ -196,11 +209,11 @@ def _compare(
     return Group(pretrained, standings, basis, reason, found.note, found.n_genes_scored)
 
 
-def _standing(key: Configuration, groups: list[Group]) -> dict[str, Any]:
+def _standing(key: Configuration, standings: Sequence[dict[Configuration, Standing]]) -> dict[str, Any]:
     """Return the table's columns on a configuration's place; a baseline's is that in the first group."""
-    for group in groups:
-        if key in group.standings:
-            standing = group.standings[key]
+    for group in standings:
+        if key in group:
+            standing = group[key]
             low, high = standing.interval or (math.nan, math.nan)
             return {
                 "score": standing.score,
@@ -213,7 +226,9 @@ def _standing(key: Configuration, groups: list[Group]) -> dict[str, Any]:
 
 
 def _table(
-    everything: dict[Configuration, list[Run]], used: dict[Configuration, list[Run]], groups: list[Group]
+    everything: dict[Configuration, list[Run]],
+    used: dict[Configuration, list[Run]],
+    standings: Sequence[dict[Configuration, Standing]],
 ) -> pd.DataFrame:
     rows = []
     for key, runs in everything.items():
@@ -232,7 +247,7 @@ def _table(
             "n_folds": len({run.fold for run in runs}),
             "n_seeds": len({run.seed for run in runs}),
         }
-        row |= _standing(key, groups)
+        row |= _standing(key, standings)
         row |= {name: _mean(number(run.manifest.get(name)) for run in runs) for name in _COSTS}
         row["train_seconds"] = _mean(number(_seconds(run).get("train")) for run in runs)
         row["total_seconds"] = _mean(number(_seconds(run).get("total")) for run in runs)
