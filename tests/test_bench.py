@@ -11,7 +11,7 @@ from prestige import run as run_module
 from prestige.bench import run_bench
 from prestige.data.dataset import Dataset
 from prestige.data.sides import TEST
-from prestige.errors import ConfigError, SplitError, StorageError
+from prestige.errors import ConfigError, ModelError, SplitError, StorageError
 from prestige.evaluate.ceilings import read_ceilings
 
 BENCH = {
@@ -155,6 +155,68 @@ def test_wrong_settings_write_nothing(tmp_path: Path) -> None:
         run_bench(write(tmp_path, encoders=["compact_xss"]), tmp_path / "out")
     with pytest.raises(ConfigError, match="did you mean 'ridge'"):
         run_bench(write(tmp_path, baselines=["rigde"]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_has_no_meaning_is_left_out_and_told(tmp_path: Path, capsys) -> None:
+    changes = {"baselines": ["mean", "coordinates"], "diagnostics": ["depth"], "patches": [{"patch_px": 16}]}
+    page = run_bench(write(tmp_path, **changes), tmp_path / "out", device="cpu")
+    summary = json.loads((tmp_path / "out" / "bench.json").read_text())
+    assert summary["finished"]
+    assert len(summary["runs"]) == 2 * 3  # folds x (mean, depth, compact)
+    assert [(one["name"], one["fold"]) for one in summary["skipped"]] == [
+        ("coordinates", 0),
+        ("coordinates", 1),
+    ]
+    assert all(
+        "no training observation lies on the slide of S" in one["reason"] for one in summary["skipped"]
+    )
+    assert capsys.readouterr().err.count("left out: baseline:coordinates, fold") == 2
+    assert "depth (diagnostic)" in page.read_text(encoding="utf-8")
+    answer = json.loads((page.parent / "answer.json").read_text())
+    assert all(set(one["baselines"]) == {"training mean"} for one in answer)
+
+
+def test_baselines_with_encoders_stand_in_the_grid_and_are_done_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = {"by": "blocks", "folds": 2, "run_folds": [0], "within_section": True, "buffer_um": 12}
+    named = ["mean", "coordinates", {"frozen": "compact_xs"}, {"shuffled": "compact_xs"}]
+    path = write(tmp_path, split=split | {"block_um": 24}, baselines=named, diagnostics=["depth"], seeds=[3])
+    run_bench(path, tmp_path / "out", device="cpu")
+    summary = json.loads((tmp_path / "out" / "bench.json").read_text())
+    assert summary["skipped"] == []
+    manifests = [
+        json.loads((tmp_path / "out" / r["folder"] / "manifest.json").read_text()) for r in summary["runs"]
+    ]
+    assert [(m["encoder"], m["patch_um"], m["seed"]) for m in manifests] == [
+        ("baseline:mean", 8.0, 0),
+        ("baseline:coordinates", None, 0),
+        ("baseline:frozen compact_xs, random weights", 8.0, 3),
+        ("baseline:frozen compact_xs, random weights", 12.0, 3),
+        ("baseline:compact_xs, shuffled labels", 8.0, 3),
+        ("baseline:compact_xs, shuffled labels", 12.0, 3),
+        ("diagnostic:depth", None, 0),
+        ("compact_xs", 8.0, 3),
+        ("compact_xs", 12.0, 3),
+    ]
+    monkeypatch.setattr(bench_module, "execute", lambda *a, **k: pytest.fail("done twice"))
+    run_bench(path, tmp_path / "out", device="cpu")
+
+
+def test_what_a_baseline_lacks_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be had"):
+        run_bench(
+            write(tmp_path, baselines=[{"frozen": {"encoder": "resnet18", "pretrained": True}}]),
+            tmp_path / "out",
+        )
+    with pytest.raises(ConfigError, match="buffer_um: 112 or more"):
+        run_bench(write(tmp_path, baselines=["mean", "hest"]), tmp_path / "out")
+    split = BENCH["split"] | {"buffer_um": 150}
+    with pytest.raises(ConfigError, match="larger than the image of sample S0"):
+        run_bench(write(tmp_path, baselines=["hest"], split=split), tmp_path / "out")
+    with pytest.raises(ConfigError, match="did you mean 'resnet18'"):
+        run_bench(write(tmp_path, baselines=[{"frozen": "resnet81"}]), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -49,6 +49,32 @@ def test_a_grid_is_every_combination_and_the_mean_only_once_a_fold(tmp_path: Pat
     assert all(r.largest_patch_um == 16.0 for r in runs)
 
 
+def test_each_baseline_stands_where_it_looks(tmp_path: Path) -> None:
+    named = ["coordinates", "hest", {"frozen": "resnet18"}, {"shuffled": "compact_xs"}]
+    config = bench(tmp_path, baselines=named, diagnostics=["depth"], seeds=[4, 5])
+    runs = [r for r in config.runs([0], 16.0) if r.baseline is not None]
+    assert [(r.encoder, r.patch.patch_px, r.patch.patch_um, r.seed) for r in runs] == [
+        ("baseline:coordinates", 16, None, 0),
+        ("baseline:hest resnet50, pretrained", None, 112.0, 4),
+        ("baseline:frozen resnet18, random weights", 16, None, 4),
+        ("baseline:frozen resnet18, random weights", 32, None, 4),
+        ("baseline:compact_xs, shuffled labels", 16, None, 4),
+        ("baseline:compact_xs, shuffled labels", 32, None, 4),
+        ("diagnostic:depth", 16, None, 0),
+    ]
+    assert [r.train is not None for r in runs] == [r.trained is not None for r in runs]
+    assert [r.encoder for r in runs if r.trained] == ["baseline:compact_xs, shuffled labels"] * 2
+    assert all(r.largest_patch_um == 16.0 for r in runs)
+    written = config.model_dump(mode="json", exclude_none=True)
+    assert written["baselines"][0] == "coordinates"
+    assert BenchConfig.model_validate(written) == config
+
+
+def test_a_plain_baseline_is_hashed_by_its_name_as_in_older_runs(tmp_path: Path) -> None:
+    plain = run(tmp_path, model=None, train=None, baseline="ridge")
+    assert plain.model_dump(mode="json")["baseline"] == "ridge"
+
+
 def test_paths_are_taken_from_the_yaml_and_not_from_where_one_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,9 +113,25 @@ def test_the_hash_follows_the_content_of_named_files(tmp_path: Path) -> None:
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(b"1")
     model = {"encoder": "compact_xs", "checkpoint": "w.safetensors"}
+    frozen = {"model": None, "train": None, "baseline": {"frozen": model}}
     first = run_hash(run(tmp_path, model=model), "pixels")
+    one = run_hash(run(tmp_path, **frozen), "pixels")
+    weights.rename(tmp_path / "v.safetensors")
+    moved = {"frozen": {"encoder": "compact_xs", "checkpoint": str(tmp_path / "v.safetensors")}}
+    assert one == run_hash(run(tmp_path, **(frozen | {"baseline": moved})), "pixels")
     weights.write_bytes(b"2")
     assert first != run_hash(run(tmp_path, model=model), "pixels")
+    assert one != run_hash(run(tmp_path, **frozen), "pixels")
+
+
+def test_the_hash_tells_baselines_apart(tmp_path: Path) -> None:
+    named = ["mean", "ridge", "coordinates", "depth", {"frozen": "compact_xs"}, {"frozen": "compact_s"}]
+    named += [{"frozen": {"encoder": "compact_xs", "readout": "whole"}}, {"shuffled": "compact_xs"}]
+    found = [
+        run_hash(run(tmp_path, model=None, train=None if i < 7 else RUN["train"], baseline=raw), "pixels")
+        for i, raw in enumerate(named)
+    ]
+    assert len(set(found)) == len(named)
 
 
 def test_results_of_another_version_are_other_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +150,13 @@ def test_results_of_another_version_are_other_runs(tmp_path: Path, monkeypatch: 
         ({"encoders": ["compact_s", "compact_s"]}, "an encoder stands twice"),
         ({"encoders": [{"encoder": "resnet18", "checkpoint": "missing.safetensors"}]}, "missing.safetensors"),
         ({"panel": {"genes": "missing.txt"}}, "missing.txt"),
+        ({"baselines": ["mean", "mean"]}, "a baseline stands twice"),
+        ({"baselines": ["depth"]}, "belongs under `diagnostics`"),
+        ({"diagnostics": ["coordinates"]}, "belongs under `baselines`"),
+        (
+            {"baselines": [{"frozen": {"encoder": "resnet18", "checkpoint": "no.safetensors"}}]},
+            "no.safetensors",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_bench_is_said_in_one_line(tmp_path: Path, changes: dict, message: str) -> None:
@@ -122,3 +171,12 @@ def test_a_run_is_a_model_or_a_baseline(tmp_path: Path) -> None:
         run(tmp_path, baseline="ridge")
     with pytest.raises(ConfigError, match="needs `train`"):
         run(tmp_path, train=None)
+    with pytest.raises(ConfigError, match="needs `train`"):
+        run(tmp_path, model=None, train=None, baseline={"shuffled": "compact_xs"})
+    with pytest.raises(ConfigError, match=r"write patch: \{patch_um: 112, input_px: 224\}"):
+        run(tmp_path, model=None, train=None, baseline="hest")
+    own = {"patch_um": 112, "input_px": 224}
+    assert run(tmp_path, model=None, train=None, baseline="hest", patch=own).network is not None
+    missing = {"frozen": {"encoder": "compact_xs", "checkpoint": "no.safetensors"}}
+    with pytest.raises(ConfigError, match="no such file"):
+        run(tmp_path, model=None, train=None, baseline=missing)

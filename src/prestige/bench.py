@@ -12,17 +12,18 @@ from typing import Any
 
 import yaml
 
-from prestige.config import BenchConfig, read_bench, run_hash
-from prestige.data.audit import Audit, audit_split
+from prestige.baselines.checks import why_not
+from prestige.config import BenchConfig, RunConfig, read_bench, run_hash
+from prestige.data.audit import audit_split
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.patches import Patch, resolve_patch
-from prestige.data.split import make_folds
+from prestige.data.split import Fold, make_folds
 from prestige.errors import ConfigError, StorageError, storing
 from prestige.evaluate.ceilings import write_ceilings
 from prestige.predictions import write_truth
 from prestige.progress import clock, say
 from prestige.report import write_report
-from prestige.run import FoldData, check_names, execute, is_done, prepare_fold, write_whole
+from prestige.run import FoldData, check_names, check_runs, execute, is_done, prepare_fold, write_whole
 from prestige.train import make_fabric
 
 
@@ -50,6 +51,8 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
     runs = list(config.runs([fold.index for fold in folds], largest))
     for run in runs:
         check_names(run, resolve_patch(run.patch, um_per_px))
+    check_runs(runs, dataset)
+    runs, skipped = _possible(runs, folds)
     out = Path(out)
     fold_data = prepare_fold(dataset, folds[0], runs[0])  # the last that can be wrong with the settings
     _claim(out, config)
@@ -66,14 +69,30 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
             _keep_truth(out / "truth" / f"fold-{run.fold}", fold_data, config.evaluation.block_um)
             _keep_sides(out / "split" / f"fold-{run.fold}.parquet", fold_data)
         if not is_done(folder):
-            words = (
-                f"[{number + 1}/{len(runs)}] {run.encoder}, patch {_patch_words(run.patch)}, fold {run.fold}"
-            )
+            words = f"[{number + 1}/{len(runs)}] {run.encoder}, {_patch_words(run)}, fold {run.fold}"
             say(f"{words}, seed {run.seed}  ({clock(time.monotonic() - began)} so far)")
             execute(run, fold_data, folder, device=device)
         done = [{"folder": f"runs/{run_hash(r, dataset.fingerprint)}"} for r in runs[: number + 1]]
-        _write_summary(out, config, dataset, described, done, audit=audit, finished=number + 1 == len(runs))
+        told: dict[str, Any] = {"audit": audit.to_json(), "skipped": skipped}
+        _write_summary(out, config, dataset, described, done, told=told, finished=number + 1 == len(runs))
     return write_report(out)
+
+
+def _possible(
+    runs: Sequence[RunConfig], folds: Sequence[Fold]
+) -> tuple[list[RunConfig], list[dict[str, Any]]]:
+    """Return the runs that have a meaning, and which have none and why; the latter are told."""
+    by_index = {fold.index: fold for fold in folds}
+    possible, skipped = [], []
+    for run in runs:
+        reason = why_not(run.baseline, by_index[run.fold])
+        if reason is None:
+            possible.append(run)
+        else:
+            assert run.baseline is not None
+            skipped.append({"name": run.baseline.label, "fold": run.fold, "reason": reason})
+            say(f"left out: {run.encoder}, fold {run.fold}: {reason}")
+    return possible, skipped
 
 
 def _refuse_twins(patches: Sequence[Patch], path: Path) -> None:
@@ -114,8 +133,11 @@ def _keep_sides(path: Path, data: FoldData) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _patch_words(patch: Any) -> str:
-    return f"{patch.patch_px} px" if patch.patch_px is not None else f"{patch.patch_um:g} um"
+def _patch_words(run: RunConfig) -> str:
+    if run.baseline is not None and not run.baseline.entry.reads_patches:
+        return "no patch"
+    patch = run.patch
+    return f"patch {patch.patch_px} px" if patch.patch_px is not None else f"patch {patch.patch_um:g} um"
 
 
 def _describe_fold(data: FoldData) -> dict[str, Any]:
@@ -136,7 +158,7 @@ def _write_summary(
     folds: dict[str, Any],
     runs: Sequence[dict[str, str]],
     *,
-    audit: Audit,
+    told: dict[str, Any],
     finished: bool,
 ) -> None:
     """Write bench.json: what the report reads beside the run folders."""
@@ -165,7 +187,7 @@ def _write_summary(
         },
         "split": config.split.model_dump(mode="json"),
         "folds": [{key: value for key, value in fold.items() if key != "genes"} for fold in folds.values()],
-        "audit": audit.to_json(),
+        **told,
         "panel": {"config": _panel_words(config), "n_genes_common": len(common)},
         "evaluation": config.evaluation.model_dump(mode="json"),
         "train": config.train.model_dump(mode="json"),

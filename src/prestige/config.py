@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from prestige.baselines.settings import BaselineConfig
 from prestige.data.panel import PanelConfig, wanted_genes
 from prestige.data.patches import PatchConfig
 from prestige.data.split import SplitConfig
@@ -21,7 +22,7 @@ from prestige.settings import Settings, build, read_yaml, resolve_path
 RESULT_VERSION = 2
 """Raised whenever the same settings would give other numbers: old run folders then count as other runs."""
 
-BASELINE_PREFIX = "baseline:"
+BASELINE_PREFIX, DIAGNOSTIC_PREFIX = "baseline:", "diagnostic:"
 
 
 class EvaluationConfig(Settings):
@@ -42,7 +43,7 @@ class RunConfig(Settings):
     panel: PanelConfig = PanelConfig()
     patch: PatchConfig
     model: ModelConfig | None = None
-    baseline: str | None = None
+    baseline: BaselineConfig | None = None
     train: TrainConfig | None = None
     evaluation: EvaluationConfig = EvaluationConfig()
     fold: int = Field(default=0, ge=0)
@@ -53,14 +54,33 @@ class RunConfig(Settings):
     def _one_predictor(self) -> RunConfig:
         if (self.model is None) == (self.baseline is None):
             raise ValueError("give either `model` or `baseline`")
-        if self.model is not None and self.train is None:
-            raise ValueError("a `model` needs `train` with a budget")
+        if self.trained is not None and self.train is None:
+            raise ValueError("a `model` needs `train` with a budget, and so does the baseline `shuffled`")
+        own = self.baseline.entry.patch if self.baseline is not None else None
+        if own is not None and self.patch != own:
+            name, wanted = self.encoder, f"{{patch_um: {own.patch_um:g}, input_px: {own.input_px}}}"
+            raise ValueError(f"'{name}' has a patch of its own: write patch: {wanted}")
         return self
 
     @property
     def encoder(self) -> str:
-        """The name that tables show: of the encoder, or of the baseline with its prefix."""
-        return self.model.encoder if self.model is not None else f"{BASELINE_PREFIX}{self.baseline}"
+        """The name that tables show: of the encoder, or of the baseline or diagnostic with its prefix."""
+        if self.baseline is None:
+            assert self.model is not None
+            return self.model.encoder
+        prefix = DIAGNOSTIC_PREFIX if self.baseline.entry.diagnostic else BASELINE_PREFIX
+        return prefix + self.baseline.label
+
+    @property
+    def network(self) -> ModelConfig | None:
+        """The network in it, trained or frozen; None for a baseline without one."""
+        return self.baseline.model if self.baseline is not None else self.model
+
+    @property
+    def trained(self) -> ModelConfig | None:
+        """The network that is trained in it, if any."""
+        frozen = self.baseline is not None and self.baseline.name != "shuffled"
+        return None if frozen else self.network
 
 
 class BenchConfig(Settings):
@@ -72,7 +92,8 @@ class BenchConfig(Settings):
     panel: PanelConfig = PanelConfig()
     patches: tuple[PatchConfig, ...] = Field(min_length=1)
     encoders: tuple[ModelConfig, ...] = Field(min_length=1)
-    baselines: tuple[str, ...] = ("mean", "ridge")
+    baselines: tuple[BaselineConfig, ...] = (BaselineConfig(name="mean"), BaselineConfig(name="ridge"))
+    diagnostics: tuple[BaselineConfig, ...] = ()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     train: TrainConfig
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -82,6 +103,14 @@ class BenchConfig(Settings):
         for what, items in (("an encoder", self.encoders), ("a patch", self.patches), ("a seed", self.seeds)):
             if len({str(item) for item in items}) != len(items):
                 raise ValueError(f"{what} stands twice in the grid")
+        for key, wanted in (("baselines", False), ("diagnostics", True)):
+            for one in getattr(self, key):
+                if one.entry.diagnostic is not wanted:
+                    other = "baselines" if wanted else "diagnostics"
+                    raise ValueError(f"'{one.name}' stands under `{key}` and belongs under `{other}`")
+        labels = [baseline.label for baseline in (*self.baselines, *self.diagnostics)]
+        if len(set(labels)) != len(labels):
+            raise ValueError("a baseline stands twice in the grid, or two have one name")
         return self
 
     def runs(self, folds: list[int], largest_patch_um: float) -> Iterator[RunConfig]:
@@ -94,10 +123,13 @@ class BenchConfig(Settings):
             "largest_patch_um": largest_patch_um,
         }
         for fold in folds:
-            for name in self.baselines:
-                patches = self.patches[:1] if name == "mean" else self.patches  # the mean reads no patch
-                for patch in patches:
-                    yield RunConfig(**shared, fold=fold, patch=patch, baseline=name)
+            for baseline in (*self.baselines, *self.diagnostics):
+                # The same start as the first of the networks that it stands beside.
+                own: dict[str, Any] = {"seed": self.seeds[0]} if baseline.model is not None else {}
+                if baseline.name == "shuffled":
+                    own["train"] = self.train
+                for patch in baseline.patches(self.patches):
+                    yield RunConfig(**shared, **own, fold=fold, patch=patch, baseline=baseline)
             for seed in self.seeds:
                 for model in self.encoders:
                     for patch in self.patches:
@@ -129,7 +161,8 @@ def read_bench(path: Path) -> BenchConfig:
     config = build(BenchConfig, read_yaml(path), where=path)
     config = _resolved(config, Path(path).parent)
     models = tuple(_with_checkpoint(model, Path(path).parent) for model in config.encoders)
-    return config.model_copy(update={"encoders": models})
+    baselines = tuple(_with_own_checkpoint(one, Path(path).parent) for one in config.baselines)
+    return config.model_copy(update={"encoders": models, "baselines": baselines})
 
 
 def run_hash(config: RunConfig, dataset_fingerprint: str) -> str:
@@ -141,8 +174,10 @@ def run_hash(config: RunConfig, dataset_fingerprint: str) -> str:
     raw["genes"] = wanted_genes(config.panel) or config.panel.genes
     raw["data"] = dataset_fingerprint
     raw["result_version"] = RESULT_VERSION
-    if config.model is not None and config.model.checkpoint is not None:
-        raw["checkpoint"] = hashlib.sha256(config.model.checkpoint.read_bytes()).hexdigest()
+    if config.baseline is not None and config.baseline.model is not None:
+        raw["baseline"][config.baseline.name].pop("checkpoint")
+    if config.network is not None and config.network.checkpoint is not None:
+        raw["checkpoint"] = hashlib.sha256(config.network.checkpoint.read_bytes()).hexdigest()
     return hashlib.sha256(json.dumps(raw, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -156,7 +191,15 @@ def _resolved(config: Any, base: Path) -> Any:
         update["panel"] = config.panel.model_copy(update={"genes": genes})
     if getattr(config, "model", None) is not None:
         update["model"] = _with_checkpoint(config.model, base)
+    if getattr(config, "baseline", None) is not None:
+        update["baseline"] = _with_own_checkpoint(config.baseline, base)
     return config.model_copy(update=update)
+
+
+def _with_own_checkpoint(baseline: BaselineConfig, base: Path) -> BaselineConfig:
+    if baseline.model is None:
+        return baseline
+    return baseline.model_copy(update={"model": _with_checkpoint(baseline.model, base)})
 
 
 def _with_checkpoint(model: ModelConfig, base: Path) -> ModelConfig:

@@ -11,7 +11,8 @@ import logging
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,17 @@ import pandas as pd
 import yaml
 from jaxtyping import Float
 
-from prestige.baselines import baselines, fit_baseline
+from prestige.baselines.checks import check_own_patch, check_weights, why_not
+from prestige.baselines.fitted import fit_baseline
+from prestige.baselines.shuffled import shuffle_within
 from prestige.bundle import write_bundle
 from prestige.config import RESULT_VERSION, RunConfig, read_run, run_hash
 from prestige.data.audit import audit_split
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.observations import Observations, gather, targets
 from prestige.data.panel import Panel, fit_panel
-from prestige.data.patches import Patch, PatchReader, resolve_patch
+from prestige.data.patches import Patch, PatchReader, resolve_patch, window_inside
+from prestige.data.sample import Sample
 from prestige.data.split import TEST, TRAIN, VALIDATION, Fold, make_folds
 from prestige.errors import ConfigError, StorageError, storing
 from prestige.evaluate import evaluate
@@ -38,7 +42,7 @@ from prestige.models.losses import losses
 from prestige.models.predictor import build_predictor, count_flops, count_parameters
 from prestige.predictions import write_predictions
 from prestige.progress import logged
-from prestige.provenance import hardware, peak_memory_bytes, versions
+from prestige.provenance import forget_peak_memory, hardware, peak_memory_bytes, versions
 from prestige.schedule import Plan, TrainConfig, plan_steps
 from prestige.stats import spatial_blocks
 from prestige.train import TrainData, make_fabric, train
@@ -92,6 +96,7 @@ def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
     largest = config.largest_patch_um or patch.patch_um
     config = config.model_copy(update={"largest_patch_um": largest})
     check_names(config, patch)
+    check_runs([config], dataset)
     made = make_folds(dataset.samples, config.split, largest_patch_um=largest)
     folds = {fold.index: fold for fold in made}
     if config.fold not in folds:
@@ -102,25 +107,46 @@ def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
         )
     fold = folds[config.fold]
     audit_split(dataset.samples, [fold], config.split, largest_patch_um=largest).settle()
+    if (reason := why_not(config.baseline, fold)) is not None:
+        raise ConfigError(f"{config.encoder} has no meaning here: {reason}", where=path)
     return execute(config, prepare_fold(dataset, fold, config), folder, device=device)
 
 
 def check_names(config: RunConfig, patch: Patch | None = None) -> None:
-    """Check that encoder, loss and baseline exist, and fit the patch where it is known, before computing.
+    """Check that encoder and loss exist, and fit the patch where it is known, before computing.
 
     Raises
     ------
     ConfigError, ModelError
         With the nearest name that exists, or the patch sizes that fit.
     """
-    if config.baseline is not None:
-        baselines.get(config.baseline)
-    if config.model is not None and config.train is not None:
+    if config.train is not None:
         losses.get(config.train.loss)
+    if config.network is not None:
         if patch is not None:
-            check_encoder(config.model.encoder, input_px=patch.input_px)
-        elif not config.model.encoder.startswith("timm:"):
-            encoders.get(config.model.encoder)
+            check_encoder(config.network.encoder, input_px=patch.input_px)
+        elif not config.network.encoder.startswith("timm:"):
+            encoders.get(config.network.encoder)
+
+
+def check_runs(configs: Sequence[RunConfig], dataset: Dataset) -> None:
+    """Check that patches of baselines fit the data, and that starting weights can be had, before computing.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        Saying what does not fit, or which weights cannot be had.
+    """
+    um = [sample.um_per_px for sample in dataset.samples]
+    patches = [resolve_patch(config.patch, um) for config in configs]
+    for config, patch in zip(configs, patches, strict=True):
+        if config.baseline is not None:
+            check_own_patch(config.baseline, patch, dataset.samples, buffer_um=config.split.buffer_um)
+    check_weights(
+        (config.network, patch.input_px)
+        for config, patch in zip(configs, patches, strict=True)
+        if config.network is not None
+    )
 
 
 def prepare_fold(dataset: Dataset, fold: Fold, config: Any) -> FoldData:
@@ -145,6 +171,7 @@ def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "a
     if not _claim(folder, config, digest):
         return folder
     began = time.perf_counter()
+    forget_peak_memory()
     with logged(folder / "log.txt"):
         samples = data.dataset.samples
         patch = resolve_patch(config.patch, [sample.um_per_px for sample in samples])
@@ -152,7 +179,7 @@ def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "a
             "%s, patch %g um as %d px, %s", config.encoder, patch.patch_um, patch.input_px, data.fold.name
         )
         reader = PatchReader([sample.slide for sample in samples], patch)
-        work = _run_model if config.model is not None else _run_baseline
+        work = _run_baseline if config.trained is None else _run_model
         outcome = work(config, data, reader, patch, folder, device)
         _write_results(config, data, patch, outcome, folder, began)
         _log.info("done, %.0f seconds", outcome.seconds["total"])
@@ -212,11 +239,16 @@ def is_done(folder: Path) -> bool:
 def _run_model(
     config: RunConfig, data: FoldData, reader: PatchReader, patch: Patch, folder: Path, device: str
 ) -> Outcome:
-    assert config.model is not None
+    assert config.trained is not None
     assert config.train is not None
+    facts: dict[str, Any] = {}
+    if config.baseline is not None:
+        facts["notes"] = [json.dumps({"baseline": config.baseline.label, "why": config.baseline.entry.why})]
+        labels = shuffle_within(data.train_y, data.train.slide_index, seed=config.seed)
+        data = replace(data, train_y=labels)
     fabric = make_fabric(config.train.precision, device)
     predictor = build_predictor(
-        config.model,
+        config.trained,
         input_px=patch.input_px,
         train_mean=data.panel.train_mean,
         train_std=data.panel.train_std,
@@ -242,7 +274,7 @@ def _run_model(
         "validate": result.validate_seconds,
         "predict": time.perf_counter() - began,
     }
-    facts = {
+    facts |= {
         "steps": result.steps,
         "batch_size": min(config.train.batch_size, len(data.train)),
         "observations_seen": result.observations_seen,
@@ -263,7 +295,7 @@ def _run_model(
     write_bundle(
         folder / "model",
         predictor.cpu(),
-        model=config.model,
+        model=config.trained,
         panel=data.panel,
         patch=patch,
         extra={
@@ -272,6 +304,7 @@ def _run_model(
             "validation_score": result.validation_score,
             "seed": config.seed,
             "fold": data.fold.name,
+            "labels": "measured" if config.baseline is None else "shuffled within samples",
         },
     )
     parameters, used = count_parameters(predictor), fabric.device.type
@@ -289,13 +322,7 @@ def _variant(config: RunConfig) -> str | None:
     """Return in words what sets a model apart from others of the same encoder, None where nothing does."""
     if config.model is None:
         return None
-    usual, words = type(config.model).model_fields, []
-    for name in ("readout", "dropout"):
-        if (value := getattr(config.model, name)) != usual[name].default:
-            words.append(f"{name} {value}")
-    if config.model.checkpoint is not None:
-        words.append(f"from {config.model.checkpoint.name}")
-    return ", ".join(words) or None
+    return ", ".join(config.model.peculiarities) or None
 
 
 def _run_baseline(
@@ -303,25 +330,59 @@ def _run_baseline(
 ) -> Outcome:
     assert config.baseline is not None
     began = time.perf_counter()
-    um = np.array([sample.um_per_px for sample in data.dataset.samples])
+    samples, entry = data.dataset.samples, config.baseline.entry
+    um = np.array([sample.um_per_px for sample in samples])
     blocks = spatial_blocks(data.train.xy_px * um[data.train.slide_index, None], config.evaluation.block_um)
+    where = make_fabric("32-true", device if config.network is not None else "cpu").device
     fitted = fit_baseline(
         config.baseline,
         reader,
         data.train,
         data.train_y,
         block_of_train=_joint(data.train.slide_index, blocks),
+        gap_um=config.split.buffer_um,
+        totals=_totals(samples, data.train) if entry.diagnostic else None,
         seed=config.seed,
+        device=where,
     )
     fit_seconds = time.perf_counter() - began
-    prediction = fitted.predict(reader, data.test)
+    # Counts of the test side are for the diagnostic alone: no baseline is given them.
+    totals = _totals(samples, data.test) if entry.diagnostic else None
+    prediction = fitted.predict(reader, data.test, totals=totals)
     seconds = {"train": fit_seconds, "predict": time.perf_counter() - began - fit_seconds}
     facts = {
         "observations_seen": fitted.n_train,
         "epochs_seen": fitted.n_train / len(data.train),
-        "notes": [json.dumps(fitted.describe())],
+        "notes": [
+            json.dumps(fitted.describe()),
+            *filter(None, [entry.note, _beyond_edge(config, data, patch)]),
+        ],
     }
-    return Outcome(prediction, fitted.n_parameters, None, seconds, facts)
+    return Outcome(prediction, fitted.n_parameters, fitted.flops(), seconds, facts, device=where.type)
+
+
+def _totals(samples: Sequence[Sample], observations: Observations) -> Float[np.ndarray, " n"]:
+    """Return the total counts of some observations."""
+    out = np.zeros(len(observations))
+    for number, sample in enumerate(samples):
+        at = observations.slide_index == number
+        out[at] = sample.obs["total_counts"].to_numpy(np.float64)[observations.row[at]]
+    return out
+
+
+def _beyond_edge(config: RunConfig, data: FoldData, patch: Patch) -> str | None:
+    """Say of how many test observations a baseline's own patch leaves the image; None for the grid's."""
+    assert config.baseline is not None
+    if config.baseline.entry.patch is None:
+        return None
+    inside = 0
+    for number, sample in enumerate(data.dataset.samples):
+        xy, slide = data.test.xy_px[data.test.slide_index == number], sample.slide
+        width = patch.width_px(sample.um_per_px)
+        within = window_inside(xy, width, width_px=slide.width_px, height_px=slide.height_px)
+        inside += int(within.sum())
+    beyond = len(data.test) - inside
+    return f"its patch leaves the image at {beyond} of {len(data.test)} test observations" if beyond else None
 
 
 def _joint(*labels: np.ndarray) -> np.ndarray:
@@ -330,7 +391,9 @@ def _joint(*labels: np.ndarray) -> np.ndarray:
 
 
 def _manifest(config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome) -> dict[str, Any]:
-    samples, model = data.dataset.samples, config.model
+    samples, network, baseline = data.dataset.samples, config.network, config.baseline
+    # What looks at no patch has none; the mean keeps that of the grid's first, as older runs have it.
+    blind = baseline is not None and not baseline.entry.reads_patches and baseline.name != "mean"
     notes = [*data.fold.notes, *data.panel.notes]
     notes += [*(f"{sample.id}: {note}" for sample in samples for note in sample.notes)]
     return {
@@ -339,15 +402,16 @@ def _manifest(config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome)
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "encoder": config.encoder,
         "variant": _variant(config),
-        "baseline": config.baseline is not None,
+        "baseline": baseline is not None,
+        "diagnostic": baseline is not None and baseline.entry.diagnostic,
         # Weights from a file are a start like those that were downloaded: never beside one from scratch.
-        "pretrained": model is not None and (model.pretrained or model.checkpoint is not None),
+        "pretrained": network is not None and (network.pretrained or network.checkpoint is not None),
         "parameters": outcome.parameters,
         "flops": outcome.flops,
-        "patch_um": patch.patch_um,
-        "patch_px": config.patch.patch_px,
-        "input_px": patch.input_px,
-        "visible_um": patch.visible_um,
+        "patch_um": None if blind else patch.patch_um,
+        "patch_px": None if blind else config.patch.patch_px,
+        "input_px": None if blind else patch.input_px,
+        "visible_um": None if blind else patch.visible_um,
         "fold": data.fold.index,
         "fold_name": data.fold.name,
         "seed": config.seed,

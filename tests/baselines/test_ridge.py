@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge as SkRidge
 
-from prestige.baselines.ridge import ALPHAS, N_GROUPS, _folds, fit_ridge
+from prestige.baselines.ridge import ALPHAS, N_GROUPS, fit_ridge, group_folds
 from prestige.errors import DataError
 
 
@@ -34,7 +34,7 @@ def test_errors_of_left_out_groups_are_those_of_refitting() -> None:
     x, y, groups = data(noise=4.0)
     found = fit_ridge(x, y, groups, alphas=[0.01, 1.0], seed=3)
     z, t = (x - x.mean(0)) / x.std(0), (y - y.mean(0)) / y.std(0)
-    fold_of = _folds(groups, 3)
+    fold_of = group_folds(groups, 3)
     for alpha, error in found.errors.items():
         squares = 0.0
         for fold in range(N_GROUPS):
@@ -67,10 +67,10 @@ def test_groups_keep_together_what_belongs_together() -> None:
 def test_folds_are_of_about_equal_size_and_never_split_a_group() -> None:
     rng = np.random.default_rng(0)
     groups = rng.choice(23, p=rng.dirichlet(np.ones(23)), size=5000)
-    fold = _folds(groups, 0)
+    fold = group_folds(groups, 0)
     assert set(fold) == set(range(N_GROUPS))
     assert all(len(set(fold[groups == group])) == 1 for group in np.unique(groups))
-    np.testing.assert_array_equal(fold, _folds(groups, 0))
+    np.testing.assert_array_equal(fold, group_folds(groups, 0))
 
 
 def test_constant_features_and_genes_do_no_harm() -> None:

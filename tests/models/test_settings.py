@@ -37,6 +37,12 @@ def test_wrong_values_are_refused(raw: dict[str, object], words: str) -> None:
         build(ModelConfig, raw, where="run.yaml")
 
 
+def test_what_sets_a_model_apart_is_said_in_words() -> None:
+    assert ModelConfig(encoder="resnet18", pretrained=True).peculiarities == ()
+    other = ModelConfig(encoder="resnet18", readout="whole", dropout=0.3, checkpoint=Path("a/b.safetensors"))
+    assert other.peculiarities == ("readout whole", "dropout 0.3", "from b.safetensors")
+
+
 def test_settings_import_no_torch() -> None:
     code = "import sys, prestige.models.settings; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

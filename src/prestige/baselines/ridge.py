@@ -6,8 +6,9 @@ is left out follow from the sums of squares and products too, so nothing is pred
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -18,6 +19,7 @@ ALPHAS = tuple(float(alpha) for alpha in 10.0 ** np.arange(-5.0, 2.1, 0.5))
 N_GROUPS = 5
 _CLIP = 5.0  # deviations: a feature further out than this on a new slide says no more
 _ROWS = 8192
+_COLUMNS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,25 @@ class Ridge:
         out = standardise(x, self.mean, self.scale).astype(np.float32) @ self.weights.astype(np.float32)
         out += self.intercept.astype(np.float32)
         return np.maximum(out, 0.0, out=out)
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and intercepts."""
+        return self.weights.size + self.intercept.size
+
+    def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return what a file keeps of it: arrays, and what JSON holds."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        return arrays, {"alpha": self.alpha, "errors": [[alpha, e] for alpha, e in self.errors.items()]}
+
+    @classmethod
+    def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> Ridge:
+        """Return what :meth:`pack` took apart."""
+        errors = {float(alpha): float(error) for alpha, error in details["errors"]}
+        return cls(*(arrays[name] for name in _ARRAYS), alpha=float(details["alpha"]), errors=errors)
+
+
+_ARRAYS = ("mean", "scale", "weights", "intercept")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +134,9 @@ def fit_ridge(
         )
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise DataError("features or expression hold NaN or infinity", where="ridge")
-    mean, scale = x.mean(axis=0, dtype=np.float64), _scale(x)
-    y_mean, y_scale = y.mean(axis=0, dtype=np.float64), _scale(y)
-    fold_of = _folds(group_of, seed)
+    mean, scale = x.mean(axis=0, dtype=np.float64), column_scale(x)
+    y_mean, y_scale = y.mean(axis=0, dtype=np.float64), column_scale(y)
+    fold_of = group_folds(group_of, seed)
     parts = [
         _sum(x, y, np.flatnonzero(fold_of == fold), (mean, scale, y_mean, y_scale))
         for fold in range(int(fold_of.max()) + 1)
@@ -130,13 +151,18 @@ def fit_ridge(
     return Ridge(mean, scale, weights * y_scale, y_mean + offset * y_scale, float(alpha), errors)
 
 
-def _scale(values: np.ndarray) -> np.ndarray:
-    """Return standard deviations, 1 where a column is constant (or as good as)."""
-    deviation = values.std(axis=0, dtype=np.float64)
-    return np.where(deviation > 1e-6 * np.abs(values).max(axis=0), deviation, 1.0)
+def column_scale(values: Float[np.ndarray, "n f"]) -> Float[np.ndarray, " f"]:
+    """Return the standard deviation of each column, 1 where it is constant (or as good as)."""
+    out = np.ones(values.shape[1])
+    for start in range(0, values.shape[1], _COLUMNS):  # numpy makes a copy of what it is given
+        part = values[:, start : start + _COLUMNS]
+        deviation = part.std(axis=0, dtype=np.float64)
+        varies = deviation > 1e-6 * np.abs(part).max(axis=0)
+        out[start : start + _COLUMNS][varies] = deviation[varies]
+    return out
 
 
-def _folds(group_of: np.ndarray, seed: int) -> np.ndarray:
+def group_folds(group_of: Int[np.ndarray, " n"], seed: int) -> Int[np.ndarray, " n"]:
     """Deal the groups out to at most five folds of about equal size, largest first, ties by the seed."""
     groups, code, size = np.unique(group_of, return_inverse=True, return_counts=True)
     shuffled = np.random.default_rng(seed).permutation(len(groups))

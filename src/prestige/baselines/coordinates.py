@@ -1,0 +1,185 @@
+"""Expression from the nearest training neighbours on the same slide: what smoothness alone gives.
+
+Their number is chosen inside the training side: whole blocks are left out together with all tissue
+nearer to them than the sides of the split are to each other, so the choice is made at the distance
+at which the test is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, Int
+from scipy.sparse import csr_matrix
+from scipy.spatial import KDTree
+
+from prestige.baselines.ridge import group_folds
+from prestige.data.observations import Observations
+from prestige.data.sides import near
+from prestige.errors import DataError
+from prestige.progress import Progress
+
+COUNTS = (1, 4, 16, 64, 256)
+"""Numbers of neighbours that are tried."""
+_UNCHOSEN = 16  # where no block can be left out at a distance
+_CHOICE_ROWS = 20_000  # left-out observations that the choice rests on, at most
+_ROWS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Training observations with their places, and how many of them a prediction is the mean of.
+
+    Attributes
+    ----------
+    slide_index
+        (n,) the sample of each, as in :class:`~prestige.data.observations.Observations`.
+    xy_px
+        (n, 2) x, y in that sample's pixels.
+    y
+        (n, g) expression on the log1p scale.
+    k
+        Neighbours that are averaged; all of a slide's where it has fewer.
+    errors
+        For each number tried the mean squared error on left-out blocks, in units of a gene's variance.
+    """
+
+    slide_index: Int[np.ndarray, " n"]
+    xy_px: Float[np.ndarray, "n 2"]
+    y: Float32[np.ndarray, "n g"]
+    k: int
+    errors: dict[int, float]
+
+    @property
+    def n_parameters(self) -> int:
+        """One: the number of neighbours is all that is fitted."""
+        return 1
+
+    def predict(self, observations: Observations) -> Float32[np.ndarray, "n g"]:
+        """Return the mean expression of the nearest training neighbours of each observation.
+
+        Raises
+        ------
+        DataError
+            When an observation lies on a slide without any.
+        """
+        out = np.empty((len(observations), self.y.shape[1]), dtype=np.float32)
+        with Progress("coordinates: predicting", len(observations)) as progress:
+            for slide in np.unique(observations.slide_index):
+                here, rows = self.slide_index == slide, np.flatnonzero(observations.slide_index == slide)
+                if not here.any():
+                    raise DataError(
+                        f"sample {slide} of the data set has no training observation",
+                        where="baseline 'coordinates'",
+                        expected="training neighbours on every slide that is predicted",
+                    )
+                tree = KDTree(self.xy_px[here])
+                for part, (means,) in _means(tree, self.y[here], observations.xy_px[rows], [self.k]):
+                    out[rows[part]] = means
+                    progress.advance(len(means))
+        return out
+
+    def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return what a file keeps of it: arrays, and what JSON holds."""
+        arrays = {"slide_index": self.slide_index, "xy_px": self.xy_px, "y": self.y}
+        return arrays, {"neighbours": self.k, "errors": [[k, error] for k, error in self.errors.items()]}
+
+    @classmethod
+    def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> Neighbours:
+        """Return what :meth:`pack` took apart."""
+        errors = {int(k): float(error) for k, error in details["errors"]}
+        return cls(arrays["slide_index"], arrays["xy_px"], arrays["y"], int(details["neighbours"]), errors)
+
+
+def fit_neighbours(
+    observations: Observations,
+    y: Float[np.ndarray, "n g"],
+    block_of: Int[np.ndarray, " n"],
+    *,
+    gap_px: Mapping[int, float],
+    seed: int = 0,
+) -> Neighbours:
+    """Keep the training observations, and choose how many neighbours to average.
+
+    Parameters
+    ----------
+    observations, y
+        The training side and its expression on the log1p scale.
+    block_of
+        Spatial block of each, distinct between samples.
+    gap_px
+        For each sample the distance (Chebyshev, in its pixels) that the split keeps between its sides.
+    seed
+        Of the blocks that are left out together, and of the observations that the choice rests on.
+    """
+    errors = _left_out_errors(observations, y, block_of, gap_px=gap_px, seed=seed)
+    k = min(errors, key=lambda count: (errors[count], -count)) if errors else _UNCHOSEN
+    y = np.ascontiguousarray(y, dtype=np.float32)
+    return Neighbours(observations.slide_index, observations.xy_px, y, k, errors)
+
+
+def _left_out_errors(
+    observations: Observations,
+    y: np.ndarray,
+    block_of: np.ndarray,
+    *,
+    gap_px: Mapping[int, float],
+    seed: int,
+) -> dict[int, float]:
+    """Return the error of each number of neighbours; empty where nothing could be left out at a distance."""
+    variance = y.var(axis=0, dtype=np.float64)
+    weight = np.divide(1.0, variance, out=np.zeros_like(variance), where=variance > 0)
+    asked = np.zeros(len(y), dtype=bool)
+    asked[np.random.default_rng(seed).permutation(len(y))[:_CHOICE_ROWS]] = True
+    squares, n = np.zeros(len(COUNTS)), 0
+    for rest, held in _left_out(observations, group_folds(block_of, seed), gap_px):
+        scored = held[asked[held]]
+        tree = KDTree(observations.xy_px[rest])
+        for part, means in _means(tree, y[rest], observations.xy_px[scored], COUNTS):
+            truth = y[scored[part]]
+            squares += [float(((mean - truth) ** 2 @ weight).sum()) for mean in means]
+            n += len(truth)
+    if not n:
+        return {}
+    return dict(zip(COUNTS, (squares / (n * max(1, int((weight > 0).sum())))).tolist(), strict=True))
+
+
+def _left_out(
+    observations: Observations, fold_of: np.ndarray, gap_px: Mapping[int, float]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (what is left, what is left out) of each sample, apart by the gap, none of them empty."""
+    if not fold_of.any():
+        return
+    for slide in np.unique(observations.slide_index):
+        here = np.flatnonzero(observations.slide_index == slide)
+        for fold in np.unique(fold_of[here]):
+            held, rest = here[fold_of[here] == fold], here[fold_of[here] != fold]
+            close = near(observations.xy_px[rest], observations.xy_px[held], gap_px[int(slide)])
+            if not close.all():
+                yield rest[~close], held
+
+
+def _means(
+    tree: KDTree, y: np.ndarray, places: np.ndarray, counts: Sequence[int]
+) -> Iterator[tuple[slice, list[np.ndarray]]]:
+    """Yield (rows, their means over the nearest neighbours for each of the rising counts)."""
+    most = min(max(counts), tree.n)
+    for start in range(0, len(places), _ROWS):
+        part = slice(start, min(start + _ROWS, len(places)))
+        found = np.asarray(tree.query(places[part], k=np.arange(1, most + 1))[1])
+        total, done, means = np.zeros((len(found), y.shape[1])), 0, []
+        for count in (min(count, most) for count in counts):
+            if count > done:
+                total += _sums(found[:, done:count], y)
+                done = count
+            means.append(total / done)
+        yield part, means
+
+
+def _sums(found: np.ndarray, y: np.ndarray) -> np.ndarray:
+    n, width = found.shape
+    ones = np.ones(found.size, dtype=np.float64)
+    return csr_matrix((ones, found.ravel(), np.arange(0, found.size + 1, width)), shape=(n, len(y))) @ y

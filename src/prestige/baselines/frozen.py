@@ -1,0 +1,175 @@
+"""Features of a frozen encoder: built, run in evaluation mode without gradients, kept and built again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from prestige.data.augment import to_float
+from prestige.errors import ModelError
+from prestige.models.encoders import Encoder, build_encoder
+from prestige.models.norms import replace_batch_norm
+from prestige.models.predictor import count_flops
+from prestige.models.settings import ModelConfig
+from prestige.models.timm_weights import Architecture
+
+_BATCH_BYTES = 1 << 23  # of patches run at once: the maps inside the encoder are many times larger
+_MOST = 256
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenEncoder:
+    """Patches -> features, by an encoder that nothing here trains.
+
+    Attributes
+    ----------
+    encoder
+        In evaluation mode, its weights without gradients.
+    model
+        What it was built from.
+    input_px
+        Width of the patches in pixels.
+    readout
+        "centre_whole" or "whole": which features.
+    n_weights
+        The encoder's weights, none of them fitted here.
+    """
+
+    encoder: Encoder
+    model: ModelConfig
+    input_px: int
+    readout: Literal["centre_whole", "whole"]
+    n_weights: int
+
+    @property
+    def n_features(self) -> int:
+        """Number of features f."""
+        return self.encoder.whole_dim + (self.encoder.centre_dim if self.readout == "centre_whole" else 0)
+
+    @property
+    def batch_size(self) -> int:
+        """How many patches are run at once."""
+        return max(1, min(_MOST, _BATCH_BYTES // (3 * self.input_px**2)))
+
+    def __call__(self, patches: UInt8[Tensor, "n 3 d d"]) -> Float32[np.ndarray, "n f"]:
+        """Return the features of some patches, float32."""
+        device = next(self.encoder.parameters()).device
+        mean, std = (torch.tensor(c, device=device).view(1, 3, 1, 1) for c in self._colours())
+        parts = []
+        with torch.inference_mode():
+            for some in patches.split(self.batch_size):
+                x = to_float(some.to(device)).sub_(mean).div_(std)
+                centre, whole = self.encoder(x)
+                chosen = [centre, whole] if self.readout == "centre_whole" else [whole]
+                parts.append(torch.cat(chosen, dim=1).float().cpu())
+        return torch.cat(parts).numpy() if parts else np.empty((0, self.n_features), dtype=np.float32)
+
+    def flops(self) -> int:
+        """Return the floating point operations of one patch's features."""
+        return count_flops(self.encoder, self.input_px)
+
+    def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return what a file keeps of it: its weights, and what JSON holds.  No path is in it."""
+        state = self.encoder.state_dict()
+        arrays = {name: tensor.cpu().contiguous().numpy() for name, tensor in state.items()}
+        model = self.model.model_dump(mode="json")
+        if self.model.checkpoint is not None:
+            model["checkpoint"] = self.model.checkpoint.name
+        architecture = getattr(self.encoder, "architecture", None)
+        details = {
+            "model": model,
+            "architecture": None if architecture is None else asdict(architecture),
+            "input_px": self.input_px,
+            "readout": self.readout,
+        }
+        return arrays, details
+
+    @classmethod
+    def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> FrozenEncoder:
+        """Return what :meth:`pack` took apart, built without any connection or other file."""
+        stored = details["architecture"]
+        if stored is not None:
+            colours = {name: tuple(stored[name]) for name in ("mean", "std")}
+            stored = Architecture(**{**stored, **colours})
+        model = ModelConfig.model_validate(details["model"])
+        bare = model.model_copy(update={"pretrained": False, "checkpoint": None})
+        made = _build(bare, int(details["input_px"]), seed=0, architecture=stored)
+        state = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+        try:
+            made.load_state_dict(state)
+        except RuntimeError as error:
+            raise ModelError(
+                f"the weights do not fit the encoder ({' '.join(str(error).split())[:200]})",
+                where=f"encoder {model.encoder}",
+            ) from error
+        return _frozen(made, model, int(details["input_px"]), details["readout"], torch.device("cpu"))
+
+    def _colours(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        return self.encoder.mean, self.encoder.std
+
+
+def freeze(
+    model: ModelConfig,
+    *,
+    input_px: int,
+    readout: Literal["centre_whole", "whole"],
+    seed: int,
+    device: torch.device | str = "cpu",
+) -> FrozenEncoder:
+    """Build an encoder to take features from.
+
+    Parameters
+    ----------
+    model
+        The encoder and its start; without weights of its own they are random.
+    input_px
+        Width of the patches in pixels.
+    readout
+        Which features: of the centre and the whole, or of the whole alone.
+    seed
+        Of random weights; torch's random state is neither read nor changed.
+    device
+        Where it computes, in float32.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        As :func:`~prestige.models.encoders.build_encoder`.
+    """
+    return _frozen(_build(model, input_px, seed=seed), model, input_px, readout, torch.device(device))
+
+
+def _build(
+    model: ModelConfig, input_px: int, *, seed: int, architecture: Architecture | None = None
+) -> Encoder:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        encoder = build_encoder(
+            model.encoder,
+            input_px=input_px,
+            pretrained=model.pretrained,
+            checkpoint=model.checkpoint,
+            architecture=architecture,
+        )
+        if model.norm == "group":
+            replace_batch_norm(encoder, where=model.encoder)
+        return encoder
+
+
+def _frozen(
+    encoder: Encoder,
+    model: ModelConfig,
+    input_px: int,
+    readout: Literal["centre_whole", "whole"],
+    device: torch.device,
+) -> FrozenEncoder:
+    encoder.eval().requires_grad_(False)
+    encoder.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    n_weights = sum(parameter.numel() for parameter in encoder.parameters())
+    return FrozenEncoder(encoder, model, input_px, readout, n_weights)
