@@ -181,5 +181,5 @@ def _means(
 
 def _sums(found: np.ndarray, y: np.ndarray) -> np.ndarray:
     n, width = found.shape
-    ones = np.ones(found.size, dtype=np.float64)
+    ones = np.ones(found.size, dtype=y.dtype)  # of another type, all of y would be converted at every call
     return csr_matrix((ones, found.ravel(), np.arange(0, found.size + 1, width)), shape=(n, len(y))) @ y
