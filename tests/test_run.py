@@ -18,9 +18,11 @@ from prestige.data.dataset import Dataset
 from prestige.data.patches import PatchConfig, PatchReader
 from prestige.data.split import make_folds
 from prestige.errors import ConfigError, ModelError, StorageError
+from prestige.evaluate.shifts import read_shifted
 from prestige.infer import predict_observations
 from prestige.run import FoldData, execute, is_done, prepare_fold, train_from_yaml
 from prestige.schedule import TrainConfig, plan_steps
+from prestige.stats import Moments, mean_gene_pearson
 
 RUN = {
     "dataset": "dataset.yaml",
@@ -332,7 +334,7 @@ def test_the_manifest_says_what_sets_a_model_apart_and_all_the_time_it_took(
     assert not manifest["pretrained"]
     assert manifest["seconds"]["total"] > 900
     started = settings(model={"encoder": "compact_xs", "checkpoint": "/some/where/mine.safetensors"})
-    outcome = run_module.Outcome(np.zeros((1, 4)), 1, None, {}, {}, device="cuda")
+    outcome = run_module.Outcome(np.zeros((1, 4)), len, 1, None, {}, {}, device="cuda")
     monkeypatch.setattr(run_module, "hardware", lambda device: {"device": device})
     data = prepared(dataset, started)
     patch = run_module.resolve_patch(started.patch, [0.5])
@@ -400,3 +402,20 @@ def test_wrong_settings_leave_no_folder(
     with pytest.raises(ConfigError, match="larger than the image of sample S0"):
         train_from_yaml(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("what", ["model", "ridge", "depth"])
+def test_the_test_side_is_scored_again_at_moved_centres(dataset: Dataset, tmp_path: Path, what: str) -> None:
+    changes = {} if what == "model" else {"model": None, "train": None, "baseline": what}
+    plain = go(dataset, tmp_path / "plain", **changes)
+    assert read_shifted(plain) == {}
+    folder = go(dataset, tmp_path / "run", evaluation={"block_um": 20, "shifts_um": [2, 8]}, **changes)
+    found = read_shifted(folder)
+    assert list(found) == [0.0, 2.0, 8.0]
+    own = Moments.load(folder / "moments.npz")
+    scores = [mean_gene_pearson(moments) for moments in found.values()]
+    assert scores[0] == pytest.approx(mean_gene_pearson(own), abs=1e-5)  # all of a small test side is taken
+    if what == "depth":
+        assert scores[2] == pytest.approx(scores[0])  # it reads no image
+    else:
+        assert scores[2] < scores[0]

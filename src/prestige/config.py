@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -26,9 +26,19 @@ BASELINE_PREFIX, DIAGNOSTIC_PREFIX = "baseline:", "diagnostic:"
 
 
 class EvaluationConfig(Settings):
-    """How predictions are scored: intervals resample square blocks of ``block_um``."""
+    """How predictions are scored.
+
+    Attributes
+    ----------
+    block_um
+        Intervals resample square blocks this wide.
+    shifts_um
+        Distances by which all centres of a section are moved, to see what an error of registration does to
+        the scores and to the answer; a part of the test side is predicted again at each.
+    """
 
     block_um: float = Field(default=500.0, gt=0)
+    shifts_um: tuple[Annotated[float, Field(gt=0)], ...] = ()
 
 
 class RunConfig(Settings):

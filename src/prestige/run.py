@@ -6,14 +6,16 @@ on from its checkpoint and ends with the same numbers.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ from prestige.data.sample import Sample
 from prestige.data.split import TEST, TRAIN, VALIDATION, Fold, make_folds
 from prestige.errors import ConfigError, StorageError, storing
 from prestige.evaluate import evaluate
+from prestige.evaluate.shifts import shifted_file, shifted_moments
 from prestige.infer import predict_observations
 from prestige.models.encoders import check_encoder, encoders
 from prestige.models.losses import losses
@@ -44,7 +47,7 @@ from prestige.predictions import write_predictions
 from prestige.progress import logged
 from prestige.provenance import forget_peak_memory, hardware, peak_memory_bytes, versions
 from prestige.schedule import Plan, TrainConfig, plan_steps
-from prestige.stats import spatial_blocks
+from prestige.stats import Moments, spatial_blocks
 from prestige.train import TrainData, make_fabric, train
 
 MARKER = "DONE"
@@ -71,6 +74,7 @@ class Outcome:
     """What a predictor of any kind leaves behind for the manifest and the scores."""
 
     prediction: Float[np.ndarray, "t g"]
+    predict: Callable[[Observations], np.ndarray]
     parameters: int
     flops: int | None
     seconds: dict[str, float]
@@ -205,6 +209,7 @@ def _write_results(
         train_mean=data.panel.train_mean,
         block_um=config.evaluation.block_um,
     )
+    shifted = _shifted(config, data, outcome, ids, um)
     outcome.seconds["score"] = time.perf_counter() - scoring
     # A run that went on from a checkpoint has spent more than this process saw.
     outcome.seconds["total"] = max(time.perf_counter() - began, sum(outcome.seconds.values()))
@@ -217,6 +222,8 @@ def _write_results(
     with storing(folder):
         scores.to_parquet(folder / "scores.parquet", index=False)
     result.moments.save(folder / "moments.npz")
+    for shift, moments in shifted.items():
+        moments.save(folder / shifted_file(shift))
     model = {name: manifest[name] for name in ("encoder", "patch_um", "input_px", "visible_um")}
     write_predictions(folder / "predictions", outcome.prediction, data.test, samples, data.panel, model)
     with storing(folder):
@@ -228,6 +235,27 @@ _ON_EVERY_SCORE = (
     "encoder", "variant", "baseline", "pretrained", "parameters", "flops",
     "patch_um", "input_px", "visible_um", "fold", "seed",
 )  # fmt: skip
+
+
+def _shifted(
+    config: RunConfig, data: FoldData, outcome: Outcome, ids: np.ndarray, um: np.ndarray
+) -> dict[float, Moments]:
+    """Score the test side again with all centres moved, as far as the settings ask for it."""
+    if not config.evaluation.shifts_um:
+        return {}
+    xy_um = data.test.xy_px * um[data.test.slide_index, None]
+    return shifted_moments(
+        outcome.predict,
+        data.test,
+        data.test_y,
+        shifts_um=config.evaluation.shifts_um,
+        um_per_px=um.tolist(),
+        sample_of=ids[data.test.slide_index],
+        block_of=spatial_blocks(xy_um, config.evaluation.block_um),
+        genes=data.panel.genes,
+    )
+
+
 _HISTORY = ("phase", "step", "seconds", "learning_rate", "train_loss", "validation_score")
 
 
@@ -260,15 +288,15 @@ def _run_model(
         predictor, feed, config.train, folder=folder / "checkpoints", seed=config.seed, fabric=fabric
     )
     began = time.perf_counter()
-    model = fabric.setup_module(predictor)
-    prediction = predict_observations(
+    predict = partial(
+        predict_observations,
         predictor,
         reader,
-        data.test,
-        forward=model,
+        forward=fabric.setup_module(predictor),
         batch_size=config.train.batch_size,
         label="predicting test",
     )
+    prediction = predict(data.test)
     seconds = {
         "train": result.train_seconds,
         "validate": result.validate_seconds,
@@ -294,7 +322,7 @@ def _run_model(
     }
     write_bundle(
         folder / "model",
-        predictor.cpu(),
+        copy.deepcopy(predictor).cpu(),
         model=config.trained,
         panel=data.panel,
         patch=patch,
@@ -308,7 +336,7 @@ def _run_model(
         },
     )
     parameters, used = count_parameters(predictor), fabric.device.type
-    return Outcome(prediction, parameters, flops, seconds, facts, result.history, used)
+    return Outcome(prediction, predict, parameters, flops, seconds, facts, result.history, used)
 
 
 def _converged(config: TrainConfig, plan: Plan) -> bool | None:
@@ -346,9 +374,13 @@ def _run_baseline(
         device=where,
     )
     fit_seconds = time.perf_counter() - began
-    # Counts of the test side are for the diagnostic alone: no baseline is given them.
-    totals = _totals(samples, data.test) if entry.diagnostic else None
-    prediction = fitted.predict(reader, data.test, totals=totals)
+
+    def predict(observations: Observations) -> np.ndarray:
+        # Counts of the test side are for the diagnostic alone: no baseline is given them.
+        totals = _totals(samples, observations) if entry.diagnostic else None
+        return fitted.predict(reader, observations, totals=totals)
+
+    prediction = predict(data.test)
     seconds = {"train": fit_seconds, "predict": time.perf_counter() - began - fit_seconds}
     facts = {
         "observations_seen": fitted.n_train,
@@ -358,7 +390,9 @@ def _run_baseline(
             *filter(None, [entry.note, _beyond_edge(config, data, patch)]),
         ],
     }
-    return Outcome(prediction, fitted.n_parameters, fitted.flops(), seconds, facts, device=where.type)
+    return Outcome(
+        prediction, predict, fitted.n_parameters, fitted.flops(), seconds, facts, device=where.type
+    )
 
 
 def _totals(samples: Sequence[Sample], observations: Observations) -> Float[np.ndarray, " n"]:

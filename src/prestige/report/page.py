@@ -21,6 +21,7 @@ from prestige.report.answer import Answer, answers
 from prestige.report.ceilings import ceiling_facts, ceilings_of
 from prestige.report.illustrate import illustrate, leading, mapped, truth_folders
 from prestige.report.load import Bench, format_number, load_bench, number
+from prestige.report.sensitivity import sensitivity_facts
 from prestige.report.summary import Summary, summarise
 
 
@@ -116,6 +117,7 @@ def _context(
         "controls": {"rows": control_rows, "columns": control_columns},
         "genes": tables.gene_data(summary, best, detected, ceilings),
         "ceilings": ceiling_facts(summary, ceilings),
+        "sensitivity": sensitivity_facts(bench, summary, answer),
         "best_label": best.label if best else "",
         "observations": tables.observation_data(summary, best),
         "assumptions": method.assumptions(bench),
