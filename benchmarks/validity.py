@@ -1,0 +1,311 @@
+"""The benchmark itself on trial: phantoms whose answer is known, and what the bench says of them.
+
+Each row plants one thing (a radius, no signal, a stain shift, ...) in phantoms of several seeds, runs the
+bench on them and counts how often it says the right thing.  What a seed gave is kept in `--out`, so a row can
+be done in parts and by several processes; the page is written from what is there.
+
+    python benchmarks/validity.py radii null own stain shuffled parameters --out out/validity
+    python benchmarks/validity.py --write docs/validity.md --out out/validity
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from prestige.config import BenchConfig, RunConfig
+from prestige.data.dataset import open_dataset
+from prestige.data.patches import resolve_patch
+from prestige.data.phantom import PhantomConfig, write_phantom
+from prestige.data.phantom.write import read_truth
+from prestige.data.spec import read_dataset
+from prestige.data.split import make_folds
+from prestige.models.compact import Compact, Design
+from prestige.models.encoder import encoders
+from prestige.report import write_report
+from prestige.run import FoldData, execute, prepare_fold
+from prestige.settings import build
+from prestige.stats import Moments, compare
+
+ORACLE_SLACK = 0.01
+"""A neighbour of the right width counts as right where their oracles differ from the margin by no more."""
+
+RADII_UM = (10, 12, 16, 20, 24, 32, 40, 50, 60, 75, 90, 120)
+WIDTHS_UM = (16.0, 32.0, 64.0, 96.0, 128.0, 192.0, 256.0)
+
+
+@encoders.register("compact_xs_twice")
+def _twice(input_px: int, pretrained: bool, checkpoint: Path | None) -> Compact:
+    """Twice the weights of compact_xs: every width times the square root of two."""
+    return Compact(input_px, Design(channels=(45, 68, 113), depth=(0, 1, 1)))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trial:
+    """A phantom opened under the settings of a bench."""
+
+    config: BenchConfig
+    data: FoldData
+    largest_um: float
+    folder: Path
+
+    def run(self, run: RunConfig, name: str, data: FoldData | None = None) -> Path:
+        folder = self.folder / name
+        execute(run, data or self.data, folder, device="cpu")
+        return folder
+
+    def all_runs(self) -> dict[tuple[str, float, int], Path]:
+        """Do every run of the grid; return its folder by encoder, patch width in um and seed."""
+        folders = {}
+        for number, run in enumerate(self.config.runs([self.data.fold.index], self.largest_um)):
+            folder = self.run(run, f"runs/{number}")
+            folders[run.encoder, float(run.patch.patch_um or 0), run.seed] = folder
+        return folders
+
+
+def open_trial(folder: Path, phantom: PhantomConfig, bench: dict[str, Any]) -> Trial:
+    """Write the phantom and open its first fold."""
+    write_phantom(phantom, folder / "phantom")
+    raw = {"name": folder.name, "dataset": str(folder / "phantom" / "dataset.yaml")} | bench
+    config = build(BenchConfig, raw, where=folder.name)
+    dataset = open_dataset(read_dataset(Path(raw["dataset"])), cache_dir=folder / "cache")
+    um = [sample.um_per_px for sample in dataset.samples]
+    largest = max(resolve_patch(patch, um).patch_um for patch in config.patches)
+    fold = make_folds(dataset.samples, config.split, largest_patch_um=largest)[0]
+    return Trial(config, prepare_fold(dataset, fold, config), largest, folder)
+
+
+def bench_of(widths: tuple[float, ...], steps: int, **changes: Any) -> dict[str, Any]:
+    """Return the settings that the rows share: patients apart, one learning rate, a few hundred steps."""
+    return {
+        "split": {"by": "patient", "folds": 5, "run_folds": [0], "buffer_um": max(widths)},
+        "patches": [{"patch_um": width} for width in widths],
+        "encoders": ["compact_xs"],
+        "baselines": ["mean", "ridge"],
+        "train": {
+            "budget": {"steps": steps},
+            "batch_size": 128,
+            "learning_rates": [3e-3],
+            "validations": 2,
+            "validation_observations": 1024,
+        },
+        "evaluation": {"block_um": 100},
+    } | changes
+
+
+def scores_of(folder: Path) -> pd.Series:
+    """Return the score of each gene of a run."""
+    scores = pd.read_parquet(folder / "scores.parquet")
+    own = scores[(scores["level"] == "gene") & (scores["metric"] == "pearson")]
+    return own.groupby("name", observed=True)["value"].mean()
+
+
+def score_of(folder: Path) -> float:
+    return float(scores_of(folder).fillna(0).mean())
+
+
+def radii(seed: int, folder: Path) -> dict[str, Any]:
+    """Radii from 10 to 120 um: does the report name the smallest width whose oracle is within the margin?"""
+    radius = RADII_UM[seed % len(RADII_UM)]
+    phantom = PhantomConfig(
+        radius_um=radius, um_per_px=1.0, size_px=1000, widths_um=WIDTHS_UM, seed=seed, patients=5
+    )
+    trial = open_trial(folder, phantom, bench_of(WIDTHS_UM, 700))
+    runs = trial.all_runs()
+    truth = read_truth(folder / "phantom") or {}
+    record = {
+        "schema": "prestige.bench/1",
+        "name": "radii",
+        "runs": [{"folder": str(path.relative_to(folder))} for path in runs.values()],
+        "folds": [{"index": 0, "name": trial.data.fold.name}],
+        "truth": {key: truth[key] for key in ("radius_um", "margin", "oracle", "right_patch_um")},
+        "finished": True,
+    }
+    (folder / "bench.json").write_text(json.dumps(record), encoding="utf-8")
+    write_report(folder)
+    answer = json.loads((folder / "report" / "answer.json").read_text(encoding="utf-8"))[0]
+    oracle = {float(width): value for width, value in truth["oracle"].items()}
+    named, right = answer["patch_um"], truth["right_patch_um"]
+    short = max(oracle.values()) - truth["margin"]
+    near = named in oracle and abs(oracle[named] - short) <= ORACLE_SLACK
+    widths = sorted(oracle)
+    neighbour = named in widths and abs(widths.index(named) - widths.index(right)) == 1
+    return {
+        "radius_um": radius,
+        "right": right,
+        "named": named,
+        "exact": named == right,
+        "passed": named == right or (neighbour and near),
+    }
+
+
+def null(seed: int, folder: Path) -> dict[str, Any]:
+    """Expression that does not depend on the image, both smooth in space: is anything claimed?"""
+    widths = (16.0, 32.0, 64.0)
+    phantom = PhantomConfig(
+        no_signal=True, um_per_px=1.0, size_px=640, widths_um=widths, seed=10_000 + seed, patients=5
+    )
+    trial = open_trial(folder, phantom, bench_of(widths, 80))
+    moments = {key: [Moments.load(path / "moments.npz")] for key, path in trial.all_runs().items()}
+    found = compare(moments)
+    mean = next(key for key in moments if key[0] == "baseline:mean")
+    others = {key: row for key, row in found.rows.items() if key != mean}
+    covered = [
+        row.low <= 0 <= row.high for row in others.values() if row.low is not None and row.high is not None
+    ]
+    return {
+        "intervals": len(covered),
+        "covering": int(sum(covered)),
+        "claimed": not found.rows[mean].tied,
+        "passed": bool(found.rows[mean].tied),
+    }
+
+
+def own(seed: int, folder: Path) -> dict[str, Any]:
+    """Only the own nucleus acts on the genes: do larger patches bring nothing?"""
+    widths = (16.0, 32.0, 64.0, 128.0)
+    phantom = PhantomConfig(
+        own_share=0.7, neighbourhood_share=0.0, um_per_px=0.5, size_px=1000, widths_um=widths, seed=seed
+    )
+    trial = open_trial(folder, phantom, bench_of(widths, 700))
+    scores = {key[1]: score_of(path) for key, path in trial.all_runs().items() if key[0] == "compact_xs"}
+    gain = max(scores[width] for width in widths[1:]) - scores[widths[0]]
+    return {"scores": {f"{width:g}": scores[width] for width in widths}, "gain": gain, "passed": gain <= 0.01}
+
+
+def stain(seed: int, folder: Path) -> dict[str, Any]:
+    """Patients stained unlike: does the score fall, and does stain jitter win a part of it back?"""
+    found: dict[str, float] = {}
+    for shift in (0.0, 0.35):
+        for jitter in (0.0, 0.2):
+            settings = bench_of((32.0,), 700, baselines=[])
+            settings["train"] = settings["train"] | {"augment": {"stain_jitter": jitter}}
+            phantom = PhantomConfig(stain_shift=shift, widths_um=(32.0,), size_px=1000, seed=seed)
+            trial = open_trial(folder / f"{shift:g}-{jitter:g}", phantom, settings)
+            found[f"shift {shift:g}, jitter {jitter:g}"] = score_of(next(iter(trial.all_runs().values())))
+    fallen = found["shift 0, jitter 0"] - found["shift 0.35, jitter 0"]
+    back = found["shift 0.35, jitter 0.2"] - found["shift 0.35, jitter 0"]
+    return {"scores": found, "fallen": fallen, "won_back": back, "passed": fallen > 0 and back > 0}
+
+
+def shuffled(seed: int, folder: Path) -> dict[str, Any]:
+    """One gene's values shuffled within samples: is it at chance, and are the others where they were?"""
+    settings = bench_of((32.0,), 500, baselines=[], seeds=[0, 1, 2])
+    phantom = PhantomConfig(widths_um=(32.0,), size_px=1000, seed=seed)
+    trial = open_trial(folder, phantom, settings)
+    plain = pd.DataFrame({key[2]: scores_of(path) for key, path in trial.all_runs().items()})
+    gene = str(plain.mean(axis=1).idxmax())  # the one with most to lose
+    changed = _with_shuffled_gene(trial.data, list(trial.data.panel.genes).index(gene), seed)
+    run = next(iter(trial.config.runs([trial.data.fold.index], trial.largest_um)))
+    after = scores_of(trial.run(run, "changed", changed))
+    rest = plain.drop(gene)
+    spread = float(rest.std(axis=1, ddof=1).pow(2).mean() ** 0.5)
+    moved = float((after.drop(gene) - rest.mean(axis=1)).mean())
+    chance = 3 / np.sqrt(len(trial.data.test))
+    return {
+        "gene": gene,
+        "before": float(plain.loc[gene].mean()),
+        "after": float(after[gene]),
+        "chance": float(chance),
+        "others_moved": moved,
+        "seed_spread": spread,
+        "passed": bool(abs(after[gene]) <= chance and abs(moved) <= 2 * spread),
+    }
+
+
+def _with_shuffled_gene(data: FoldData, column: int, seed: int) -> FoldData:
+    changes = {}
+    for side in ("train", "validation", "test"):
+        observations, y = getattr(data, side), getattr(data, f"{side}_y").copy()
+        for number in np.unique(observations.slide_index):
+            rows = np.flatnonzero(observations.slide_index == number)
+            rng = np.random.default_rng([seed, number, column])
+            y[rows, column] = y[rng.permutation(rows), column]
+        changes[f"{side}_y"] = y
+    return dataclasses.replace(data, **changes)
+
+
+def parameters(seed: int, folder: Path) -> dict[str, Any]:
+    """Twice the parameters, nothing more to find: is a gain claimed?"""
+    settings = bench_of((32.0,), 900, encoders=["compact_xs", "compact_xs_twice"], baselines=["mean"])
+    phantom = PhantomConfig(widths_um=(32.0,), size_px=1000, seed=seed)
+    trial = open_trial(folder, phantom, settings)
+    runs = trial.all_runs()
+    found = compare({key[0]: [Moments.load(path / "moments.npz")] for key, path in runs.items()})
+    small, large = found.rows["compact_xs"], found.rows["compact_xs_twice"]
+    claimed = found.best == "compact_xs_twice" and not small.tied and (small.gap_low or 0) > 0.01
+    return {
+        "compact_xs": small.score,
+        "twice": large.score,
+        "difference": large.score - small.score,
+        "claimed": bool(claimed),
+        "passed": not claimed,
+    }
+
+
+ROWS: dict[str, tuple[Callable[[int, Path], dict[str, Any]], int]] = {
+    "radii": (radii, 20),
+    "null": (null, 300),
+    "own": (own, 5),
+    "stain": (stain, 5),
+    "shuffled": (shuffled, 5),
+    "parameters": (parameters, 10),
+}
+
+
+def do(row: str, seeds: Iterator[int] | range, out: Path) -> None:
+    work, _ = ROWS[row]
+    for seed in seeds:
+        kept = out / row / f"{seed}.json"
+        claim = kept.with_suffix(".claimed")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        if kept.exists():
+            continue
+        try:
+            claim.touch(exist_ok=False)
+        except FileExistsError:
+            continue  # another process is at it
+        folder = out / row / f"work-{seed}"
+        try:
+            found = work(seed, folder)
+            kept.write_text(json.dumps(found, default=float), encoding="utf-8")
+            print(row, seed, json.dumps(found, default=float), flush=True)
+        finally:
+            claim.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def kept_of(row: str, out: Path) -> list[dict[str, Any]]:
+    files = sorted((out / row).glob("*.json"), key=lambda path: int(path.stem))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("rows", nargs="*", choices=[*ROWS, []], metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument("--out", type=Path, default=Path("out/validity"))
+    parser.add_argument("--seeds", type=int, help="how many; each row has its own number")
+    parser.add_argument("--write", type=Path, help="the page to write from what is there")
+    asked = parser.parse_args()
+    os.environ.setdefault("PRESTIGE_CACHE", str(asked.out.resolve() / "cache"))
+    torch.set_num_threads(1)
+    for row in asked.rows:
+        do(row, range(asked.seeds or ROWS[row][1]), asked.out)
+    if asked.write:
+        from validity_page import page
+
+        asked.write.write_text(page({row: kept_of(row, asked.out) for row in ROWS}), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

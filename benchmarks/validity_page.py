@@ -1,0 +1,107 @@
+"""The page of `validity.py`: what was planted, how often the bench said the right thing, and by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from scipy.stats import binomtest
+
+Kept = dict[str, list[dict[str, Any]]]
+
+
+def page(kept: Kept) -> str:
+    """Return the whole page; a row without results says so."""
+    rows = [_row(*parts) for parts in _rows(kept)]
+    return "\n".join(
+        [
+            "# The benchmark on trial",
+            "",
+            "Written by `python benchmarks/validity.py ROW ... --out out/validity`, then with",
+            "`--write docs/validity.md`; do not edit by hand. Every row plants one thing in phantoms",
+            "(synthetic tissue whose answer is known) and counts how often the bench says what is true.",
+            "Beside it: how often someone who guesses would, and the 95 % interval of the share (Wilson).",
+            "",
+            "| planted | wanted | passed | 95 % interval | by chance | what was seen |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+            *_details(kept),
+        ]
+    )
+
+
+def _row(planted: str, wanted: str, results: Sequence[dict[str, Any]], chance: str, seen: str) -> str:
+    if not results:
+        return f"| {planted} | {wanted} | not run | | {chance} | |"
+    passed = sum(bool(one["passed"]) for one in results)
+    low, high = binomtest(passed, len(results)).proportion_ci(method="wilson")
+    return (
+        f"| {planted} | {wanted} | {passed} of {len(results)} | {low:.0%} to {high:.0%} | {chance} | {seen} |"
+    )
+
+
+def _rows(kept: Kept) -> list[tuple[str, str, list[dict[str, Any]], str, str]]:
+    radii, null, own = kept["radii"], kept["null"], kept["own"]
+    stain, shuffled, parameters = kept["stain"], kept["shuffled"], kept["parameters"]
+    intervals, covering = (sum(one[key] for one in null) for key in ("intervals", "covering"))
+    return [
+        (
+            "radius of 10 to 120 um, seven patch widths",
+            "right width, or a neighbour that the oracle cannot tell from it: at least 18 of 20",
+            radii,
+            "1 of 7 widths",
+            f"exactly right in {sum(one['exact'] for one in radii)}" if radii else "",
+        ),
+        (
+            "expression independent of the image, both smooth in space",
+            "nothing told from the training mean: at least 95 %",
+            null,
+            "95 % if the intervals keep their word",
+            f"{covering:,} of {intervals:,} intervals hold 0 ({covering / intervals:.1%})"
+            if intervals
+            else "",
+        ),
+        (
+            "only the own nucleus matters",
+            "no larger patch gains more than 0.01",
+            own,
+            "about 1 in 2",
+            _mean(own, "gain", "mean gain of the best larger patch {:+.3f}"),
+        ),
+        (
+            "stain of patients shifted",
+            "the score falls, and stain jitter wins a part back",
+            stain,
+            "1 in 4",
+            _mean(stain, "fallen", "falls by {:.3f}") + _mean(stain, "won_back", ", {:+.3f} with jitter"),
+        ),
+        (
+            "one gene shuffled within samples",
+            "its score at chance, the others within the spread of seeds",
+            shuffled,
+            "not defined",
+            _mean(shuffled, "before", "{:.2f} before") + _mean(shuffled, "after", ", {:+.3f} after"),
+        ),
+        (
+            "twice the parameters, nothing more to find",
+            "no gain above 0.01 claimed",
+            parameters,
+            "95 % if the bounds keep their word",
+            _mean(parameters, "difference", "mean difference {:+.4f}"),
+        ),
+    ]
+
+
+def _mean(results: Sequence[dict[str, Any]], key: str, words: str) -> str:
+    return words.format(sum(one[key] for one in results) / len(results)) if results else ""
+
+
+def _details(kept: Kept) -> list[str]:
+    if not kept["radii"]:
+        return []
+    lines = ["## Radii", "", "| radius, um | right width | named | passed |", "|---|---|---|---|"]
+    for one in sorted(kept["radii"], key=lambda found: found["radius_um"]):
+        passed = "yes" if one["passed"] else "no"
+        lines.append(f"| {one['radius_um']:g} | {one['right']:g} um | {one['named']:g} um | {passed} |")
+    return [*lines, ""]
