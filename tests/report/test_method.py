@@ -53,6 +53,16 @@ def test_what_an_old_run_did_not_record_is_said(tiny_bench: Path) -> None:
     assert facts["Hardware"] == facts["Versions"] == facts["Peak memory"] == "not recorded"
 
 
+def test_what_was_not_run_is_said_with_the_reason(tiny_bench: Path) -> None:
+    path = tiny_bench / "bench.json"
+    raw = json.loads(path.read_text())
+    raw["skipped"] = [{"name": "coordinates", "fold": 1, "reason": "no slide stands on both sides"}]
+    path.write_text(json.dumps(raw))
+    bench = load_bench(tiny_bench)
+    facts = dict(scoring_facts(bench, summarise(bench)))
+    assert facts["Not run"] == "coordinates on fold 1: no slide stands on both sides"
+
+
 def test_folds_and_samples_are_counted(tiny_bench: Path) -> None:
     bench = load_bench(tiny_bench)
     head, rows = fold_rows(bench)

@@ -66,6 +66,17 @@ def test_the_grid_has_a_row_an_encoder_and_a_column_a_patch(tiny_bench: Path) ->
     assert mean == [0.0, 0.0, 0.0]  # it looks at no patch: one value for all
 
 
+def test_a_baseline_with_a_patch_of_its_own_opens_no_column(tiny_bench: Path) -> None:
+    table = summarise(load_bench(tiny_bench)).table
+    own = (
+        table[table["name"] == "ridge"].iloc[:1].assign(name="hest", encoder="baseline:hest", patch_um=112.0)
+    )
+    rows, columns = grid(pd.concat([table, own], ignore_index=True))
+    assert columns == grid(table)[1]
+    cells = next(row["cells"] for row in rows if row["name"] == "hest")
+    assert [cell["value"] for cell in cells] == [own["score"].item()] * len(columns)
+
+
 def test_the_gene_table_is_sorted_by_the_best_configuration(tiny_bench: Path) -> None:
     summary = summarise(load_bench(tiny_bench))
     best = summary.table.loc[summary.table["score"].idxmax(), "configuration"]

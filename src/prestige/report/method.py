@@ -100,6 +100,8 @@ def scoring_facts(bench: Bench, summary: Summary) -> Facts:
                 f"counts scaled to a total of {format_number(total)} an observation, then log1p",
             )
         )
+    for one in bench.info.get("skipped") or []:
+        found.append(("Not run", f"{one.get('name')} on fold {one.get('fold')}: {one.get('reason')}"))
     found += [("Intervals", note) for note in dict.fromkeys(group.note for group in summary.groups)]
     block = number(dict(bench.info.get("evaluation") or {}).get("block_um"))
     if math.isfinite(block):

@@ -133,19 +133,24 @@ def grid(table: pd.DataFrame, *, controls: bool = False) -> tuple[list[dict[str,
     """Return the heat map's rows (name, baseline, cells) and its column labels.
 
     A cell holds ``value``, ``low``, ``high``, ``mark`` ("best", "tied" or ""), ``ground`` and ``ink``; None
-    where the configuration was not finished.  A baseline that looks at no patch fills its row.
+    where the configuration was not finished.  A baseline that looks at no patch, or at one of its own that no
+    encoder has, fills its row.
     """
     kept: Any = (
         table[(table["control"] == controls) & table["compared"]] if controls else table[~table["control"]]
     )
     placed = kept[np.isfinite(kept["patch_um"].to_numpy(dtype=float))]
+    if not placed["baseline"].all():
+        placed = placed[~placed["baseline"]]
     keys = sorted(set(zip(placed["patch_um"], placed["input_px"], placed["visible_um"], strict=True)))
     low, high = _colour_range(kept)
     rows = []
     for name, of_name in kept.groupby("name", sort=False):
         by_key = {(row.patch_um, row.input_px, row.visible_um): row for row in of_name.itertuples()}
         blind = of_name["encoder"].iloc[0] == MEAN_BASELINE
-        anywhere = next((row for key, row in by_key.items() if blind or not math.isfinite(key[0])), None)
+        anywhere = next(
+            (row for key, row in by_key.items() if blind or (row.baseline and key not in keys)), None
+        )
         cells = [_cell(by_key.get(key, anywhere), low, high) for key in keys] or [_cell(anywhere, low, high)]
         rows.append({"name": str(name), "baseline": bool(of_name["baseline"].iloc[0]), "cells": cells})
     return rows, _column_labels(keys)
