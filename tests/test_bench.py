@@ -11,7 +11,7 @@ from prestige import run as run_module
 from prestige.bench import run_bench
 from prestige.data.dataset import Dataset
 from prestige.data.sides import TEST
-from prestige.errors import ConfigError, ModelError, SplitError, StorageError
+from prestige.errors import ConfigError, DataError, ModelError, SplitError, StorageError
 from prestige.evaluate.ceilings import read_ceilings
 
 BENCH = {
@@ -225,3 +225,22 @@ def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out" / "thesis.doc").touch()
     with pytest.raises(StorageError, match="not empty"):
         run_bench(write(tmp_path), tmp_path / "out")
+
+
+def test_gene_sets_are_kept_fold_by_fold_and_a_wrong_file_stops_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mine.gmt").write_text("mine\tmade\tG0\tg1\tG2\tabsent\n")
+    asked = {"files": ["mine.gmt"], "shipped": [], "most_variable": 2, "min_genes": 2}
+    asked |= {"most_expressed": None, "most_spatially_variable": None}
+    split = BENCH["split"] | {"run_folds": [0]}
+    path = write(tmp_path, split=split, genesets=asked, baselines=["mean"])
+    page = run_bench(path, tmp_path / "out", device="cpu").read_text(encoding="utf-8")
+    kept = json.loads((tmp_path / "out" / "bench.json").read_text())["folds"][0]["gene_sets"]
+    assert kept["mine"]["genes"] == ["G0", "G1", "G2"]
+    assert kept["mine"]["missing"] == ["absent"]
+    assert sorted(kept["most variable"]["genes"]) == ["G0", "G1"]  # they follow the image
+    assert 'id="sets"' in page
+    with pytest.raises(DataError, match=r"other\.gmt"):
+        run_bench(write(tmp_path, genesets={"files": ["other.gmt"]}), tmp_path / "other", device="cpu")
+    assert not (tmp_path / "other").exists()

@@ -20,6 +20,8 @@ from prestige.data.patches import Patch, resolve_patch
 from prestige.data.split import Fold, make_folds
 from prestige.errors import ConfigError, StorageError, storing
 from prestige.evaluate.ceilings import write_ceilings
+from prestige.evaluate.gene_sets import describe_sets, sets_of_fold
+from prestige.genesets import collect_sets
 from prestige.predictions import write_truth
 from prestige.progress import clock, say
 from prestige.report import write_report
@@ -41,6 +43,7 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
     for run in config.runs([0], 1.0):
         check_names(run)  # opening the samples may take minutes
     make_fabric(config.train.precision, device)
+    collect_sets(config.genesets)
     dataset = open_dataset(read_dataset(config.dataset))
     um_per_px = [sample.um_per_px for sample in dataset.samples]
     largest = max(resolve_patch(patch, um_per_px).patch_um for patch in config.patches)
@@ -65,7 +68,7 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
         if fold_data.fold.index != run.fold:
             fold_data = prepare_fold(dataset, next(fold for fold in folds if fold.index == run.fold), run)
         if str(run.fold) not in described:
-            described[str(run.fold)] = _describe_fold(fold_data)
+            described[str(run.fold)] = _describe_fold(fold_data, config)
             _keep_truth(out / "truth" / f"fold-{run.fold}", fold_data, config.evaluation.block_um)
             _keep_sides(out / "split" / f"fold-{run.fold}.parquet", fold_data)
         if not is_done(folder):
@@ -140,7 +143,8 @@ def _patch_words(run: RunConfig) -> str:
     return f"patch {patch.patch_px} px" if patch.patch_px is not None else f"patch {patch.patch_um:g} um"
 
 
-def _describe_fold(data: FoldData) -> dict[str, Any]:
+def _describe_fold(data: FoldData, config: BenchConfig) -> dict[str, Any]:
+    sets = sets_of_fold(config.genesets, data.dataset.samples, data.panel, data.train, data.train_y)
     return {
         "index": data.fold.index,
         "name": data.fold.name,
@@ -148,6 +152,7 @@ def _describe_fold(data: FoldData) -> dict[str, Any]:
         "dropped": dict(data.fold.dropped),
         "notes": [*data.fold.notes, *data.panel.notes],
         "genes": list(data.panel.genes),
+        "gene_sets": describe_sets(sets),
     }
 
 

@@ -15,6 +15,7 @@ from prestige.data.panel import PanelConfig, wanted_genes
 from prestige.data.patches import PatchConfig
 from prestige.data.split import SplitConfig
 from prestige.errors import ConfigError
+from prestige.genesets.settings import GeneSetConfig
 from prestige.models.settings import ModelConfig
 from prestige.schedule import TrainConfig
 from prestige.settings import Settings, build, read_yaml, resolve_path
@@ -107,6 +108,7 @@ class BenchConfig(Settings):
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     train: TrainConfig
     evaluation: EvaluationConfig = EvaluationConfig()
+    genesets: GeneSetConfig = GeneSetConfig()
 
     @model_validator(mode="after")
     def _no_twins(self) -> BenchConfig:
@@ -172,7 +174,8 @@ def read_bench(path: Path) -> BenchConfig:
     config = _resolved(config, Path(path).parent)
     models = tuple(_with_checkpoint(model, Path(path).parent) for model in config.encoders)
     baselines = tuple(_with_own_checkpoint(one, Path(path).parent) for one in config.baselines)
-    return config.model_copy(update={"encoders": models, "baselines": baselines})
+    genesets = config.genesets.resolved(Path(path).parent)
+    return config.model_copy(update={"encoders": models, "baselines": baselines, "genesets": genesets})
 
 
 def run_hash(config: RunConfig, dataset_fingerprint: str) -> str:

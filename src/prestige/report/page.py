@@ -22,6 +22,7 @@ from prestige.report.ceilings import ceiling_facts, ceilings_of
 from prestige.report.illustrate import illustrate, leading, mapped, truth_folders
 from prestige.report.load import Bench, format_number, load_bench, number
 from prestige.report.sensitivity import sensitivity_facts
+from prestige.report.sets import set_facts, sets_table
 from prestige.report.summary import Summary, summarise
 
 
@@ -79,6 +80,7 @@ def _csv_tables(
         "summary": tables.summary_table(summary),
         "genes": tables.genes_table(summary, detected, ceilings),
         "per_observation": tables.observations_table(summary),
+        "gene_sets": sets_table(bench, summary),
     }
 
 
@@ -117,6 +119,7 @@ def _context(
         "controls": {"rows": control_rows, "columns": control_columns},
         "genes": tables.gene_data(summary, best, detected, ceilings),
         "ceilings": ceiling_facts(summary, ceilings),
+        "sets": set_facts(bench, summary, answer),
         "sensitivity": sensitivity_facts(bench, summary, answer),
         "best_label": best.label if best else "",
         "observations": tables.observation_data(summary, best),

@@ -66,7 +66,8 @@ class Summary:
     """What the report states about configurations and genes.
 
     ``table`` has one row a configuration; ``genes`` one row a gene and configuration; ``observations``
-    one row a configuration and per-observation metric.
+    one row a configuration and per-observation metric.  ``used`` holds the runs that were compared,
+    ``patient_of`` the patients that were resampled, None where there is no such thing.
     """
 
     table: pd.DataFrame
@@ -77,6 +78,8 @@ class Summary:
     common_genes: tuple[str, ...]
     n_panel_genes: int
     excluded: list[str]
+    used: dict[Configuration, list[Run]]
+    patient_of: dict[str, str] | None
 
 
 def summarise(bench: Bench) -> Summary:
@@ -101,7 +104,9 @@ def summarise(bench: Bench) -> Summary:
     genes = _gene_table(used)
     observations = _mean_table(used, "obs")
     excluded = [key.label for key in by_configuration if key not in used]
-    return Summary(table, genes, observations, groups, tuple(sorted(folds)), common, n_panel, excluded)
+    return Summary(
+        table, genes, observations, groups, tuple(sorted(folds)), common, n_panel, excluded, used, patients
+    )
 
 
 def comparable_folds(folds_of: dict[Configuration, set[int]]) -> set[int]:
@@ -169,7 +174,7 @@ def _groups(
     for pretrained, keys in encoders.items():
         if keys or (baselines and not pretrained and not encoders[True]):
             found.append(
-                _compare(pretrained, {key: used[key] for key in keys + baselines}, genes, patient_of)
+                compare_group(pretrained, {key: used[key] for key in keys + baselines}, genes, patient_of)
             )
     return found
 
@@ -181,17 +186,24 @@ def _diagnostics(
     found = []
     for key in used:
         if key.diagnostic:
-            alone = _compare(False, {key: used[key]}, genes, patient_of).standings[key]
+            alone = compare_group(False, {key: used[key]}, genes, patient_of).standings[key]
             found.append({key: Standing(alone.score, alone.interval, best=False, tied=None)})
     return found
 
 
-def _compare(
+def compare_group(
     pretrained: bool,
     runs: dict[Configuration, list[Run]],
     genes: tuple[str, ...],
     patient_of: dict[str, str] | None,
 ) -> Group:
+    """Compare configurations on some genes (all that they share where none are given).
+
+    Raises
+    ------
+    DataError
+        When none of the genes varies on the test side.
+    """
     moments = {key: [run.moments for run in of_key] for key, of_key in runs.items()}
     found = compare(moments, genes=genes or None, patient_of=patient_of)
     standings = {}

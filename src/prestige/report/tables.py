@@ -80,7 +80,7 @@ def run_rows(bench: Bench) -> tuple[list[str], list[list[str]]]:
 
 def summary_table(summary: Summary) -> pd.DataFrame:
     """Return a row a configuration: score, interval, whether best or tied, costs, other scores."""
-    table = _with_identity(summary.table).rename(
+    table = with_identity(summary.table).rename(
         columns={"score": "pearson", "low": "pearson_low", "high": "pearson_high"}
     )
     common = with_zeros(summary.genes[summary.genes["gene"].isin(summary.common_genes)])
@@ -96,7 +96,7 @@ def genes_table(summary: Summary, detection: pd.Series, ceilings: pd.DataFrame) 
 
     ``ceiling`` is the correlation that counting noise allows, ``ceiling_lower`` its 95 % bound.
     """
-    table = _with_identity(summary.genes)
+    table = with_identity(summary.genes)
     table["detection"] = table["gene"].map(detection).astype(float)
     for name, source in (("ceiling", "ceiling"), ("ceiling_lower", "lower")):
         table[name] = table["gene"].map(ceilings[source]).astype(float)
@@ -107,7 +107,7 @@ def genes_table(summary: Summary, detection: pd.Series, ceilings: pd.DataFrame) 
 
 def observations_table(summary: Summary) -> pd.DataFrame:
     """Return a row a configuration and per-observation metric, the centred ones named ``*_centred``."""
-    return _with_identity(summary.observations)[[*_IDENTITY, "metric", "value"]]
+    return with_identity(summary.observations)[[*_IDENTITY, "metric", "value"]]
 
 
 def detection(truth_folders: Sequence[Path]) -> pd.Series:
@@ -239,7 +239,8 @@ def _identity(key: Configuration) -> dict[str, Any]:
     return found
 
 
-def _with_identity(table: pd.DataFrame) -> pd.DataFrame:
+def with_identity(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the columns that say which configuration a row is of, before its own."""
     known = {key: _identity(key) for key in table["configuration"].unique()}
     identity = pd.DataFrame(
         [known[key] for key in table["configuration"]], columns=list(_IDENTITY), index=table.index

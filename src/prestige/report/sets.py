@@ -1,0 +1,163 @@
+"""Which configuration is best for which genes: the comparison of the grid again, gene set by gene set."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from prestige.errors import DataError
+from prestige.report import tables
+from prestige.report.answer import Answer, choose_patch
+from prestige.report.load import Bench, Configuration, format_number
+from prestige.report.summary import Group, Standing, Summary, compare_group
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredSet:
+    """A gene set with the standings of every configuration on its genes."""
+
+    name: str
+    genes: tuple[str, ...]
+    group: Group
+
+
+def scored_sets(bench: Bench, summary: Summary, pretrained: bool) -> list[ScoredSet]:
+    """Compare the configurations of a group on each gene set that every fold's panel has enough of.
+
+    A set that is chosen on training data differs from fold to fold: the genes that all folds chose count.
+    """
+    group = next((one for one in summary.groups if one.pretrained == pretrained), None)
+    if group is None:
+        return []
+    runs = {key: summary.used[key] for key in group.standings}
+    found = []
+    for name, genes in _common(bench, summary).items():
+        try:
+            found.append(ScoredSet(name, genes, compare_group(pretrained, runs, genes, summary.patient_of)))
+        except DataError:
+            continue  # none of its genes varies on the test side
+    return found
+
+
+def set_facts(bench: Bench, summary: Summary, answer: Answer | None) -> dict[str, Any]:
+    """Return what the page says of gene sets: ``text``, a table, a heat map for each; {} without any."""
+    if answer is None:
+        return {}
+    sets = scored_sets(bench, summary, answer.pretrained)
+    small = [str(one["text"]) for one in _described(bench).values() if not one.get("scored")]
+    if not sets:
+        return {}
+    own = _best_encoder(_standings(summary, answer))
+    rows, maps, same, other = [], [], [], []
+    for one in sets:
+        standings = one.group.standings
+        best = _best_encoder(standings)
+        if best is None or own is None:
+            continue
+        (same if best == own or standings[own].tied else other).append(one.name)
+        rows.append(_row(one, best, own, answer.margin))
+        grid, columns = tables.grid(_as_table(summary, standings))
+        maps.append({"name": one.name, "n": len(one.genes), "rows": grid, "columns": columns, "oracle": None})
+    head = ["gene set", "genes", "best encoder", "Pearson", "95 % interval"]
+    head += [f"{own.label if own else ''} on it", "patch to use", "best baseline"]
+    return {"text": _text(own, same, other), "head": head, "rows": rows, "maps": maps, "small": small}
+
+
+def sets_table(bench: Bench, summary: Summary) -> pd.DataFrame:
+    """Return a row a gene set and configuration: score, interval, whether best or tied."""
+    rows = []
+    for pretrained in dict.fromkeys(group.pretrained for group in summary.groups):
+        for one in scored_sets(bench, summary, pretrained):
+            for key, standing in one.group.standings.items():
+                low, high = standing.interval or (math.nan, math.nan)
+                rows.append(
+                    {
+                        "gene_set": one.name, "n_genes": len(one.genes), "configuration": key,
+                        "pearson": standing.score, "pearson_low": low, "pearson_high": high,
+                        "best": standing.best, "tied": standing.tied,
+                    }
+                )  # fmt: skip
+    table = pd.DataFrame(rows)
+    return tables.with_identity(table).drop(columns="configuration") if rows else table
+
+
+def _described(bench: Bench) -> dict[str, dict[str, Any]]:
+    """Return the sets of the first fold that has them, as the bench described them."""
+    for fold in bench.info.get("folds") or []:
+        if fold.get("gene_sets"):
+            return dict(fold["gene_sets"])
+    return {}
+
+
+def _common(bench: Bench, summary: Summary) -> dict[str, tuple[str, ...]]:
+    folds = [fold for fold in bench.info.get("folds") or [] if fold.get("index") in summary.folds]
+    described = [dict(fold.get("gene_sets") or {}) for fold in folds]
+    if not described:
+        return {}
+    found = {}
+    for name in described[0]:
+        if all(sets.get(name, {}).get("scored") for sets in described):
+            shared = set.intersection(*(set(sets[name]["genes"]) for sets in described))
+            genes = tuple(gene for gene in summary.common_genes if gene in shared)
+            if len(genes) >= 2:
+                found[name] = genes
+    return found
+
+
+def _standings(summary: Summary, answer: Answer) -> dict[Configuration, Standing]:
+    return next(one.standings for one in summary.groups if one.pretrained == answer.pretrained)
+
+
+def _best_encoder(standings: dict[Configuration, Standing]) -> Configuration | None:
+    scores = {key: one.score for key, one in standings.items() if not key.baseline and not key.control}
+    return max(scores, key=scores.__getitem__, default=None)
+
+
+def _row(one: ScoredSet, best: Configuration, own: Configuration, margin: float) -> list[str]:
+    standings = one.group.standings
+    interval = standings[best].interval
+    chosen = choose_patch(standings, margin)
+    baselines = {key: item.score for key, item in standings.items() if key.baseline}
+    first = max(baselines, key=baselines.__getitem__, default=None)
+    mark = "" if best == own else " (cannot be told from it)" if standings[own].tied else ""
+    return [
+        one.name,
+        f"{len(one.genes):,}",
+        best.label,
+        f"{standings[best].score:.3f}",
+        f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "none",
+        f"{standings[own].score:.3f}{mark}",
+        f"{format_number(chosen[0])} \N{MICRO SIGN}m" if chosen else "none",
+        f"{first.label}, {baselines[first]:.3f}" if first else "none",
+    ]
+
+
+def _text(own: Configuration | None, same: list[str], other: list[str]) -> str:
+    if own is None:
+        return ""
+    parts = []
+    if same:
+        parts.append(
+            f"{own.label}, the best encoder for all genes, is the best or cannot be told from the best "
+            f"for: {', '.join(same)}"
+        )
+    if other:
+        parts.append(f"another encoder or patch is better than {own.label} for: {', '.join(other)}")
+    return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
+
+
+def _as_table(summary: Summary, standings: dict[Configuration, Standing]) -> pd.DataFrame:
+    """Return the summary's table with the scores of a gene set in the place of its own."""
+    table = summary.table[summary.table["configuration"].isin(list(standings))].copy()
+    mine = [standings[key] for key in table["configuration"]]
+    bounds = [one.interval or (math.nan, math.nan) for one in mine]
+    return table.assign(
+        score=[one.score for one in mine],
+        low=[low for low, _ in bounds],
+        high=[high for _, high in bounds],
+        best=[one.best for one in mine],
+        tied=[one.tied for one in mine],
+    )
