@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from prestige import metrics
-from prestige.errors import DataError
-from prestige.stats import Moments, compare, mean_gene_pearson, moments_of
+from prestige.errors import ConfigError, DataError
+from prestige.stats import Moments, compare, interval, mean_gene_pearson, moments_of
 
 GENES = tuple(f"G{i}" for i in range(6))
 
@@ -19,6 +19,7 @@ def run(
     seed: int = 0,
     blocks: int = 16,
     samples: tuple[str, ...] = ("S",),
+    shift: float = 0.0,
 ) -> Moments:
     """Return moments of a prediction of some quality; the truth depends on the fold alone."""
     rng = np.random.default_rng(fold)
@@ -29,6 +30,7 @@ def run(
         truth[:, 5] = 0.4
         noise = np.random.default_rng((seed, fold, int(100 * (quality or 0)))).normal(size=truth.shape)
         pred = np.full_like(truth, 0.3) if quality is None else quality * truth + (1 - quality) * noise
+        pred = pred + shift
         parts.append((pred, truth, np.array([sample] * n), np.repeat(np.arange(blocks) + 1000 * fold, 25)))
     return moments_of(*(np.concatenate(part) for part in zip(*parts, strict=True)), GENES)
 
@@ -53,6 +55,39 @@ def test_best_tied_and_beaten() -> None:
     assert (len(found.genes), found.n_genes_scored) == (6, 5)
     assert "new blocks" in found.note
     assert "nothing about other patients" in found.note
+    assert found.reason is None
+    assert bad.se == pytest.approx(found.draws[2].std(), rel=0.3)
+
+
+def test_bounds_come_from_the_paired_draws() -> None:
+    runs = {"a": [run(0.6)], "b": [run(0.5)]}
+    found = compare(runs, draws=400)
+    assert found.draws.shape == (2, 400)
+    assert found.covariance.shape == (2, 2)
+    assert found.draw_covariances.shape == (400, 2, 2)
+    low, high = interval(found.draws[0] - found.draws[1])
+    row = found.rows["b"]
+    assert row.gap_low == pytest.approx(low, abs=0.35 * (high - low))
+    assert row.gap_high == pytest.approx(high, abs=0.35 * (high - low))
+    np.testing.assert_allclose(found.scores, [one.score for one in found.rows.values()])
+
+
+def test_order_of_configurations_and_a_shift_of_predictions_change_nothing() -> None:
+    runs = {name: [run(quality)] for name, quality in (("a", 0.6), ("b", 0.5), ("c", 0.2), ("d", None))}
+    straight = compare(runs, draws=100)
+    turned = compare({name: runs[name] for name in "cadb"}, draws=100)
+    moved = compare(
+        {name: [run(q, shift=7.0)] for name, q in (("a", 0.6), ("b", 0.5), ("c", 0.2))}, draws=100
+    )
+    few = compare({name: runs[name] for name in "abc"}, draws=100)
+    for name in "abcd":
+        for field in ("score", "low", "high", "gap", "gap_low", "gap_high", "se"):
+            value = getattr(straight.rows[name], field)
+            assert getattr(turned.rows[name], field) == pytest.approx(value, abs=1e-10)
+            if name != "d":
+                assert getattr(moved.rows[name], field) == pytest.approx(
+                    getattr(few.rows[name], field), abs=1e-8
+                )
 
 
 def test_seeds_are_averaged_before_folds() -> None:
@@ -90,6 +125,8 @@ def test_unfinished_folds_are_left_out_and_said() -> None:
     found = compare({"a": [run(0.5), run(0.5, fold=1)], "b": [run(0.4)]}, draws=20)
     assert found.n_folds == 1
     assert "1 fold left out" in found.note
+    runs = [run(0.5), run(0.5, seed=1), run(0.5, fold=1)]
+    assert "1 run left out whose seed not every fold has" in compare({"a": runs}, draws=20).note
 
 
 def test_few_clusters_give_no_interval_but_the_reason() -> None:
@@ -99,7 +136,18 @@ def test_few_clusters_give_no_interval_but_the_reason() -> None:
     assert row.tied
     assert found.best == "a"
     assert "9 clusters" in found.note
+    assert found.reason is not None
+    assert "9 clusters" in found.reason
+    assert row.se is None
     assert found.draws.shape == (2, 0)
+
+
+def test_as_many_regions_as_blocks_leave_nothing_to_resample() -> None:
+    names = tuple(f"S{i}" for i in range(12))
+    found = compare({"a": [run(0.5, samples=names, blocks=1)]}, draws=20)
+    assert found.rows["a"].low is None
+    assert found.reason is not None
+    assert "12 spatial blocks in 12 test regions" in found.reason
 
 
 def test_ten_patients_are_resampled() -> None:
@@ -128,6 +176,23 @@ def test_nothing_to_compare() -> None:
         compare({"a": [run(0.5)]}, genes=["X"])
     with pytest.raises(DataError, match="no gene varies"):
         compare({"a": [run(0.5)]}, genes=["G5"])
+
+
+def test_bad_requests_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"level is 95\.0"):
+        compare({"a": [run(0.5)]}, level=95.0)
+    with pytest.raises(ConfigError, match="0 draws"):
+        compare({"a": [run(0.5)]}, draws=0)
+    one = run(0.5)
+    other = moments_of(
+        np.random.default_rng(0).normal(size=(400, 6)),
+        np.random.default_rng(1).normal(size=(400, 6)),
+        np.array(["S"] * 400),
+        np.repeat(np.arange(16), 25),
+        GENES,
+    )
+    with pytest.raises(DataError, match="'b' was scored against another truth"):
+        compare({"a": [one], "b": [other]})
 
 
 def test_the_score_is_that_of_the_arrays() -> None:

@@ -9,7 +9,15 @@ import pytest
 
 from prestige import metrics
 from prestige.errors import DataError, StorageError
-from prestige.stats import Moments, gene_pearson, mean_gene_pearson, moments_of, spatial_blocks
+from prestige.stats import (
+    Moments,
+    gene_pearson,
+    mean_gene_pearson,
+    merge_blocks,
+    moments_of,
+    spatial_blocks,
+)
+from prestige.stats.moments import neighbours
 
 GENES = ("A", "B", "C", "D")
 
@@ -113,6 +121,30 @@ def test_blocks_are_squares_of_one_fixed_grid() -> None:
     assert len(set(block.tolist())) == 5
     # The number depends on the place alone, not on which other observations are there.
     np.testing.assert_array_equal(spatial_blocks(xy[3:], 500.0), block[3:])
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_merged_blocks_are_those_of_a_wider_grid(times: int) -> None:
+    pred, truth, sample, _ = arrays(800)
+    xy = np.random.default_rng(1).uniform(-400, 700, (800, 2))
+    merged = merge_blocks(moments_of(pred, truth, sample, spatial_blocks(xy, 50.0), GENES), times)
+    wanted = moments_of(pred, truth, sample, spatial_blocks(xy, 50.0 * times), GENES)
+    np.testing.assert_array_equal(merged.sample, wanted.sample)
+    np.testing.assert_array_equal(merged.block, wanted.block)
+    np.testing.assert_array_equal(merged.n, wanted.n)
+    for name in ("sum_p", "sum_t", "sum_pp", "sum_tt", "sum_pt"):
+        np.testing.assert_allclose(getattr(merged, name), getattr(wanted, name), rtol=1e-9)
+    with pytest.raises(DataError, match="merged 0 times"):
+        merge_blocks(merged, 0)
+
+
+def test_neighbours_are_found_by_their_place() -> None:
+    xy = np.random.default_rng(0).permutation(np.array([(x, y) for x in range(-2, 3) for y in range(4)]))
+    block = spatial_blocks(xy + 0.5, 1.0)
+    for dx, dy in ((1, 0), (0, -1), (-2, 3)):
+        a, b = neighbours(block, dx, dy)
+        assert len(a) == (5 - abs(dx)) * (4 - abs(dy))
+        np.testing.assert_array_equal(xy[b] - xy[a], np.tile([dx, dy], (len(a), 1)))
 
 
 @pytest.mark.parametrize("width", [0.0, -1.0, float("nan")])

@@ -9,20 +9,21 @@ from typing import Generic, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from prestige.errors import DataError
+from prestige.errors import ConfigError, DataError
 from prestige.stats.bootstrap import (
-    MIN_CLUSTERS,
     MIN_PATIENTS,
+    Draws,
+    PatientDraws,
     Resampling,
-    WithBest,
     draw,
-    interval,
-    not_distinguishable_from_best,
-    observed,
     resample,
     same_observations,
 )
+from prestige.stats.intervals import WithBest, bounds, combine, not_distinguishable_from_best
 from prestige.stats.moments import Moments, centred
+
+# Truths of one fold may differ by the rounding of another machine's logarithm, not by more.
+_SAME_TRUTH = 1e-5
 
 K = TypeVar("K", bound=Hashable)
 
@@ -36,13 +37,15 @@ class Compared:
     score
         Mean over genes, then over (sample, fold), then over seeds.
     low, high
-        Interval of the score by itself; None when there are too few clusters.
+        Studentised interval of the score by itself; None when there are too few clusters.
     gap, gap_low, gap_high
         How far the best lies above this one, and bounds that hold for all configurations at once.
     tied
         Whether it cannot be told from the best (without bounds, none can).
     by_seed
         The score of each seed, in the order given.
+    se
+        Standard error of the score, None where there is no interval.
     """
 
     score: float
@@ -53,14 +56,24 @@ class Compared:
     gap_high: float | None
     tied: bool
     by_seed: tuple[float, ...]
+    se: float | None
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison(Generic[K]):
     """All configurations, the best of them, and what the numbers rest on.
 
-    ``note`` is a sentence on the estimand and on what is missing; ``draws`` holds the paired draws,
-    (configurations in the order of ``rows``, draws).
+    Attributes
+    ----------
+    note
+        A sentence on the estimand and on what is missing.
+    reason
+        Why there is no interval; None where there are intervals.
+    draws
+        The paired draws of the scores, (configurations in the order of ``rows``, draws).
+    covariance, draw_covariances
+        Of the scores, by the infinitesimal jackknife: as observed, and as each draw would have given it.
+        With them and ``draws`` any linear combination of scores has a studentised interval (``effects.py``).
     """
 
     rows: dict[K, Compared]
@@ -74,6 +87,14 @@ class Comparison(Generic[K]):
     n_genes_scored: int
     level: float
     draws: Float[np.ndarray, "k d"]
+    covariance: Float[np.ndarray, "k k"]
+    draw_covariances: Float[np.ndarray, "d k k"]
+    reason: str | None
+
+    @property
+    def scores(self) -> Float[np.ndarray, " k"]:
+        """The scores in the order of ``rows``."""
+        return np.array([row.score for row in self.rows.values()])
 
     @property
     def tied(self) -> tuple[K, ...]:
@@ -101,51 +122,103 @@ def compare(
         Of the bootstrap.
     patient_of
         The patient of each sample.  With at least 10 patients these are resampled, then blocks within
-        them; otherwise blocks alone, and the estimand is "these sections, new blocks".
+        them, and the estimand is the expected score of these trained models on a new patient.  Otherwise
+        blocks alone, and it is their score over the tissue of which the blocks of these sections are a
+        sample.  ``note`` says which.
     genes
         Restrict to these (a gene set); left out, all genes that every fold's panel has.
 
     Raises
     ------
+    ConfigError
+        When the level is not between 0 and 1, or fewer than two draws are asked for.
     DataError
-        When there is nothing to compare: no configuration, no fold or gene in common, nothing that varies.
+        When there is nothing to compare: no configuration, no fold or gene in common, nothing that varies;
+        or when configurations were scored against different truths.
     """
-    table, n_left_out = _by_seed_and_fold(configs)
+    if not 0 < level < 1:
+        raise ConfigError(f"the level is {level}", where="compare", expected="a number between 0 and 1")
+    table, left_out = _by_seed_and_fold(configs)
     names = _common_genes(table, genes)
     table = {key: [[m.take_genes(names) for m in folds] for folds in seeds] for key, seeds in table.items()}
     reference = next(iter(table.values()))[0]
-    by_seed = {key: tuple(observed(folds) for folds in seeds) for key, seeds in table.items()}
-    scores = np.array([np.mean(values) for values in by_seed.values()])
+    _check_truth(table)
+    plan = draw(reference, draws=draws, seed=seed, patient_of=patient_of)
+    scores, covariance, by_seed = _observed(plan, table)
     if not np.isfinite(scores).all():
         raise DataError("nothing to compare: no gene varies on the test side", where="compare")
-    plan = draw(reference, draws=draws, seed=seed, patient_of=patient_of)
-    enough = plan.n_clusters >= MIN_CLUSTERS
-    drawn = np.empty((len(table), 0))
-    if enough:
-        drawn = np.stack([_mean_over_seeds(plan, seeds) for seeds in table.values()])
-    with_best, reason = not_distinguishable_from_best(scores, drawn, n_clusters=plan.n_clusters, level=level)
-    keys = list(table)
-    rows = {
-        key: _row(i, scores, drawn if with_best else None, with_best, level, by_seed[key])
-        for i, key in enumerate(keys)
-    }
+    k, reason = len(table), plan.reason
+    drawn, with_best = Draws(np.empty((k, 0)), np.empty((0, k, k))), None
+    if reason is None:
+        drawn = resample(plan, list(table.values()))
+        with_best, reason = not_distinguishable_from_best(
+            scores, drawn, covariance=covariance, n_clusters=plan.n_clusters, level=level
+        )
+    ends = _intervals(scores, covariance, drawn, level) if with_best else None
     return Comparison(
-        rows=rows,
-        best=keys[int(np.argmax(scores))],
-        note=_note(plan, reason, n_left_out),
-        cluster="patient" if plan.by_patient else "block",
+        rows={key: _row(i, scores, by_seed[i], ends, with_best) for i, key in enumerate(table)},
+        best=list(table)[int(np.argmax(scores))],
+        note=_note(plan, reason, left_out),
+        cluster="patient" if isinstance(plan, PatientDraws) else "block",
         n_clusters=plan.n_clusters,
         n_blocks=_n_blocks(plan, reference),
         n_folds=len(reference),
         genes=names,
         n_genes_scored=_n_varying(reference),
         level=level,
-        draws=drawn,
+        draws=drawn.scores,
+        covariance=covariance,
+        draw_covariances=drawn.covariances,
+        reason=reason,
     )
 
 
-def _by_seed_and_fold(configs: Mapping[K, Sequence[Moments]]) -> tuple[dict[K, list[list[Moments]]], int]:
-    """Return for each configuration seeds x folds, on the folds that all have, and the number left out."""
+def _check_truth(table: Mapping[K, list[list[Moments]]]) -> None:
+    """Refuse configurations whose truth differs: one resampled truth serves them all."""
+    reference = next(iter(table.values()))[0]
+    for key, seeds in table.items():
+        for folds in seeds:
+            for own, first in zip(folds, reference, strict=True):
+                for name in ("sum_t", "sum_tt"):
+                    a, b = getattr(own, name), getattr(first, name)
+                    if a is not b and not np.allclose(a, b, rtol=_SAME_TRUTH, atol=_SAME_TRUTH):
+                        raise DataError(
+                            f"'{key}' was scored against another truth than the first configuration",
+                            where="compare",
+                            expected="one panel and one normalisation for all",
+                            remedy="compare runs of one bench",
+                        )
+
+
+def _observed(
+    plan: Resampling, table: Mapping[K, list[list[Moments]]]
+) -> tuple[np.ndarray, np.ndarray, list[tuple[float, ...]]]:
+    """Return scores, their covariance, and the scores of each seed."""
+    configs = list(table.values())
+    of_runs = resample(plan.whole(), [[folds] for seeds in configs for folds in seeds])
+    sizes = [len(seeds) for seeds in configs]
+    mean = np.repeat(np.eye(len(configs)) / np.array(sizes), sizes, axis=1)
+    by_seed = np.split(of_runs.scores[:, 0], np.cumsum(sizes)[:-1])
+    covariance = mean @ of_runs.covariances[0] @ mean.T
+    return mean @ of_runs.scores[:, 0], covariance, [tuple(map(float, seeds)) for seeds in by_seed]
+
+
+def _intervals(
+    scores: np.ndarray, covariance: np.ndarray, drawn: Draws, level: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return lower ends, upper ends and standard errors of the scores, each by itself."""
+    low, high, se = np.empty((3, len(scores)))
+    for i in range(len(scores)):
+        one = combine(np.eye(len(scores))[[i]], scores, covariance, drawn)
+        (low[i],), (high[i],) = bounds(one, level)
+        se[i] = one.se[0]
+    return np.clip(low, -1.0, 1.0), np.clip(high, -1.0, 1.0), se
+
+
+def _by_seed_and_fold(
+    configs: Mapping[K, Sequence[Moments]],
+) -> tuple[dict[K, list[list[Moments]]], tuple[int, int]]:
+    """Return for each configuration seeds x folds, on the folds that all have; folds and runs left out."""
     if not configs or not all(configs.values()):
         raise DataError(
             "nothing to compare", where="compare", expected="at least one finished run a configuration"
@@ -167,11 +240,12 @@ def _by_seed_and_fold(configs: Mapping[K, Sequence[Moments]]) -> tuple[dict[K, l
             expected="at least one fold that all have in common",
             remedy="finish the runs, or compare those of one split only",
         )
-    table = {}
+    table, n_spare = {}, 0
     for key, runs in found.items():
         n_seeds = min(len(runs[fold]) for fold in common)
+        n_spare += sum(len(runs[fold]) - n_seeds for fold in common)
         table[key] = [[runs[fold][s] for fold in common] for s in range(n_seeds)]
-    return table, len(folds) - len(common)
+    return table, (len(folds) - len(common), n_spare)
 
 
 def _common_genes(table: Mapping[K, list[list[Moments]]], wanted: Sequence[str] | None) -> tuple[str, ...]:
@@ -185,28 +259,23 @@ def _common_genes(table: Mapping[K, list[list[Moments]]], wanted: Sequence[str] 
     return names
 
 
-def _mean_over_seeds(plan: Resampling, seeds: list[list[Moments]]) -> np.ndarray:
-    return np.mean([resample(plan, folds) for folds in seeds], axis=0)
-
-
 def _row(
     i: int,
     scores: np.ndarray,
-    drawn: np.ndarray | None,
-    with_best: WithBest | None,
-    level: float,
     by_seed: tuple[float, ...],
+    ends: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+    with_best: WithBest | None,
 ) -> Compared:
-    low, high = interval(drawn[i], level) if drawn is not None else (None, None)
     return Compared(
         score=float(scores[i]),
-        low=low,
-        high=high,
+        low=None if ends is None else float(ends[0][i]),
+        high=None if ends is None else float(ends[1][i]),
         gap=float(scores.max() - scores[i]),
         gap_low=None if with_best is None else float(with_best.low[i]),
         gap_high=None if with_best is None else float(with_best.high[i]),
         tied=True if with_best is None else bool(with_best.tied[i]),
         by_seed=by_seed,
+        se=None if ends is None else float(ends[2][i]),
     )
 
 
@@ -232,25 +301,32 @@ def _n_varying(folds: Sequence[Moments]) -> int:
     return int(varies.sum())
 
 
-def _note(plan: Resampling, reason: str | None, n_left_out: int) -> str:
+def _note(plan: Resampling, reason: str | None, left_out: tuple[int, int]) -> str:
     patients = len({unit.patient for unit in plan.units})
-    if plan.by_patient:
+    alone = sorted({unit.sample for unit in plan.units if len(unit.rows) < 2})
+    if reason:
+        parts = [reason]
+    elif isinstance(plan, PatientDraws):
         parts = [
             f"{patients} patients resampled, then spatial blocks within them: these models on new patients"
         ]
     else:
-        sections = len({unit.sample for unit in plan.units})
         parts = [
-            f"{plan.n_clusters} spatial blocks of {'1 section' if sections == 1 else f'{sections} sections'} "
+            f"{plan.n_clusters} spatial blocks of {_several(len({u.sample for u in plan.units}), 'section')} "
             "resampled: these models on new blocks of this tissue; nothing about other patients follows, "
             f"which takes {MIN_PATIENTS} patients of whom none was trained on"
         ]
-    alone = sorted({unit.sample for unit in plan.units if len(unit.rows) < 2})
-    if reason:
-        parts = [reason]
-    elif alone and not plan.by_patient:
-        parts.append(f"{', '.join(alone)} has a single block, whose own uncertainty is not in the interval")
-    if n_left_out:
-        folds = "1 fold" if n_left_out == 1 else f"{n_left_out} folds"
-        parts.append(f"{folds} left out that not every configuration has finished")
+        if alone:
+            parts.append(
+                f"{', '.join(alone)} has a single block, whose own uncertainty is not in the interval"
+            )
+    n_folds, n_runs = left_out
+    if n_folds:
+        parts.append(f"{_several(n_folds, 'fold')} left out that not every configuration has finished")
+    if n_runs:
+        parts.append(f"{_several(n_runs, 'run')} left out whose seed not every fold has finished")
     return "; ".join(parts) + "."
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

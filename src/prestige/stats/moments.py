@@ -143,6 +143,50 @@ def spatial_blocks(xy_um: Float[np.ndarray, "n 2"], block_um: float) -> Int[np.n
     return square[:, 0] * (2 * _OFFSET) + square[:, 1]
 
 
+def neighbours(
+    block: Int[np.ndarray, " c"], dx: int, dy: int
+) -> tuple[Int[np.ndarray, " p"], Int[np.ndarray, " p"]]:
+    """Return the pairs (a, b) of blocks of one sample in which b lies ``dx`` and ``dy`` squares from a."""
+    order = np.argsort(block)
+    wanted = block + (dx * (2 * _OFFSET) + dy)
+    at = np.minimum(np.searchsorted(block, wanted, sorter=order), len(block) - 1)
+    found = block[order[at]] == wanted
+    return np.flatnonzero(found), order[at][found]
+
+
+def merge_blocks(moments: Moments, times: int) -> Moments:
+    """Return the moments over blocks ``times`` as wide: squares of times x times of the present ones.
+
+    For blocks that turn out to be shorter than the tissue's correlation length asks for.
+
+    Raises
+    ------
+    DataError
+        When ``times`` is below 1.
+    """
+    if times < 1:
+        raise DataError(f"blocks cannot be merged {times} times", expected="1 or more")
+    if times == 1:
+        return moments
+    x, y = moments.block // (2 * _OFFSET) - _OFFSET, moments.block % (2 * _OFFSET) - _OFFSET
+    block = (x // times + _OFFSET) * (2 * _OFFSET) + y // times + _OFFSET
+    samples, code = np.unique(moments.sample, return_inverse=True)
+    blocks, of_block = np.unique(block, return_inverse=True)
+    clusters, into = np.unique(code * len(blocks) + of_block, return_inverse=True)
+    sums = {name: np.zeros((len(clusters), len(moments.genes))) for name in _SUMS}
+    for name, out in sums.items():
+        np.add.at(out, into, getattr(moments, name))
+    n = np.zeros(len(clusters), dtype=np.int64)
+    np.add.at(n, into, moments.n)
+    return Moments(
+        sample=samples[clusters // len(blocks)],
+        block=blocks[clusters % len(blocks)],
+        n=n,
+        genes=moments.genes,
+        **sums,
+    )
+
+
 def moments_of(
     pred: Float[np.ndarray, "n g"],
     truth: Float[np.ndarray, "n g"],
@@ -231,7 +275,7 @@ def resampled_means(
 
 
 def centred(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
-    """Return the sums of squared deviations, (d, g), exactly zero where they are but rounding."""
+    """Return the sums of squared deviations, (..., d, g), exactly zero where they are but rounding."""
     out = squares - total**2 / np.maximum(n, 1.0)[:, None]
     out[out <= _ROUNDING * squares] = 0.0
     return out

@@ -1,0 +1,210 @@
+"""Effects: linear combinations of configurations' scores, with studentised intervals from the paired draws.
+
+Each of the study's questions is one such combination, since a least-squares slope is linear in the scores:
+
+* what a tenfold number of parameters brings at equal patch within one family:
+  ``slope_weights(log10_parameters, group=family_and_patch)``;
+* what a doubled patch brings at equal parameters: ``slope_weights(log2_patch, group=encoder)``;
+* whether the one depends on the other: ``interaction_weights(log10_parameters, log2_patch, group=family)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Float
+
+from prestige.errors import DataError
+from prestige.stats.bootstrap import Draws
+from prestige.stats.compare import Comparison
+from prestige.stats.intervals import bounds, combine
+
+K = TypeVar("K", bound=Hashable)
+N = TypeVar("N", bound=Hashable)
+_NOTHING = 1e-9  # of a column's own size: what regression leaves of it is rounding
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """An effect in units of the score, with its interval.
+
+    Attributes
+    ----------
+    estimate
+        The linear combination of the scores.
+    low, high, se
+        Studentised interval and standard error; None where there are too few clusters.
+    level
+        Confidence of the interval.
+    at_once
+        Whether the interval holds together with those of the other effects asked for with it.
+    reason
+        Why there is no interval; None where there is one.
+    """
+
+    estimate: float
+    low: float | None
+    high: float | None
+    se: float | None
+    level: float
+    at_once: bool
+    reason: str | None
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 where the interval leaves out 0, else 0."""
+        if self.low is None or self.high is None:
+            return 0
+        return int(self.low > 0) - int(self.high < 0)
+
+
+def contrast(comparison: Comparison[K], weights: Mapping[K, float]) -> Contrast:
+    """Return the sum of weights x scores, with its studentised interval.
+
+    Parameters
+    ----------
+    comparison
+        Of :func:`~prestige.stats.compare`; the interval speaks of what its ``note`` says.
+    weights
+        For each configuration that counts, its weight; they sum to zero.
+
+    Raises
+    ------
+    DataError
+        When a configuration is not in the comparison, or the weights are no contrast.
+    """
+    return contrasts(comparison, {"": weights}, at_once=False)[""]
+
+
+def contrasts(
+    comparison: Comparison[K], weights: Mapping[N, Mapping[K, float]], *, at_once: bool = True
+) -> dict[N, Contrast]:
+    """Return several effects by name; with ``at_once`` their intervals hold all together.
+
+    Raises
+    ------
+    DataError
+        As :func:`contrast`, and when none is asked for.
+    """
+    if not weights:
+        raise DataError("no contrast is asked for", where="contrasts", expected="at least one")
+    keys = list(comparison.rows)
+    table = np.stack([_vector(keys, name, one) for name, one in weights.items()])
+    estimate = table @ comparison.scores
+    low = high = se = None
+    if comparison.reason is None:
+        drawn = Draws(comparison.draws, comparison.draw_covariances)
+        found = combine(table, comparison.scores, comparison.covariance, drawn)
+        (low, high), se = bounds(found, comparison.level, at_once=at_once), found.se
+    return {
+        name: Contrast(
+            estimate=float(estimate[i]),
+            low=None if low is None else float(low[i]),
+            high=None if high is None else float(high[i]),
+            se=None if se is None else float(se[i]),
+            level=comparison.level,
+            at_once=at_once,
+            reason=comparison.reason,
+        )
+        for i, name in enumerate(weights)
+    }
+
+
+def _vector(keys: Sequence[K], name: Hashable, weights: Mapping[K, float]) -> Float[np.ndarray, " k"]:
+    where = f"contrast '{name}'" if name != "" else "contrast"
+    position = {key: i for i, key in enumerate(keys)}
+    strangers = [key for key in weights if key not in position]
+    if strangers:
+        raise DataError(f"'{strangers[0]}' is not in the comparison", where=where)
+    vector = np.zeros(len(keys))
+    for key, weight in weights.items():
+        vector[position[key]] = weight
+    size = np.abs(vector).sum()
+    if not (np.isfinite(size) and size > 0 and abs(vector.sum()) <= 1e-9 * size):
+        raise DataError(
+            f"the weights sum to {vector.sum():.3g}, in absolute value to {size:.3g}",
+            where=where,
+            expected="finite weights, not all 0, that sum to 0",
+        )
+    return vector
+
+
+def slope_weights(
+    x: Mapping[K, float],
+    group: Mapping[K, Hashable] | None = None,
+    *,
+    beside: Sequence[Mapping[K, float]] = (),
+) -> dict[K, float]:
+    """Return the weights whose contrast is the least-squares slope of the score on x within groups.
+
+    One slope for all groups, each group with a level of its own.  Per tenfold with x = log10 of a number,
+    per doubling with x = log2.
+
+    Parameters
+    ----------
+    x
+        A number for each configuration that counts.
+    group
+        The group of each; left out, all are one group.  A group of one says nothing.
+    beside
+        Further numbers of each that the slope is adjusted for.
+
+    Raises
+    ------
+    DataError
+        When x varies within no group (or only as the numbers beside it do), or a number or group is missing.
+    """
+    keys = list(x)
+    columns = [_column(keys, one) for one in (x, *beside)]
+    return _slope(keys, columns[0], columns[1:], group)
+
+
+def interaction_weights(
+    x: Mapping[K, float], y: Mapping[K, float], group: Mapping[K, Hashable] | None = None
+) -> dict[K, float]:
+    """Return the weights of the slope on x times y, beside x and y: how the slope on x changes per unit of y.
+
+    Raises
+    ------
+    DataError
+        As :func:`slope_weights`; it takes at least a 2 x 2 grid within a group.
+    """
+    keys = list(x)
+    a, b = _column(keys, x), _column(keys, y)
+    if len(keys):  # about their means the product has least to do with either
+        a, b = a - a.mean(), b - b.mean()
+    return _slope(keys, a * b, [a, b], group)
+
+
+def _column(keys: Sequence[K], values: Mapping[K, float]) -> np.ndarray:
+    column = np.array([values.get(key, np.nan) for key in keys], dtype=np.float64)
+    if not np.isfinite(column).all():
+        missing = keys[int(np.flatnonzero(~np.isfinite(column))[0])]
+        raise DataError(
+            f"'{missing}' has no number to take a slope on", expected="one for each configuration"
+        )
+    return column
+
+
+def _slope(
+    keys: Sequence[K], x: np.ndarray, others: Sequence[np.ndarray], group: Mapping[K, Hashable] | None
+) -> dict[K, float]:
+    """Return x less what groups and the other columns explain of it, over the sum of its squares."""
+    lost = [key for key in keys if group is not None and key not in group]
+    if lost:
+        raise DataError(f"'{lost[0]}' has no group", expected="one for each configuration")
+    code = {name: i for i, name in enumerate(dict.fromkeys(group[key] for key in keys))} if group else {}
+    member = np.array([code[group[key]] for key in keys]) if group else np.zeros(len(keys), dtype=np.int64)
+    explained = np.column_stack([np.eye(max(1, len(code)))[member], *others])
+    rest = x - explained @ np.linalg.lstsq(explained, x, rcond=None)[0] if len(x) else x
+    size = float(rest @ rest)
+    if not size > _NOTHING * float(x @ x):
+        raise DataError(
+            "there is no slope: nothing varies within a group beyond what stands beside it",
+            expected="two configurations of one group that differ in it",
+        )
+    rest = np.where(np.abs(rest) > _NOTHING * np.abs(rest).max(), rest, 0.0)
+    return {key: float(weight / size) for key, weight in zip(keys, rest, strict=True)}

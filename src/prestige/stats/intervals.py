@@ -1,0 +1,192 @@
+"""Intervals and comparisons with the best from draws: percentiles, studentised, several at once.
+
+References
+----------
+Davison and Hinkley (1997), Bootstrap Methods and their Application, sections 2.4 and 5.2: the
+studentised bootstrap; the quantile of R draws at p is the one of rank (R + 1) p.
+Edwards and Hsu (1983), Multiple comparisons with the best treatment, JASA 78: bounds on the distance to
+the best, from comparisons of each one with all others, whichever is the best.
+Westfall and Young (1993), Resampling-Based Multiple Testing: the maximum over the comparisons of a draw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from prestige.errors import DataError
+from prestige.stats.bootstrap import MIN_CLUSTERS, Draws, too_few
+
+# A variance of a difference below this share of what it is the difference of is rounding.
+_ROUNDING = 1e-12
+
+
+def interval(draws: Float[np.ndarray, " d"], level: float = 0.95) -> tuple[float, float]:
+    """Return the percentile interval of some draws; draws that are NaN are left out.
+
+    Raises
+    ------
+    DataError
+        When no draw is finite.
+    """
+    finite = draws[np.isfinite(draws)]
+    if not len(finite):
+        raise DataError("no draw has a score", expected="at least one gene that varies")
+    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True, eq=False)
+class Combined:
+    """m linear combinations of scores, and the draws of their distance in standard errors.
+
+    Attributes
+    ----------
+    estimate, se
+        Of each combination, (m,); ``se`` is the infinitesimal jackknife's, 0 where nothing can vary.
+    t
+        (draw less estimate) / standard error of the draw, (m, d); draws without one are left out.
+    """
+
+    estimate: Float[np.ndarray, " m"]
+    se: Float[np.ndarray, " m"]
+    t: Float[np.ndarray, "m d"]
+
+
+def combine(
+    weights: Float[np.ndarray, "m k"],
+    scores: Float[np.ndarray, " k"],
+    covariance: Float[np.ndarray, "k k"],
+    draws: Draws,
+) -> Combined:
+    """Return m linear combinations of k scores, studentised."""
+    deviation = weights @ draws.scores - (weights @ scores)[:, None]
+    t = _studentise(deviation, _errors(weights, draws.covariances).T)
+    return _combined(weights @ scores, _errors(weights, covariance[None])[0], t)
+
+
+def _against(i: int, scores: np.ndarray, covariance: np.ndarray, draws: Draws) -> Combined:
+    """Return the differences of all k scores from that of i, as :func:`combine` would, but in order k."""
+    error = _errors_against(i, draws.covariances).T
+    t = _studentise((draws.scores - draws.scores[i]) - (scores - scores[i])[:, None], error)
+    return _combined(scores - scores[i], _errors_against(i, covariance[None])[0], t)
+
+
+def _combined(estimate: np.ndarray, se: np.ndarray, t: np.ndarray) -> Combined:
+    """Leave out the draws in which something that varies has no error: one block stands for all of it."""
+    t[se == 0] = 0.0
+    return Combined(estimate, se, t[:, np.isfinite(t).all(axis=0)])
+
+
+def bounds(
+    combined: Combined, level: float = 0.95, *, at_once: bool = False
+) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """Return the lower and upper ends of equal-tailed studentised intervals.
+
+    With ``at_once`` the intervals hold for all m together with that confidence, each end with half the
+    rest: the critical values are quantiles of the largest and the smallest t of a draw.
+
+    Raises
+    ------
+    DataError
+        When fewer than two draws have a standard error.
+    """
+    t = combined.t
+    if t.shape[1] < 2:
+        raise DataError("no interval: the draws have no standard error", expected="clusters that differ")
+    if at_once:
+        t = np.stack([t.min(axis=0), t.max(axis=0)])
+        down, up = _quantile(t[0], (1 - level) / 2), _quantile(t[1], (1 + level) / 2)
+    else:
+        down, up = _quantile(t, (1 - level) / 2), _quantile(t, (1 + level) / 2)
+    return combined.estimate - up * combined.se, combined.estimate - down * combined.se
+
+
+def _quantile(t: np.ndarray, p: float) -> np.ndarray:
+    return np.asarray(np.quantile(t, p, axis=-1, method="weibull"))
+
+
+def _errors(weights: np.ndarray, covariances: np.ndarray) -> np.ndarray:
+    """Return standard errors (d, m) of combinations (m, k) from covariances (d, k, k)."""
+    variance = ((weights @ covariances) * weights).sum(axis=-1)
+    return _root(variance, np.diagonal(covariances, axis1=1, axis2=2) @ (weights**2).T)
+
+
+def _errors_against(i: int, covariances: np.ndarray) -> np.ndarray:
+    """Return standard errors (d, k) of the differences of all k from i."""
+    own = np.diagonal(covariances, axis1=1, axis2=2)
+    scale = own + own[:, [i]]
+    return _root(scale - 2 * covariances[:, i], scale)
+
+
+def _root(variance: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.where(variance > _ROUNDING * scale, variance, 0.0))
+
+
+def _studentise(deviation: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Divide, NaN where there is no error to divide by."""
+    return np.divide(deviation, error, out=np.full(deviation.shape, np.nan), where=error > 0)
+
+
+@dataclass(frozen=True, eq=False)
+class WithBest:
+    """How far the best lies above each of k configurations, and which may be the best.
+
+    With the stated confidence all of this holds at once: the best is among those with ``tied``, and
+    every gap lies between ``low`` and ``high``.  ``low`` is 0 for every tied one; one that is not
+    tied lies below the best, though its ``low`` may be 0 where it is not known by how much.
+    """
+
+    gap: Float[np.ndarray, " k"]
+    low: Float[np.ndarray, " k"]
+    high: Float[np.ndarray, " k"]
+    tied: Bool[np.ndarray, " k"]
+
+
+def not_distinguishable_from_best(
+    scores: Float[np.ndarray, " k"],
+    draws: Draws | Float[np.ndarray, "k d"],
+    *,
+    n_clusters: int,
+    covariance: Float[np.ndarray, "k k"] | None = None,
+    level: float = 0.95,
+) -> tuple[WithBest | None, str | None]:
+    """Compare all configurations with the best at once; None and the reason below 10 clusters.
+
+    For each configuration i, D_ji is the score of j less that of i, and t_ji its distance from the
+    observed one in standard errors.  With ``draws`` that carry covariances, and ``covariance`` of the scores
+    themselves, t is studentised; with bare draws the standard error is their own deviation.  Upper and lower
+    critical values are the quantiles at 1 - alpha / 2 of max_j t_ji and max_j -t_ji (max-T).  Were i the
+    best, all D_ji would be 0 or below, so i is excluded when one is above 0 by more than that; which one
+    is the best need not be known, and picking the best-looking one from the same data costs nothing.
+    The bounds on (best less i) follow from the same event and hold for all i at once.
+    """
+    if n_clusters < MIN_CLUSTERS:
+        return None, too_few(n_clusters)
+    if isinstance(draws, Draws) and covariance is not None:
+        finite = np.isfinite(draws.scores).all(axis=0) & np.isfinite(draws.covariances).all(axis=(1, 2))
+        drawn = Draws(draws.scores[:, finite], draws.covariances[finite])
+    else:
+        bare = draws.scores if isinstance(draws, Draws) else draws
+        bare = bare[:, np.isfinite(bare).all(axis=0)]
+        covariance = np.atleast_2d(np.cov(bare)) if bare.shape[1] > 1 else np.zeros((len(bare),) * 2)
+        drawn = Draws(bare, np.broadcast_to(covariance, (bare.shape[1], *covariance.shape)))
+    if drawn.scores.shape[1] < 2 or not np.isfinite(scores).all():
+        return None, "no interval: a configuration has no score"
+    k = len(scores)
+    up, down = np.zeros((k, k)), np.zeros((k, k))  # up[i, j]: how far j may lie above i by chance
+    for i in range(k):
+        found = _against(i, scores, covariance, drawn)
+        if found.t.shape[1] < 2:
+            return None, "no interval: in most draws no block differs from another"
+        up[i] = _quantile(found.t.max(axis=0), (1 + level) / 2) * found.se
+        down[i] = -_quantile(found.t.min(axis=0), (1 - level) / 2) * found.se
+    above = scores[None, :] - scores[:, None]  # above[i, j]: j less i
+    tied = np.all(above <= up, axis=1)
+    # Whichever i of the tied is the best: it lies above j by no more, and no less, than this.
+    most = np.where(tied[None, :], above + up.T, 0.0).max(axis=1)
+    least = np.where(tied[None, :], above - down.T, np.inf).min(axis=1)
+    best = WithBest(gap=above.max(axis=1), low=np.maximum(least, 0.0), high=np.maximum(most, 0.0), tied=tied)
+    return best, None

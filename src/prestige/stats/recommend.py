@@ -1,0 +1,121 @@
+"""The recommendation: the cheapest configuration that is not worse than the best by a stated margin.
+
+"Not worse" is shown, not assumed: the upper simultaneous bound on the distance to the best, whichever that
+is, lies within the margin (non-inferiority, and with the two-sided bounds of ``intervals.py`` its usual
+stricter form).  Being indistinguishable from the best is not enough, since few data tell nothing apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from prestige.errors import DataError
+from prestige.stats.compare import Comparison
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Recommendation(Generic[K]):
+    """What to use, and what the data could not decide.
+
+    Attributes
+    ----------
+    chosen
+        The cheapest configuration shown to be within ``margin`` of the best; None with ``reason``.
+    not_worse
+        All that are shown to be, cheapest first, ``chosen`` at their head.
+    undecided
+        Those that may or may not be, cheapest first.
+    worse
+        Those shown to lie further from the best, cheapest first.
+    cheaper_undecided
+        The undecided ones that cost less than ``chosen`` (all of them, where none is chosen).
+    best
+        The configuration with the highest score.
+    margin, level
+        Of the claim; all claims hold together with that confidence.
+    reason
+        Why none is chosen, or None.
+    """
+
+    chosen: K | None
+    not_worse: tuple[K, ...]
+    undecided: tuple[K, ...]
+    worse: tuple[K, ...]
+    cheaper_undecided: tuple[K, ...]
+    best: K
+    margin: float
+    level: float
+    reason: str | None
+
+
+def recommend(comparison: Comparison[K], cost: Mapping[K, float], margin: float) -> Recommendation[K]:
+    """Recommend the cheapest configuration that is not worse than the best by ``margin``.
+
+    Parameters
+    ----------
+    comparison
+        Of :func:`~prestige.stats.compare`; restrict its genes to recommend for a gene set.
+    cost
+        What each configuration costs, in any unit in which less is better (FLOPs, parameters, seconds).
+        Those without a cost are compared with, as candidates for the best, but never recommended.
+    margin
+        How much of the score one is ready to give up, as a difference of mean correlations.
+
+    Raises
+    ------
+    DataError
+        When the margin is not a number of 0 or more, or a cost is not finite or of no configuration.
+    """
+    if not (math.isfinite(margin) and margin >= 0):
+        raise DataError(f"the margin is {margin}", where="recommend", expected="a number of 0 or more")
+    for key, value in cost.items():
+        if key not in comparison.rows or not math.isfinite(value):
+            raise DataError(
+                f"the cost of '{key}' is {value}", where="recommend", expected="a number a configuration"
+            )
+    # Equal costs: the higher score first.
+    eligible = sorted(
+        (key for key in comparison.rows if key in cost), key=lambda k: (cost[k], _gap(comparison, k))
+    )
+    sorted_in: dict[str, list[K]] = {"not_worse": [], "undecided": [], "worse": []}
+    for key in eligible:
+        sorted_in[_verdict(comparison, key, margin)].append(key)
+    chosen = sorted_in["not_worse"][0] if sorted_in["not_worse"] else None
+    open_ones = sorted_in["undecided"]
+    return Recommendation(
+        chosen=chosen,
+        not_worse=tuple(sorted_in["not_worse"]),
+        undecided=tuple(open_ones),
+        worse=tuple(sorted_in["worse"]),
+        cheaper_undecided=tuple(key for key in open_ones if chosen is None or cost[key] < cost[chosen]),
+        best=comparison.best,
+        margin=margin,
+        level=comparison.level,
+        reason=None if chosen is not None else _reason(comparison, bool(eligible), margin),
+    )
+
+
+def _gap(comparison: Comparison[K], key: K) -> float:
+    return comparison.rows[key].gap
+
+
+def _verdict(comparison: Comparison[K], key: K, margin: float) -> str:
+    row = comparison.rows[key]
+    if row.gap_low is None or row.gap_high is None:
+        return "undecided"
+    if row.gap_high <= margin:
+        return "not_worse"
+    return "worse" if row.gap_low > margin else "undecided"
+
+
+def _reason(comparison: Comparison[K], any_eligible: bool, margin: float) -> str:
+    if comparison.reason is not None:
+        return comparison.reason
+    if not any_eligible:
+        return "no configuration has a cost"
+    return f"none is shown to lie within {margin:g} of the best: it takes more tissue, or a wider margin"
