@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prestige.report.advice import advice_sentences
 from prestige.report.load import Bench, Configuration, format_number, number
 from prestige.report.summary import Group, Standing, Summary, within_section
 
@@ -105,6 +106,7 @@ def _answer(bench: Bench, summary: Summary, group: Group) -> Answer | None:
     }
     plain = Answer(**facts)
     said = [_best_sentence(plain, group) + _tied_clause(plain, group) + ".", _patch_sentence(plain, group)]
+    said += advice_sentences(summary, group, margin)
     said += [_tied_sentence(plain, group), _baseline_sentence(plain), _truth_sentence(plain)]
     return Answer(**facts, sentences=tuple(filter(None, said)), limits=tuple(_limits(bench, summary, group)))
 

@@ -17,13 +17,15 @@ from markupsafe import Markup, escape
 
 from prestige.errors import StorageError
 from prestige.report import method, tables
+from prestige.report.advice import advice_record
 from prestige.report.answer import Answer, answers
 from prestige.report.ceilings import ceiling_facts, ceilings_of
 from prestige.report.illustrate import illustrate, leading, mapped, truth_folders
 from prestige.report.load import Bench, format_number, load_bench, number
+from prestige.report.questions import question_facts
 from prestige.report.sensitivity import sensitivity_facts
 from prestige.report.sets import set_facts, sets_table
-from prestige.report.summary import Summary, summarise
+from prestige.report.summary import Group, Summary, summarise
 
 
 def write_report(bench_folder: Path) -> Path:
@@ -54,7 +56,7 @@ def write_report(bench_folder: Path) -> Path:
         detected = tables.detection(truth_folders(bench))
         ceilings = ceilings_of(bench)
         tables.write_tables(partial / "tables", _csv_tables(bench, summary, detected, ceilings))
-        _write(partial / "answer.json", json.dumps([_record(answer) for answer in found], indent=1))
+        _write(partial / "answer.json", json.dumps([_record(summary, answer) for answer in found], indent=1))
         context = _context(bench, summary, found, detected, ceilings) | illustrate(
             bench, summary, found, partial / "figures"
         )
@@ -84,8 +86,9 @@ def _csv_tables(
     }
 
 
-def _record(answer: Answer) -> dict[str, Any]:
+def _record(summary: Summary, answer: Answer) -> dict[str, Any]:
     """Return an answer for other programs."""
+    group = _group(summary, answer)
     return {
         "text": answer.text,
         "limits": [limit.replace("**", "") for limit in answer.limits],
@@ -101,7 +104,13 @@ def _record(answer: Answer) -> dict[str, Any]:
         },
         "right_patch_um": answer.right_patch_um,
         "agrees": answer.agrees,
+        "recommended": advice_record(summary, group, answer.margin),
+        "questions": question_facts(summary, group).get("rows", []),
     }
+
+
+def _group(summary: Summary, answer: Answer) -> Group:
+    return next(group for group in summary.groups if group.pretrained == answer.pretrained)
 
 
 def _context(
@@ -119,6 +128,7 @@ def _context(
         "controls": {"rows": control_rows, "columns": control_columns},
         "genes": tables.gene_data(summary, best, detected, ceilings),
         "ceilings": ceiling_facts(summary, ceilings),
+        "questions": question_facts(summary, _group(summary, answer)) if answer else {},
         "sets": set_facts(bench, summary, answer),
         "sensitivity": sensitivity_facts(bench, summary, answer),
         "best_label": best.label if best else "",

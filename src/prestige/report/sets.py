@@ -10,8 +10,9 @@ import pandas as pd
 
 from prestige.errors import DataError
 from prestige.report import tables
-from prestige.report.answer import Answer, choose_patch
-from prestige.report.load import Bench, Configuration, format_number
+from prestige.report.advice import advise
+from prestige.report.answer import Answer
+from prestige.report.load import Bench, Configuration
 from prestige.report.summary import Group, Standing, Summary, compare_group
 
 
@@ -58,11 +59,11 @@ def set_facts(bench: Bench, summary: Summary, answer: Answer | None) -> dict[str
         if best is None or own is None:
             continue
         (same if best == own or standings[own].tied else other).append(one.name)
-        rows.append(_row(one, best, own, answer.margin))
+        rows.append(_row(summary, one, best, own, answer.margin))
         grid, columns = tables.grid(_as_table(summary, standings))
         maps.append({"name": one.name, "n": len(one.genes), "rows": grid, "columns": columns, "oracle": None})
     head = ["gene set", "genes", "best encoder", "Pearson", "95 % interval"]
-    head += [f"{own.label if own else ''} on it", "patch to use", "best baseline"]
+    head += [f"{own.label if own else ''} on it", f"recommended within {answer.margin:g}", "best baseline"]
     return {"text": _text(own, same, other), "head": head, "rows": rows, "maps": maps, "small": small}
 
 
@@ -116,10 +117,12 @@ def _best_encoder(standings: dict[Configuration, Standing]) -> Configuration | N
     return max(scores, key=scores.__getitem__, default=None)
 
 
-def _row(one: ScoredSet, best: Configuration, own: Configuration, margin: float) -> list[str]:
+def _row(
+    summary: Summary, one: ScoredSet, best: Configuration, own: Configuration, margin: float
+) -> list[str]:
     standings = one.group.standings
     interval = standings[best].interval
-    chosen = choose_patch(standings, margin)
+    advised = advise(summary, one.group, margin)
     baselines = {key: item.score for key, item in standings.items() if key.baseline}
     first = max(baselines, key=baselines.__getitem__, default=None)
     mark = "" if best == own else " (cannot be told from it)" if standings[own].tied else ""
@@ -130,7 +133,7 @@ def _row(one: ScoredSet, best: Configuration, own: Configuration, margin: float)
         f"{standings[best].score:.3f}",
         f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "none",
         f"{standings[own].score:.3f}{mark}",
-        f"{format_number(chosen[0])} \N{MICRO SIGN}m" if chosen else "none",
+        advised.chosen.label if advised and advised.chosen else "not decided",
         f"{first.label}, {baselines[first]:.3f}" if first else "none",
     ]
 

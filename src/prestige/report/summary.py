@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from prestige.report.load import Bench, Configuration, Run, number
-from prestige.stats import MIN_CLUSTERS, compare
+from prestige.stats import MIN_CLUSTERS, Comparison, compare
 
 GENE_METRICS = ("pearson", "spearman", "r2", "mse")
 _COLUMNS = (
@@ -45,7 +45,8 @@ class Standing:
 class Group:
     """Configurations that may be compared: all from scratch or all pretrained, and the baselines.
 
-    ``basis`` says what was resampled, ``reason`` why there is no interval (None where there is one).
+    ``basis`` says what was resampled, ``reason`` why there is no interval (None where there is one);
+    ``comparison`` holds the paired draws, for effects and recommendations.
     """
 
     pretrained: bool
@@ -54,6 +55,7 @@ class Group:
     reason: str | None
     note: str
     n_genes_scored: int
+    comparison: Comparison[Configuration]
 
     @property
     def best(self) -> Configuration | None:
@@ -218,7 +220,7 @@ def compare_group(
             f"{found.n_clusters} {cluster} are too few for an interval, at least {MIN_CLUSTERS} are needed"
         )
     basis = f"{found.n_clusters} {cluster}"
-    return Group(pretrained, standings, basis, reason, found.note, found.n_genes_scored)
+    return Group(pretrained, standings, basis, reason, found.note, found.n_genes_scored, found)
 
 
 def _standing(key: Configuration, standings: Sequence[dict[Configuration, Standing]]) -> dict[str, Any]:

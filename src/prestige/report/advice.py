@@ -1,0 +1,69 @@
+"""The recommendation in words: the cheapest configuration that is shown not to be worse than the best."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from prestige.report.load import Configuration, si
+from prestige.report.summary import Group, Summary
+from prestige.stats import Recommendation, recommend
+
+NAMED = 4
+
+
+def costs(summary: Summary, group: Group) -> dict[Configuration, float]:
+    """Return the FLOPs of one patch for every encoder of a group; baselines are never advised."""
+    flops = summary.table.set_index("configuration")["flops"]
+    return {
+        key: float(flops[key])
+        for key in group.standings
+        if not key.baseline and not key.control and math.isfinite(flops[key])
+    }
+
+
+def advise(summary: Summary, group: Group, margin: float) -> Recommendation[Configuration] | None:
+    """Return what is recommended within a margin of the best, None where no encoder has a cost."""
+    cost = costs(summary, group)
+    return recommend(group.comparison, cost, margin) if cost else None
+
+
+def advice_sentences(summary: Summary, group: Group, margin: float) -> list[str]:
+    """Return the recommendation with its numbers, and what the data could not decide."""
+    found = advise(summary, group, margin)
+    if found is None:
+        return []
+    rows, flops = group.comparison.rows, costs(summary, group)
+    said_margin = f"{margin:g}"
+    if found.chosen is None:
+        return [f"No configuration can be recommended within {said_margin} of the best: {found.reason}."]
+    row = rows[found.chosen]
+    sentences = [
+        f"Recommended: **{found.chosen.label}**, the cheapest configuration "
+        f"({si(flops[found.chosen])}FLOPs a patch) that is shown to lie within {said_margin} of the best: "
+        f"{row.score:.3f}, at most {row.gap_high:.3f} below the best, with {found.level:.0%} confidence for "
+        "all configurations at once."
+    ]
+    if found.cheaper_undecided:
+        named = ", ".join(key.label for key in found.cheaper_undecided[:NAMED])
+        more = len(found.cheaper_undecided) - NAMED
+        rest = f" and {more} more" if more > 0 else ""
+        sentences.append(f"Not decided by these data: whether a cheaper one would do ({named}{rest}).")
+    return sentences
+
+
+def advice_record(summary: Summary, group: Group, margin: float) -> dict[str, Any] | None:
+    """Return the recommendation for other programs."""
+    found = advise(summary, group, margin)
+    if found is None:
+        return None
+    names = {
+        name: [key.label for key in getattr(found, name)] for name in ("not_worse", "undecided", "worse")
+    }
+    return {
+        "chosen": None if found.chosen is None else found.chosen.label,
+        "patch_um": None if found.chosen is None else found.chosen.patch_um,
+        "margin": found.margin,
+        "reason": found.reason,
+        **names,
+    }

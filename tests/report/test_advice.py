@@ -1,0 +1,51 @@
+"""The recommendation in the report's words."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from prestige.report import write_report
+from prestige.report.advice import advice_record, advice_sentences, advise, costs
+from prestige.report.load import load_bench
+from prestige.report.summary import summarise
+
+
+def test_only_encoders_cost_and_can_be_advised(tiny_bench: Path) -> None:
+    summary = summarise(load_bench(tiny_bench))
+    group = summary.groups[0]
+    cost = costs(summary, group)
+    assert {key.name for key in cost} == {"compact_s", "resnet18"}
+    flops = summary.table.set_index("configuration")["flops"]
+    assert all(cost[key] == flops[key] for key in cost)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.02, 2.0])
+def test_the_advised_one_is_the_cheapest_that_is_shown_to_be_near_enough(
+    tiny_bench: Path, margin: float
+) -> None:
+    summary = summarise(load_bench(tiny_bench))
+    group = summary.groups[0]
+    found, cost = advise(summary, group, margin), costs(summary, group)
+    assert found is not None
+    near = [key for key in cost if (group.comparison.rows[key].gap_high or 0.0) <= margin]
+    assert found.chosen == min(near, key=cost.__getitem__, default=None)
+    sentences = advice_sentences(summary, group, margin)
+    if found.chosen is None:
+        assert sentences[0].startswith("No configuration can be recommended")
+    else:
+        assert f"**{found.chosen.label}**" in sentences[0]
+        assert f"{group.comparison.rows[found.chosen].gap_high:.3f} below the best" in sentences[0]
+    if margin == 2.0:
+        assert found.chosen == min(cost, key=cost.__getitem__)  # everything is near enough
+
+
+def test_page_and_record_carry_the_recommendation(tiny_bench: Path) -> None:
+    page = write_report(tiny_bench).read_text(encoding="utf-8")
+    record = json.loads((tiny_bench / "report" / "answer.json").read_text())[0]["recommended"]
+    bench = load_bench(tiny_bench)
+    summary = summarise(bench)
+    assert record == advice_record(summary, summary.groups[0], record["margin"])
+    assert ("Recommended:" in page) == (record["chosen"] is not None)
+    everything = {*record["not_worse"], *record["undecided"], *record["worse"]}
+    assert everything == {key.label for key in costs(summary, summary.groups[0])}
