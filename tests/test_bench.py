@@ -62,6 +62,8 @@ def test_a_bench_does_every_run_and_ends_with_a_report(tmp_path: Path) -> None:
     assert list(ceilings["gene"]) == ["G0", "G1", "G2", "G3"]
     assert (ceilings["ceiling_counts"][[0, 1, 3]] > 0.5).all()
     assert len(summary["audit"]["distances"]) == 2
+    for fold in summary["folds"]:
+        assert fold["correlation"]["length_um"] is None or fold["correlation"]["length_um"] >= 0
     sides = pd.read_parquet(tmp_path / "out" / "split" / "fold-1.parquet")
     assert (sides["side"] == TEST).sum() == summary["folds"][1]["counts"]["test"]
     text = page.read_text(encoding="utf-8")

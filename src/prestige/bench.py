@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import time
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from prestige.baselines.checks import why_not
@@ -18,7 +20,7 @@ from prestige.data.audit import audit_split
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.patches import Patch, resolve_patch
 from prestige.data.split import Fold, make_folds
-from prestige.errors import ConfigError, StorageError, storing
+from prestige.errors import ConfigError, DataError, StorageError, storing
 from prestige.evaluate.ceilings import write_ceilings
 from prestige.evaluate.gene_sets import describe_sets, sets_of_fold
 from prestige.genesets import collect_sets
@@ -26,6 +28,7 @@ from prestige.predictions import write_truth
 from prestige.progress import clock, say
 from prestige.report import write_report
 from prestige.run import FoldData, check_names, check_runs, execute, is_done, prepare_fold, write_whole
+from prestige.stats import correlogram
 from prestige.train import make_fabric
 
 
@@ -153,7 +156,20 @@ def _describe_fold(data: FoldData, config: BenchConfig) -> dict[str, Any]:
         "notes": [*data.fold.notes, *data.panel.notes],
         "genes": list(data.panel.genes),
         "gene_sets": describe_sets(sets),
+        "correlation": _correlation(data),
     }
+
+
+def _correlation(data: FoldData) -> dict[str, float | None]:
+    """Measure how far apart the test side's expression is still alike: blocks have to be wider than that."""
+    um = np.array([sample.um_per_px for sample in data.dataset.samples])
+    xy_um = data.test.xy_px * um[data.test.slide_index, None]
+    try:
+        found = correlogram(xy_um, data.test_y, sample_of=data.test.slide_index)
+    except DataError:  # too few observations, or none that varies
+        return {"length_um": None, "structured": None}
+    length = found.length_um if math.isfinite(found.length_um) else None
+    return {"length_um": length, "structured": found.structured, "longest_um": found.longest_um}
 
 
 def _write_summary(

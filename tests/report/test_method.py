@@ -53,6 +53,27 @@ def test_what_an_old_run_did_not_record_is_said(tiny_bench: Path) -> None:
     assert facts["Hardware"] == facts["Versions"] == facts["Peak memory"] == "not recorded"
 
 
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (20.0, "blocks are 2.0 lengths wide"),
+        (80.0, "intervals are too narrow"),
+        (0.0, "no more alike"),
+        (None, "distrust"),
+    ],
+)
+def test_the_correlation_length_stands_beside_the_width_of_the_blocks(
+    tiny_bench: Path, length: float | None, words: str
+) -> None:
+    path = tiny_bench / "bench.json"
+    raw = json.loads(path.read_text())
+    raw["evaluation"] = {"block_um": 40.0}
+    raw["folds"][0]["correlation"] = {"length_um": length, "structured": 0.2}
+    path.write_text(json.dumps(raw))
+    bench = load_bench(tiny_bench)
+    assert words in dict(scoring_facts(bench, summarise(bench)))["Correlation length"]
+
+
 def test_what_was_not_run_is_said_with_the_reason(tiny_bench: Path) -> None:
     path = tiny_bench / "bench.json"
     raw = json.loads(path.read_text())

@@ -106,7 +106,30 @@ def scoring_facts(bench: Bench, summary: Summary) -> Facts:
     block = number(dict(bench.info.get("evaluation") or {}).get("block_um"))
     if math.isfinite(block):
         found.append(("Blocks of the bootstrap", f"{format_number(block)} \N{MICRO SIGN}m wide"))
+        found += [("Correlation length", words) for words in _correlation_lengths(bench, block)]
     return found
+
+
+def _correlation_lengths(bench: Bench, block_um: float) -> list[str]:
+    """Say for each fold how far apart its test tissue is alike, and whether the blocks are wide enough."""
+    said = []
+    for fold in bench.info.get("folds") or []:
+        correlation = dict(fold.get("correlation") or {})
+        if not correlation:
+            continue
+        length, name = number(correlation.get("length_um")), f"fold {fold.get('index')}"
+        if not math.isfinite(length):
+            said.append(f"{name}: could not be measured, or longer than the tissue: distrust the intervals")
+        elif length == 0:
+            said.append(f"{name}: neighbours are no more alike than chance")
+        else:
+            wide = block_um / length
+            said.append(
+                f"{name}: measured expression falls to 1/e of its structured part within "
+                f"{format_number(length)} \N{MICRO SIGN}m; the blocks are {wide:.1f} lengths wide"
+                + ("" if wide >= 1 else ", shorter than they should be: the intervals are too narrow")
+            )
+    return said
 
 
 def split_facts(bench: Bench) -> Facts:
