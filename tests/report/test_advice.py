@@ -32,7 +32,7 @@ def test_the_advised_one_is_the_cheapest_that_is_shown_to_be_near_enough(
     assert found.chosen == min(near, key=cost.__getitem__, default=None)
     sentences = advice_sentences(summary, group, margin)
     if found.chosen is None:
-        assert sentences[0].startswith("No configuration can be recommended")
+        assert sentences[0].startswith("No encoder can be recommended")
     else:
         assert f"**{found.chosen.label}**" in sentences[0]
         assert f"{group.comparison.rows[found.chosen].gap_high:.3f} below the best" in sentences[0]

@@ -36,7 +36,7 @@ def advice_sentences(summary: Summary, group: Group, margin: float) -> list[str]
     rows, flops = group.comparison.rows, costs(summary, group)
     said_margin = f"{margin:g}"
     if found.chosen is None:
-        return [f"No configuration can be recommended within {said_margin} of the best: {found.reason}."]
+        return [f"No encoder can be recommended: {found.reason}."]
     row = rows[found.chosen]
     sentences = [
         f"Recommended: **{found.chosen.label}**, the cheapest configuration "

@@ -114,7 +114,7 @@ def _answer(bench: Bench, summary: Summary, group: Group) -> Answer | None:
 def _baselines(group: Group) -> dict[str, float]:
     found: dict[str, float] = {}
     for key, standing in group.standings.items():
-        if key.baseline:
+        if key.baseline and not key.control:
             found[key.name] = max(found.get(key.name, -math.inf), standing.score)
     return found
 

@@ -172,7 +172,9 @@ def _log_ticks(axes: Axes) -> None:
 
 def _baseline_lines(axes: Axes, summary: pd.DataFrame, *, label: bool) -> None:
     """Draw each baseline's best score as a dashed line, named in the first panel."""
-    for name, rows in summary[summary["baseline"] & summary["score"].notna()].groupby("name", sort=False):
+    shown = summary["baseline"] & ~summary["control"] & summary["score"].notna()
+    shown &= np.array([not key.diagnostic for key in summary["configuration"]], dtype=bool)
+    for name, rows in summary[shown].groupby("name", sort=False):
         score = float(rows["score"].max())
         axes.axhline(score, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
         if label:

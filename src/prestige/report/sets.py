@@ -58,7 +58,7 @@ def set_facts(bench: Bench, summary: Summary, answer: Answer | None) -> dict[str
         best = _best_encoder(standings)
         if best is None or own is None:
             continue
-        (same if best == own or standings[own].tied else other).append(one.name)
+        (same if best == own or _tied(summary, one, own) else other).append(one.name)
         rows.append(_row(summary, one, best, own, answer.margin))
         grid, columns = tables.grid(_as_table(summary, standings))
         maps.append({"name": one.name, "n": len(one.genes), "rows": grid, "columns": columns, "oracle": None})
@@ -117,6 +117,13 @@ def _best_encoder(standings: dict[Configuration, Standing]) -> Configuration | N
     return max(scores, key=scores.__getitem__, default=None)
 
 
+def _tied(summary: Summary, one: ScoredSet, own: Configuration) -> bool:
+    """Say whether an encoder cannot be told from the best encoder on a set, baselines left aside."""
+    encoders = {key: summary.used[key] for key in one.group.standings if not key.baseline and not key.control}
+    alone = compare_group(one.group.pretrained, encoders, one.genes, summary.patient_of)
+    return alone.standings[own].tied is not False
+
+
 def _row(
     summary: Summary, one: ScoredSet, best: Configuration, own: Configuration, margin: float
 ) -> list[str]:
@@ -125,14 +132,13 @@ def _row(
     advised = advise(summary, one.group, margin)
     baselines = {key: item.score for key, item in standings.items() if key.baseline}
     first = max(baselines, key=baselines.__getitem__, default=None)
-    mark = "" if best == own else " (cannot be told from it)" if standings[own].tied else ""
     return [
         one.name,
         f"{len(one.genes):,}",
         best.label,
         f"{standings[best].score:.3f}",
         f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "none",
-        f"{standings[own].score:.3f}{mark}",
+        f"{standings[own].score:.3f}",
         advised.chosen.label if advised and advised.chosen else "not decided",
         f"{first.label}, {baselines[first]:.3f}" if first else "none",
     ]
@@ -141,15 +147,15 @@ def _row(
 def _text(own: Configuration | None, same: list[str], other: list[str]) -> str:
     if own is None:
         return ""
-    parts = []
+    said = []
     if same:
-        parts.append(
-            f"{own.label}, the best encoder for all genes, is the best or cannot be told from the best "
-            f"for: {', '.join(same)}"
+        said.append(
+            f"The best encoder for all genes, {own.label}, is the best or cannot be told from the best "
+            f"for: {', '.join(same)}."
         )
     if other:
-        parts.append(f"another encoder or patch is better than {own.label} for: {', '.join(other)}")
-    return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
+        said.append(f"Another encoder or patch is better than {own.label} for: {', '.join(other)}.")
+    return " ".join(said)
 
 
 def _as_table(summary: Summary, standings: dict[Configuration, Standing]) -> pd.DataFrame:

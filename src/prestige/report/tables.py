@@ -152,7 +152,10 @@ def grid(table: pd.DataFrame, *, controls: bool = False) -> tuple[list[dict[str,
             (row for key, row in by_key.items() if blind or (row.baseline and key not in keys)), None
         )
         cells = [_cell(by_key.get(key, anywhere), low, high) for key in keys] or [_cell(anywhere, low, high)]
-        rows.append({"name": str(name), "baseline": bool(of_name["baseline"].iloc[0]), "cells": cells})
+        first = of_name["configuration"].iloc[0]
+        rows.append(
+            {"name": str(name), "baseline": first.baseline, "diagnostic": first.diagnostic, "cells": cells}
+        )
     return rows, _column_labels(keys)
 
 
@@ -174,7 +177,7 @@ def gene_data(
     columns += [{"label": key.name, "hint": key.patch_label, "kind": "pearson"} for key in shown]
     if len(ceilings):
         columns += [{"label": "ceiling", "hint": "noise allows", "kind": "plain"}]
-        columns += [{"label": "of it, %", "hint": best.name, "kind": "plain"}]
+        columns += [{"label": "of it", "hint": f"%, {best.name}", "kind": "share"}]
     columns += [
         {"label": "R\N{SUPERSCRIPT TWO}", "hint": best.name, "kind": "plain"},
         {"label": "MSE", "hint": best.name, "kind": "plain"},
@@ -226,7 +229,7 @@ def _rivals(table: pd.DataFrame, best: Configuration, *, every_baseline: bool = 
     """Return each other encoder at its best patch, then ridge (or every baseline) at its best."""
     scored = table[table["compared"] & ~table["control"]]
     first = scored.sort_values("score", ascending=False, kind="stable").drop_duplicates("name")
-    keys = [key for key in first["configuration"] if key.name != best.name]
+    keys = [key for key in first["configuration"] if key.name != best.name and not key.diagnostic]
     encoders = [key for key in keys if not key.baseline]
     baselines = [key for key in keys if key.baseline and (every_baseline or key.encoder != MEAN_BASELINE)]
     return encoders + baselines
