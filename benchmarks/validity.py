@@ -214,7 +214,7 @@ def shuffled(seed: int, folder: Path) -> dict[str, Any]:
     chance = 3 / np.sqrt(len(trial.data.test))
     return {
         "gene": gene,
-        "before": float(plain.loc[gene].mean()),
+        "before": float(np.mean(plain.loc[gene].to_numpy(float))),
         "after": float(after[gene]),
         "chance": float(chance),
         "others_moved": moved,

@@ -14,7 +14,7 @@ NAMED = 4
 
 def costs(summary: Summary, group: Group) -> dict[Configuration, float]:
     """Return the FLOPs of one patch for every encoder of a group; baselines are never advised."""
-    flops = summary.table.set_index("configuration")["flops"]
+    flops = dict(zip(summary.table["configuration"], summary.table["flops"], strict=True))
     return {
         key: float(flops[key])
         for key in group.standings

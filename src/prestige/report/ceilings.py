@@ -48,8 +48,9 @@ def ceiling_facts(summary: Summary, ceilings: pd.DataFrame) -> dict[str, Any]:
     table = fractions(summary, ceilings) if len(ceilings) else pd.DataFrame()
     if table.empty or not math.isfinite(table["fraction"].iloc[0]):
         return {}
-    shown = [row for row in table.itertuples() if row.configuration.encoder != "baseline:mean"]
-    best = shown[0] if shown else table.iloc[0]
+    everyone: list[Any] = list(table.itertuples())
+    shown = [row for row in everyone if row.configuration.encoder != "baseline:mean"]
+    best = (shown or everyone)[0]
     text = (
         "Counts are noisy, so no reader of the image can reach a correlation of 1. "
         f"For {best.n_genes:,} of {len(summary.common_genes):,} genes the ceiling can be told from noise "
@@ -66,6 +67,6 @@ def ceiling_facts(summary: Summary, ceilings: pd.DataFrame) -> dict[str, Any]:
             f"{row.ceiling:.3f}",
             f"{row.fraction:.1%}",
         ]
-        for row in table.itertuples()
+        for row in everyone
     ]
     return {"text": text, "head": head, "rows": rows}

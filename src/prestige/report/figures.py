@@ -87,15 +87,10 @@ def cost(summary: pd.DataFrame, colours: dict[str, str]) -> Figure:
         _key(f"{format_number(um)} \N{MICRO SIGN}m", MUTED, math.sqrt(area)) for um, area in sizes.items()
     ]
     names = [_key(str(name), colours[str(name)], 8.0) for name in encoders["name"].unique()]
-    for title, handles, side in (("encoder", names, "left"), ("patch width", widths, "right")):
+    places: Any = (("encoder", names, "outside upper left"), ("patch width", widths, "outside upper right"))
+    for title, handles, place in places:
         if handles:
-            figure.legend(
-                handles=handles,
-                title=title,
-                loc=f"outside upper {side}",
-                ncols=min(len(handles), 6),
-                frameon=False,
-            )
+            figure.legend(handles=handles, title=title, loc=place, ncols=min(len(handles), 6), frameon=False)
     return figure
 
 

@@ -46,21 +46,24 @@ def sensitivity_facts(bench: Bench, summary: Summary, answer: Answer | None) -> 
     if table.empty or answer is None:
         return {}
     group = next(group for group in summary.groups if group.pretrained == answer.pretrained)
-    mine = table.loc[[key for key in table.index if key in group.standings]]
-    encoders = mine.loc[[not key.baseline and not key.control for key in mine.index]]
-    if encoders.empty:
+    scores: dict[Configuration, Any] = {
+        key: table.loc[key]
+        for key in table.index
+        if key in group.standings and not key.baseline and not key.control
+    }
+    if not scores:
         return {}
     parts = []
-    for shift in table.columns:
-        best = encoders[shift].idxmax()
+    for shift in (float(column) for column in table.columns):
+        best = max(scores, key=lambda key: scores[key][shift])
         standings = {
-            key: Standing(float(score), None, key == best, None) for key, score in encoders[shift].items()
+            key: Standing(float(of_key[shift]), None, key == best, None) for key, of_key in scores.items()
         }
         chosen = choose_patch(standings, answer.margin)
         width = f", patches of {format_number(chosen[0])} {MICRO}" if chosen else ""
         where = "where they are" if shift == 0 else f"moved by {format_number(shift)} {MICRO}"
-        parts.append(f"{where}: {best.label} ({encoders.at[best, shift]:.3f}){width}")
-    head = ["configuration", *(f"moved by {format_number(shift)} {MICRO}" for shift in table.columns)]
+        parts.append(f"{where}: {best.label} ({standings[best].score:.3f}){width}")
+    head = ["configuration", *(f"moved by {format_number(float(shift))} {MICRO}" for shift in table.columns)]
     rows = [[key.label, *(f"{score:.3f}" for score in table.loc[key])] for key in table.index]
     return {
         "text": f"The best encoder, and the smallest patch within {answer.margin:g} of it, with the centres "

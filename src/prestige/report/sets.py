@@ -160,7 +160,7 @@ def _text(own: Configuration | None, same: list[str], other: list[str]) -> str:
 
 def _as_table(summary: Summary, standings: dict[Configuration, Standing]) -> pd.DataFrame:
     """Return the summary's table with the scores of a gene set in the place of its own."""
-    table = summary.table[summary.table["configuration"].isin(list(standings))].copy()
+    table: Any = summary.table[summary.table["configuration"].isin(list(standings))].copy()
     mine = [standings[key] for key in table["configuration"]]
     bounds = [one.interval or (math.nan, math.nan) for one in mine]
     return table.assign(
