@@ -187,3 +187,17 @@ def test_the_smallest_width_within_the_margin_is_chosen() -> None:
     assert choose_patch(standings, 0.0) == (64.0, _key("b", 64.0))
     assert choose_patch({_key("baseline:ridge", 8.0, baseline=True): _standing(0.2)}, 0.01) is None
     assert np.isinf(_key("baseline:mean", math.inf, baseline=True).patch_um)
+
+
+@pytest.mark.parametrize(("length", "told"), [(10.0, False), (20.0, True), (None, False)])
+def test_blocks_too_narrow_for_the_tissue_are_a_limit(
+    tiny_bench: Path, length: float | None, told: bool
+) -> None:
+    path = tiny_bench / "bench.json"
+    raw = json.loads(path.read_text())
+    raw["evaluation"] = {"block_um": 40.0}
+    raw["folds"][1]["correlation"] = {"length_um": length}
+    path.write_text(json.dumps(raw))
+    bench = load_bench(tiny_bench)
+    limits = " ".join(answers(bench, summarise(bench))[0].limits)
+    assert ("Write block_um: 80 or more" in limits) is told

@@ -56,8 +56,8 @@ def test_what_an_old_run_did_not_record_is_said(tiny_bench: Path) -> None:
 @pytest.mark.parametrize(
     ("length", "words"),
     [
-        (20.0, "blocks are 2.0 lengths wide"),
-        (80.0, "intervals are too narrow"),
+        (10.0, "blocks are 4.0 lengths wide"),
+        (20.0, "intervals are too narrow"),
         (0.0, "no more alike"),
         (None, "distrust"),
     ],

@@ -9,7 +9,9 @@ from typing import Any
 
 from prestige.report.advice import advice_sentences
 from prestige.report.load import Bench, Configuration, format_number, number
+from prestige.report.method import LEAST_LENGTHS
 from prestige.report.summary import Group, Standing, Summary, within_section
+from prestige.stats import BLOCK_LENGTHS
 
 DEFAULT_MARGIN = 0.01
 FEW_PATIENTS = 10
@@ -243,6 +245,7 @@ def _limits(bench: Bench, summary: Summary, group: Group) -> list[str]:
     standing = group.standings[group.best] if group.best else None
     if standing and standing.interval is None and len(group.standings) < 2:
         found.append(f"No interval is given: {group.reason or 'none could be made'}.")
+    found += _narrow_blocks(bench)
     found += _unequal_minutes(bench)
     if standing and standing.interval is not None:
         found += _training_chance(summary, group)
@@ -257,6 +260,22 @@ def _limits(bench: Bench, summary: Summary, group: Group) -> list[str]:
             "Encoders trained from scratch and pretrained ones are answered apart: they are not equals."
         )
     return found
+
+
+def _narrow_blocks(bench: Bench) -> list[str]:
+    """Say where the blocks are too narrow for the tissue: then intervals hold less often than they say."""
+    block_um = number(dict(bench.info.get("evaluation") or {}).get("block_um"))
+    lengths = [
+        number(dict(fold.get("correlation") or {}).get("length_um")) for fold in bench.info.get("folds") or []
+    ]
+    longest = max((length for length in lengths if math.isfinite(length)), default=0.0)
+    if not block_um < LEAST_LENGTHS * longest:
+        return []
+    return [
+        f"Blocks of {format_number(block_um)} \N{MICRO SIGN}m are too narrow for this tissue, which is alike "
+        f"over {format_number(longest)} \N{MICRO SIGN}m: intervals are too narrow too. Write block_um: "
+        f"{math.ceil(BLOCK_LENGTHS * longest)} or more."
+    ]
 
 
 def _unequal_minutes(bench: Bench) -> list[str]:

@@ -12,6 +12,9 @@ from prestige.report.load import Bench, Run, format_number, number, si
 from prestige.report.summary import Summary
 
 Facts = list[tuple[str, str]]
+LEAST_LENGTHS = 3.0
+"""Correlation lengths in a block from which intervals keep their word (docs/results/coverage.md)."""
+
 _SIDES = ("train", "validation", "test")
 _DROPPED = {
     "unmeasured": "without counts",
@@ -127,7 +130,11 @@ def _correlation_lengths(bench: Bench, block_um: float) -> list[str]:
             said.append(
                 f"{name}: measured expression falls to 1/e of its structured part within "
                 f"{format_number(length)} \N{MICRO SIGN}m; the blocks are {wide:.1f} lengths wide"
-                + ("" if wide >= 1 else ", shorter than they should be: the intervals are too narrow")
+                + (
+                    ""
+                    if wide >= LEAST_LENGTHS
+                    else f", fewer than {LEAST_LENGTHS:g}: the intervals are too narrow"
+                )
             )
     return said
 
