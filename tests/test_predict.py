@@ -64,7 +64,13 @@ def test_a_folder_without_a_model_is_refused_before_anything_is_read(tmp_path: P
 
 @pytest.mark.parametrize(
     ("trained_at", "words"),
-    [(None, []), (0.5, []), ([0.25, 0.5], []), ([0.25, 0.3], ["less sharp"]), (0.3, ["less sharp"])],
+    [
+        (None, []),
+        (0.5, []),
+        ([0.25, 0.5], []),
+        ([0.25, 0.3], ["as blurred as these"]),
+        (0.3, ["as blurred as these"]),
+    ],
 )
 def test_slides_coarser_than_those_of_the_training_are_named(
     small_samples: Any, trained_at: Any, words: list[str]
