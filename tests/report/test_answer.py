@@ -89,7 +89,7 @@ def test_with_fewer_than_ten_clusters_there_is_no_interval_and_the_reason_is_giv
     assert answer.interval is None
     assert answer.tied is None
     assert "interval 0" not in answer.text
-    assert "cannot be said: 8 spatial blocks are too few for an interval, at least 10" in answer.text
+    assert "cannot be said: 8 clusters (patients or spatial blocks) are too few, at least 10" in answer.text
 
 
 def test_one_patient_says_nothing_about_others(make_bench: Maker, tiny_bench: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from prestige.report.load import Bench, Configuration, Run, number
-from prestige.stats import MIN_CLUSTERS, Comparison, compare
+from prestige.stats import Comparison, compare
 
 GENE_METRICS = ("pearson", "spearman", "r2", "mse")
 _COLUMNS = (
@@ -214,11 +214,7 @@ def compare_group(
         interval = (float(row.low), float(row.high)) if row.low is not None and row.high is not None else None
         standings[key] = Standing(row.score, interval, key == found.best, row.tied if known else None)
     cluster = "patients" if found.cluster == "patient" else "spatial blocks"
-    reason = None
-    if standings[found.best].interval is None:
-        reason = (
-            f"{found.n_clusters} {cluster} are too few for an interval, at least {MIN_CLUSTERS} are needed"
-        )
+    reason = found.reason.removeprefix("no interval: ") if found.reason is not None else None
     basis = f"{found.n_clusters} {cluster}"
     return Group(pretrained, standings, basis, reason, found.note, found.n_genes_scored, found)
 
