@@ -40,8 +40,9 @@ def _bench(folder: Path) -> str:
     bench = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
     answer = json.loads((folder / "report" / "answer.json").read_text(encoding="utf-8"))
     manifests = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("runs/*/manifest.json")]
-    name = bench["name"]
-    figures = RESULTS / name
+    name, minutes = bench["name"], f"{bench['train']['budget']['minutes']:g}"
+    slug = f"{name}-{minutes}-minutes"
+    figures = RESULTS / slug
     figures.mkdir(parents=True, exist_ok=True)
     shown = []
     for stem, words in (
@@ -52,13 +53,13 @@ def _bench(folder: Path) -> str:
         source = folder / "report" / "figures" / f"{stem}.png"
         if source.exists():
             shutil.copy(source, figures / source.name)
-            shown.append(f"![{words}]({name}/{source.name})")
+            shown.append(f"![{words}]({slug}/{source.name})")
     entries = answer if isinstance(answer, list) else answer.get("answers", [answer])
     text = " ".join(str(entry["text"]) for entry in entries)
     limits = [limit for entry in entries for limit in entry.get("limits", [])]
     return "\n\n".join(
         [
-            f"## {name.capitalize()}",
+            f"## {name.capitalize()}, {minutes} minutes a run",
             f"`{_command(bench, manifests)}`",
             f"**{text}** {' '.join(limits)}",
             _table(pd.read_csv(folder / "report" / "tables" / "summary.csv"), bench),

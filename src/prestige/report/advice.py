@@ -38,11 +38,11 @@ def advice_sentences(summary: Summary, group: Group, margin: float) -> list[str]
     if found.chosen is None:
         return [f"No encoder can be recommended: {found.reason}."]
     row = rows[found.chosen]
+    below = "the best itself" if found.chosen == found.best else f"at most {row.gap_high:.3f} below the best"
     sentences = [
         f"Recommended: **{found.chosen.label}**, the cheapest configuration "
         f"({si(flops[found.chosen])}FLOPs a patch) that is shown to lie within {said_margin} of the best: "
-        f"{row.score:.3f}, at most {row.gap_high:.3f} below the best, with {found.level:.0%} confidence for "
-        "all configurations at once."
+        f"{row.score:.3f}, {below}, with {found.level:.0%} confidence for all configurations at once."
     ]
     if found.cheaper_undecided:
         named = ", ".join(key.label for key in found.cheaper_undecided[:NAMED])
