@@ -33,9 +33,9 @@ def page(folders: list[Path]) -> str:
         "*tied*: cannot be told from the best.",
     ]
     parts.append(
-        "The examples have since been given more baselines and shifted centres; encoders, patches, splits and "
-        "training are as here. The kidney's bench of 1.5 minutes is of `RESULT_VERSION` 1, in which trials of "
-        "learning rates were the first part of the long schedule."
+        "The examples have since been given more baselines and shifted centres; encoders, patches, splits "
+        "and training are as here. The kidney's bench of 1.5 minutes is of `RESULT_VERSION` 1, in which "
+        "trials of learning rates were the first part of the long schedule."
     )
     parts += [_bench(folder) for folder in folders]
     return "\n\n".join(parts) + "\n"
