@@ -77,6 +77,32 @@ def test_without_proof_there_is_none_and_the_reason() -> None:
     assert found.cheaper_undecided == found.undecided == ("a", "b", "c")
 
 
+def test_the_chosen_one_is_shown_to_surpass_the_floor(four: Comparison[str]) -> None:
+    assert recommend(four, COST, 0.05, floor="tiny").chosen == "small"
+    rows = dict(four.rows)
+    above = rows["small"].gap_high
+    assert above is not None
+    rows["tiny"] = replace(rows["tiny"], gap_low=above + 1e-9)  # told from it, by a hair
+    assert recommend(replace(four, rows=rows), COST, 0.05, floor="tiny").chosen == "small"
+    rows["tiny"] = replace(rows["tiny"], gap_low=above)
+    found = recommend(replace(four, rows=rows), {"small": 1.0}, 0.05, floor="tiny")
+    assert (found.chosen, found.not_worse) == (None, ("small",))
+    assert found.reason == "none of those within 0.05 of the best is shown to be better than tiny"
+
+
+def test_where_nothing_can_be_predicted_nothing_is_recommended() -> None:
+    # All lie within the margin of the best, for none of them is worth anything.
+    nothing = compare({name: [run(0.0, noise=0.5, seed=10 + i)] for i, name in enumerate("abm")}, draws=300)
+    cost = {"a": 1.0, "b": 2.0}
+    assert recommend(nothing, cost, 0.2).chosen == "a"
+    assert recommend(nothing, cost, 0.2, floor="m").chosen is None
+
+
+def test_an_unknown_floor_is_refused(four: Comparison[str]) -> None:
+    with pytest.raises(DataError, match="floor 'mean'"):
+        recommend(four, COST, 0.1, floor="mean")
+
+
 def test_few_clusters_give_the_reason() -> None:
     few = compare({"a": [run(0.5, blocks=9)], "b": [run(0.1, blocks=9)]}, draws=20)
     found = recommend(few, {"a": 2.0, "b": 1.0}, 0.5)

@@ -25,7 +25,8 @@ def costs(summary: Summary, group: Group) -> dict[Configuration, float]:
 def advise(summary: Summary, group: Group, margin: float) -> Recommendation[Configuration] | None:
     """Return what is recommended within a margin of the best, None where no encoder has a cost."""
     cost = costs(summary, group)
-    return recommend(group.comparison, cost, margin) if cost else None
+    mean = next((key for key in group.comparison.rows if key.baseline and key.name == "mean"), None)
+    return recommend(group.comparison, cost, margin, floor=mean) if cost else None
 
 
 def advice_sentences(summary: Summary, group: Group, margin: float) -> list[str]:

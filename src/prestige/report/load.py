@@ -65,6 +65,9 @@ class Configuration:
         width = f"{format_number(self.patch_um)} \N{MICRO SIGN}m"
         return f"{format_number(self.visible_um)} of {width}" if self.control else width
 
+    def __str__(self) -> str:
+        return self.label
+
     @property
     def label(self) -> str:
         """Encoder at patch; the training mean looks at none."""

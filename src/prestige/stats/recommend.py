@@ -3,6 +3,8 @@
 "Not worse" is shown, not assumed: the upper simultaneous bound on the distance to the best, whichever that
 is, lies within the margin (non-inferiority, and with the two-sided bounds of ``intervals.py`` its usual
 stricter form).  Being indistinguishable from the best is not enough, since few data tell nothing apart.
+Nor is being near the best where the best itself is worth nothing: with a ``floor`` (the training mean) the
+chosen one is also shown to lie above it.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ class Recommendation(Generic[K]):
     Attributes
     ----------
     chosen
-        The cheapest configuration shown to be within ``margin`` of the best; None with ``reason``.
+        The cheapest configuration shown to be within ``margin`` of the best, and above the floor where
+        there is one; None with ``reason``.
     not_worse
         All that are shown to be, cheapest first, ``chosen`` at their head.
     undecided
@@ -53,7 +56,9 @@ class Recommendation(Generic[K]):
     reason: str | None
 
 
-def recommend(comparison: Comparison[K], cost: Mapping[K, float], margin: float) -> Recommendation[K]:
+def recommend(
+    comparison: Comparison[K], cost: Mapping[K, float], margin: float, *, floor: K | None = None
+) -> Recommendation[K]:
     """Recommend the cheapest configuration that is not worse than the best by ``margin``.
 
     Parameters
@@ -65,11 +70,15 @@ def recommend(comparison: Comparison[K], cost: Mapping[K, float], margin: float)
         Those without a cost are compared with, as candidates for the best, but never recommended.
     margin
         How much of the score one is ready to give up, as a difference of mean correlations.
+    floor
+        A configuration that the chosen one is shown to surpass: its lower bound on the distance to the best
+        lies above the chosen one's upper bound.  Both bounds hold at once, so the claim does too.
 
     Raises
     ------
     DataError
-        When the margin is not a number of 0 or more, or a cost is not finite or of no configuration.
+        When the margin is not a number of 0 or more, a cost is not finite or of no configuration, or
+        there is no such floor.
     """
     if not (math.isfinite(margin) and margin >= 0):
         raise DataError(f"the margin is {margin}", where="recommend", expected="a number of 0 or more")
@@ -78,6 +87,8 @@ def recommend(comparison: Comparison[K], cost: Mapping[K, float], margin: float)
             raise DataError(
                 f"the cost of '{key}' is {value}", where="recommend", expected="a number a configuration"
             )
+    if floor is not None and floor not in comparison.rows:
+        raise DataError(f"the floor '{floor}' is not among the configurations", where="recommend")
     # Equal costs: the higher score first.
     eligible = sorted(
         (key for key in comparison.rows if key in cost), key=lambda k: (cost[k], _gap(comparison, k))
@@ -85,7 +96,8 @@ def recommend(comparison: Comparison[K], cost: Mapping[K, float], margin: float)
     sorted_in: dict[str, list[K]] = {"not_worse": [], "undecided": [], "worse": []}
     for key in eligible:
         sorted_in[_verdict(comparison, key, margin)].append(key)
-    chosen = sorted_in["not_worse"][0] if sorted_in["not_worse"] else None
+    good = [key for key in sorted_in["not_worse"] if floor is None or _surpasses(comparison, key, floor)]
+    chosen = good[0] if good else None
     open_ones = sorted_in["undecided"]
     return Recommendation(
         chosen=chosen,
@@ -96,7 +108,7 @@ def recommend(comparison: Comparison[K], cost: Mapping[K, float], margin: float)
         best=comparison.best,
         margin=margin,
         level=comparison.level,
-        reason=None if chosen is not None else _reason(comparison, bool(eligible), margin),
+        reason=None if chosen is not None else _reason(comparison, sorted_in, margin, floor),
     )
 
 
@@ -113,9 +125,18 @@ def _verdict(comparison: Comparison[K], key: K, margin: float) -> str:
     return "worse" if row.gap_low > margin else "undecided"
 
 
-def _reason(comparison: Comparison[K], any_eligible: bool, margin: float) -> str:
+def _surpasses(comparison: Comparison[K], key: K, floor: K) -> bool:
+    high, low = comparison.rows[key].gap_high, comparison.rows[floor].gap_low
+    return high is not None and low is not None and low > high
+
+
+def _reason(
+    comparison: Comparison[K], sorted_in: Mapping[str, list[K]], margin: float, floor: K | None
+) -> str:
     if comparison.reason is not None:
         return comparison.reason
-    if not any_eligible:
+    if not any(sorted_in.values()):
         return "no configuration has a cost"
+    if sorted_in["not_worse"]:
+        return f"none of those within {margin:g} of the best is shown to be better than {floor}"
     return f"none is shown to lie within {margin:g} of the best: it takes more tissue, or a wider margin"

@@ -3,7 +3,7 @@
 By default 48 runs (16 configurations, 3 seeds) of 100,000 observations x 400 genes in 400 blocks, and
 1,000 draws.  Making the synthetic predictions is not counted.
 
-    OMP_NUM_THREADS=2 python benchmarks/statistics.py
+    OMP_NUM_THREADS=2 python benchmarks/statistics_cost.py
 """
 
 from __future__ import annotations

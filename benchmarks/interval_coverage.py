@@ -4,7 +4,7 @@ Truth and predictions are spatially correlated fields on a grid of observations,
 The intervals are those of `compare` and `contrast`; beside them stand plain percentile intervals of the
 same draws.
 
-    python benchmarks/coverage.py --write docs/results/coverage.md
+    python benchmarks/interval_coverage.py --write docs/results/coverage.md
 """
 
 from __future__ import annotations
@@ -372,7 +372,7 @@ def main() -> None:
         if asked.only is None or number in asked.only:
             tallies.append(simulate(setting, asked.simulations, asked.draws, number))
             print(number, *tallies[-1].row(), sep=" | ", file=sys.stderr, flush=True)
-    text = page(tallies, asked.draws, " ".join(["python benchmarks/coverage.py", *sys.argv[1:]]))
+    text = page(tallies, asked.draws, " ".join(["python benchmarks/interval_coverage.py", *sys.argv[1:]]))
     print(text)
     if asked.write:
         asked.write.write_text(text, encoding="utf-8")
