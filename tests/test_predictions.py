@@ -19,7 +19,7 @@ def observations(small_samples) -> Observations:
     return Observations(number, rows, xy)
 
 
-PANEL = Panel(("G3", "G1"), 100.0, np.array([0.5, 0.25]), np.ones(2))
+PANEL = Panel(("G3", "G1"), 100.0, np.array([0.5, 0.25]), np.array([1.0, 2.0]))
 
 
 def test_each_sample_gets_its_rows_with_names_places_and_means(
@@ -36,6 +36,7 @@ def test_each_sample_gets_its_rows_with_names_places_and_means(
     np.testing.assert_array_equal(table.X, [[2, 3], [4, 5]])
     np.testing.assert_array_equal(table.obsm["spatial"], small_samples[2].xy_px[[5, 7]])
     np.testing.assert_array_equal(table.var["train_mean"], [0.5, 0.25])
+    np.testing.assert_array_equal(table.var["train_std"], [1.0, 2.0])
     assert table.uns["prestige"]["schema"] == "prestige.prediction/1"
     assert table.uns["prestige"]["normalisation"]["total"] == 100.0
     assert dict(table.uns["prestige"]["model"]) == {"encoder": "e"}

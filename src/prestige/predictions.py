@@ -1,7 +1,7 @@
 """Prediction files and truth files: ``<sample>.h5ad``, one for each sample.
 
-A prediction file holds expression on the log1p scale with the panel's normalisation and training
-means, so that it can be scored anywhere.  A truth file holds raw counts of the same observations.
+A prediction file holds expression on the log1p scale with the panel's normalisation, training means
+and deviations, so that it can be scored anywhere.  A truth file holds raw counts of the same observations.
 """
 
 from __future__ import annotations
@@ -66,7 +66,10 @@ def write_predictions(
         table = ad.AnnData(
             X=prediction[chosen],
             obs=_obs(sample, rows),
-            var=pd.DataFrame({"train_mean": panel.train_mean}, index=pd.Index(panel.genes, name=None)),
+            var=pd.DataFrame(
+                {"train_mean": panel.train_mean, "train_std": panel.train_std},
+                index=pd.Index(panel.genes, name=None),
+            ),
             uns={"prestige": uns},
             obsm={"spatial": sample.xy_px[rows]},  # pyright: ignore[reportArgumentType]
         )

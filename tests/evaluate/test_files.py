@@ -16,7 +16,6 @@ from scipy.sparse import csr_matrix
 from prestige import metrics
 from prestige.errors import ConfigError, DataError, PrestigeError, StorageError
 from prestige.evaluate import evaluate_files
-from prestige.evaluate.files import Scale, parse_scale
 
 GENES = ["A", "B", "C", "D"]
 MEAN = np.array([1.5, 1.4, 1.2, 0.9])
@@ -223,17 +222,3 @@ def test_a_scale_that_contradicts_the_file_is_refused(tmp_path: Path) -> None:
     assert evaluate_files(*paths, scale="log1p:100").scale == "log1p:100"
     with pytest.raises(ConfigError, match="says log1p:100"):
         evaluate_files(*paths, scale="counts")
-
-
-@pytest.mark.parametrize(
-    "text", ["", "log2:100", "counts:5", "total", "log1p:0", "log1p:x", "log1p:1e", "log1p:-1"]
-)
-def test_scales_that_are_none(text: str) -> None:
-    with pytest.raises(ConfigError, match="unknown scale"):
-        parse_scale(text)
-
-
-def test_scales_read_back_as_written() -> None:
-    for text in ("log1p:100", "log1p", "total:250", "counts"):
-        assert str(parse_scale(text)) == text
-    assert parse_scale("log1p:1e4") == Scale(10_000.0, True)

@@ -1,0 +1,284 @@
+"""A file of predictions and a file of counts, read together: the observations and genes that both have.
+
+The prediction file is ours (``uns["prestige"]`` says its normalisation) or another tool's, whose scale
+has to be named.  The truth holds counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Float32, Shaped
+from scipy.sparse import csr_matrix
+
+from prestige.errors import ConfigError, DataError, StorageError
+from prestige.evaluate.scale import SCALES, Scale, parse_scale
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+SCHEMA = "prestige.prediction/1"
+
+
+@dataclass(frozen=True, eq=False)
+class MatchedFiles:
+    """What two files say of the n observations that are scored and the g predicted genes.
+
+    Attributes
+    ----------
+    genes
+        The g genes in the order of the predictions.
+    scale
+        The scale of ``predicted``.
+    predicted
+        Predictions as they stand in the file, all finite.
+    counts, totals
+        Counts of the same genes, and of each observation over all genes of the truth (above 0).
+    sample_of, xy_um, obs
+        Sample and place in um of each observation, and the truth's table of observations.
+    no_positions
+        Why ``xy_um`` is all zeros; None where there are positions.
+    train_mean, train_std
+        Of the training side on the log1p scale; None where the file does not carry them.
+    counted
+        What was matched, and what was left out.
+    """
+
+    genes: tuple[str, ...]
+    scale: Scale
+    predicted: Float32[np.ndarray, "n g"]
+    counts: csr_matrix
+    totals: Float[np.ndarray, " n"]
+    sample_of: Shaped[np.ndarray, " n"]
+    xy_um: Float[np.ndarray, "n 2"]
+    obs: pd.DataFrame
+    no_positions: str | None
+    train_mean: Float[np.ndarray, " g"] | None
+    train_std: Float[np.ndarray, " g"] | None
+    counted: dict[str, int]
+
+    def expected(self) -> Float32[np.ndarray, "n g"]:
+        """Return the counts on the scale of the predictions."""
+        expected = _dense(self.counts)
+        if self.scale.total is not None:
+            expected *= (self.scale.total / self.totals).astype(np.float32)[:, None]
+        return np.log1p(expected, out=expected) if self.scale.log1p else expected
+
+
+def read_matched(pred_path: Path, truth_path: Path, scale: str | None = None) -> MatchedFiles:
+    """Read predictions and counts of the same observations, rows in the order of the truth.
+
+    Parameters
+    ----------
+    pred_path
+        ``.h5ad``: X (observations x genes), ``obs_names``, ``var_names``; ours has ``uns["prestige"]``.
+    truth_path
+        ``.h5ad`` of counts for at least those genes; ``obs["total_counts"]`` where X is not all that
+        was measured; ``obs["measured"]``, ``obs["sample"]``, ``obsm["spatial"]`` (slide pixels)
+        and ``uns["um_per_px"]`` are used where present.
+    scale
+        The scale of a prediction file that does not say: "log1p:100", "log1p", "total:100", "counts".
+
+    Raises
+    ------
+    StorageError
+        When a file is missing or cannot be read.
+    ConfigError
+        When the scale is not known, or contradicts the file.
+    DataError
+        When genes or observations do not match, or values are NaN, infinite or no counts.
+    """
+    pred, truth = _read(Path(pred_path)), _read(Path(truth_path))
+    _check_names(pred, Path(pred_path))
+    _check_names(truth, Path(truth_path))
+    of_file = _scale_of(pred, scale, Path(pred_path))
+    rows, counted = _match(pred, truth, Path(pred_path), Path(truth_path))
+    matched = truth[rows]
+    predicted = _dense(pred[matched.obs_names].X)
+    if not np.isfinite(predicted).all():
+        bad = pred.var_names[int(np.flatnonzero(~np.isfinite(predicted).all(axis=0))[0])]
+        raise DataError(
+            f"the prediction of gene '{bad}' holds NaN or infinity",
+            where=pred_path,
+            expected="a number for every observation",
+            remedy="predict again, or take the gene out of the file",
+        )
+    xy_um, note = _positions(matched)
+    shared: Any = matched[:, list(pred.var_names)].X
+    obs: Any = matched.obs
+    return MatchedFiles(
+        genes=tuple(pred.var_names),
+        scale=of_file,
+        predicted=predicted,
+        counts=csr_matrix(shared, dtype=np.float32),
+        totals=_totals(matched, Path(truth_path)),
+        sample_of=_sample_of(matched, Path(truth_path)),
+        xy_um=xy_um,
+        obs=obs.copy(),
+        no_positions=note,
+        train_mean=_of_training(pred, "train_mean"),
+        train_std=_of_training(pred, "train_std"),
+        counted=counted,
+    )
+
+
+def _read(path: Path) -> AnnData:
+    import anndata
+
+    if not path.is_file():
+        raise StorageError("no such file", where=path, expected="an .h5ad file")
+    try:
+        return anndata.read_h5ad(path)
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        reason = str(error).strip().splitlines()
+        raise StorageError(
+            f"cannot be read ({reason[0] if reason else type(error).__name__})",
+            where=path,
+            expected="a whole .h5ad file of AnnData",
+            remedy="copy it again if it was cut off",
+        ) from error
+
+
+def _check_names(table: AnnData, path: Path) -> None:
+    if table.X is None:
+        raise DataError("has no X", where=path, expected="observations x genes in X")
+    for kind, names in (("observation", table.obs_names), ("gene", table.var_names)):
+        if not len(names):
+            raise DataError(f"holds no {kind}s", where=path)
+        if not names.is_unique:
+            again = names[names.duplicated()][0]
+            raise DataError(
+                f"the {kind} '{again}' occurs twice",
+                where=path,
+                expected=f"unique names of {kind}s",
+                remedy=f"make the names of the {kind}s unique",
+            )
+
+
+def _scale_of(pred: AnnData, scale: str | None, path: Path) -> Scale:
+    given = None if scale is None else parse_scale(scale)
+    ours = pred.uns.get("prestige")
+    if ours is None:
+        if given is None:
+            raise ConfigError(
+                "does not say on which scale its predictions are",
+                where=path,
+                expected='uns["prestige"]',
+                remedy=f"name the scale with --scale: {SCALES}",
+            )
+        return given
+    try:
+        if str(ours["schema"]) != SCHEMA:
+            raise DataError(f"has schema '{ours['schema']}'", where=path, expected=SCHEMA)
+        stored = Scale(float(ours["normalisation"]["total"]), bool(ours["normalisation"]["log1p"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            'uns["prestige"] is incomplete', where=path, expected="schema and normalisation"
+        ) from error
+    if given is not None and given != stored:
+        raise ConfigError(
+            f"says {stored}, --scale says {given}",
+            where=path,
+            remedy="leave --scale out for files of prestige",
+        )
+    return stored
+
+
+def _match(
+    pred: AnnData, truth: AnnData, pred_path: Path, truth_path: Path
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Return the rows of the truth that are scored, and what was counted on the way."""
+    missing = pred.var_names.difference(truth.var_names)
+    if len(missing):
+        raise DataError(
+            f"lacks {len(missing)} of the {pred.n_vars} predicted genes, for example {_some(list(missing))}",
+            where=truth_path,
+            expected=f"counts of every gene in {pred_path.name}",
+            remedy="check species and kind of gene names, or take these genes out of the predictions",
+        )
+    measured = np.ones(truth.n_obs, dtype=bool)
+    if "measured" in truth.obs:
+        measured &= np.asarray(truth.obs["measured"], dtype=bool)
+    totals = _totals(truth, truth_path)
+    measured &= totals > 0
+    if not measured.any():
+        raise DataError("has no observation with counts", where=truth_path)
+    predicted = truth.obs_names.isin(pred.obs_names)
+    lost = truth.obs_names[measured & ~predicted]
+    if len(lost):
+        raise DataError(
+            f"has no prediction for {len(lost)} of {int(measured.sum())} measured observations, "
+            f"for example {_some(list(lost))}",
+            where=pred_path,
+            expected=f"a prediction for each measured observation of {truth_path.name}",
+            remedy="cut the truth to the observations that are to be scored, or compare the obs_names",
+        )
+    rows = np.flatnonzero(measured & predicted)
+    return rows, {
+        "scored": len(rows),
+        "predicted": pred.n_obs,
+        "predicted_without_truth": pred.n_obs - int(pred.obs_names.isin(truth.obs_names[rows]).sum()),
+        "truth_without_counts": int((~measured).sum()),
+        "genes": pred.n_vars,
+    }
+
+
+def _totals(truth: AnnData, path: Path) -> np.ndarray:
+    """Return the counts of each observation over all genes, after checking that they are counts."""
+    values = truth.X if isinstance(truth.X, np.ndarray) else truth.X.data  # type: ignore[union-attr]
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise DataError(
+            "the counts hold NaN, infinite or negative values",
+            where=path,
+            expected="raw counts, 0 or more and finite",
+            remedy="store the raw counts in X",
+        )
+    if (values != np.round(values)).any():
+        raise DataError(
+            "X holds no counts: some values are not whole numbers",
+            where=path,
+            expected="raw counts, which are normalised as the predictions were",
+        )
+    if "total_counts" not in truth.obs:
+        return np.asarray(truth.X.sum(axis=1), dtype=np.float64).ravel()  # type: ignore[union-attr]
+    totals = np.asarray(truth.obs["total_counts"], dtype=np.float64)
+    if not np.isfinite(totals).all() or (totals < 0).any():
+        raise DataError('obs["total_counts"] holds NaN, infinite or negative values', where=path)
+    return totals
+
+
+def _dense(values: Any) -> np.ndarray:
+    dense = values if isinstance(values, np.ndarray) else values.toarray()
+    return np.array(dense, dtype=np.float32)
+
+
+def _positions(truth: AnnData) -> tuple[np.ndarray, str | None]:
+    """Return positions in um, or zeros and the reason why there are none."""
+    um_per_px = truth.uns.get("um_per_px")
+    if "spatial" not in truth.obsm or um_per_px is None:
+        return np.zeros((truth.n_obs, 2)), (
+            'the truth has no obsm["spatial"] in pixels with uns["um_per_px"]'
+        )
+    xy = np.asarray(truth.obsm["spatial"], dtype=np.float64)[:, :2]
+    return xy * float(um_per_px), None
+
+
+def _sample_of(truth: AnnData, path: Path) -> np.ndarray:
+    if "sample" in truth.obs:
+        return np.asarray(truth.obs["sample"]).astype(np.str_)
+    return np.full(truth.n_obs, path.stem)
+
+
+def _of_training(pred: AnnData, name: str) -> np.ndarray | None:
+    if "prestige" not in pred.uns or name not in pred.var:
+        return None
+    return np.asarray(pred.var[name], dtype=np.float64)
+
+
+def _some(names: Sequence[object], n: int = 3) -> str:
+    return ", ".join(f"'{name}'" for name in names[:n]) + (", ..." if len(names) > n else "")

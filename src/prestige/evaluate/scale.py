@@ -1,0 +1,45 @@
+"""Scales of expression, as ``--scale`` names them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from prestige.errors import ConfigError
+
+SCALES = "log1p:TOTAL (log1p of counts scaled to TOTAL), log1p, total:TOTAL or counts"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scale of expression: counts, perhaps scaled to a total, perhaps log1p of that."""
+
+    total: float | None
+    log1p: bool
+
+    def __str__(self) -> str:
+        if self.total is None:
+            return "log1p" if self.log1p else "counts"
+        return f"{'log1p' if self.log1p else 'total'}:{self.total:g}"
+
+
+def parse_scale(text: str) -> Scale:
+    """Read "log1p:100", "log1p", "total:100" or "counts".
+
+    Raises
+    ------
+    ConfigError
+        When it is none of them.
+    """
+    found = re.fullmatch(r"(log1p|total|counts)(?::([0-9.eE+]+))?", text.strip())
+    try:
+        total = float(found.group(2)) if found and found.group(2) else None
+    except ValueError:
+        found, total = None, None
+    kind = found.group(1) if found else ""
+    fits = (
+        (kind == "log1p") or (kind == "total" and total is not None) or (kind == "counts" and total is None)
+    )
+    if not fits or (total is not None and not (0 < total < float("inf"))):
+        raise ConfigError(f"unknown scale '{text}'", where="--scale", expected=SCALES)
+    return Scale(total, kind == "log1p")
