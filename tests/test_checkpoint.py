@@ -80,9 +80,20 @@ def test_steps_done_counts_the_losing_trials() -> None:
 
 
 def test_the_winner_is_the_best_race_and_a_diverged_one_never_wins() -> None:
-    assert standing(race_scores=[0.1, 0.3, 0.2]).winner() == 1
-    assert standing(race_scores=[float("nan"), -0.1, float("nan")]).winner() == 1
-    assert standing(race_scores=[0.2, 0.2, 0.2]).winner() == 0
+    nan = float("nan")
+    for scores, tie, number in (
+        ([0.1, 0.3, 0.2], 0.0, 1),
+        ([0.1, 0.3, 0.2], 0.1, 1),
+        ([nan, -0.1, nan], 0.0, 1),
+        ([0.2, 0.2, 0.2], 0.0, 2),
+        ([0.100, 0.0985, 0.097], 0.02, 1),  # the second is within 2 % of the best, the third is not
+        ([0.100, 0.0975, 0.099], 0.02, 2),
+        ([-0.100, -0.101, -0.2], 0.02, 1),  # a share of what it is away from 0
+        ([nan, nan, nan], 0.02, 2),
+    ):
+        assert standing(race_scores=scores).winner((1e-3, 2e-3, 4e-3), tie) == number
+    # The highest rate, wherever it stands in the list.
+    assert standing(race_scores=[0.2, 0.2, 0.1]).winner((4e-3, 1e-3, 8e-3), 0.02) == 0
 
 
 def test_convergence_starts_the_decay_once_the_score_has_not_risen() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,16 @@ class Standing:
             return 0, self.plan.race_steps
         return self.plan.race_steps, self.plan.main_steps
 
-    def winner(self) -> int:
-        """Return the number of the learning rate that scored best; the first one among equals."""
-        return max(range(len(self.race_scores)), key=lambda i: _or_lowest(self.race_scores[i]))
+    def winner(self, rates: Sequence[float], tie: float) -> int:
+        """Return the number of the learning rate that goes on.
+
+        It is the highest of those whose trial scored within a share ``tie`` of the best one's: near ties
+        are noise, and short trials lean to lower rates than whole trainings do.
+        """
+        scores = [_or_lowest(score) for score in self.race_scores]
+        best = max(scores)
+        near = [i for i, score in enumerate(scores) if score >= best - tie * abs(best) or score == best]
+        return max(near, key=lambda i: rates[i])
 
     def last_score(self) -> float:
         """Return the newest validation score."""

@@ -3,7 +3,8 @@
 The budget is the same for every configuration of a bench.  It is a number of steps, a number of
 minutes (made into steps by timing a few of them before step 0), or training to convergence.  Out
 of it come the trials of the learning rates: all start from the same weights and run one short
-schedule, down to zero; the one that stands best on validation goes on through the long one.
+schedule, down to zero; the one that stands best on validation goes on through the long one (near ties go
+to the highest rate).
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ class TrainConfig(Settings):
     ----------
     race_share
         Part of the budget that each learning rate is tried for; the best one's trial is kept and goes on.
+    race_tie
+        Trials within this share of the best one's score count as equal, and the highest of their rates goes
+        on: short trials lean to lower rates than whole trainings do (docs/log.md).
     validations
         How many stand between the first step and the last one.  Under a budget of minutes a slow
         network gets fewer, so that all of them take at most ``validation_share`` of the minutes; one at
@@ -65,6 +69,7 @@ class TrainConfig(Settings):
     batch_size: int = Field(default=128, ge=2)
     learning_rates: tuple[float, ...] = Field(default=(2e-3, 4e-3, 8e-3), min_length=1)
     race_share: float = Field(default=0.06, gt=0, lt=0.3)
+    race_tie: float = Field(default=0.02, ge=0, lt=1)
     warmup_share: float = Field(default=0.05, ge=0, lt=0.5)
     weight_decay: float = Field(default=0.2, ge=0)
     gradient_clip: float = Field(default=1.0, gt=0)

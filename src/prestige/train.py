@@ -76,7 +76,8 @@ def train(
     """Train ``predictor`` in place and leave it in the state that scored best on validation.
 
     First the learning rates race: each trains from the same weights through a short schedule of its
-    own, down to zero.  The one with the best validation score then goes on through the long one.
+    own, down to zero.  The one with the best validation score then goes on through the long one; of
+    those that are as good as equal, the highest.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def train(
             rate = rates[standing.phase]
             fit(job, f"race-{rate:g}", rate, standing.plan.race_steps, progress)
             job.end_race()
-        rate = rates[standing.winner()] if len(rates) > 1 else rates[0]
+        rate = rates[job.winner()] if len(rates) > 1 else rates[0]
         fit(job, "main", rate, standing.plan.main_steps, progress)
     if not job.best:
         raise ModelError(
@@ -207,6 +208,10 @@ class Job:
         self.standing.validate_seconds += working_seconds() - began
         return mean_gene_pearson(prediction, truth, observations.slide_index)
 
+    def winner(self) -> int:
+        """Return the number of the learning rate that goes on from its trial."""
+        return self.standing.winner(self.config.learning_rates, self.config.race_tie)
+
     def end_race(self) -> None:
         """Keep where this learning rate got to, and make ready for the next, or for the main phase."""
         standing = self.standing
@@ -218,7 +223,7 @@ class Job:
             self.predictor.load_state_dict(self.initial)
             self.bare.state.clear()
         else:
-            winner = load_checkpoint(self._race_file(standing.winner()))
+            winner = load_checkpoint(self._race_file(self.winner()))
             assert winner is not None
             unpack(winner[1], self.predictor, self.bare)
         self.save()
