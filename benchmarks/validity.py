@@ -15,7 +15,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from prestige.data.split import make_folds
 from prestige.models.compact import Compact, Design
 from prestige.models.encoder import encoders
 from prestige.report import write_report
+from prestige.report.questions import WIDTH
 from prestige.run import FoldData, execute, prepare_fold
 from prestige.settings import build
 from prestige.stats import Moments, compare, recommend
@@ -117,26 +118,33 @@ def score_of(folder: Path) -> float:
     return float(scores_of(folder).fillna(0).mean())
 
 
+def reported(trial: Trial, runs: Mapping[Any, Path], truth: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return what the report of these runs answers."""
+    record = {
+        "schema": "prestige.bench/1",
+        "name": trial.config.name,
+        "runs": [{"folder": str(path.relative_to(trial.folder))} for path in runs.values()],
+        "folds": [{"index": 0, "name": trial.data.fold.name}],
+        "truth": truth,
+        "finished": True,
+    }
+    (trial.folder / "bench.json").write_text(json.dumps(record), encoding="utf-8")
+    write_report(trial.folder)
+    return json.loads((trial.folder / "report" / "answer.json").read_text(encoding="utf-8"))[0]
+
+
 def radii(seed: int, folder: Path) -> dict[str, Any]:
     """Radii from 10 to 120 um: does the report name the smallest width whose oracle is within the margin?"""
     radius = RADII_UM[seed % len(RADII_UM)]
     phantom = PhantomConfig(
         radius_um=radius, um_per_px=1.0, size_px=1000, widths_um=WIDTHS_UM, seed=seed, patients=5
     )
-    trial = open_trial(folder, phantom, bench_of(WIDTHS_UM, 700))
+    trial = open_trial(folder, phantom, bench_of(WIDTHS_UM, 500))
     runs = trial.all_runs()
     truth = read_truth(folder / "phantom") or {}
-    record = {
-        "schema": "prestige.bench/1",
-        "name": "radii",
-        "runs": [{"folder": str(path.relative_to(folder))} for path in runs.values()],
-        "folds": [{"index": 0, "name": trial.data.fold.name}],
-        "truth": {key: truth[key] for key in ("radius_um", "margin", "oracle", "right_patch_um")},
-        "finished": True,
-    }
-    (folder / "bench.json").write_text(json.dumps(record), encoding="utf-8")
-    write_report(folder)
-    answer = json.loads((folder / "report" / "answer.json").read_text(encoding="utf-8"))[0]
+    answer = reported(
+        trial, runs, {key: truth[key] for key in ("radius_um", "margin", "oracle", "right_patch_um")}
+    )
     oracle = {float(width): value for width, value in truth["oracle"].items()}
     named, right = answer["patch_um"], truth["right_patch_um"]
     short = max(oracle.values()) - truth["margin"]
@@ -162,11 +170,12 @@ def null(seed: int, folder: Path) -> dict[str, Any]:
     moments = {key: [Moments.load(path / "moments.npz")] for key, path in trial.all_runs().items()}
     found = compare(moments)
     cost = {key: key[1] for key in moments if not key[0].startswith("baseline:")}
-    advised = recommend(found, cost, RECOMMENDATION_MARGIN, floor=("baseline:mean", 0.0, 0))
+    mean = next(key for key in moments if key[0] == "baseline:mean")
+    advised = recommend(found, cost, RECOMMENDATION_MARGIN, floor=mean)
     intervals = [
         (row.low, row.high)
         for key, row in found.rows.items()
-        if key[0] != "baseline:mean" and row.low is not None and row.high is not None
+        if key != mean and row.low is not None and row.high is not None
     ]
     return {
         "scores": {f"{name} {width:g}": row.score for (name, width, _), row in found.rows.items()},
@@ -181,12 +190,20 @@ def own(seed: int, folder: Path) -> dict[str, Any]:
     """Only the own nucleus acts on the genes: do larger patches bring nothing?"""
     widths = (16.0, 32.0, 64.0, 128.0)
     phantom = PhantomConfig(
-        own_share=0.7, neighbourhood_share=0.0, um_per_px=0.5, size_px=1000, widths_um=widths, seed=seed
+        own_share=0.7, neighbourhood_share=0.0, um_per_px=1.0, size_px=800, widths_um=widths, seed=seed
     )
-    trial = open_trial(folder, phantom, bench_of(widths, 700))
-    scores = {key[1]: score_of(path) for key, path in trial.all_runs().items() if key[0] == "compact_xs"}
-    gain = max(scores[width] for width in widths[1:]) - scores[widths[0]]
-    return {"scores": {f"{width:g}": scores[width] for width in widths}, "gain": gain, "passed": gain <= 0.01}
+    trial = open_trial(folder, phantom, bench_of(widths, 500))
+    runs = trial.all_runs()
+    scores = {key[1]: score_of(path) for key, path in runs.items() if key[0] == "compact_xs"}
+    answer = reported(trial, runs)
+    effect, interval, verdict = next(row[1:] for row in answer["questions"] if row[0] == WIDTH)
+    return {
+        "scores": {f"{width:g}": scores[width] for width in widths},
+        "gain": max(scores[width] for width in widths[1:]) - scores[widths[0]],
+        "named": answer["patch_um"],
+        "doubled_width": {"effect": effect, "interval": interval, "verdict": verdict},
+        "passed": answer["patch_um"] == widths[0] and verdict != "a gain",
+    }
 
 
 def stain(seed: int, folder: Path) -> dict[str, Any]:
