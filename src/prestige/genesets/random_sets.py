@@ -71,6 +71,8 @@ class Excess:
     ----------
     set_mean, random_mean
         Mean value over the members, and over all random sets; NaN without members.
+    random_low, random_high
+        Between these lie 95 % of the random sets' means, spread as for p.
     excess
         Their difference.
     p
@@ -86,6 +88,8 @@ class Excess:
 
     set_mean: float
     random_mean: float
+    random_low: float
+    random_high: float
     excess: float
     p: float
     widening: float
@@ -202,17 +206,18 @@ def set_excess(
     sums = np.where(said, others, 0.0).sum(axis=1)
     means = np.divide(sums, counts, out=np.full(draws, np.nan), where=counts > 0)
     if not len(own) or not (counts > 0).any():
-        return Excess(np.nan, np.nan, np.nan, np.nan, np.nan, len(own), draws)
+        return Excess(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, len(own), draws)
     set_mean, random_mean = float(own.mean()), float(np.nanmean(means))
     excess = set_mean - random_mean
     widening = _widening(index, len(values))
+    if not np.isfinite(widening):
+        return Excess(set_mean, random_mean, np.nan, np.nan, excess, np.nan, np.nan, len(own), draws)
+    away = widening * (means - random_mean)
     # Equal means differ in the last bits by the order in which they are summed.
-    near = 1e-12 * max(1.0, abs(set_mean))
-    reached = (
-        int((widening * (means - random_mean) >= excess - near).sum()) if np.isfinite(widening) else None
-    )
-    p = np.nan if reached is None else (1 + reached) / (1 + draws)
-    return Excess(set_mean, random_mean, excess, p, widening, len(own), draws)
+    reached = int((away >= excess - 1e-12 * max(1.0, abs(set_mean))).sum())
+    low, high = random_mean + np.nanquantile(away, [0.025, 0.975])
+    p = (1 + reached) / (1 + draws)
+    return Excess(set_mean, random_mean, float(low), float(high), excess, p, widening, len(own), draws)
 
 
 def _widening(index: Int[np.ndarray, "draws m"], n_panel: int) -> float:

@@ -35,7 +35,7 @@ def scored_sets(bench: Bench, summary: Summary, pretrained: bool) -> list[Scored
         return []
     runs = {key: summary.used[key] for key in group.standings}
     found = []
-    for name, genes in _common(bench, summary).items():
+    for name, genes in common_sets(bench, summary).items():
         try:
             found.append(ScoredSet(name, genes, compare_group(pretrained, runs, genes, summary.patient_of)))
         except DataError:
@@ -93,7 +93,8 @@ def _described(bench: Bench) -> dict[str, dict[str, Any]]:
     return {}
 
 
-def _common(bench: Bench, summary: Summary) -> dict[str, tuple[str, ...]]:
+def common_sets(bench: Bench, summary: Summary) -> dict[str, tuple[str, ...]]:
+    """Return the genes of each set that every fold's panel has enough of, those that all folds have."""
     folds = [fold for fold in bench.info.get("folds") or [] if fold.get("index") in summary.folds]
     described = [dict(fold.get("gene_sets") or {}) for fold in folds]
     if not described:

@@ -1,0 +1,193 @@
+"""Scores of gene sets: mean, quartiles, share of the ceiling, and the excess over matched random sets.
+
+Genes that are detected too rarely to say anything are counted apart.  One definition serves everywhere: the
+lower bound of the gene's ceiling (:mod:`prestige.stats.ceilings`) is not above ``MIN_SHOWN``, or its truth
+varies nowhere on the test side.  Where a bench keeps no ceilings, only the latter is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from jaxtyping import Bool, Float
+
+from prestige.genesets import GeneSetConfig, matched_random_sets
+from prestige.metrics import HIGHER_IS_BETTER
+from prestige.report import tables
+from prestige.report.load import MEAN_BASELINE, Bench, Configuration, Run
+from prestige.report.set_estimates import Estimate, Estimator, SetGenes
+from prestige.report.summary import Summary
+from prestige.stats.bootstrap import draw
+from prestige.stats.moments import Moments
+
+_DRAWS = 1000  # of the blocks
+_FILLED = ("pearson", "spearman", "cosine")  # 0 where only the prediction is constant
+_COLUMNS = ("configuration", *Estimate._fields)
+
+
+@dataclass(frozen=True, eq=False)
+class SetScores:
+    """What becomes of the sets in each configuration.
+
+    Attributes
+    ----------
+    table
+        A row a configuration, set, ``genes`` ("all", "measurable" or "matched"), metric and statistic.
+    sets
+        Their genes, by name.
+    matched_on
+        What random sets were matched on, in words.
+    draws
+        Number of random sets.
+    known_rare
+        Whether ceilings say which genes are detected too rarely.
+    reason
+        Why there are no intervals, None where there are.
+    """
+
+    table: pd.DataFrame
+    sets: dict[str, SetGenes]
+    matched_on: str
+    draws: int
+    known_rare: bool
+    reason: str | None
+
+    def of(
+        self, configuration: Configuration, genes: str, metric: str, statistic: str
+    ) -> dict[str, Estimate]:
+        """Return one statistic of one configuration by gene set, for the sets that have it."""
+        rows = self.table[
+            (self.table["configuration"] == configuration)
+            & (self.table["genes"] == genes)
+            & (self.table["metric"] == metric)
+            & (self.table["statistic"] == statistic)
+        ]
+        records = rows[list(Estimate._fields)].itertuples(index=False, name=None)
+        return {row[0]: Estimate(*row) for row in records}
+
+
+def set_scores(
+    bench: Bench, summary: Summary, genes_of: Mapping[str, Sequence[str]], ceilings: pd.DataFrame
+) -> SetScores:
+    """Score gene sets in every configuration that is compared.
+
+    Parameters
+    ----------
+    bench, summary
+        The bench, and its configurations on the folds and genes that they share.
+    genes_of
+        The genes of each set, all in every fold's panel.
+    ceilings
+        ``ceiling`` and ``lower`` by gene (:func:`prestige.report.ceilings.ceilings_of`), empty without any.
+    """
+    configurations = [key for key in summary.used if key.encoder != MEAN_BASELINE]
+    config = _config(bench)
+    if not genes_of or not configurations:
+        return SetScores(pd.DataFrame(columns=list(_COLUMNS)), {}, "", config.draws, False, None)
+    panel = summary.common_genes
+    seeds = {key: _seeds(summary.used[key], panel) for key in configurations}
+    values = {key: gene_values(summary.used[key]).reindex(list(panel)) for key in configurations}
+    folds = seeds[configurations[0]][0]
+    bound = ceilings.reindex(list(panel))
+    known = bool(np.isfinite(bound["lower"].to_numpy(dtype=float)).any())
+    ceiling = bound["ceiling"].to_numpy(dtype=float)
+    measurable = values[configurations[0]]["r2"].notna().to_numpy()
+    if known:
+        measurable &= bound["usable"].to_numpy() == True  # noqa: E712  NaN for genes without a ceiling
+    features = np.column_stack([_mean_truth(folds), *([ceiling] if known else [])])
+    features[~measurable] = np.nan
+    sets = {
+        name: _genes_of(name, set(genes), panel, measurable, features, config)
+        for name, genes in genes_of.items()
+    }
+    plan = draw(folds, draws=_DRAWS, seed=0, patient_of=summary.patient_of)
+    estimator = Estimator(panel, sets, plan, ceiling if known else None)
+    rows = [(key, *row) for key in configurations for row in estimator.estimates(seeds[key], values[key])]
+    on = "mean expression and ceiling" if known else "mean expression"
+    return SetScores(pd.DataFrame(rows, columns=list(_COLUMNS)), sets, on, config.draws, known, plan.reason)
+
+
+def set_scores_table(scores: SetScores) -> pd.DataFrame:
+    """Return the table with the columns that say which configuration a row is of."""
+    if scores.table.empty:
+        return scores.table.drop(columns="configuration")
+    return tables.with_identity(scores.table).drop(columns="configuration")
+
+
+def gene_values(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return every per-gene metric by gene: mean over seeds, then over samples and folds.
+
+    A correlation or cosine that only the prediction leaves undefined (it is constant where the truth varies)
+    counts 0; where the truth is constant a sample is left out.
+    """
+    parts = []
+    for run in runs:
+        rows: Any = run.scores[run.scores["level"] == "gene"]
+        rows = rows.assign(sample=rows["sample"].astype(str), name=rows["name"].astype(str))
+        wide = rows.pivot(index=["sample", "name"], columns="metric", values="value")
+        wide = wide.reindex(columns=[name for name in HIGHER_IS_BETTER if name in wide])
+        varies = wide["r2"].notna()
+        for name in _FILLED:
+            if name in wide:
+                wide[name] = wide[name].mask(varies & wide[name].isna(), 0.0)
+        parts.append(wide.reset_index().assign(fold=run.fold))
+    tidy = pd.concat(parts, ignore_index=True)
+    units = tidy.groupby(["name", "fold", "sample"]).mean()
+    found = units.groupby(level="name").mean()
+    found.columns.name = found.index.name = None
+    return found
+
+
+def _config(bench: Bench) -> GeneSetConfig:
+    """Return the bench's number of random sets and their seed, the default ones where it keeps none."""
+    path = bench.folder / "bench.yaml"
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        raw = None
+    stored = raw.get("genesets") if isinstance(raw, dict) else None
+    named = {key: stored[key] for key in ("draws", "seed") if key in stored} if stored else {}
+    return GeneSetConfig(**named)
+
+
+def _seeds(runs: Sequence[Run], panel: Sequence[str]) -> list[list[Moments]]:
+    """Return seeds x folds of one configuration, on the genes of the panel."""
+    by_fold: dict[int, list[Run]] = {}
+    for run in runs:
+        by_fold.setdefault(run.fold, []).append(run)
+    n_seeds = min(len(of_fold) for of_fold in by_fold.values())
+    return [
+        [by_fold[fold][seed].moments.take_genes(panel) for fold in sorted(by_fold)] for seed in range(n_seeds)
+    ]
+
+
+def _mean_truth(folds: Sequence[Moments]) -> Float[np.ndarray, " g"]:
+    """Return each gene's mean measured expression on the test side, mean over samples and folds."""
+    means = [
+        moments.sum_t[moments.sample == sample].sum(axis=0) / moments.n[moments.sample == sample].sum()
+        for moments in folds
+        for sample in np.unique(moments.sample)
+    ]
+    return np.mean(means, axis=0)
+
+
+def _genes_of(
+    name: str,
+    genes: set[str],
+    panel: Sequence[str],
+    measurable: Bool[np.ndarray, " g"],
+    features: Float[np.ndarray, "g f"],
+    config: GeneSetConfig,
+) -> SetGenes:
+    members = [gene for gene in panel if gene in genes]
+    fit = {gene for gene, here in zip(panel, measurable, strict=True) if here}
+    # A rare member may not stand in for another: it has no features, as all rare genes.
+    random = matched_random_sets(
+        [gene for gene in members if gene in fit], panel, features, draws=config.draws, seed=config.seed
+    )
+    return SetGenes(name, tuple(members), tuple(gene for gene in members if gene not in fit), random)
