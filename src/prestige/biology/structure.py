@@ -1,0 +1,199 @@
+"""Structure in space: Moran's I and variance of every gene, the smoothing length, and the verdict on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from prestige.biology.noise import Drawn, draw
+from prestige.biology.pair import Pair
+from prestige.biology.smoothing import Smoothing, smoothing_length
+from prestige.errors import DataError
+from prestige.genesets import morans_i
+
+AVERAGED = 7.0
+"""Over-smoothed is what is as smooth as an average of more observations than this: one and six around it."""
+
+_CHUNK = 64
+
+Verdict = Literal[
+    "over-smoothed", "not over-smoothed", "undecided", "no structure predicted", "no structure measured"
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """How far the structure of the measured tissue is in the prediction.
+
+    Attributes
+    ----------
+    table
+        One row a gene.  ``morans_i_*`` and ``variance_*`` of ``measured`` and ``predicted`` (with noise at
+        the observed depth), and at half the depth of ``half``, ``other_half`` and ``predicted_half``;
+        ``signal_measured`` and ``signal_predicted``: the covariance of the two halves, which is the variance
+        that is not counting noise.  Variances are within samples.
+    smoothing
+        The prediction against the measurement.
+    halves
+        One half of the measurement against the other: what this tissue and depth say where nothing is
+        smoothed.
+    verdict
+        "over-smoothed" where the lower end of the smoothing length's interval is a kernel that averages more
+        than :data:`AVERAGED` observations; "not over-smoothed" where the upper end is not; "undecided" else.
+    """
+
+    table: pd.DataFrame
+    smoothing: Smoothing
+    halves: Smoothing
+    verdict: Verdict
+
+    @property
+    def variance_ratio(self) -> float:
+        """Median over genes of predicted (with noise) over measured variance; NaN where nothing varies."""
+        return _median_ratio(self.table["variance_predicted"], self.table["variance_measured"])
+
+    @property
+    def variance_ratio_halves(self) -> float:
+        """The same of one half of the measurement over the other."""
+        return _median_ratio(self.table["variance_other_half"], self.table["variance_half"])
+
+    @property
+    def signal_ratio(self) -> float:
+        """Predicted over measured variance that is not counting noise, of genes scaled to equal variance."""
+        weight = 1 / self.table["variance_half"].replace(0.0, np.inf)
+        below = float((self.table["signal_measured"] * weight).sum())
+        return float((self.table["signal_predicted"] * weight).sum()) / below if below > 0 else math.nan
+
+    def sentences(self) -> list[str]:
+        """Return what was found, a sentence each."""
+        return [_smoothing_sentence(self), _morans_sentence(self), _variance_sentence(self)]
+
+
+def structure(pair: Pair, drawn: Drawn | None = None, *, seed: int = 0) -> Structure:
+    """Compare the structure in space of measured and predicted expression.
+
+    Moran's I is that of :func:`prestige.genesets.morans_i` (8 nearest neighbours within the sample).  For it
+    and for variances the prediction carries noise (:mod:`prestige.biology.noise`); the smoothing length is
+    :func:`prestige.biology.smoothing.smoothing_length`, which needs none.
+
+    Parameters
+    ----------
+    drawn
+        What :func:`prestige.biology.noise.draw` gave for this pair; drawn with ``seed`` where it is left out.
+
+    Raises
+    ------
+    DataError
+        When the pair has no positions, or no sample has 100 observations.
+    """
+    if not pair.has_positions:
+        raise DataError(
+            "the observations have no positions", where="structure", expected="places in um", remedy=_REMEDY
+        )
+    drawn = draw(pair, seed) if drawn is None else drawn
+    half, other = drawn.measured_halves
+    smoothing = smoothing_length(pair.measured, pair.predicted, pair.xy_um, pair.sample_of, seed=seed)
+    halves = smoothing_length(half, other, pair.xy_um, pair.sample_of, seed=seed)
+    sides = {
+        "measured": pair.measured,
+        "predicted": drawn.predicted,
+        "half": half,
+        "other_half": other,
+        "predicted_half": drawn.predicted_halves[0],
+    }
+    columns: dict[str, np.ndarray] = {"gene": np.array(pair.genes, dtype=object)}
+    for name, values in sides.items():
+        columns[f"morans_i_{name}"] = morans_i(values, pair.xy_um, pair.sample_of, seed=seed)
+    for name, values in sides.items():
+        columns[f"variance_{name}"] = _covariance(values, values, pair.sample_of)
+    columns["signal_measured"] = _covariance(half, other, pair.sample_of)
+    columns["signal_predicted"] = _covariance(*drawn.predicted_halves, pair.sample_of)
+    return Structure(pd.DataFrame(columns), smoothing, halves, verdict_of(smoothing))
+
+
+_REMEDY = 'give the truth obsm["spatial"] in pixels and uns["um_per_px"]'
+
+
+def verdict_of(smoothing: Smoothing) -> Verdict:
+    """Return the verdict that a smoothing length and its interval allow."""
+    if not smoothing.measured_structure:
+        return "no structure measured"
+    if not smoothing.n_genes:
+        return "no structure predicted"
+    limit = smoothing.spacing_um * math.sqrt(AVERAGED / (4 * math.pi))
+    if smoothing.low_um > limit:
+        return "over-smoothed"
+    return "not over-smoothed" if smoothing.high_um <= limit else "undecided"
+
+
+def _covariance(first: np.ndarray, second: np.ndarray, sample_of: np.ndarray) -> Float[np.ndarray, " g"]:
+    """Return each gene's covariance within samples: ``sum_s sum_i (x - mean_s)(y - mean_s) / (n - S)``."""
+    groups = [np.flatnonzero(sample_of == name) for name in np.unique(sample_of)]
+    total = np.zeros(first.shape[1])
+    for rows in groups:
+        for start in range(0, first.shape[1], _CHUNK):
+            part = slice(start, start + _CHUNK)
+            x, y = (side[rows, part].astype(np.float64) for side in (first, second))
+            total[part] += ((x - x.mean(axis=0)) * (y - y.mean(axis=0))).sum(axis=0)
+    return total / max(1, len(sample_of) - len(groups))
+
+
+def _median_ratio(above: pd.Series, below: pd.Series) -> float:
+    varies = below > 0
+    return float((above[varies] / below[varies]).median()) if varies.any() else math.nan
+
+
+def _smoothing_sentence(found: Structure) -> str:
+    s = found.smoothing
+    if found.verdict == "no structure measured":
+        return "No structure in space beyond chance was measured, so nothing can be said of over-smoothing."
+    if found.verdict == "no structure predicted":
+        return "No structure predicted: no gene's prediction has any pattern in space."
+    told = f"a Gaussian kernel of {s.length_um:.3g} um"
+    told += (
+        f" (90 % interval {s.low_um:.3g} to {s.high_um:.3g} um, {s.n_genes} genes)"
+        if math.isfinite(s.low_um)
+        else f" ({s.n_genes} genes; no interval: {s.n_blocks} blocks of tissue are too few)"
+    )
+    beside = ""
+    if math.isfinite(found.halves.length_um):
+        beside = f"; half of the measurement against the other half: {found.halves.length_um:.3g} um"
+    if found.verdict == "over-smoothed":
+        return (
+            f"Over-smoothed: the prediction is as smooth as the measured tissue blurred by {told}, which "
+            f"averages about {s.averaged:.0f} observations{beside}. Finer structure is lost."
+        )
+    if found.verdict == "not over-smoothed":
+        return f"Not over-smoothed: the prediction is as smooth as the tissue blurred by {told}{beside}."
+    return f"Whether the prediction is over-smoothed cannot be told: it is as smooth as under {told}{beside}."
+
+
+def _morans_sentence(found: Structure) -> str:
+    mean = found.table.filter(like="morans_i_").mean()
+    if not np.isfinite(mean["morans_i_measured"]):
+        return "Moran's I is not defined: no measured gene varies."
+    ranks = found.table.filter(like="morans_i_").rank()
+    with np.errstate(invalid="ignore"):
+        r, beside = (
+            ranks[f"morans_i_{a}"].corr(ranks[f"morans_i_{b}"])
+            for a, b in (("half", "predicted_half"), ("half", "other_half"))
+        )
+    return (
+        f"Moran's I, mean over genes: measured {mean['morans_i_measured']:.3f}, predicted with noise "
+        f"{mean['morans_i_predicted']:.3f}. At half the depth: measured {mean['morans_i_half']:.3f}, "
+        f"predicted {mean['morans_i_predicted_half']:.3f}; the genes' order agrees to {r:.2f} (Spearman), "
+        f"that of the two halves of the measurement to {beside:.2f}."
+    )
+
+
+def _variance_sentence(found: Structure) -> str:
+    return (
+        f"With noise the prediction has {found.variance_ratio:.2f} of the measured variance (median over "
+        f"genes; half against half {found.variance_ratio_halves:.2f}); of the variance that is not counting "
+        f"noise it has {found.signal_ratio:.2f}."
+    )
