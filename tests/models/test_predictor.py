@@ -9,7 +9,13 @@ from torch import nn
 
 from prestige.errors import ModelError
 from prestige.models.heads import LinearHead
-from prestige.models.predictor import Predictor, build_predictor, count_flops, count_parameters
+from prestige.models.predictor import (
+    Predictor,
+    build_predictor,
+    count_flops,
+    count_parameters,
+    seeded_encoder,
+)
 from prestige.models.settings import ModelConfig
 
 MEAN, STD = np.array([0.5, 2.0, 0.1]), np.array([1.0, 0.5, 2.0])
@@ -22,6 +28,23 @@ def build(encoder: str = "compact_xs", *, seed: int = 0, px: int = 32, **setting
 
 def patches(n: int = 2, px: int = 32) -> torch.Tensor:
     return torch.rand(n, 3, px, px, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("norm", [{}, {"norm": "group"}], ids=str)
+def test_the_encoder_of_a_predictor_is_the_seeded_one(norm: dict[str, str]) -> None:
+    """What is frozen and what is trained start from the same weights."""
+    config = ModelConfig.model_validate({"encoder": "compact_xs", **norm})
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    alone = seeded_encoder(config, input_px=32, seed=3).state_dict()
+    assert torch.equal(torch.random.get_rng_state(), before)
+    whole = build(seed=3, **norm).encoder.state_dict()
+    assert torch.equal(torch.random.get_rng_state(), before)
+    other = seeded_encoder(config, input_px=32, seed=4).state_dict()
+    assert list(alone) == list(whole)
+    assert all(torch.equal(tensor, whole[name]) for name, tensor in alone.items())
+    assert any(not torch.equal(tensor, other[name]) for name, tensor in alone.items())
+    assert any("running_mean" in name for name in alone) == (not norm)
 
 
 @pytest.mark.parametrize("readout", ["centre_whole", "whole"])

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from prestige.data.augment import to_float
 from prestige.errors import ModelError
-from prestige.models.encoders import Encoder, build_encoder
-from prestige.models.norms import replace_batch_norm
-from prestige.models.predictor import count_flops
+from prestige.models.encoders import Encoder
+from prestige.models.predictor import count_flops, seeded_encoder
 from prestige.models.settings import ModelConfig
 from prestige.models.timm_weights import Architecture
 
@@ -99,7 +98,7 @@ class FrozenEncoder:
             stored = Architecture(**{**stored, **colours})
         model = ModelConfig.model_validate(details["model"])
         bare = model.model_copy(update={"pretrained": False, "checkpoint": None})
-        made = _build(bare, int(details["input_px"]), seed=0, architecture=stored)
+        made = seeded_encoder(bare, input_px=int(details["input_px"]), seed=0, architecture=stored)
         state = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
         try:
             made.load_state_dict(state)
@@ -140,26 +139,10 @@ def freeze(
     Raises
     ------
     ConfigError, ModelError
-        As :func:`~prestige.models.encoders.build_encoder`.
+        As :func:`~prestige.models.predictor.seeded_encoder`.
     """
-    return _frozen(_build(model, input_px, seed=seed), model, input_px, readout, torch.device(device))
-
-
-def _build(
-    model: ModelConfig, input_px: int, *, seed: int, architecture: Architecture | None = None
-) -> Encoder:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        encoder = build_encoder(
-            model.encoder,
-            input_px=input_px,
-            pretrained=model.pretrained,
-            checkpoint=model.checkpoint,
-            architecture=architecture,
-        )
-        if model.norm == "group":
-            replace_batch_norm(encoder, where=model.encoder)
-        return encoder
+    encoder = seeded_encoder(model, input_px=input_px, seed=seed)
+    return _frozen(encoder, model, input_px, readout, torch.device(device))
 
 
 def _frozen(

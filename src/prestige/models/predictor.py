@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -88,6 +91,54 @@ class Predictor(nn.Module):
         return (y - self.train_mean) / std
 
 
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw from the seed alone; torch's random state is neither read nor changed.
+
+    All weights are made on the CPU, so no accelerator's state is concerned.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def seeded_encoder(
+    config: ModelConfig, *, input_px: int, seed: int, architecture: Architecture | None = None
+) -> Encoder:
+    """Build the encoder of some settings; random weights follow from ``seed`` alone.
+
+    Torch's random state is neither read nor changed.
+
+    Parameters
+    ----------
+    config
+        Encoder, start and normalisation.
+    input_px
+        Width of the patches in pixels.
+    seed
+        Seed of the random weights.
+    architecture
+        What a "timm:" encoder was built from before (see :func:`~prestige.models.encoders.build_encoder`).
+
+    Raises
+    ------
+    ConfigError, ModelError
+        As :func:`~prestige.models.encoders.build_encoder` and
+        :func:`~prestige.models.norms.replace_batch_norm`.
+    """
+    with _seeded(seed):
+        encoder = build_encoder(
+            config.encoder,
+            input_px=input_px,
+            pretrained=config.pretrained,
+            checkpoint=config.checkpoint,
+            architecture=architecture,
+        )
+        if config.norm == "group":
+            replace_batch_norm(encoder, where=config.encoder)
+    return encoder
+
+
 def build_predictor(
     config: ModelConfig,
     *,
@@ -118,7 +169,7 @@ def build_predictor(
     Raises
     ------
     ConfigError, ModelError
-        As :func:`~prestige.models.encoders.build_encoder`, and when mean and deviation do not fit together.
+        As :func:`seeded_encoder`, and when mean and deviation do not fit together.
     """
     if train_mean.shape != train_std.shape or train_mean.size == 0:
         raise ModelError(
@@ -131,18 +182,8 @@ def build_predictor(
             "the training mean or deviation of a gene is not finite, or a deviation is negative",
             where="panel",
         )
-    # All weights are made on the CPU, so no accelerator's state is concerned.
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        encoder = build_encoder(
-            config.encoder,
-            input_px=input_px,
-            pretrained=config.pretrained,
-            checkpoint=config.checkpoint,
-            architecture=architecture,
-        )
-        if config.norm == "group":
-            replace_batch_norm(encoder, where=config.encoder)
+    encoder = seeded_encoder(config, input_px=input_px, seed=seed, architecture=architecture)
+    with _seeded(seed):
         dims = encoder.centre_dim, encoder.whole_dim
         head = LinearHead(*dims, train_mean.size, config.readout, config.dropout)
     return Predictor(encoder, head, input_px=input_px, train_mean=train_mean, train_std=train_std)
