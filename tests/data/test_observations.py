@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 
-from prestige.data.observations import Observations, all_observations, gather, targets
+from prestige.data.observations import Observations, all_observations, gather, positions_um, targets
 from prestige.data.panel import Panel
 from prestige.data.split import TEST, TRAIN, UNUSED, Fold
 
@@ -36,6 +38,27 @@ def test_all_observations_and_take(make_sample) -> None:
     assert isinstance(part, Observations)
     np.testing.assert_array_equal(part.slide_index, [1, 0])
     np.testing.assert_array_equal(part.row, [2, 0])
+
+
+def test_positions_are_in_um_of_the_slide_that_each_lies_on() -> None:
+    samples = [
+        SimpleNamespace(um_per_px=0.5),
+        SimpleNamespace(um_per_px=0.25),
+        SimpleNamespace(um_per_px=2.0),
+    ]
+    places = Observations(
+        np.array([1, 0, 0, 1]), np.arange(4), np.array([[4.0, 8.0], [4.0, 8.0], [-1.0, 0.0], [1.0, 2.0]])
+    )
+    wanted = [[1.0, 2.0], [2.0, 4.0], [-0.5, 0.0], [0.25, 0.5]]
+    np.testing.assert_array_equal(positions_um(samples, places), wanted)
+    assert positions_um(samples, places.take(np.arange(0))).shape == (0, 2)
+
+
+def test_positions_are_those_of_the_samples(make_sample) -> None:
+    samples, _ = two(make_sample)
+    every = all_observations(samples)
+    wanted = np.concatenate([sample.xy_um for sample in samples])
+    np.testing.assert_array_equal(positions_um(samples, every), wanted)
 
 
 def test_targets_by_hand(make_sample) -> None:

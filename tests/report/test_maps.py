@@ -5,9 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 from prestige.report.load import Run, load_bench
-from prestige.report.maps import SampleMaps, choose_genes, colour_range, raster, read_maps, scale_bar_um
+from prestige.report.maps import (
+    PANEL_GROUND,
+    SampleMaps,
+    choose_genes,
+    colour_range,
+    draw_tissue,
+    raster,
+    read_maps,
+    scale_bar_um,
+)
 
 from .conftest import GENES
 
@@ -30,6 +41,20 @@ def test_each_pixel_shows_its_nearest_observation_and_holes_stay_open() -> None:
     np.testing.assert_array_equal(xy[~hole][index[0, 0]], [0.0, 0.0])
     np.testing.assert_array_equal(xy[~hole][index[0, 99]], [180.0, 0.0])  # rows go down with y
     np.testing.assert_array_equal(xy[~hole][index[99, 0]], [0.0, 180.0])
+
+
+def test_a_panel_has_the_values_in_place_and_its_ground_where_nothing_is() -> None:
+    axes = Figure().subplots()
+    index = np.array([[2, 0, -1], [-1, 1, 1]])
+    image = draw_tissue(axes, index, np.array([0.1, 0.2, 0.3]), "S1", cmap="gray", vmin=0.0, vmax=0.4)
+    drawn = image.get_array()
+    np.testing.assert_array_equal(np.ma.getmaskarray(drawn), index < 0)
+    np.testing.assert_array_equal(drawn.compressed(), [0.3, 0.1, 0.2, 0.2])
+    assert image.get_clim() == (0.0, 0.4)
+    assert axes.get_title() == "S1"
+    assert to_hex(axes.get_facecolor()) == PANEL_GROUND
+    assert [list(axis.get_ticklocs()) for axis in (axes.xaxis, axes.yaxis)] == [[], []]
+    assert not any(spine.get_visible() for spine in axes.spines.values())
 
 
 def test_one_colour_range_that_outliers_do_not_stretch() -> None:

@@ -51,6 +51,12 @@ def all_observations(samples: Sequence[Sample]) -> Observations:
     return _collect(samples, [np.arange(sample.n_obs) for sample in samples])
 
 
+def positions_um(samples: Sequence[Sample], observations: Observations) -> Float[np.ndarray, "n 2"]:
+    """Return x, y of the observations in um on their slides."""
+    um_per_px = np.array([sample.um_per_px for sample in samples])
+    return observations.xy_px * um_per_px[observations.slide_index, None]
+
+
 def targets(
     samples: Sequence[Sample], observations: Observations, panel: Panel
 ) -> Float32[np.ndarray, "n g"]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prestige.data.observations import Observations
+from prestige.data.observations import Observations, positions_um
 from prestige.data.panel import Panel
 from prestige.data.sample import Sample
 from prestige.genesets import (
@@ -72,8 +72,7 @@ def _chosen(
     if n := wanted(config.most_variable):
         found.append(most_variable(within_sample_variance(train_y, train.slide_index), genes, n))
     if n := wanted(config.most_spatially_variable):
-        um = np.array([sample.um_per_px for sample in samples])
-        xy_um = train.xy_px * um[train.slide_index, None]
+        xy_um = positions_um(samples, train)
         found.append(most_spatially_variable(train_y, xy_um, train.slide_index, genes, n, seed=config.seed))
     return found
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
@@ -167,14 +169,7 @@ def _pair(
     part.suptitle(title, x=0.02, ha="left", fontsize=9, weight="bold")
     image = None
     for axes, (name, values) in zip(panels, pair.items(), strict=True):
-        drawn = np.ma.masked_where(index < 0, values[np.maximum(index, 0)])
-        image = axes.imshow(drawn, vmin=low, vmax=high, cmap=VALUES, interpolation="none")
-        axes.set_facecolor(PANEL_GROUND)
-        axes.set_title(name, weight="normal", fontsize=8.5)
-        axes.set(xticks=[], yticks=[])
-        axes.grid(visible=False)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        image = draw_tissue(axes, index, values, name, cmap=VALUES, vmin=low, vmax=high)
     bar = part.colorbar(image, ax=panels, shrink=0.85, pad=0.02, aspect=18)
     bar.set_label(f"log1p(counts\nper {format_number(maps.total)})", fontsize=7.5)
     bar.ax.tick_params(labelsize=7)
@@ -182,6 +177,39 @@ def _pair(
     bar.update_ticks()
     bar.outline.set_visible(False)
     draw_scale_bar(panels[0], index.shape, um_per_map_px)
+
+
+def draw_tissue(
+    axes: Axes,
+    index: Int[np.ndarray, "h w"],
+    values: Shaped[np.ndarray, " n"],
+    title: str,
+    **colours: Any,
+) -> AxesImage:
+    """Draw each pixel in the colour of its observation, and what has none as the ground.
+
+    Parameters
+    ----------
+    axes
+        Where.
+    index
+        The nearest observation of each pixel, -1 for none, as :func:`raster` gives it.
+    values
+        Of the n observations.
+    title
+        Above the panel.
+    colours
+        ``cmap``, ``vmin`` and ``vmax`` of :meth:`matplotlib.axes.Axes.imshow`.
+    """
+    drawn = np.ma.masked_where(index < 0, values[np.maximum(index, 0)])
+    image = axes.imshow(drawn, interpolation="none", **colours)
+    axes.set_facecolor(PANEL_GROUND)
+    axes.set_title(title, weight="normal", fontsize=8.5)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return image
 
 
 def draw_scale_bar(axes: Any, shape: tuple[int, ...], um_per_map_px: float) -> None:
