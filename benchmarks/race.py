@@ -23,9 +23,9 @@ from prestige.data.dataset import open_dataset
 from prestige.data.patches import PatchConfig, PatchReader, resolve_patch
 from prestige.data.spec import read_dataset
 from prestige.data.split import make_folds
+from prestige.fold import FoldData, prepare_fold
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig
-from prestige.run import FoldData, prepare_fold
 from prestige.schedule import Budget, TrainConfig
 from prestige.train import TrainData, make_fabric, train
 

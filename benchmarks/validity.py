@@ -30,11 +30,12 @@ from prestige.data.phantom import PhantomConfig, write_phantom
 from prestige.data.phantom.write import read_truth
 from prestige.data.spec import read_dataset
 from prestige.data.split import make_folds
+from prestige.fold import FoldData, prepare_fold
 from prestige.models.compact import Compact, Design
 from prestige.models.encoder import encoders
 from prestige.report import write_report
 from prestige.report.questions import WIDTH
-from prestige.run import FoldData, execute, prepare_fold
+from prestige.run import execute
 from prestige.settings import build
 from prestige.stats import Moments, compare, recommend
 

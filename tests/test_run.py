@@ -1,6 +1,7 @@
+"""A run's folder: what is in it, how it goes on after a cut, what is refused before it is made."""
+
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import anndata as ad
@@ -9,56 +10,21 @@ import pandas as pd
 import pytest
 import yaml
 
+from prestige import outcome as outcome_module
 from prestige import run as run_module
 from prestige import train as train_module
-from prestige.baselines.settings import BaselineConfig
-from prestige.bundle import read_bundle
-from prestige.config import RunConfig
 from prestige.data.dataset import Dataset
-from prestige.data.patches import PatchConfig, PatchReader
-from prestige.data.split import make_folds
 from prestige.errors import ConfigError, ModelError, StorageError
 from prestige.evaluate.shifts import read_shifted
-from prestige.infer import predict_observations
-from prestige.run import FoldData, execute, is_done, prepare_fold, train_from_yaml
-from prestige.schedule import TrainConfig, plan_steps
+from prestige.run import execute, is_done, train_from_yaml
 from prestige.stats import Moments, mean_gene_pearson
 
-RUN = {
-    "dataset": "dataset.yaml",
-    "split": {"by": "patient", "folds": 4, "buffer_um": 16},
-    "patch": {"patch_px": 16},
-    "model": {"encoder": "compact_xs"},
-    "train": {
-        "budget": {"steps": 30},
-        "batch_size": 32,
-        "learning_rates": [1e-3, 4e-3],
-        "validations": 3,
-        "precision": "32-true",
-        "checkpoint_seconds": 1e-6,
-    },
-    "evaluation": {"block_um": 20},
-    "largest_patch_um": 8.0,
-}
+from .small_run import RUN, go, prepared, settings
 
 
 @pytest.fixture
 def dataset(small_samples) -> Dataset:
     return Dataset("small", small_samples)
-
-
-def settings(**changes) -> RunConfig:
-    return RunConfig.model_validate(RUN | changes)
-
-
-def prepared(dataset: Dataset, config: RunConfig) -> FoldData:
-    folds = make_folds(dataset.samples, config.split, largest_patch_um=8.0)
-    return prepare_fold(dataset, folds[config.fold], config)
-
-
-def go(dataset: Dataset, folder: Path, **changes) -> Path:
-    config = settings(**changes)
-    return execute(config, prepared(dataset, config), folder, device="cpu")
 
 
 def test_a_run_leaves_everything_that_the_report_reads(dataset: Dataset, tmp_path: Path) -> None:
@@ -112,17 +78,6 @@ def test_predictions_and_scores_belong_together_and_to_the_test_side_only(
         assert row["value"].item() == pytest.approx(r, abs=1e-5)
 
 
-def test_the_bundle_predicts_what_the_run_predicted(dataset: Dataset, tmp_path: Path) -> None:
-    config = settings()
-    data = prepared(dataset, config)
-    folder = execute(config, data, tmp_path / "run", device="cpu")
-    bundle = read_bundle(folder / "model")
-    reader = PatchReader([sample.slide for sample in dataset.samples], bundle.patch)
-    again = predict_observations(bundle.predictor, reader, data.test)
-    table = ad.read_h5ad(next((folder / "predictions").iterdir()))
-    np.testing.assert_allclose(again, np.asarray(table.X), atol=1e-5)
-
-
 def test_a_run_cut_off_goes_on_and_ends_with_the_same_predictions(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,7 +110,7 @@ def test_a_run_that_is_done_is_not_done_again(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go(dataset, tmp_path / "run")
-    monkeypatch.setattr(run_module, "train", lambda *args, **kwargs: pytest.fail("trained again"))
+    monkeypatch.setattr(outcome_module, "train", lambda *args, **kwargs: pytest.fail("trained again"))
     go(dataset, tmp_path / "run")
 
 
@@ -182,150 +137,14 @@ def test_baselines_are_runs_like_any_other(dataset: Dataset, tmp_path: Path, nam
         assert pearson > 0.1
 
 
-def baseline(dataset: Dataset, folder: Path, name: object, **changes) -> tuple[dict, pd.DataFrame]:
-    """Do a baseline's run; return its manifest and its scores of all genes together."""
-    go(dataset, folder, **({"model": None, "train": None, "baseline": name} | changes))
-    scores = pd.read_parquet(folder / "scores.parquet")
-    return json.loads((folder / "manifest.json").read_text()), scores
-
-
-def mean_pearson(scores: pd.DataFrame) -> float:
-    return scores.query("level == 'genes' and metric == 'pearson' and sample != 'all'")["value"].mean()
-
-
-WITHIN = {"by": "blocks", "folds": 2, "within_section": True, "buffer_um": 8, "block_um": 24}
-
-
-def test_coordinates_are_the_mean_of_neighbours_on_the_slide(dataset: Dataset, tmp_path: Path) -> None:
-    changes = {"split": WITHIN, "baseline": "coordinates", "model": None, "train": None}
-    data = prepared(dataset, settings(**changes))
-    manifest, scores = baseline(dataset, tmp_path / "run", "coordinates", split=WITHIN)
-    assert manifest["encoder"] == "baseline:coordinates"
-    assert manifest["baseline"]
-    assert not manifest["diagnostic"]
-    assert (manifest["patch_um"], manifest["input_px"], manifest["patch_px"]) == (None, None, None)
-    assert set(scores["encoder"]) == {"baseline:coordinates"}
-    k = json.loads(manifest["notes"][0])["neighbours"]
-    for number, sample in enumerate(dataset.samples):
-        train, test = data.train.slide_index == number, data.test.slide_index == number
-        near = np.linalg.norm(data.test.xy_px[test][:, None] - data.train.xy_px[train][None], axis=2)
-        wanted = [data.train_y[train][np.argsort(row)[:k]].mean(axis=0) for row in near]
-        found = ad.read_h5ad(tmp_path / "run" / "predictions" / f"{sample.id}.h5ad")
-        np.testing.assert_allclose(np.asarray(found.X), wanted, atol=1e-5)
-
-
-def test_frozen_features_are_a_run_with_the_cost_of_their_encoder(dataset: Dataset, tmp_path: Path) -> None:
-    manifest, scores = baseline(dataset, tmp_path / "run", {"frozen": "compact_xs"})
-    assert manifest["encoder"] == "baseline:frozen compact_xs, random weights"
-    assert manifest["flops"] > 100_000
-    assert manifest["patch_um"] == 8.0
-    assert not manifest["pretrained"]
-    assert manifest["hardware"]["device"] == "cpu"
-    assert mean_pearson(scores) > 0.1
-
-
-def test_the_recipe_of_hest_says_what_it_may_be_compared_with(dataset: Dataset, tmp_path: Path) -> None:
-    # 112 um are more than these images hold: a patch of 40 um, and images as if of finer pixels.
-    small = PatchConfig(patch_um=40.0, input_px=80)
-    config = settings(model=None, train=None, baseline="mean", split=RUN["split"] | {"buffer_um": 40})
-    hest = BaselineConfig.model_validate({"hest": "compact_xs"})
-    config = config.model_copy(update={"baseline": hest, "patch": small})
-    folder = execute(config, prepared(dataset, config), tmp_path / "run", device="cpu")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["encoder"] == "baseline:hest compact_xs, random weights"
-    assert (manifest["patch_um"], manifest["input_px"]) == (40.0, 80)
-    assert "comparable only on their genes, pseudo-spots and splits" in manifest["notes"]
-    described = json.loads(manifest["notes"][0])
-    assert described["alpha"] == pytest.approx(100 / (described["components"] * 4))
-    (edge,) = [note for note in manifest["notes"] if "leaves the image" in note]
-    data = prepared(dataset, config)
-    pixels = data.test.xy_px
-    beyond = ((np.floor(pixels - 39) < 0) | (np.floor(pixels - 39) + 80 > 192)).any(axis=1).sum()
-    assert edge == f"its patch leaves the image at {beyond} of {len(pixels)} test observations"
-
-
-def test_shuffled_labels_teach_nothing_where_the_true_ones_do(dataset: Dataset, tmp_path: Path) -> None:
-    train = RUN["train"] | {"budget": {"steps": 250}, "learning_rates": [4e-3]}
-    changes = {"split": WITHIN, "train": train}
-    plain = pd.read_parquet(go(dataset, tmp_path / "plain", **changes) / "scores.parquet")
-    manifest, scores = baseline(dataset, tmp_path / "shuffled", {"shuffled": "compact_xs"}, **changes)
-    assert manifest["encoder"] == "baseline:compact_xs, shuffled labels"
-    assert manifest["baseline"]
-    own = json.loads((tmp_path / "plain" / "manifest.json").read_text())
-    for name in ("parameters", "flops", "steps", "n_train", "n_validation", "n_test", "patch_um"):
-        assert manifest[name] == own[name]
-    assert "image says nothing" in json.loads(manifest["notes"][0])["why"]
-    genes = "level == 'gene' and metric == 'pearson' and name in ('G0', 'G1') and sample != 'all'"
-    assert plain.query(genes)["value"].mean() > 0.3
-    assert abs(scores.query(genes)["value"].fillna(0).mean()) < 0.15
-    bundle = read_bundle(tmp_path / "shuffled" / "model")
-    assert bundle.extra["labels"] == "shuffled within samples"
-    assert read_bundle(tmp_path / "plain" / "model").extra["labels"] == "measured"
-
-
-def test_only_the_labels_of_the_training_side_are_shuffled(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = []
-
-    def stop(predictor, feed, *args, **kwargs):
-        seen.append(feed)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(run_module, "train", stop)
-    config = settings(model=None, baseline={"shuffled": "compact_xs"})
-    data = prepared(dataset, config)
-    before = data.train_y.copy()
-    with pytest.raises(KeyboardInterrupt):
-        execute(config, data, tmp_path / "run", device="cpu")
-    (feed,) = seen
-    np.testing.assert_array_equal(data.train_y, before)
-    assert (feed.train_y != before).any(axis=1).mean() > 0.9
-    for number in np.unique(data.train.slide_index):
-        rows = data.train.slide_index == number
-        np.testing.assert_array_equal(np.sort(feed.train_y[rows], axis=0), np.sort(before[rows], axis=0))
-    np.testing.assert_array_equal(feed.validation_y, data.validation_y)
-
-
-def test_depth_is_a_diagnostic_that_alone_is_given_the_test_sides_totals(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    manifest, _ = baseline(dataset, tmp_path / "run", "depth")
-    assert manifest["encoder"] == "diagnostic:depth"
-    assert manifest["diagnostic"]
-    assert manifest["baseline"]
-    assert any("uses the RNA of the test side" in note for note in manifest["notes"])
-    data = prepared(dataset, settings(model=None, train=None, baseline="depth"))
-    totals = {
-        side: np.array(
-            [
-                dataset.samples[slide].obs["total_counts"].iloc[row]
-                for slide, row in zip(part.slide_index, part.row, strict=True)
-            ]
-        )
-        for side, part in (("train", data.train), ("test", data.test))
-    }
-    (number,) = np.unique(data.test.slide_index)
-    found = ad.read_h5ad(tmp_path / "run" / "predictions" / f"{dataset.samples[number].id}.h5ad")
-    for gene in range(4):
-        line = np.polyfit(np.log1p(totals["train"]), data.train_y[:, gene].astype(float), 1)
-        wanted = np.maximum(np.polyval(line, np.log1p(totals["test"])), 0)
-        np.testing.assert_allclose(np.asarray(found.X)[:, gene], wanted, atol=1e-4)
-    given = []
-    fit = run_module.fit_baseline
-    monkeypatch.setattr(
-        run_module, "fit_baseline", lambda *a, **k: (given.append(k["totals"]), fit(*a, **k))[1]
-    )
-    baseline(dataset, tmp_path / "ridge", "ridge")
-    assert given == [None]
-
-
 def test_the_manifest_says_what_sets_a_model_apart_and_all_the_time_it_took(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = run_module.train
+    trained = outcome_module.train
     monkeypatch.setattr(  # as after a resume: most of the time was spent by another process
-        run_module, "train", lambda *args, **kwargs: replace(trained(*args, **kwargs), train_seconds=900.0)
+        outcome_module,
+        "train",
+        lambda *args, **kwargs: replace(trained(*args, **kwargs), train_seconds=900.0),
     )
     model = {"encoder": "compact_xs", "readout": "whole", "dropout": 0.3}
     folder = go(dataset, tmp_path / "run", model=model, train=RUN["train"] | {"budget": {"steps": 4}})
@@ -334,7 +153,7 @@ def test_the_manifest_says_what_sets_a_model_apart_and_all_the_time_it_took(
     assert not manifest["pretrained"]
     assert manifest["seconds"]["total"] > 900
     started = settings(model={"encoder": "compact_xs", "checkpoint": "/some/where/mine.safetensors"})
-    outcome = run_module.Outcome(np.zeros((1, 4)), len, 1, None, {}, {}, device="cuda")
+    outcome = outcome_module.Outcome(np.zeros((1, 4)), len, 1, None, {}, {}, device="cuda")
     monkeypatch.setattr(run_module, "hardware", lambda device: {"device": device})
     data = prepared(dataset, started)
     patch = run_module.resolve_patch(started.patch, [0.5])
@@ -342,26 +161,6 @@ def test_the_manifest_says_what_sets_a_model_apart_and_all_the_time_it_took(
     assert manifest["variant"] == "from mine.safetensors"
     assert manifest["pretrained"]
     assert manifest["hardware"] == {"device": "cuda"}
-
-
-def test_the_manifest_of_a_baseline_keeps_all_notes_and_the_patches_it_read(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run_module, "fit_baseline", partial(run_module.fit_baseline, max_train=40))
-    folder = go(dataset, tmp_path / "ridge", model=None, train=None, baseline="ridge")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["observations_seen"] == 40
-    assert manifest["epochs_seen"] == pytest.approx(40 / manifest["n_train"])
-    assert any("validation" in note for note in manifest["notes"])
-
-
-def test_a_limit_reached_is_not_called_convergence() -> None:
-    config = TrainConfig.model_validate({"budget": {"steps": 1000, "patience": 2}})
-    plan = plan_steps(config)
-    assert run_module._converged(config, plan) is False
-    assert run_module._converged(config, plan.model_copy(update={"main_steps": 500})) is True
-    steps = TrainConfig.model_validate({"budget": {"steps": 1000}})
-    assert run_module._converged(steps, plan_steps(steps)) is None
 
 
 def test_settings_that_were_cut_off_while_written_are_written_again(dataset: Dataset, tmp_path: Path) -> None:

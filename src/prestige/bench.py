@@ -11,23 +11,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from prestige.baselines.checks import why_not
 from prestige.config import BenchConfig, RunConfig, read_bench, run_hash
-from prestige.data.audit import audit_split
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
-from prestige.data.patches import Patch, resolve_patch
-from prestige.data.split import Fold, make_folds
+from prestige.data.observations import positions_um
+from prestige.data.patches import PatchConfig, resolve_patch
+from prestige.data.split import Fold
 from prestige.errors import ConfigError, DataError, StorageError, storing
 from prestige.evaluate.ceilings import write_ceilings
 from prestige.evaluate.gene_sets import describe_sets, sets_of_fold
+from prestige.fold import FoldData, audited_folds, prepare_fold, widest_um
 from prestige.genesets import collect_sets
 from prestige.predictions import write_truth
 from prestige.progress import clock, say
 from prestige.report import write_report
-from prestige.run import FoldData, check_names, check_runs, execute, is_done, prepare_fold, write_whole
+from prestige.run import check_names, check_runs, execute, is_done, write_whole
 from prestige.stats import correlogram
 from prestige.train import make_fabric
 
@@ -48,15 +48,11 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
     make_fabric(config.train.precision, device)
     collect_sets(config.genesets)
     dataset = open_dataset(read_dataset(config.dataset))
-    um_per_px = [sample.um_per_px for sample in dataset.samples]
-    largest = max(resolve_patch(patch, um_per_px).patch_um for patch in config.patches)
-    _refuse_twins([resolve_patch(patch, um_per_px) for patch in config.patches], path)
-    folds = make_folds(dataset.samples, config.split, largest_patch_um=largest)
-    audit = audit_split(dataset.samples, folds, config.split, largest_patch_um=largest)
+    largest = widest_um(config.patches, dataset.samples)
+    _refuse_twins(config.patches, dataset, path)
+    folds, audit = audited_folds(dataset.samples, config.split, largest_patch_um=largest)
     audit.settle()
     runs = list(config.runs([fold.index for fold in folds], largest))
-    for run in runs:
-        check_names(run, resolve_patch(run.patch, um_per_px))
     check_runs(runs, dataset)
     runs, skipped = _possible(runs, folds)
     out = Path(out)
@@ -71,9 +67,7 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
         if fold_data.fold.index != run.fold:
             fold_data = prepare_fold(dataset, next(fold for fold in folds if fold.index == run.fold), run)
         if str(run.fold) not in described:
-            described[str(run.fold)] = _describe_fold(fold_data, config)
-            _keep_truth(out / "truth" / f"fold-{run.fold}", fold_data, config.evaluation.block_um)
-            _keep_sides(out / "split" / f"fold-{run.fold}.parquet", fold_data)
+            described[str(run.fold)] = _keep_fold(out, fold_data, config)
         if not is_done(folder):
             words = f"[{number + 1}/{len(runs)}] {run.encoder}, {_patch_words(run)}, fold {run.fold}"
             say(f"{words}, seed {run.seed}  ({clock(time.monotonic() - began)} so far)")
@@ -101,8 +95,10 @@ def _possible(
     return possible, skipped
 
 
-def _refuse_twins(patches: Sequence[Patch], path: Path) -> None:
+def _refuse_twins(configs: Sequence[PatchConfig], dataset: Dataset, path: Path) -> None:
     """Refuse patches that are written in two ways and are one: their runs would pass for seeds."""
+    um_per_px = [sample.um_per_px for sample in dataset.samples]
+    patches = [resolve_patch(config, um_per_px) for config in configs]
     for number, patch in enumerate(patches):
         if patch in patches[:number]:
             raise ConfigError(
@@ -110,6 +106,14 @@ def _refuse_twins(patches: Sequence[Patch], path: Path) -> None:
                 where=path,
                 remedy="take one of the two out",
             )
+
+
+def _keep_fold(out: Path, data: FoldData, config: BenchConfig) -> dict[str, Any]:
+    """Write what belongs to a fold and to no run; return what the report reads of it in bench.json."""
+    described = _describe_fold(data, config)
+    _keep_truth(out / "truth" / f"fold-{data.fold.index}", data, config.evaluation.block_um)
+    _keep_sides(out / "split" / f"fold-{data.fold.index}.parquet", data)
+    return described
 
 
 def _keep_truth(folder: Path, data: FoldData, block_um: float) -> None:
@@ -162,8 +166,7 @@ def _describe_fold(data: FoldData, config: BenchConfig) -> dict[str, Any]:
 
 def _correlation(data: FoldData) -> dict[str, float | None]:
     """Measure how far apart the test side's expression is still alike: blocks have to be wider than that."""
-    um = np.array([sample.um_per_px for sample in data.dataset.samples])
-    xy_um = data.test.xy_px * um[data.test.slide_index, None]
+    xy_um = positions_um(data.dataset.samples, data.test)
     try:
         found = correlogram(xy_um, data.test_y, sample_of=data.test.slide_index)
     except DataError:  # too few observations, or none that varies

@@ -6,81 +6,40 @@ on from its checkpoint and ends with the same numbers.
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
-from jaxtyping import Float
 
 from prestige.baselines.checks import check_own_patch, check_weights, why_not
-from prestige.baselines.fitted import fit_baseline
-from prestige.baselines.shuffled import shuffle_within
-from prestige.bundle import write_bundle
 from prestige.config import RESULT_VERSION, RunConfig, read_run, run_hash
-from prestige.data.audit import audit_split
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
-from prestige.data.observations import Observations, gather, targets
-from prestige.data.panel import Panel, fit_panel
-from prestige.data.patches import Patch, PatchReader, resolve_patch, window_inside
-from prestige.data.sample import Sample
-from prestige.data.split import TEST, TRAIN, VALIDATION, Fold, make_folds
+from prestige.data.observations import positions_um
+from prestige.data.patches import Patch, resolve_patch
 from prestige.errors import ConfigError, StorageError, storing
 from prestige.evaluate import evaluate
 from prestige.evaluate.shifts import shifted_file, shifted_moments
-from prestige.infer import predict_observations
+from prestige.fold import FoldData, audited_folds, prepare_fold
 from prestige.models.encoders import check_encoder, encoders
 from prestige.models.losses import losses
-from prestige.models.predictor import build_predictor, count_flops, count_parameters
+from prestige.outcome import Outcome, outcome_of
 from prestige.predictions import write_predictions
 from prestige.progress import logged
 from prestige.provenance import forget_peak_memory, hardware, peak_memory_bytes, versions
-from prestige.schedule import Plan, TrainConfig, plan_steps
 from prestige.stats import Moments, spatial_blocks
-from prestige.train import TrainData, make_fabric, train
+from prestige.train import make_fabric
 
 MARKER = "DONE"
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class FoldData:
-    """What all runs of one fold share: sides, panel, and expression on the log1p scale."""
-
-    dataset: Dataset
-    fold: Fold
-    panel: Panel
-    train: Observations
-    train_y: Float[np.ndarray, "n g"]
-    validation: Observations
-    validation_y: Float[np.ndarray, "v g"]
-    test: Observations
-    test_y: Float[np.ndarray, "t g"]
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a predictor of any kind leaves behind for the manifest and the scores."""
-
-    prediction: Float[np.ndarray, "t g"]
-    predict: Callable[[Observations], np.ndarray]
-    parameters: int
-    flops: int | None
-    seconds: dict[str, float]
-    facts: dict[str, Any]
-    history: tuple[dict[str, Any], ...] = ()
-    device: str = "cpu"
 
 
 def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
@@ -99,18 +58,11 @@ def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
     patch = resolve_patch(config.patch, [sample.um_per_px for sample in dataset.samples])
     largest = config.largest_patch_um or patch.patch_um
     config = config.model_copy(update={"largest_patch_um": largest})
-    check_names(config, patch)
     check_runs([config], dataset)
-    made = make_folds(dataset.samples, config.split, largest_patch_um=largest)
-    folds = {fold.index: fold for fold in made}
-    if config.fold not in folds:
-        raise ConfigError(
-            f"there is no fold {config.fold}",
-            where=path,
-            expected=f"one of {', '.join(map(str, sorted(folds)))}",
-        )
-    fold = folds[config.fold]
-    audit_split(dataset.samples, [fold], config.split, largest_patch_um=largest).settle()
+    (fold,), audit = audited_folds(
+        dataset.samples, config.split, largest_patch_um=largest, only=config.fold, where=path
+    )
+    audit.settle()
     if (reason := why_not(config.baseline, fold)) is not None:
         raise ConfigError(f"{config.encoder} has no meaning here: {reason}", where=path)
     return execute(config, prepare_fold(dataset, fold, config), folder, device=device)
@@ -134,7 +86,9 @@ def check_names(config: RunConfig, patch: Patch | None = None) -> None:
 
 
 def check_runs(configs: Sequence[RunConfig], dataset: Dataset) -> None:
-    """Check that patches of baselines fit the data, and that starting weights can be had, before computing.
+    """Check all that can be wrong once the data are open, before computing.
+
+    Names, patches of encoders and of baselines, starting weights.
 
     Raises
     ------
@@ -144,22 +98,14 @@ def check_runs(configs: Sequence[RunConfig], dataset: Dataset) -> None:
     um = [sample.um_per_px for sample in dataset.samples]
     patches = [resolve_patch(config.patch, um) for config in configs]
     for config, patch in zip(configs, patches, strict=True):
+        check_names(config, patch)
+    for config, patch in zip(configs, patches, strict=True):
         if config.baseline is not None:
             check_own_patch(config.baseline, patch, dataset.samples, buffer_um=config.split.buffer_um)
     check_weights(
         (config.network, patch.input_px)
         for config, patch in zip(configs, patches, strict=True)
         if config.network is not None
-    )
-
-
-def prepare_fold(dataset: Dataset, fold: Fold, config: Any) -> FoldData:
-    """Fit the panel on the training side and gather the three sides.  ``config`` is a run's or a bench's."""
-    panel = fit_panel(dataset.samples, fold, config.panel)
-    sides = {side: gather(dataset.samples, fold, side) for side in (TRAIN, VALIDATION, TEST)}
-    y = {side: targets(dataset.samples, chosen, panel) for side, chosen in sides.items()}
-    return FoldData(
-        dataset, fold, panel, sides[TRAIN], y[TRAIN], sides[VALIDATION], y[VALIDATION], sides[TEST], y[TEST]
     )
 
 
@@ -182,9 +128,7 @@ def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "a
         _log.info(
             "%s, patch %g um as %d px, %s", config.encoder, patch.patch_um, patch.input_px, data.fold.name
         )
-        reader = PatchReader([sample.slide for sample in samples], patch)
-        work = _run_baseline if config.trained is None else _run_model
-        outcome = work(config, data, reader, patch, folder, device)
+        outcome = outcome_of(config, data, patch, folder, device=device)
         _write_results(config, data, patch, outcome, folder, began)
         _log.info("done, %.0f seconds", outcome.seconds["total"])
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -199,17 +143,17 @@ def _write_results(
     samples = data.dataset.samples
     scoring = time.perf_counter()
     ids = np.array([sample.id for sample in samples])
-    um = np.array([sample.um_per_px for sample in samples])
+    xy_um = positions_um(samples, data.test)
     result = evaluate(
         outcome.prediction,
         data.test_y,
         genes=data.panel.genes,
         sample_of=ids[data.test.slide_index],
-        xy_um=data.test.xy_px * um[data.test.slide_index, None],
+        xy_um=xy_um,
         train_mean=data.panel.train_mean,
         block_um=config.evaluation.block_um,
     )
-    shifted = _shifted(config, data, outcome, ids, um)
+    shifted = _shifted(config, data, outcome, ids, xy_um)
     outcome.seconds["score"] = time.perf_counter() - scoring
     # A run that went on from a checkpoint has spent more than this process saw.
     outcome.seconds["total"] = max(time.perf_counter() - began, sum(outcome.seconds.values()))
@@ -238,18 +182,17 @@ _ON_EVERY_SCORE = (
 
 
 def _shifted(
-    config: RunConfig, data: FoldData, outcome: Outcome, ids: np.ndarray, um: np.ndarray
+    config: RunConfig, data: FoldData, outcome: Outcome, ids: np.ndarray, xy_um: np.ndarray
 ) -> dict[float, Moments]:
     """Score the test side again with all centres moved, as far as the settings ask for it."""
     if not config.evaluation.shifts_um:
         return {}
-    xy_um = data.test.xy_px * um[data.test.slide_index, None]
     return shifted_moments(
         outcome.predict,
         data.test,
         data.test_y,
         shifts_um=config.evaluation.shifts_um,
-        um_per_px=um.tolist(),
+        um_per_px=[sample.um_per_px for sample in data.dataset.samples],
         sample_of=ids[data.test.slide_index],
         block_of=spatial_blocks(xy_um, config.evaluation.block_um),
         genes=data.panel.genes,
@@ -264,164 +207,11 @@ def is_done(folder: Path) -> bool:
     return (folder / MARKER).exists()
 
 
-def _run_model(
-    config: RunConfig, data: FoldData, reader: PatchReader, patch: Patch, folder: Path, device: str
-) -> Outcome:
-    assert config.trained is not None
-    assert config.train is not None
-    facts: dict[str, Any] = {}
-    if config.baseline is not None:
-        facts["notes"] = [json.dumps({"baseline": config.baseline.label, "why": config.baseline.entry.why})]
-        labels = shuffle_within(data.train_y, data.train.slide_index, seed=config.seed)
-        data = replace(data, train_y=labels)
-    fabric = make_fabric(config.train.precision, device)
-    predictor = build_predictor(
-        config.trained,
-        input_px=patch.input_px,
-        train_mean=data.panel.train_mean,
-        train_std=data.panel.train_std,
-        seed=config.seed,
-    )
-    flops = count_flops(predictor, patch.input_px)
-    feed = TrainData(reader, data.train, data.train_y, data.validation, data.validation_y)
-    result = train(
-        predictor, feed, config.train, folder=folder / "checkpoints", seed=config.seed, fabric=fabric
-    )
-    began = time.perf_counter()
-    predict = partial(
-        predict_observations,
-        predictor,
-        reader,
-        forward=fabric.setup_module(predictor),
-        batch_size=config.train.batch_size,
-        label="predicting test",
-    )
-    prediction = predict(data.test)
-    seconds = {
-        "train": result.train_seconds,
-        "validate": result.validate_seconds,
-        "predict": time.perf_counter() - began,
-    }
-    facts |= {
-        "steps": result.steps,
-        "batch_size": min(config.train.batch_size, len(data.train)),
-        "observations_seen": result.observations_seen,
-        "epochs_seen": result.observations_seen / len(data.train),
-        "learning_rates_tried": list(config.train.learning_rates),
-        "learning_rate": result.learning_rate,
-        "best_step": result.best_step,
-        "validation_score": result.validation_score,
-        "budget": {
-            "kind": config.train.budget.kind,
-            "minutes": config.train.budget.minutes,
-            "steps": result.steps,
-            "seconds_per_step": result.plan.seconds_per_step,
-            "converged": _converged(config.train, result.plan),
-        },
-        "precision": fabric._precision.precision,
-    }
-    write_bundle(
-        folder / "model",
-        copy.deepcopy(predictor).cpu(),
-        model=config.trained,
-        panel=data.panel,
-        patch=patch,
-        extra={
-            "um_per_px": sorted({sample.um_per_px for sample in data.dataset.samples}),
-            "data_fingerprints": {sample.id: sample.fingerprint for sample in data.dataset.samples},
-            "validation_score": result.validation_score,
-            "seed": config.seed,
-            "fold": data.fold.name,
-            "labels": "measured" if config.baseline is None else "shuffled within samples",
-        },
-    )
-    parameters, used = count_parameters(predictor), fabric.device.type
-    return Outcome(prediction, predict, parameters, flops, seconds, facts, result.history, used)
-
-
-def _converged(config: TrainConfig, plan: Plan) -> bool | None:
-    """Say whether the score stopped rising before the most steps were taken; None under other budgets."""
-    if config.budget.kind != "convergence":
-        return None
-    return plan.main_steps < plan_steps(config).main_steps
-
-
 def _variant(config: RunConfig) -> str | None:
     """Return in words what sets a model apart from others of the same encoder, None where nothing does."""
     if config.model is None:
         return None
     return ", ".join(config.model.peculiarities) or None
-
-
-def _run_baseline(
-    config: RunConfig, data: FoldData, reader: PatchReader, patch: Patch, folder: Path, device: str
-) -> Outcome:
-    assert config.baseline is not None
-    began = time.perf_counter()
-    samples, entry = data.dataset.samples, config.baseline.entry
-    um = np.array([sample.um_per_px for sample in samples])
-    blocks = spatial_blocks(data.train.xy_px * um[data.train.slide_index, None], config.evaluation.block_um)
-    where = make_fabric("32-true", device if config.network is not None else "cpu").device
-    fitted = fit_baseline(
-        config.baseline,
-        reader,
-        data.train,
-        data.train_y,
-        block_of_train=_joint(data.train.slide_index, blocks),
-        gap_um=config.split.buffer_um,
-        totals=_totals(samples, data.train) if entry.diagnostic else None,
-        seed=config.seed,
-        device=where,
-    )
-    fit_seconds = time.perf_counter() - began
-
-    def predict(observations: Observations) -> np.ndarray:
-        # Counts of the test side are for the diagnostic alone: no baseline is given them.
-        totals = _totals(samples, observations) if entry.diagnostic else None
-        return fitted.predict(reader, observations, totals=totals)
-
-    prediction = predict(data.test)
-    seconds = {"train": fit_seconds, "predict": time.perf_counter() - began - fit_seconds}
-    facts = {
-        "observations_seen": fitted.n_train,
-        "epochs_seen": fitted.n_train / len(data.train),
-        "notes": [
-            json.dumps(fitted.describe()),
-            *filter(None, [entry.note, _beyond_edge(config, data, patch)]),
-        ],
-    }
-    return Outcome(
-        prediction, predict, fitted.n_parameters, fitted.flops(), seconds, facts, device=where.type
-    )
-
-
-def _totals(samples: Sequence[Sample], observations: Observations) -> Float[np.ndarray, " n"]:
-    """Return the total counts of some observations."""
-    out = np.zeros(len(observations))
-    for number, sample in enumerate(samples):
-        at = observations.slide_index == number
-        out[at] = sample.obs["total_counts"].to_numpy(np.float64)[observations.row[at]]
-    return out
-
-
-def _beyond_edge(config: RunConfig, data: FoldData, patch: Patch) -> str | None:
-    """Say of how many test observations a baseline's own patch leaves the image; None for the grid's."""
-    assert config.baseline is not None
-    if config.baseline.entry.patch is None:
-        return None
-    inside = 0
-    for number, sample in enumerate(data.dataset.samples):
-        xy, slide = data.test.xy_px[data.test.slide_index == number], sample.slide
-        width = patch.width_px(sample.um_per_px)
-        within = window_inside(xy, width, width_px=slide.width_px, height_px=slide.height_px)
-        inside += int(within.sum())
-    beyond = len(data.test) - inside
-    return f"its patch leaves the image at {beyond} of {len(data.test)} test observations" if beyond else None
-
-
-def _joint(*labels: np.ndarray) -> np.ndarray:
-    """Return one integer label for each combination of several."""
-    return np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)[1].ravel()
 
 
 def _manifest(config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome) -> dict[str, Any]:

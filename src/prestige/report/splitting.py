@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch as Swatch
 
 from prestige.config import read_bench
-from prestige.data.audit import Audit, audit_split
+from prestige.data.audit import Audit
 from prestige.data.dataset import open_dataset, read_dataset
-from prestige.data.patches import resolve_patch
 from prestige.data.sides import SIDE_NAMES, TEST, TRAIN, UNUSED, VALIDATION
-from prestige.data.split import Fold, make_folds
+from prestige.data.split import Fold
 from prestige.errors import storing
-from prestige.report.maps import PANEL_GROUND, draw_scale_bar, raster
+from prestige.fold import audited_folds, widest_um
+from prestige.report.maps import draw_scale_bar, draw_tissue, raster
 from prestige.report.style import drawing, save_figure
 
 SIDE_COLOURS = {TRAIN: "#0072B2", VALIDATION: "#E69F00", TEST: "#D55E00", UNUSED: "#B0B4BB"}
@@ -61,10 +61,8 @@ def inspect_split(bench: Path, out: Path | None = None) -> SplitInspection:
     """
     config = read_bench(Path(bench))
     dataset = open_dataset(read_dataset(config.dataset))
-    um_per_px = [sample.um_per_px for sample in dataset.samples]
-    largest = max(resolve_patch(patch, um_per_px).patch_um for patch in config.patches)
-    folds = make_folds(dataset.samples, config.split, largest_patch_um=largest)
-    audit = audit_split(dataset.samples, folds, config.split, largest_patch_um=largest)
+    largest = widest_um(config.patches, dataset.samples)
+    folds, audit = audited_folds(dataset.samples, config.split, largest_patch_um=largest)
     pictures = []
     if out is not None:
         for fold in folds:
@@ -99,14 +97,7 @@ def draw_sides(table: pd.DataFrame, name: str) -> Figure:
         axes.set_visible(False)
     for axes, sample, (index, side, um_per_map_px) in zip(panels.flat, shown, grounds, strict=False):
         places = np.array([codes.index(int(code)) for code in side])
-        drawn = np.ma.masked_where(index < 0, places[np.maximum(index, 0)])
-        axes.imshow(drawn, cmap=colours, vmin=-0.5, vmax=len(codes) - 0.5, interpolation="none")
-        axes.set_facecolor(PANEL_GROUND)
-        axes.set_title(sample, weight="normal", fontsize=8.5)
-        axes.set(xticks=[], yticks=[])
-        axes.grid(visible=False)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        draw_tissue(axes, index, places, sample, cmap=colours, vmin=-0.5, vmax=len(codes) - 0.5)
         draw_scale_bar(axes, index.shape, um_per_map_px)
     counts = {code: int((table["side"] == code).sum()) for code in codes}
     handles = [
