@@ -134,6 +134,34 @@ def test_the_hash_tells_baselines_apart(tmp_path: Path) -> None:
     assert len(set(found)) == len(named)
 
 
+def test_a_model_without_its_own_learning_rates_is_hashed_as_in_older_runs(tmp_path: Path) -> None:
+    before = {"encoder", "pretrained", "checkpoint", "readout", "norm", "dropout"}
+    assert set(run(tmp_path).model_dump(mode="json")["model"]) == before
+    frozen = run(tmp_path, model=None, train=None, baseline={"frozen": "compact_xs"})
+    assert set(frozen.model_dump(mode="json")["baseline"]["frozen"]) == before
+
+
+def test_an_entry_with_its_own_learning_rates_is_trained_with_them(tmp_path: Path) -> None:
+    own = {"encoder": "compact_xs", "learning_rates": [5e-4]}
+    config = bench(tmp_path, encoders=["compact_xs", own])
+    runs = [r for r in config.runs([0], 16.0) if r.model is not None]
+    rates = {str(r.model.learning_rates): r.train.learning_rates for r in runs if r.train and r.model}
+    assert rates == {"None": (2e-3, 4e-3, 8e-3), "(0.0005,)": (5e-4,)}
+    assert len({run_hash(r, "pixels") for r in runs}) == len(runs) == 8
+    others = [r.train.model_copy(update={"learning_rates": ()}) for r in runs if r.train]
+    assert all(other == others[0] for other in others)  # nothing else of the training differs
+    written = config.model_dump(mode="json", exclude_none=True)
+    assert BenchConfig.model_validate(written) == config
+
+
+def test_a_run_has_the_learning_rates_of_its_training(tmp_path: Path) -> None:
+    own = {"encoder": "compact_xs", "learning_rates": [5e-4]}
+    with pytest.raises(ConfigError, match="write those of its model there alone"):
+        run(tmp_path, model=own)
+    train = RUN["train"] | {"learning_rates": [5e-4]}
+    assert run(tmp_path, model=own, train=train).trained is not None
+
+
 def test_results_of_another_version_are_other_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = run_hash(run(tmp_path), "pixels")
     monkeypatch.setattr(config_module, "RESULT_VERSION", config_module.RESULT_VERSION + 1)
@@ -148,6 +176,28 @@ def test_results_of_another_version_are_other_runs(tmp_path: Path, monkeypatch: 
         ({"patches": []}, "patches"),
         ({"patches": [{"patch_px": 16}, {"patch_px": 16}]}, "a patch stands twice"),
         ({"encoders": ["compact_s", "compact_s"]}, "an encoder stands twice"),
+        ({"encoders": [{"encoder": "compact_s", "learning_rates": [1e-3]}]}, "which the grid lacks"),
+        (
+            {
+                "encoders": [
+                    "compact_s",
+                    {"encoder": "compact_s", "readout": "whole", "learning_rates": [1e-3]},
+                ]
+            },
+            "which the grid lacks",
+        ),
+        (
+            {"encoders": ["compact_s", {"encoder": "compact_s", "learning_rates": [2e-3, 4e-3, 8e-3]}]},
+            "are those of `train`",
+        ),
+        (
+            {"encoders": ["compact_s", {"encoder": "compact_s", "learning_rates": [1e-3, 1e-3]}]},
+            "stands twice",
+        ),
+        (
+            {"baselines": [{"shuffled": {"encoder": "compact_s", "learning_rates": [1e-3]}}]},
+            "no learning rates of its own",
+        ),
         ({"encoders": [{"encoder": "resnet18", "checkpoint": "missing.safetensors"}]}, "missing.safetensors"),
         ({"panel": {"genes": "missing.txt"}}, "missing.txt"),
         ({"baselines": ["mean", "mean"]}, "a baseline stands twice"),

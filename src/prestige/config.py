@@ -71,6 +71,11 @@ class RunConfig(Settings):
         if own is not None and self.patch != own:
             name, wanted = self.encoder, f"{{patch_um: {own.patch_um:g}, input_px: {own.input_px}}}"
             raise ValueError(f"'{name}' has a patch of its own: write patch: {wanted}")
+        rates = self.network.learning_rates if self.network is not None else None
+        if rates is not None and (self.train is None or self.train.learning_rates != rates):
+            raise ValueError(
+                "a run tries the learning rates of `train`: write those of its model there alone"
+            )
         return self
 
     @property
@@ -120,10 +125,36 @@ class BenchConfig(Settings):
                 if one.entry.diagnostic is not wanted:
                     other = "baselines" if wanted else "diagnostics"
                     raise ValueError(f"'{one.name}' stands under `{key}` and belongs under `{other}`")
+        self._check_rates()
         labels = [baseline.label for baseline in (*self.baselines, *self.diagnostics)]
         if len(set(labels)) != len(labels):
             raise ValueError("a baseline stands twice in the grid, or two have one name")
         return self
+
+    def _check_rates(self) -> None:
+        """Refuse learning rates of its own to an entry that has no equal to be compared with."""
+        for model in self.encoders:
+            if model.learning_rates is None:
+                continue
+            if model.learning_rates == self.train.learning_rates:
+                raise ValueError(
+                    f"the learning rates of '{model.encoder}' are those of `train`: leave them out"
+                )
+            if model.model_copy(update={"learning_rates": None}) not in self.encoders:
+                raise ValueError(
+                    f"'{model.encoder}' with learning rates of its own is compared only with the same entry "
+                    "without them, which the grid lacks: add it, or write the rates under `train` for all"
+                )
+            self._train_of(model)
+        for one in self.baselines:
+            if one.model is not None and one.model.learning_rates is not None:
+                raise ValueError(f"'{one.name}' has no learning rates of its own: give them to an encoder")
+
+    def _train_of(self, model: ModelConfig) -> TrainConfig:
+        """Return how an entry of the grid is trained."""
+        if model.learning_rates is None:
+            return self.train
+        return TrainConfig.model_validate({**dict(self.train), "learning_rates": model.learning_rates})
 
     def runs(self, folds: list[int], largest_patch_um: float) -> Iterator[RunConfig]:
         """Yield every run of the grid: fold by fold, baselines first, small patches before large."""
@@ -145,9 +176,8 @@ class BenchConfig(Settings):
             for seed in self.seeds:
                 for model in self.encoders:
                     for patch in self.patches:
-                        yield RunConfig(
-                            **shared, fold=fold, seed=seed, patch=patch, model=model, train=self.train
-                        )
+                        train = self._train_of(model)
+                        yield RunConfig(**shared, fold=fold, seed=seed, patch=patch, model=model, train=train)
 
 
 def read_run(path: Path) -> RunConfig:

@@ -13,6 +13,7 @@ from prestige.data.observations import Observations
 from prestige.data.panel import Panel
 from prestige.errors import DataError, StorageError
 from prestige.evaluate.ceilings import COLUMNS, FILE, read_ceilings, write_ceilings
+from prestige.predictions import write_truth
 from prestige.stats import ceiling_counts, ceiling_log, spatial_blocks
 
 GENES = ("G2", "G0", "G3")
@@ -64,6 +65,37 @@ def test_counts_of_other_observations_change_nothing(small_samples, tmp_path: Pa
         changed.append(dataclasses.replace(sample, counts=type(sample.counts)(counts)))
     after = pd.read_parquet(write_ceilings(tmp_path / "b", side, changed, PANEL, block_um=20.0))
     pd.testing.assert_frame_equal(before, after)
+
+
+def test_bounds_over_other_blocks_are_those_that_would_have_been_written(
+    small_samples, tmp_path: Path
+) -> None:
+    side = scored_side(small_samples)
+    for name, block_um in (("kept", 4.0), ("wide", 8.0)):
+        folder = tmp_path / name / "truth" / "fold-0"
+        write_ceilings(folder, side, small_samples, PANEL, block_um=block_um)
+        write_truth(folder, side, small_samples)
+    kept, wide = (read_ceilings(tmp_path / name) for name in ("kept", "wide"))
+    found = read_ceilings(tmp_path / "kept", block_um=8.0, total=50.0)
+    assert kept is not None
+    assert wide is not None
+    assert found is not None
+    log = ["gene", "ceiling_log", "ceiling_log_lower"]
+    pd.testing.assert_frame_equal(found[log], wide[log])
+    assert (found["ceiling_log_lower"] != kept["ceiling_log_lower"]).any()
+    assert found["ceiling_counts_lower"].isna().all()
+
+
+def test_without_the_counts_there_is_no_bound_over_other_blocks(small_samples, tmp_path: Path) -> None:
+    folder = tmp_path / "truth" / "fold-0"
+    write_ceilings(folder, scored_side(small_samples), small_samples, PANEL, block_um=4.0)
+    found = read_ceilings(tmp_path, block_um=8.0, total=50.0)
+    assert found is not None
+    assert found["ceiling_log"].notna().all()
+    assert found["ceiling_log_lower"].isna().all()
+    (folder / "S1.h5ad").write_bytes(b"no such thing")
+    with pytest.raises(StorageError, match="the measured counts of a fold"):
+        read_ceilings(tmp_path, block_um=8.0, total=50.0)
 
 
 def test_a_gene_that_is_not_measured_is_named(small_samples, tmp_path: Path) -> None:

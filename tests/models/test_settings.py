@@ -29,6 +29,8 @@ def test_unknown_key_names_its_neighbour() -> None:
         ({"encoder": ""}, "encoder"),
         ({"encoder": "resnet18", "dropout": 1.0}, "dropout"),
         ({"encoder": "resnet18", "readout": "center"}, "readout"),
+        ({"encoder": "resnet18", "learning_rates": []}, "learning_rates"),
+        ({"encoder": "resnet18", "learning_rates": [1e-3, -1e-3]}, "learning_rates"),
         ({"encoder": "resnet18", "pretrained": True, "checkpoint": Path("a.safetensors")}, "one of the two"),
     ],
 )
@@ -41,6 +43,16 @@ def test_what_sets_a_model_apart_is_said_in_words() -> None:
     assert ModelConfig(encoder="resnet18", pretrained=True).peculiarities == ()
     other = ModelConfig(encoder="resnet18", readout="whole", dropout=0.3, checkpoint=Path("a/b.safetensors"))
     assert other.peculiarities == ("readout whole", "dropout 0.3", "from b.safetensors")
+    rates = ModelConfig(encoder="resnet18", norm="group", learning_rates=(2e-3, 5e-4))
+    assert rates.peculiarities == ("norm group", "learning rates 0.002 / 0.0005")
+
+
+def test_learning_rates_are_written_only_where_there_are_some() -> None:
+    plain = ModelConfig(encoder="resnet18")
+    assert "learning_rates" not in plain.model_dump(mode="json")
+    other = plain.model_copy(update={"learning_rates": (2e-3,)})
+    assert other.model_dump(mode="json") == {**plain.model_dump(mode="json"), "learning_rates": [2e-3]}
+    assert ModelConfig.model_validate(other.model_dump(mode="json")) == other
 
 
 def test_settings_import_no_torch() -> None:

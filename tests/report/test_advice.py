@@ -1,6 +1,7 @@
 """The recommendation in the report's words."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,22 @@ def test_the_advised_one_is_the_cheapest_that_is_shown_to_be_near_enough(
         assert ("the best itself" if found.chosen == group.comparison.best else gap) in sentences[0]
     if margin == 2.0:
         assert found.chosen == min(cost, key=cost.__getitem__)  # everything is near enough
+
+
+def test_what_is_not_shown_to_beat_the_training_mean_is_not_advised(tiny_bench: Path) -> None:
+    summary = summarise(load_bench(tiny_bench))
+    group = summary.groups[0]
+    mean = next(key for key in group.standings if key.name == "training mean")
+    best = group.comparison.best
+    assert advise(summary, group, 0.02) is not None
+    # All as the training mean is: near enough to the best, and none better than the mean.
+    rows = dict.fromkeys(group.comparison.rows, group.comparison.rows[mean])
+    rows = {key: replace(row, gap_low=0.0, gap_high=0.01) for key, row in rows.items()}
+    alike = replace(group, comparison=replace(group.comparison, rows=rows, best=best))
+    found = advise(summary, alike, 0.02)
+    assert found is not None
+    assert found.chosen is None
+    assert "better than training mean" in str(found.reason)
 
 
 def test_page_and_record_carry_the_recommendation(tiny_bench: Path) -> None:

@@ -189,15 +189,21 @@ def test_the_smallest_width_within_the_margin_is_chosen() -> None:
     assert np.isinf(_key("baseline:mean", math.inf, baseline=True).patch_um)
 
 
-@pytest.mark.parametrize(("length", "told"), [(10.0, False), (20.0, True), (None, False)])
-def test_blocks_too_narrow_for_the_tissue_are_a_limit(
-    tiny_bench: Path, length: float | None, told: bool
-) -> None:
-    path = tiny_bench / "bench.json"
-    raw = json.loads(path.read_text())
-    raw["evaluation"] = {"block_um": 40.0}
-    raw["folds"][1]["correlation"] = {"length_um": length}
-    path.write_text(json.dumps(raw))
-    bench = load_bench(tiny_bench)
-    limits = " ".join(answers(bench, summarise(bench))[0].limits)
-    assert ("Write block_um: 80 or more" in limits) is told
+def test_too_few_seeds_are_a_limit(tiny_bench: Path) -> None:
+    runs = tiny_bench / "runs"
+    needs = "a bench that claims something needs 3"
+    assert f"One seed: the spread over trainings is unknown; {needs}." in _answer(tiny_bench).limits
+    raw = json.loads((tiny_bench / "bench.json").read_text())
+    for seed in (1, 2):
+        for path in sorted(runs.glob("*-0")) + sorted(runs.glob("*-1")):
+            if path.name.startswith("baseline"):
+                continue
+            copy = shutil.copytree(path, runs / f"{path.name}-seed-{seed}")
+            manifest = json.loads((copy / "manifest.json").read_text())
+            (copy / "manifest.json").write_text(json.dumps(manifest | {"seed": seed}))
+            raw["runs"].append({"folder": f"runs/{copy.name}"})
+        (tiny_bench / "bench.json").write_text(json.dumps(raw))
+        told = [limit for limit in _answer(tiny_bench).limits if needs in limit]
+        assert told == (
+            [] if seed == 2 else [f"2 seeds: the spread over trainings is hardly known; {needs}."]
+        )

@@ -57,7 +57,8 @@ def test_what_an_old_run_did_not_record_is_said(tiny_bench: Path) -> None:
     ("length", "words"),
     [
         (10.0, "blocks are 4.0 lengths wide"),
-        (20.0, "intervals are too narrow"),
+        (20.0, "blocks are 4.0 lengths wide"),  # two of 40 um made one
+        (1000.0, "fewer than 3: the intervals are too narrow"),
         (0.0, "no more alike"),
         (None, "distrust"),
     ],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,9 @@ def write_ceilings(
     return path
 
 
-def read_ceilings(bench_folder: Path) -> pd.DataFrame | None:
+def read_ceilings(
+    bench_folder: Path, *, block_um: float | None = None, total: float | None = None
+) -> pd.DataFrame | None:
     """Return the ceilings of a bench: per gene the mean over its samples and folds.
 
     Columns: ``gene``, ``ceiling_counts``, ``ceiling_counts_lower``, ``ceiling_log``,
@@ -71,6 +74,16 @@ def read_ceilings(bench_folder: Path) -> pd.DataFrame | None:
     in the mean, distances of one sample's folds are added (they share tissue), those of different
     samples are added in squares.  A sample without a bound counts 0 in it; where none has one, NaN.
 
+    Parameters
+    ----------
+    bench_folder
+        Where ``truth`` lies.
+    block_um
+        Make the bounds on the log scale anew from the stored counts, over blocks of this width; NaN where the
+        counts are not kept, and for raw counts.  Left out, bounds are as they were kept.
+    total
+        To which counts were scaled; needed with ``block_um``.
+
     Raises
     ------
     StorageError
@@ -79,7 +92,10 @@ def read_ceilings(bench_folder: Path) -> pd.DataFrame | None:
     paths = sorted((Path(bench_folder) / "truth").glob(f"fold-*/{FILE}"))
     if not paths:
         return None
-    table = pd.concat([_read(path) for path in paths], ignore_index=True)
+    parts = [_read(path) for path in paths]
+    if block_um is not None and total is not None:
+        parts = [_over(part, path.parent, block_um, total) for part, path in zip(parts, paths, strict=True)]
+    table = pd.concat(parts, ignore_index=True)
     found = pd.DataFrame({"gene": table["gene"].unique()})
     for kind in KINDS:
         found = found.merge(_combined(table, kind), how="left", on="gene")
@@ -111,6 +127,42 @@ def _of_sample(sample: Sample, rows: np.ndarray, panel: Panel, block_um: float) 
             "n_obs": len(rows),
             "n_blocks": len(np.unique(blocks)),
         }
+    )
+
+
+def _over(table: pd.DataFrame, folder: Path, block_um: float, total: float) -> pd.DataFrame:
+    """Return a fold's ceilings with the bounds of other blocks."""
+    return pd.concat(
+        [
+            _bounds_over(of_sample, folder / f"{sample}.h5ad", block_um, total)
+            for sample, of_sample in table.groupby("sample", sort=False)
+        ],
+        ignore_index=True,
+    )
+
+
+def _bounds_over(table: pd.DataFrame, path: Path, block_um: float, total: float) -> pd.DataFrame:
+    import anndata
+
+    if not path.is_file():
+        return table.assign(ceiling_log_lower=np.nan, ceiling_counts_lower=np.nan)
+    try:
+        measured = anndata.read_h5ad(path)
+        genes = table["gene"].tolist()
+        counts: Any = measured[:, genes].X
+        xy_um = np.asarray(measured.obsm["spatial"], np.float64) * float(measured.uns["um_per_px"])
+        totals = np.asarray(measured.obs["total_counts"], np.float64)
+    except (OSError, KeyError, ValueError) as error:
+        raise StorageError(
+            f"cannot be read ({' '.join(str(error).split())[:200]})",
+            where=path,
+            expected="the measured counts of a fold",
+            remedy="start the bench again: finished runs are kept, counts are written anew",
+        ) from error
+    blocks = spatial_blocks(xy_um, block_um)
+    log = ceiling_log(counts, totals, total, genes=genes, block_of=blocks)
+    return table.assign(
+        ceiling_log_lower=log.lower, ceiling_counts_lower=np.nan, n_blocks=len(np.unique(blocks))
     )
 
 

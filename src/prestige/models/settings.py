@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from prestige.settings import Settings
+
+RATES = "learning rates"
+"""How the words for a model's own learning rates begin: what is trained with them is told by it."""
 
 
 class ModelConfig(Settings):
@@ -29,6 +33,9 @@ class ModelConfig(Settings):
         batch normalisation, to see whether an answer hangs on it.
     dropout
         Share of the features set to zero at random before the head, in training only.
+    learning_rates
+        Tried in the place of those of `train`, for this entry of a grid alone: to see whether an answer
+        hangs on them.  It is compared with the same entry without them and with nothing else.
     """
 
     encoder: Annotated[str, Field(min_length=1)]
@@ -37,6 +44,7 @@ class ModelConfig(Settings):
     readout: Literal["centre_whole", "whole"] = "centre_whole"
     norm: Literal["own", "group"] = "own"
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -54,13 +62,23 @@ class ModelConfig(Settings):
             )
         return self
 
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave learning rates out where there are none: hashes and files stay those of older runs."""
+        plain = handler(self)
+        if plain.get("learning_rates", ()) is None:
+            del plain["learning_rates"]
+        return plain
+
     @property
     def peculiarities(self) -> tuple[str, ...]:
-        """What sets it apart, in words, from others of the same encoder: readout, norm, dropout, start."""
+        """What sets it apart, in words, from others of its encoder: readout, norm, dropout, rates, start."""
         usual, words = type(self).model_fields, []
         for name in ("readout", "norm", "dropout"):
             if (value := getattr(self, name)) != usual[name].default:
                 words.append(f"{name} {value}")
+        if self.learning_rates is not None:
+            words.append(f"{RATES} {' / '.join(f'{rate:g}' for rate in self.learning_rates)}")
         if self.checkpoint is not None:
             words.append(f"from {self.checkpoint.name}")
         return tuple(words)

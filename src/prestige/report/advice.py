@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from prestige.report.load import Configuration, si
+from prestige.report.load import MEAN_BASELINE, Configuration, si
 from prestige.report.summary import Group, Summary
 from prestige.stats import Recommendation, recommend
 
@@ -25,7 +25,7 @@ def costs(summary: Summary, group: Group) -> dict[Configuration, float]:
 def advise(summary: Summary, group: Group, margin: float) -> Recommendation[Configuration] | None:
     """Return what is recommended within a margin of the best, None where no encoder has a cost."""
     cost = costs(summary, group)
-    mean = next((key for key in group.comparison.rows if key.baseline and key.name == "mean"), None)
+    mean = next((key for key in group.comparison.rows if key.encoder == MEAN_BASELINE), None)
     return recommend(group.comparison, cost, margin, floor=mean) if cost else None
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prestige.report.advice import advice_sentences
+from prestige.report.blocks import width_limits
 from prestige.report.load import Bench, Configuration, format_number, number
-from prestige.report.method import LEAST_LENGTHS
+from prestige.report.spread import seeds_limit
 from prestige.report.summary import Group, Standing, Summary, within_section
-from prestige.stats import BLOCK_LENGTHS
 
 DEFAULT_MARGIN = 0.01
 FEW_PATIENTS = 10
@@ -229,26 +229,17 @@ def _truth_sentence(answer: Answer) -> str:
 
 
 def _limits(bench: Bench, summary: Summary, group: Group) -> list[str]:
-    found = []
-    patients = len(bench.patients)
-    if patients == 1:
-        found.append("All scored tissue is of one patient: nothing about other patients follows.")
-    elif within_section(bench):
-        found.append(
-            "Training and test tissue are of the same patients: nothing about other patients follows."
-        )
-    elif 1 < patients < FEW_PATIENTS:
-        found.append(
-            f"{patients} patients were scored: an interval speaks of tissue of these patients, "
-            "not of patients in general."
-        )
+    found = _whose_tissue(bench)
     standing = group.standings[group.best] if group.best else None
     if standing and standing.interval is None and len(group.standings) < 2:
         found.append(f"No interval is given: {group.reason or 'none could be made'}.")
-    found += _narrow_blocks(bench)
+    if standing and standing.interval is not None:
+        found += width_limits(bench, summary.blocks)
     found += _unequal_minutes(bench)
     if standing and standing.interval is not None:
         found += _training_chance(summary, group)
+    if not bench.single:
+        found += seeds_limit(summary, group.standings)
     if not bench.finished and not bench.single:
         found.append(_unfinished(bench, summary))
     if bench.single:
@@ -262,20 +253,19 @@ def _limits(bench: Bench, summary: Summary, group: Group) -> list[str]:
     return found
 
 
-def _narrow_blocks(bench: Bench) -> list[str]:
-    """Say where the blocks are too narrow for the tissue: then intervals hold less often than they say."""
-    block_um = number(dict(bench.info.get("evaluation") or {}).get("block_um"))
-    lengths = [
-        number(dict(fold.get("correlation") or {}).get("length_um")) for fold in bench.info.get("folds") or []
-    ]
-    longest = max((length for length in lengths if math.isfinite(length)), default=0.0)
-    if not block_um < LEAST_LENGTHS * longest:
-        return []
-    return [
-        f"Blocks of {format_number(block_um)} \N{MICRO SIGN}m are too narrow for this tissue, which is alike "
-        f"over {format_number(longest)} \N{MICRO SIGN}m: intervals are too narrow too. Write block_um: "
-        f"{math.ceil(BLOCK_LENGTHS * longest)} or more."
-    ]
+def _whose_tissue(bench: Bench) -> list[str]:
+    """Say of whose tissue the intervals speak."""
+    patients = len(bench.patients)
+    if patients == 1:
+        return ["All scored tissue is of one patient: nothing about other patients follows."]
+    if within_section(bench):
+        return ["Training and test tissue are of the same patients: nothing about other patients follows."]
+    if 1 < patients < FEW_PATIENTS:
+        return [
+            f"{patients} patients were scored: an interval speaks of tissue of these patients, "
+            "not of patients in general."
+        ]
+    return []
 
 
 def _unequal_minutes(bench: Bench) -> list[str]:

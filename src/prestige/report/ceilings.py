@@ -8,19 +8,26 @@ from typing import Any
 import pandas as pd
 
 from prestige.evaluate.ceilings import read_ceilings
-from prestige.report.load import Bench
-from prestige.report.summary import Summary, with_zeros
+from prestige.report.load import Bench, number
+from prestige.report.summary import Summary
+from prestige.report.values import with_zeros
+from prestige.stats import Blocks
 from prestige.stats.ceilings import MIN_SHOWN
 
 COLUMNS = ("configuration", "n_genes", "score", "ceiling", "fraction")
 
 
-def ceilings_of(bench: Bench) -> pd.DataFrame:
+def ceilings_of(bench: Bench, blocks: Blocks | None = None) -> pd.DataFrame:
     """Return ``ceiling``, ``lower`` and ``usable`` by gene, on the scale of the scores; empty without any.
 
-    Usable are ceilings whose lower bound is above 0.2: below, a fraction of them says nothing.
+    Usable are ceilings whose lower bound is above 0.2: below, a fraction of them says nothing.  Bounds are of
+    the blocks of the scores' intervals, also where those were merged.
     """
-    found = read_ceilings(bench.folder)
+    total = number(dict(dict(bench.info.get("panel") or {}).get("config") or {}).get("total"))
+    if blocks is not None and blocks.times > 1 and math.isfinite(total):
+        found = read_ceilings(bench.folder, block_um=blocks.width_um, total=total)
+    else:
+        found = read_ceilings(bench.folder)
     if found is None or found.empty:
         return pd.DataFrame(columns=["ceiling", "lower", "usable"], dtype=float)
     table = found.set_index("gene")[["ceiling_log", "ceiling_log_lower"]]

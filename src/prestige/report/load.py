@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from prestige.errors import DataError, StorageError
+from prestige.models.settings import RATES
 from prestige.stats import Moments
 
 BASELINE_PREFIX, DIAGNOSTIC_PREFIX = "baseline:", "diagnostic:"
@@ -45,6 +46,11 @@ class Configuration:
     def control(self) -> bool:
         """Whether a part of the patch was greyed out."""
         return math.isfinite(self.visible_um)
+
+    @property
+    def own_rates(self) -> bool:
+        """Whether other learning rates were tried than for the rest: not on equal terms with it."""
+        return any(words.startswith(RATES) for words in self.variant.split(", "))
 
     @property
     def name(self) -> str:

@@ -8,13 +8,17 @@ from typing import Any
 
 import pandas as pd
 
+from prestige.report.blocks import blocks_words, length_words
 from prestige.report.load import Bench, Run, format_number, number, si
 from prestige.report.summary import Summary
+from prestige.stats import BLOCK_LENGTHS, MIN_CLUSTERS
 
 Facts = list[tuple[str, str]]
-LEAST_LENGTHS = 3.0
-"""Correlation lengths in a block from which intervals keep their word (docs/results/coverage.md)."""
-
+MERGED = (
+    "the same for every configuration, gene set, effect and ceiling: so many of the kept blocks a side as "
+    f"hold {BLOCK_LENGTHS:g} of the longest correlation length, or fewer where less than {MIN_CLUSTERS} "
+    "blocks would be left"
+)
 _SIDES = ("train", "validation", "test")
 _DROPPED = {
     "unmeasured": "without counts",
@@ -40,8 +44,12 @@ def training_facts(bench: Bench) -> Facts:
     found: Facts = [("Budget", _budget(trained))]
     if trained:
         rates = dict.fromkeys(
-            rate for run in trained for rate in run.manifest.get("learning_rates_tried") or []
+            rate
+            for run in trained
+            if not run.configuration.own_rates
+            for rate in run.manifest.get("learning_rates_tried") or []
         )
+        own = dict.fromkeys(run.configuration.name for run in trained if run.configuration.own_rates)
         found += [
             ("Steps", f"{_of(trained, 'steps')}, batches of {_of(trained, 'batch_size', '{:.0f}'.format)}"),
             (
@@ -50,7 +58,7 @@ def training_facts(bench: Bench) -> Facts:
                 "trials of learning rates that lost are not counted",
             ),
             ("Training time", span((_second(run, "train") for run in trained), unit="s a run")),
-            ("Learning rates", _rates(list(rates))),
+            ("Learning rates", _rates(list(rates), list(own))),
         ]
     settings = _flat(dict(bench.info.get("train") or {}))
     if settings:
@@ -106,37 +114,13 @@ def scoring_facts(bench: Bench, summary: Summary) -> Facts:
     for one in bench.info.get("skipped") or []:
         found.append(("Not run", f"{one.get('name')} on fold {one.get('fold')}: {one.get('reason')}"))
     found += [("Intervals", note) for note in dict.fromkeys(group.note for group in summary.groups)]
-    block = number(dict(bench.info.get("evaluation") or {}).get("block_um"))
-    if math.isfinite(block):
-        found.append(("Blocks of the bootstrap", f"{format_number(block)} \N{MICRO SIGN}m wide"))
-        found += [("Correlation length", words) for words in _correlation_lengths(bench, block)]
+    if (blocks := summary.blocks) is not None:
+        width = blocks_words(blocks).removeprefix("blocks of ")
+        found.append(("Blocks of the bootstrap", width if blocks.times > 1 else f"{width} wide"))
+        if blocks.times > 1:
+            found.append(("Merged blocks", MERGED))
+    found += [("Correlation length", words) for words in length_words(bench, summary.blocks)]
     return found
-
-
-def _correlation_lengths(bench: Bench, block_um: float) -> list[str]:
-    """Say for each fold how far apart its test tissue is alike, and whether the blocks are wide enough."""
-    said = []
-    for fold in bench.info.get("folds") or []:
-        correlation = dict(fold.get("correlation") or {})
-        if not correlation:
-            continue
-        length, name = number(correlation.get("length_um")), f"fold {fold.get('index')}"
-        if not math.isfinite(length):
-            said.append(f"{name}: could not be measured, or longer than the tissue: distrust the intervals")
-        elif length == 0:
-            said.append(f"{name}: neighbours are no more alike than chance")
-        else:
-            wide = block_um / length
-            said.append(
-                f"{name}: measured expression falls to 1/e of its structured part within "
-                f"{format_number(length)} \N{MICRO SIGN}m; the blocks are {wide:.1f} lengths wide"
-                + (
-                    ""
-                    if wide >= LEAST_LENGTHS
-                    else f", fewer than {LEAST_LENGTHS:g}: the intervals are too narrow"
-                )
-            )
-    return said
 
 
 def split_facts(bench: Bench) -> Facts:
@@ -297,11 +281,17 @@ def _convergence(budget: dict[str, Any]) -> str:
     )
 
 
-def _rates(rates: Sequence[float]) -> str:
+def _rates(rates: Sequence[float], own: Sequence[str]) -> str:
     if not rates:
         return "not recorded"
     tried = ", ".join(f"{rate:g}" for rate in rates)
-    return f"{tried} tried for every encoder and patch, the best on validation chosen"
+    said = f"{tried} tried for every encoder and patch, the best on validation chosen"
+    if own:
+        said += (
+            f". Apart from these, {', '.join(own)}: set against the same encoder with the bench's rates, to "
+            "see what hangs on them, and no candidate for the best or the recommendation"
+        )
+    return said
 
 
 def _hardware(run: Run) -> str:

@@ -17,15 +17,17 @@ from markupsafe import Markup, escape
 
 from prestige.errors import StorageError
 from prestige.report import method, tables
-from prestige.report.advice import advice_record
 from prestige.report.answer import Answer, answers
+from prestige.report.blocks import blocks_words
 from prestige.report.ceilings import ceiling_facts, ceilings_of
 from prestige.report.illustrate import illustrate, leading, mapped, truth_folders
 from prestige.report.load import Bench, format_number, load_bench, number
 from prestige.report.questions import question_facts
+from prestige.report.record import answer_record
 from prestige.report.sensitivity import sensitivity_facts
 from prestige.report.sets import set_facts, sets_table
-from prestige.report.summary import Group, Summary, summarise
+from prestige.report.spread import spread_facts
+from prestige.report.summary import Summary, summarise
 
 
 def write_report(bench_folder: Path) -> Path:
@@ -54,12 +56,14 @@ def write_report(bench_folder: Path) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         detected = tables.detection(truth_folders(bench))
-        ceilings = ceilings_of(bench)
+        ceilings = ceilings_of(bench, summary.blocks)
+        questions = {group.pretrained: question_facts(summary, group) for group in summary.groups}
         tables.write_tables(partial / "tables", _csv_tables(bench, summary, detected, ceilings))
-        _write(partial / "answer.json", json.dumps([_record(summary, answer) for answer in found], indent=1))
-        context = _context(bench, summary, found, detected, ceilings) | illustrate(
-            bench, summary, found, partial / "figures"
-        )
+        records = [answer_record(summary, answer, questions[answer.pretrained]) for answer in found]
+        _write(partial / "answer.json", json.dumps(records, indent=1))
+        context = _context(bench, summary, found, detected, ceilings)
+        context |= {"questions": questions[first.pretrained] if (first := leading(found)) else {}}
+        context |= illustrate(bench, summary, found, partial / "figures")
         _write(partial / "index.html", _render(context))
         shutil.rmtree(report, ignore_errors=True)
         os.replace(partial, report)
@@ -86,33 +90,6 @@ def _csv_tables(
     }
 
 
-def _record(summary: Summary, answer: Answer) -> dict[str, Any]:
-    """Return an answer for other programs."""
-    group = _group(summary, answer)
-    return {
-        "text": answer.text,
-        "limits": [limit.replace("**", "") for limit in answer.limits],
-        "pretrained": answer.pretrained,
-        "best": answer.best.label,
-        "pearson": answer.score,
-        "interval": answer.interval,
-        "tied": None if answer.tied is None else [key.label for key in answer.tied],
-        "patch_um": answer.patch_um,
-        "margin": answer.margin,
-        "baselines": {
-            name: score if math.isfinite(score) else None for name, score in answer.baselines.items()
-        },
-        "right_patch_um": answer.right_patch_um,
-        "agrees": answer.agrees,
-        "recommended": advice_record(summary, group, answer.margin),
-        "questions": question_facts(summary, group).get("rows", []),
-    }
-
-
-def _group(summary: Summary, answer: Answer) -> Group:
-    return next(group for group in summary.groups if group.pretrained == answer.pretrained)
-
-
 def _context(
     bench: Bench, summary: Summary, found: list[Answer], detected: pd.Series, ceilings: pd.DataFrame
 ) -> dict[str, Any]:
@@ -126,9 +103,11 @@ def _context(
         "answers": [{"answer": one, "tiles": _tiles(one)} for one in found],
         "heat": {"rows": rows, "columns": columns, "oracle": _oracle(bench, summary)},
         "controls": {"rows": control_rows, "columns": control_columns},
+        "blocks": blocks_words(summary.blocks),
+        "spread": spread_facts(summary),
+        "own_rates": any(key.own_rates for key in summary.used),
         "genes": tables.gene_data(summary, best, detected, ceilings),
         "ceilings": ceiling_facts(summary, ceilings),
-        "questions": question_facts(summary, _group(summary, answer)) if answer else {},
         "sets": set_facts(bench, summary, answer),
         "sensitivity": sensitivity_facts(bench, summary, answer),
         "best_label": best.label if best else "",

@@ -1,8 +1,9 @@
 """The study's questions, each answered with an effect in units of the score and its interval.
 
 What do more parameters bring at an equal patch, what does a larger patch bring at equal parameters, does the
-one depend on the other, and does either hang on the readout or the normalisation layer?  Every effect is a
-linear combination of the configurations' scores, so its interval rests on the same paired draws as theirs.
+one depend on the other, and does either hang on the readout, the normalisation layer or the learning rates
+tried?  Every effect is a linear combination of the configurations' scores, so its interval rests on the same
+paired draws as theirs.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from prestige.errors import DataError
+from prestige.models.settings import RATES
 from prestige.report.load import Configuration
 from prestige.report.summary import Group, Summary
 from prestige.stats import Contrast, contrasts, interaction_weights, slope_weights
@@ -24,6 +27,17 @@ WIDTH = "a doubled patch width, at equal parameters"
 INTERACTION = "how much more (or less) a doubled width brings per tenfold parameters"
 TISSUE = "of a wide patch: what the tissue outside its middle brings (greyed out or not)"
 COMPUTING = "of a wide patch: what the larger computation brings (same tissue, wider input)"
+EITHER = "whether either effect changes with"
+VARIANTS = {
+    "readout": ("the readout", "no entry of the grid has another one (readout: whole)"),
+    "norm": ("the normalisation layer", "no entry of the grid has another one (norm: group)"),
+    RATES: ("the learning rates tried", "no entry of the grid has learning rates of its own"),
+}
+"""How the words of a variant begin: what the effects may hang on, and what to say where no bench asks."""
+OF_WIDTH, OF_PARAMETERS = (
+    "change of what a doubled patch width brings",
+    "change of what tenfold parameters bring",
+)
 
 
 def family(encoder: str) -> str:
@@ -45,8 +59,11 @@ def question_facts(summary: Summary, group: Group) -> dict[str, Any]:
             asked[name] = weights
     if not asked:
         return {"head": [], "rows": [], "open": open_ones} if open_ones else {}
-    found = contrasts(group.comparison, asked)
-    rows = [[name, *_words(effect)] for name, effect in found.items()]
+    found = contrasts(group.asked, asked)
+    rows = [
+        [name, *_words(effect, change=OF_WIDTH in name or OF_PARAMETERS in name)]
+        for name, effect in found.items()
+    ]
     return {
         "head": ["what is asked", "effect on the score", "95 % interval, all at once", "answer"],
         "rows": rows,
@@ -54,19 +71,22 @@ def question_facts(summary: Summary, group: Group) -> dict[str, Any]:
     }
 
 
-def _words(effect: Contrast) -> list[str]:
+def _words(effect: Contrast, *, change: bool) -> list[str]:
     size = f"{effect.estimate:+.4f}"
     if effect.low is None or effect.high is None:
         return [size, "none", f"not decided: {effect.reason}"]
     interval = f"{effect.low:+.4f} to {effect.high:+.4f}"
-    verdict = {1: "a gain", -1: "a loss", 0: "neither a gain nor a loss is shown"}[effect.sign]
-    return [size, interval, verdict]
+    verdicts = {1: "a gain", -1: "a loss", 0: "neither a gain nor a loss is shown"}
+    if change:
+        verdicts = {1: "it brings more", -1: "it brings less", 0: "no change is shown"}
+    return [size, interval, verdicts[effect.sign]]
 
 
 def _questions(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | str]]:
     """Yield each question with the weights of its effect, or why it cannot be asked."""
-    parameters = summary.table.set_index("configuration")["parameters"].to_dict()
-    encoders = [key for key in group.standings if not key.baseline]
+    table = summary.table
+    parameters = dict(zip(table["configuration"], table["parameters"], strict=True))
+    encoders = [key for key in group.asked.rows if not key.baseline]
     plain = [key for key in encoders if not key.control and not key.variant]
     size = {key: math.log10(parameters[key]) for key in plain if parameters[key] > 0}
     width = {key: math.log2(key.patch_um) for key in plain}
@@ -76,7 +96,10 @@ def _questions(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | 
     yield WIDTH, _tried(slope_weights, width, own, lack="one encoder at two patch widths")
     yield from _controls(encoders)
     yield INTERACTION, _interaction(size, width)
-    yield from _variants(encoders, plain)
+    for begins, (asked, lack) in VARIANTS.items():
+        if not any(words.startswith(begins) for key in encoders for words in key.variant.split(", ")):
+            yield f"{EITHER} {asked}", lack
+    yield from _variants(encoders, parameters)
 
 
 def _interaction(size: dict[Configuration, float], width: dict[Configuration, float]) -> Weights | str:
@@ -122,25 +145,44 @@ def _partner(encoders: list[Configuration], key: Configuration, **wanted: float)
     return None
 
 
-def _variants(encoders: list[Configuration], plain: list[Configuration]) -> Iterator[tuple[str, Weights]]:
-    """Yield, for each variant, its own effect and how it changes what a doubled width brings."""
-    names = dict.fromkeys(key.variant for key in encoders if key.variant and not key.control)
-    for name in names:
+def _variants(
+    encoders: list[Configuration], parameters: Mapping[Configuration, float]
+) -> Iterator[tuple[str, Weights | str]]:
+    """Yield, for each variant, its own effect and how it changes those of patch width and of parameters."""
+    slopes = (
+        (OF_WIDTH, _slope_on_width, "one encoder at two patch widths"),
+        (OF_PARAMETERS, partial(_slope_on_parameters, parameters), "two encoders of one family at one patch"),
+    )
+    for name in dict.fromkeys(key.variant for key in encoders if key.variant and not key.control):
         mine = [key for key in encoders if key.variant == name and not key.control]
-        twins = {key: _partner(plain, replace(key, variant="")) for key in mine}
-        pairs = [(key, twin) for key, twin in twins.items() if twin is not None]
+        pairs = [(key, twin) for key in mine if (twin := _equal(encoders, key)) is not None]
+        against = "those of the bench" if mine[0].own_rates else "the design's own"
         if not pairs:
+            yield f"{name}, against {against}", "it takes the same encoder without that, at the same patch"
             continue
-        yield f"{name}, against the design's own", _mean([{key: 1.0, twin: -1.0} for key, twin in pairs])
-        try:
-            slopes = [_slope_on_width([pair[side] for pair in pairs]) for side in (0, 1)]
-        except DataError:
-            continue  # at one width only
-        yield f"{name}: change of what a doubled patch width brings", _difference(*slopes)
+        yield f"{name}, against {against}", _mean([{key: 1.0, twin: -1.0} for key, twin in pairs])
+        for effect, slope, lack in slopes:
+            try:
+                sides = [slope([pair[side] for pair in pairs]) for side in (0, 1)]
+            except DataError:
+                yield f"{name}: {effect}", f"it takes {lack}, with it and without"
+            else:
+                yield f"{name}: {effect}", _difference(*sides)
+
+
+def _equal(encoders: list[Configuration], key: Configuration) -> Configuration | None:
+    """Return what a variant is compared with: without its learning rates, or the design itself."""
+    others = [words for words in key.variant.split(", ") if not words.startswith(RATES)]
+    return _partner(encoders, replace(key, variant=", ".join(others) if key.own_rates else ""))
 
 
 def _slope_on_width(keys: list[Configuration]) -> Weights:
     return slope_weights({key: math.log2(key.patch_um) for key in keys}, {key: key.encoder for key in keys})
+
+
+def _slope_on_parameters(parameters: Mapping[Configuration, float], keys: list[Configuration]) -> Weights:
+    size = {key: math.log10(parameters[key]) for key in keys if parameters[key] > 0}
+    return slope_weights(size, {key: (family(key.encoder), key.patch_um, key.input_px) for key in size})
 
 
 def _mean(parts: list[Weights]) -> Weights:

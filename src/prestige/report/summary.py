@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from prestige.report.blocks import blocks_of, merged
 from prestige.report.load import Bench, Configuration, Run, number
-from prestige.stats import Comparison, compare
+from prestige.report.values import gene_table, mean_table
+from prestige.stats import Blocks, Comparison, compare
+from prestige.stats.spread import Spread, spread_of
 
-GENE_METRICS = ("pearson", "spearman", "r2", "mse")
 _COLUMNS = (
     "configuration", "label", "name", "encoder", "baseline", "pretrained", "control", "patch_um", "input_px",
-    "visible_um", "compared", "n_folds", "n_seeds", "score", "low", "high", "best", "tied",
+    "visible_um", "compared", "n_folds", "n_seeds", "score", "low", "high", "best", "tied", "spread",
     "parameters", "flops", "observations_seen", "epochs_seen", "steps", "train_seconds", "total_seconds",
     "ms_per_observation",
 )  # fmt: skip
+NO_SPREAD = Spread()
 _COSTS = ("parameters", "flops", "observations_seen", "epochs_seen", "steps")
 
 
@@ -32,13 +35,17 @@ _COSTS = ("parameters", "flops", "observations_seen", "epochs_seen", "steps")
 class Standing:
     """A configuration's score, its 95 % interval (None where none can be given) and place.
 
-    ``tied`` says whether it cannot be told from the best one, None where that cannot be said.
+    ``tied`` says whether it cannot be told from the best one, None where that cannot be said; ``by_seed`` are
+    the scores of its seeds, ``se`` is the standard error, ``spread`` how far it varies over seeds and tissue.
     """
 
     score: float
     interval: tuple[float, float] | None
     best: bool
     tied: bool | None
+    by_seed: tuple[float, ...] = ()
+    se: float | None = None
+    spread: Spread = NO_SPREAD
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +53,8 @@ class Group:
     """Configurations that may be compared: all from scratch or all pretrained, and the baselines.
 
     ``basis`` says what was resampled, ``reason`` why there is no interval (None where there is one);
-    ``comparison`` holds the paired draws, for effects and recommendations.
+    ``comparison`` holds the paired draws, for effects and recommendations; ``asked`` those of entries with
+    learning rates of their own as well, which are set against their equals alone (the same one without any).
     """
 
     pretrained: bool
@@ -56,6 +64,7 @@ class Group:
     note: str
     n_genes_scored: int
     comparison: Comparison[Configuration]
+    asked: Comparison[Configuration]
 
     @property
     def best(self) -> Configuration | None:
@@ -69,7 +78,8 @@ class Summary:
 
     ``table`` has one row a configuration; ``genes`` one row a gene and configuration; ``observations``
     one row a configuration and per-observation metric.  ``used`` holds the runs that were compared,
-    ``patient_of`` the patients that were resampled, None where there is no such thing.
+    ``patient_of`` the patients that were resampled, None where there is no such thing; ``blocks`` those over
+    which the moments of ``used`` are, None where their width is not recorded.
     """
 
     table: pd.DataFrame
@@ -82,6 +92,7 @@ class Summary:
     excluded: list[str]
     used: dict[Configuration, list[Run]]
     patient_of: dict[str, str] | None
+    blocks: Blocks | None
 
 
 def summarise(bench: Bench) -> Summary:
@@ -99,15 +110,30 @@ def summarise(bench: Bench) -> Summary:
     ]
     used = {key: [run for run in by_configuration[key] if run.fold in folds] for key in complete}
     common, n_panel = _common_genes(used)
-    patients = None if within_section(bench) else _patient_of(bench)
+    known_patients = _patient_of(bench)
+    patients = None if within_section(bench) else known_patients
+    blocks = blocks_of(bench, used, patients)
+    used = merged(used, blocks)
     groups = _groups(used, common, patients)
-    standings = [group.standings for group in groups] + _diagnostics(used, common, patients)
+    standings = [group.standings for group in groups] + _alone(used, common, patients)
+    standings = [_with_spread(of_group, used, common, known_patients) for of_group in standings]
+    groups = [replace(group, standings=found) for group, found in zip(groups, standings, strict=False)]
     table = _table(by_configuration, used, standings)
-    genes = _gene_table(used)
-    observations = _mean_table(used, "obs")
+    genes = gene_table(used)
+    observations = mean_table(used, "obs")
     excluded = [key.label for key in by_configuration if key not in used]
     return Summary(
-        table, genes, observations, groups, tuple(sorted(folds)), common, n_panel, excluded, used, patients
+        table=table,
+        genes=genes,
+        observations=observations,
+        groups=groups,
+        folds=tuple(sorted(folds)),
+        common_genes=common,
+        n_panel_genes=n_panel,
+        excluded=excluded,
+        used=used,
+        patient_of=patients,
+        blocks=blocks,
     )
 
 
@@ -173,23 +199,26 @@ def _groups(
         flag: [key for key in used if not key.baseline and key.pretrained is flag] for flag in (False, True)
     }
     found = []
-    for pretrained, keys in encoders.items():
+    for pretrained, every in encoders.items():
+        keys = [key for key in every if not key.own_rates]
         if keys or (baselines and not pretrained and not encoders[True]):
-            found.append(
-                compare_group(pretrained, {key: used[key] for key in keys + baselines}, genes, patient_of)
-            )
+            group = compare_group(pretrained, {key: used[key] for key in keys + baselines}, genes, patient_of)
+            if len(keys) < len(every):
+                moments = {key: [run.moments for run in used[key]] for key in every + baselines}
+                group = replace(group, asked=compare(moments, genes=genes or None, patient_of=patient_of))
+            found.append(group)
     return found
 
 
-def _diagnostics(
+def _alone(
     used: dict[Configuration, list[Run]], genes: tuple[str, ...], patient_of: dict[str, str] | None
 ) -> list[dict[Configuration, Standing]]:
-    """Return the score of each diagnostic by itself: never the best, tied with none."""
+    """Return the score of each diagnostic, and of what had learning rates of its own: never best nor tied."""
     found = []
     for key in used:
-        if key.diagnostic:
+        if key.diagnostic or key.own_rates:
             alone = compare_group(False, {key: used[key]}, genes, patient_of).standings[key]
-            found.append({key: Standing(alone.score, alone.interval, best=False, tied=None)})
+            found.append({key: replace(alone, best=False, tied=None)})
     return found
 
 
@@ -212,11 +241,27 @@ def compare_group(
     for key, row in found.rows.items():
         known = row.low is not None and row.high is not None
         interval = (float(row.low), float(row.high)) if row.low is not None and row.high is not None else None
-        standings[key] = Standing(row.score, interval, key == found.best, row.tied if known else None)
+        tied = row.tied if known else None
+        standings[key] = Standing(row.score, interval, key == found.best, tied, row.by_seed, row.se)
     cluster = "patients" if found.cluster == "patient" else "spatial blocks"
     reason = found.reason.removeprefix("no interval: ") if found.reason is not None else None
     basis = f"{found.n_clusters} {cluster}"
-    return Group(pretrained, standings, basis, reason, found.note, found.n_genes_scored, found)
+    return Group(pretrained, standings, basis, reason, found.note, found.n_genes_scored, found, found)
+
+
+def _with_spread(
+    standings: dict[Configuration, Standing],
+    used: dict[Configuration, list[Run]],
+    genes: tuple[str, ...],
+    patient_of: dict[str, str] | None,
+) -> dict[Configuration, Standing]:
+    """Return the standings with how far each score varies over seeds, patients and blocks."""
+    found = {}
+    for key, standing in standings.items():
+        runs = [run.moments.take_genes(genes) if genes else run.moments for run in used[key]]
+        spread = spread_of(runs, standing.by_seed, se=standing.se, patient_of=patient_of)
+        found[key] = replace(standing, spread=spread)
+    return found
 
 
 def _standing(key: Configuration, standings: Sequence[dict[Configuration, Standing]]) -> dict[str, Any]:
@@ -231,8 +276,10 @@ def _standing(key: Configuration, standings: Sequence[dict[Configuration, Standi
                 "high": high,
                 "best": standing.best,
                 "tied": standing.tied,
+                "spread": standing.spread,
             }
-    return {"score": math.nan, "low": math.nan, "high": math.nan, "best": False, "tied": None}
+    nothing = {"score": math.nan, "low": math.nan, "high": math.nan, "best": False, "tied": None}
+    return nothing | {"spread": NO_SPREAD}
 
 
 def _table(
@@ -280,65 +327,3 @@ def _ms_per_observation(run: Run) -> float:
 def _mean(values: Any) -> float:
     found = [value for value in values if math.isfinite(value)]
     return float(np.mean(found)) if found else math.nan
-
-
-def _unit_means(used: dict[Configuration, list[Run]], level: str) -> pd.DataFrame:
-    """Return a level's scores averaged over seeds: a row a configuration, fold, sample, name, metric."""
-    parts = []
-    for i, runs in enumerate(used.values()):
-        for run in runs:
-            rows = run.scores.loc[run.scores["level"] == level, ["sample", "name", "metric", "value"]]
-            parts.append(rows.assign(at=i, fold=run.fold))
-    if not parts:
-        return pd.DataFrame(columns=["at", "fold", "sample", "name", "metric", "value"])
-    tidy = pd.concat(parts, ignore_index=True)
-    tidy = tidy[tidy["sample"].astype(str) != "all"]
-    keys = ["at", "fold", "sample", "name", "metric"]
-    return tidy.groupby(keys, sort=False, observed=True)["value"].mean().reset_index()
-
-
-def _gene_table(used: dict[Configuration, list[Run]]) -> pd.DataFrame:
-    """Return a row a configuration and gene: each metric's mean over seeds, then over samples and folds.
-
-    Where the truth is constant a sample is left out.  A constant prediction counts 0 as soon as there is
-    another sample or seed to average it with; where all are constant the correlation stays NaN.
-    """
-    parts = []
-    for i, runs in enumerate(used.values()):
-        for run in runs:
-            rows: Any = run.scores[(run.scores["level"] == "gene") & run.scores["metric"].isin(GENE_METRICS)]
-            rows = rows.assign(sample=rows["sample"].astype(str), name=rows["name"].astype(str))
-            rows = rows[rows["sample"] != "all"]
-            wide = rows.pivot(index=["sample", "name"], columns="metric", values="value")
-            parts.append(wide.reindex(columns=list(GENE_METRICS)).reset_index().assign(at=i, fold=run.fold))
-    if not parts:
-        return pd.DataFrame(columns=["configuration", "gene", *GENE_METRICS])
-    tidy, keys, metrics = pd.concat(parts, ignore_index=True), list(used), list(GENE_METRICS)
-    units = with_zeros(tidy).groupby(["at", "name", "fold", "sample"])[metrics].mean()
-    defined = tidy.groupby(["at", "name"])[metrics].count() > 0
-    wide = units.groupby(level=["at", "name"]).mean().where(defined).reset_index()
-    wide = wide.rename(columns={"name": "gene"})
-    wide.columns.name = None
-    wide.insert(0, "configuration", pd.Series([keys[int(i)] for i in wide["at"]], dtype=object))
-    return wide.drop(columns="at")
-
-
-def with_zeros(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return scores of genes with 0 for a correlation that only the prediction left undefined.
-
-    R2 is undefined exactly where the truth is constant.
-    """
-    varies = scores["r2"].notna()
-    filled = {name: scores[name].mask(varies & scores[name].isna(), 0.0) for name in ("pearson", "spearman")}
-    return scores.assign(**filled)
-
-
-def _mean_table(used: dict[Configuration, list[Run]], level: str) -> pd.DataFrame:
-    """Return a row a configuration and metric: the mean over samples."""
-    units = _unit_means(used, level)
-    if units.empty:
-        return pd.DataFrame(columns=["configuration", "metric", "value"])
-    means = units.groupby(["at", "metric"], sort=False, observed=True)["value"].mean().reset_index()
-    keys = list(used)
-    means.insert(0, "configuration", pd.Series([keys[int(i)] for i in means["at"]], dtype=object))
-    return means.drop(columns="at")

@@ -14,7 +14,8 @@ import pandas as pd
 
 from prestige.report.load import MEAN_BASELINE, Bench, Configuration, Run, format_number, number
 from prestige.report.style import cell_colours
-from prestige.report.summary import Summary, with_zeros
+from prestige.report.summary import Summary
+from prestige.report.values import with_zeros
 
 _IDENTITY = ("encoder", "variant", "baseline", "pretrained", "patch_um", "input_px", "visible_um")
 _RUN_FIELDS = (
@@ -23,6 +24,14 @@ _RUN_FIELDS = (
     "parameters", "flops", "peak_memory_bytes", "precision",
 )  # fmt: skip
 _STANDING = ("pearson", "pearson_low", "pearson_high", "best", "tied", "compared", "n_folds", "n_seeds")
+_SPREAD = {
+    "sd_seeds": "seeds",
+    "sd_patients": "patients",
+    "n_patients": "n_patients",
+    "sd_sections": "sections",
+    "n_sections": "n_sections",
+    "sd_blocks": "blocks",
+}
 _COSTS = (
     "parameters", "flops", "train_seconds", "total_seconds", "steps", "observations_seen", "epochs_seen",
     "ms_per_observation",
@@ -79,14 +88,16 @@ def run_rows(bench: Bench) -> tuple[list[str], list[list[str]]]:
 
 
 def summary_table(summary: Summary) -> pd.DataFrame:
-    """Return a row a configuration: score, interval, whether best or tied, costs, other scores."""
+    """Return a row a configuration: score, interval, whether best or tied, spreads, costs, other scores."""
     table = with_identity(summary.table).rename(
         columns={"score": "pearson", "low": "pearson_low", "high": "pearson_high"}
     )
+    for name, attribute in _SPREAD.items():
+        table[name] = [getattr(one, attribute) for one in table["spread"]]
     common = with_zeros(summary.genes[summary.genes["gene"].isin(summary.common_genes)])
     means = common.groupby("configuration", sort=False)[["spearman", "r2", "mse"]].mean()
     means = means.rename(columns=lambda name: f"{name}_mean_over_genes").reset_index()
-    kept = [*_IDENTITY, *_STANDING, *_COSTS]
+    kept = [*_IDENTITY, *_STANDING, *_SPREAD, *_COSTS]
     merged = table[["configuration", *kept]].merge(means, on="configuration", how="left")
     return merged.drop(columns="configuration")
 
@@ -229,7 +240,11 @@ def _rivals(table: pd.DataFrame, best: Configuration, *, every_baseline: bool = 
     """Return each other encoder at its best patch, then ridge (or every baseline) at its best."""
     scored = table[table["compared"] & ~table["control"]]
     first = scored.sort_values("score", ascending=False, kind="stable").drop_duplicates("name")
-    keys = [key for key in first["configuration"] if key.name != best.name and not key.diagnostic]
+    keys = [
+        key
+        for key in first["configuration"]
+        if key.name != best.name and not key.diagnostic and not key.own_rates
+    ]
     encoders = [key for key in keys if not key.baseline]
     baselines = [key for key in keys if key.baseline and (every_baseline or key.encoder != MEAN_BASELINE)]
     return encoders + baselines

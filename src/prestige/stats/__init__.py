@@ -3,7 +3,7 @@
 ``moments.py`` keeps what is needed of a prediction, ``influence.py`` says what each block does to a score,
 ``bootstrap.py`` resamples blocks and patients, ``intervals.py`` makes intervals of the draws,
 ``compare.py`` puts configurations side by side, ``effects.py`` and ``recommend.py`` answer questions about
-them, ``correlogram.py`` says how wide blocks must be.
+them, ``correlogram.py`` says how wide blocks must be and ``widen.py`` merges those that are not.
 """
 
 from prestige.stats.bootstrap import MIN_CLUSTERS, MIN_PATIENTS, block_bootstrap
@@ -27,11 +27,14 @@ from prestige.stats.moments import (
     spatial_blocks,
 )
 from prestige.stats.recommend import Recommendation, recommend
+from prestige.stats.widen import LEAST_LENGTHS, Blocks, choose_blocks
 
 __all__ = [
     "BLOCK_LENGTHS",
+    "LEAST_LENGTHS",
     "MIN_CLUSTERS",
     "MIN_PATIENTS",
+    "Blocks",
     "Ceiling",
     "Compared",
     "Comparison",
@@ -43,6 +46,7 @@ __all__ = [
     "blocks_to_merge",
     "ceiling_counts",
     "ceiling_log",
+    "choose_blocks",
     "compare",
     "contrast",
     "contrasts",

@@ -1,0 +1,128 @@
+"""Blocks as wide as the tissue asks for: how many of those that were kept become one, for a whole bench.
+
+Moments are kept per block of a width that was chosen before the tissue's correlation length was known.
+Blocks that are too narrow for it are merged, as far as enough of them are left to resample.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from prestige.errors import DataError
+from prestige.stats.bootstrap import MIN_CLUSTERS, PatientDraws, draw, too_few
+from prestige.stats.correlogram import blocks_to_merge
+from prestige.stats.moments import Moments, merge_blocks
+
+LEAST_LENGTHS = 3.0
+"""Correlation lengths in a block from which intervals keep their word (docs/results/coverage.md)."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Of which blocks all intervals of a bench are made.
+
+    Attributes
+    ----------
+    kept_um
+        Width of the blocks over which moments were kept, um.
+    length_um
+        The longest correlation length that was measured, um; 0 where none is known.
+    times
+        How many blocks a side make one: 1 where they stay as they are.
+    wanted
+        How many a side would make one that is :data:`BLOCK_LENGTHS` correlation lengths wide.
+    reason
+        Why wider ones leave no interval, None where that did not matter.
+    """
+
+    kept_um: float
+    length_um: float
+    times: int = 1
+    wanted: int = 1
+    reason: str | None = None
+
+    @property
+    def width_um(self) -> float:
+        """Width of the blocks that are resampled, um."""
+        return self.kept_um * self.times
+
+    @property
+    def wide_enough(self) -> bool:
+        """Whether they hold :data:`LEAST_LENGTHS` correlation lengths."""
+        return not self.width_um < LEAST_LENGTHS * self.length_um
+
+
+def choose_blocks(
+    folds: Sequence[Moments],
+    kept_um: float,
+    lengths_um: Iterable[float],
+    *,
+    patient_of: Mapping[str, str] | None = None,
+) -> Blocks:
+    """Return how many blocks a side are to be merged, for all folds and configurations alike.
+
+    Blocks narrower than :data:`LEAST_LENGTHS` of the longest finite correlation length become the
+    narrowest that hold :data:`BLOCK_LENGTHS` of it.  Where these are too few to resample, the widest
+    that are not; where the blocks as they are are too few, they stay.
+
+    Parameters
+    ----------
+    folds
+        Moments of one run of each fold; only their blocks are looked at.
+    kept_um
+        Width of their blocks, um.
+    lengths_um
+        Correlation lengths of the folds, um; those that are NaN or infinite ask for no width.
+    patient_of
+        As in :func:`~prestige.stats.compare`: enough patients are the clusters, and any width goes.
+
+    Raises
+    ------
+    DataError
+        When the width is not positive or a length is negative.
+    """
+    lengths = [float(length) for length in lengths_um]
+    if not kept_um > 0 or min(lengths, default=0.0) < 0:
+        raise DataError(
+            f"blocks of {kept_um} um and correlation lengths of {lengths} um", expected="positive numbers"
+        )
+    longest = max((length for length in lengths if math.isfinite(length)), default=0.0)
+    kept = Blocks(kept_um, longest)
+    if kept.wide_enough or not folds:
+        return kept
+    bare = [moments.take_genes(()) for moments in folds]
+    wanted = blocks_to_merge(kept_um, longest) or 1
+    if _why_not(bare, 1, patient_of) is not None:
+        return Blocks(kept_um, longest, 1, wanted)
+    reason = None
+    for times in range(wanted, 1, -1):
+        found = _why_not(bare, times, patient_of)
+        if found is None:
+            return Blocks(kept_um, longest, times, wanted, reason)
+        reason = reason or found
+    return Blocks(kept_um, longest, 1, wanted, reason)
+
+
+def _why_not(folds: Sequence[Moments], times: int, patient_of: Mapping[str, str] | None) -> str | None:
+    """Return why merged blocks allow no interval, None where they do.
+
+    A grid of wide blocks cuts slivers off at the edge of a section.  They are clusters too, but stand for
+    little tissue: merged blocks count by the number of equal ones that would vary as much,
+    (sum of n)^2 / sum of n^2.
+    """
+    merged = [merge_blocks(moments, times) for moments in folds]
+    plan = draw(merged, draws=2, seed=0, patient_of=patient_of)
+    if plan.reason is not None or times == 1 or isinstance(plan, PatientDraws):
+        return plan.reason
+    sizes = {
+        (str(sample), int(block)): int(n)
+        for moments in merged
+        for sample, block, n in zip(moments.sample, moments.block, moments.n, strict=True)
+    }
+    n = np.array(list(sizes.values()), dtype=np.float64)
+    equal = int(n.sum() ** 2 / (n**2).sum())
+    return too_few(equal) if equal < MIN_CLUSTERS else None

@@ -1,0 +1,121 @@
+"""Which blocks are merged: widths by hand, and intervals of tissue whose correlation length is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prestige.errors import DataError
+from prestige.stats import (
+    MIN_CLUSTERS,
+    Moments,
+    choose_blocks,
+    compare,
+    correlation_length_um,
+    mean_gene_pearson,
+    merge_blocks,
+    moments_of,
+    spatial_blocks,
+)
+
+GENES = tuple("abcdefgh")
+
+
+def section(n_side: int, block_um: float, sample: str = "S") -> Moments:
+    """Return moments of a square section of n_side x n_side blocks, one observation in each."""
+    at = (np.stack(np.meshgrid(np.arange(n_side), np.arange(n_side)), -1).reshape(-1, 2) + 0.5) * block_um
+    values = np.random.default_rng(0).normal(size=(len(at), len(GENES)))
+    return moments_of(values, values, np.array([sample] * len(at)), spatial_blocks(at, block_um), GENES)
+
+
+@pytest.mark.parametrize(
+    ("n_side", "length", "times", "wide_enough"),
+    [
+        (20, 80.0, 1, True),  # 250 um are 3.1 lengths
+        (20, 120.0, 2, True),  # 480 um are 4 lengths, two blocks 500
+        (20, 130.0, 3, True),  # 520 um do not go into two blocks
+        (8, 130.0, 2, True),  # three leave 9 of 3 x 3, two leave 16 that are 3.8 lengths wide
+        (8, 240.0, 2, False),  # two are 2.1 lengths wide, and as wide as it goes
+        (4, 240.0, 1, False),  # two leave 4
+        (3, 240.0, 1, False),  # 9 are too few as it is
+    ],
+)
+def test_blocks_are_merged_to_four_lengths_as_far_as_ten_are_left(
+    n_side: int, length: float, times: int, wide_enough: bool
+) -> None:
+    found = choose_blocks([section(n_side, 250.0)], 250.0, [length, 10.0, math.inf, math.nan])
+    assert (found.times, found.wide_enough, found.length_um) == (times, wide_enough, length)
+    assert found.width_um == times * 250.0
+    # A reason where wider ones would have been wanted, and where there is an interval to lose by them.
+    assert (found.reason is not None) == (n_side > 3 and times < found.wanted)
+
+
+def test_the_reason_counts_the_blocks_that_would_be_left() -> None:
+    assert "4 clusters" in str(choose_blocks([section(4, 250.0)], 250.0, [120.0]).reason)
+    regions = [section(8, 250.0, sample) for sample in ("S1", "S2", "S3")]
+    found = choose_blocks(regions, 250.0, [480.0])  # 8 a side leave three blocks in three regions
+    # 7 leave squares of 49 and 1 and strips of 7: 12 clusters that vary like 3 x 64^2 / 2500 = 4.9 equal
+    # ones.  5 leave 25, 15, 15 and 9: like 3 x 64^2 / 1156 = 10.6.
+    assert found.times == 5
+    assert "3 clusters" in str(found.reason)
+
+
+def test_with_enough_patients_any_width_goes() -> None:
+    folds = [section(2, 250.0, f"S{i}") for i in range(MIN_CLUSTERS)]
+    patient_of = {f"S{i}": f"P{i}" for i in range(MIN_CLUSTERS)}
+    found = choose_blocks(folds, 250.0, [1000.0], patient_of=patient_of)
+    assert (found.times, found.wide_enough, found.reason) == (16, True, None)
+
+
+def test_without_a_length_or_a_fold_blocks_stay() -> None:
+    for folds, lengths in (([section(8, 100.0)], []), ([section(8, 100.0)], [math.inf]), ([], [1000.0])):
+        assert choose_blocks(folds, 100.0, lengths).times == 1
+
+
+@pytest.mark.parametrize(("kept", "lengths"), [(0.0, [1.0]), (math.nan, [1.0]), (100.0, [50.0, -1.0])])
+def test_bad_widths_are_refused(kept: float, lengths: list[float]) -> None:
+    with pytest.raises(DataError, match="positive numbers"):
+        choose_blocks([section(4, 100.0)], kept, lengths)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 14), st.floats(1.0, 2000.0))
+def test_what_is_left_can_be_resampled_wherever_it_could_be(n_side: int, length: float) -> None:
+    moments = section(n_side, 100.0)
+    found = choose_blocks([moments], 100.0, [length])
+    merged = merge_blocks(moments, found.times)
+    assert (len(merged.n) >= MIN_CLUSTERS) == (len(moments.n) >= MIN_CLUSTERS)
+    assert found.wide_enough == (found.width_um >= 3 * length)
+    assert found.times == 1 or found.width_um < 4 * length + 100.0
+    assert mean_gene_pearson(merged) == pytest.approx(mean_gene_pearson(moments), abs=1e-12)
+
+
+def _field(rng: np.random.Generator, xy: np.ndarray, length: float, n: int) -> np.ndarray:
+    distance = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
+    return np.linalg.cholesky(np.exp(-distance / length) + 1e-8 * np.eye(len(xy))) @ rng.normal(
+        size=(len(xy), n)
+    )
+
+
+def test_intervals_grow_where_tissue_is_alike_over_several_blocks() -> None:
+    # Exponential fields of 120 um on a lattice of 60 um: blocks of 100 um are less than one length wide.
+    rng = np.random.default_rng(3)
+    side = np.arange(0, 2400.0, 60.0) + 30.0
+    xy = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
+    truth = _field(rng, xy, 120.0, len(GENES))
+    pred = 0.6 * truth + 0.8 * _field(rng, xy, 120.0, len(GENES))
+    length = correlation_length_um(xy, truth)
+    assert length == pytest.approx(120.0, rel=0.35)
+    kept = moments_of(pred, truth, np.array(["S"] * len(xy)), spatial_blocks(xy, 100.0), GENES)
+    blocks = choose_blocks([kept], 100.0, [length])
+    assert blocks.wide_enough
+    assert blocks.width_um == 100.0 * math.ceil(4 * length / 100.0)
+    narrow, wide = (compare({"a": [one]}).rows["a"] for one in (kept, merge_blocks(kept, blocks.times)))
+    assert wide.score == pytest.approx(narrow.score, abs=1e-12)
+    assert narrow.se is not None
+    assert wide.se is not None
+    assert wide.se > 1.3 * narrow.se
