@@ -1,0 +1,210 @@
+"""How far something measured and the same thing predicted agree: correlation within samples, at equal depth.
+
+Counts are noisy and predictions are not, so a prediction is compared as it is and with noise added
+(``noise.py``), and one half of the measured counts with the other.  All versions of one pair stand in
+:func:`versions`, and what is compared with what in :data:`COMPARISONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, Int, Shaped
+
+from prestige.biology.noise import Drawn, draw
+from prestige.biology.pair import Pair
+from prestige.errors import DataError
+from prestige.stats import Moments, compare, gene_pearson, mean_gene_pearson
+
+COMPARISONS: dict[str, tuple[str, str]] = {
+    "predicted": ("predicted", "measured"),
+    "noisy": ("noisy", "measured"),
+    "noisy_half": ("noisy_half", "half_a"),
+    "halves": ("half_b", "half_a"),
+}
+"""Name of a comparison -> the version that stands for the prediction, and the one for the truth.
+
+``noisy_half`` and ``halves`` are of one depth and one truth: a perfect prediction has the same score in both.
+"""
+
+SAID = {
+    "predicted": "the prediction as it is",
+    "noisy": "the prediction with counting noise",
+    "noisy_half": "the prediction with noise at half the depth",
+    "halves": "one half of the measured counts",
+}
+
+_NUMBERS = 1 << 22  # in one block of one version
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """Correlation of each of m columns (pathways, cell types), within samples and averaged over them.
+
+    Attributes
+    ----------
+    value
+        (m,) mean over the samples in which the truth varies; a sample in which only the prediction is
+        constant counts 0.  NaN where the truth varies in no sample, or the prediction in none of those.
+    n_samples
+        (m,) samples in which the truth varies.
+    n_constant
+        (m,) those among them in which the prediction is constant.
+    """
+
+    value: Float[np.ndarray, " m"]
+    n_samples: Int[np.ndarray, " m"]
+    n_constant: Int[np.ndarray, " m"]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean correlation over columns and samples, with its interval where one can be made.
+
+    Attributes
+    ----------
+    value
+        NaN where nothing varies in the truth.
+    low, high
+        Studentised block-bootstrap interval, None where there are too few blocks.
+    note
+        What the interval rests on, or why there is none.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    note: str
+
+    @property
+    def text(self) -> str:
+        """The value, with its interval where there is one."""
+        span = "" if self.low is None or self.high is None else f" ({self.low:.2f} to {self.high:.2f})"
+        return f"{self.value:.2f}{span}"
+
+
+def versions(pair: Pair, drawn: Drawn | None = None, seed: int = 0) -> dict[str, Float32[np.ndarray, "n g"]]:
+    """Return measured, predicted and noisy values and the halves, by the names of :data:`COMPARISONS`.
+
+    Parameters
+    ----------
+    drawn
+        What :func:`~prestige.biology.noise.draw` gave for this pair, where several questions share it.
+    seed
+        Of the draw, where there is none.
+    """
+    made = draw(pair, seed) if drawn is None else drawn
+    half_a, half_b = made.measured_halves
+    return {
+        "measured": pair.measured,
+        "predicted": pair.predicted,
+        "noisy": made.predicted,
+        "noisy_half": made.predicted_halves[0],
+        "half_a": half_a,
+        "half_b": half_b,
+    }
+
+
+def moments(
+    columns: Callable[[Int[np.ndarray, " r"]], Mapping[str, np.ndarray]],
+    names: Sequence[str],
+    sample_of: Shaped[np.ndarray, " n"],
+    block_of: Int[np.ndarray, " _"],
+    comparisons: Mapping[str, tuple[str, str]] = COMPARISONS,
+) -> dict[str, Moments]:
+    """Sum what a correlation needs over each (sample, spatial block), without holding all columns at once.
+
+    Parameters
+    ----------
+    columns
+        Takes r rows and returns for each version an (r, m) array.  It is called for blocks of rows, each
+        row once.
+    names
+        The m columns.
+    sample_of, block_of
+        (n,) sample and spatial block of each observation.
+    comparisons
+        What is compared with what.
+
+    Raises
+    ------
+    DataError
+        When there are no observations, or their samples and blocks differ in number.
+    """
+    if not len(sample_of) or len(sample_of) != len(block_of):
+        raise DataError(f"{len(sample_of)} samples and {len(block_of)} blocks of observations")
+    samples, code = np.unique(sample_of.astype(np.str_), return_inverse=True)
+    blocks, of_block = np.unique(block_of, return_inverse=True)
+    clusters, cluster = np.unique(code.astype(np.int64) * len(blocks) + of_block, return_inverse=True)
+    order = np.argsort(cluster, kind="stable")
+    used = sorted({name for pair in comparisons.values() for name in pair})
+    wanted = [(name,) for name in used] + [(name, name) for name in used] + list(comparisons.values())
+    sums = {key: np.zeros((len(clusters), len(names))) for key in wanted}
+    step = max(1, _NUMBERS // max(1, len(names)))
+    for start in range(0, len(order), step):
+        rows = order[start : start + step]
+        found = columns(rows)
+        values = {name: np.asarray(found[name], dtype=np.float64) for name in used}
+        into, first = np.unique(cluster[rows], return_index=True)
+        for key, out in sums.items():
+            product = values[key[0]] if len(key) == 1 else values[key[0]] * values[key[1]]
+            out[into] += np.add.reduceat(product, first, axis=0)
+    size = np.bincount(cluster, minlength=len(clusters)).astype(np.int64)
+    place = (samples[clusters // len(blocks)], blocks[clusters % len(blocks)].astype(np.int64))
+    return {
+        name: Moments(
+            sample=place[0],
+            block=place[1],
+            n=size,
+            sum_p=sums[(p,)],
+            sum_t=sums[(t,)],
+            sum_pp=sums[(p, p)],
+            sum_tt=sums[(t, t)],
+            sum_pt=sums[(p, t)],
+            genes=tuple(names),
+        )
+        for name, (p, t) in comparisons.items()
+    }
+
+
+def agreement(found: Moments) -> Agreement:
+    """Return each column's correlation within samples, averaged over samples.
+
+    A truth that is constant says nothing; a constant prediction of a truth that varies counts 0.
+    """
+    from prestige.stats.moments import centred
+
+    r = np.stack(list(gene_pearson(found).values()))
+    varies = []
+    for sample in np.unique(found.sample):
+        rows = found.sample == sample
+        n = np.array([float(found.n[rows].sum())])
+        total, squares = (s[rows].sum(axis=0, keepdims=True) for s in (found.sum_t, found.sum_tt))
+        varies.append(centred(n, total, squares)[0] > 0)
+    truth = np.stack(varies)
+    constant = truth & ~np.isfinite(r)
+    n_samples, n_constant = truth.sum(axis=0), constant.sum(axis=0)
+    total = np.where(truth & ~constant, np.nan_to_num(r), 0.0).sum(axis=0)
+    said = n_samples > n_constant
+    value = np.divide(total, n_samples, out=np.full(len(total), np.nan), where=said)
+    return Agreement(value, n_samples, n_constant)
+
+
+def mean_agreement(
+    found: Moments,
+    names: Sequence[str] | None = None,
+    *,
+    patient_of: Mapping[str, str] | None = None,
+    seed: int = 0,
+    draws: int = 1000,
+) -> Mean:
+    """Return the mean correlation over columns (all, or those named) with its block-bootstrap interval."""
+    some = found if names is None else found.take_genes(names)
+    value = mean_gene_pearson(some)
+    if not np.isfinite(value):
+        return Mean(value, None, None, "nothing varies in the truth")
+    answer = compare({"prediction": [some]}, draws=draws, seed=seed, patient_of=patient_of)
+    row = answer.rows["prediction"]
+    return Mean(value, row.low, row.high, answer.note)

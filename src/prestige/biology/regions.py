@@ -1,0 +1,269 @@
+"""Regions of the tissue: from an annotation, from genes or from a mask, and the distance to their boundary.
+
+After SpNeigh (github.com/jinming-cheng/SpNeigh), with another way to the boundary: no polygon is drawn.
+Components come from the density of the region's observations, and the boundary lies midway between
+observations inside and outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from prestige.biology.pair import Pair
+from prestige.biology.places import nearest, rows_of_samples, spacing_um
+from prestige.errors import DataError, unknown
+from prestige.genesets import match
+
+MIN_SIZE = 20
+"""Observations of a component; smaller ones are strays."""
+
+SMOOTH = 8
+"""Nearest others that vote, with the observation itself, whether it belongs to the region."""
+
+REACH = 2.0
+"""Two observations of a component are linked within this many spacings."""
+
+_MIN_LINKS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A region of the tissue, as its observations have it.
+
+    Attributes
+    ----------
+    inside
+        (n,) whether an observation lies in a component.
+    component
+        (n,) number of its component, -1 outside.
+    stray
+        (n,) whether it was marked and lies in no component.  It counts as outside, and no test uses it.
+    distance_um
+        (n,) distance to the boundary, negative inside; NaN in a sample without a component.
+    centre_um
+        (n,) distance to the centre of the own component, in units of um; NaN outside.
+    n_components
+        Number of components.
+    spacing_um
+        Root of the tissue's area for each observation.
+    defined_by
+        Genes that say where the region is; they are tested for nothing.
+    how
+        A clause for the report: what the region is.
+    """
+
+    inside: Bool[np.ndarray, " n"]
+    component: Int[np.ndarray, " n"]
+    stray: Bool[np.ndarray, " n"]
+    distance_um: Float[np.ndarray, " n"]
+    centre_um: Float[np.ndarray, " n"]
+    n_components: int
+    spacing_um: float
+    defined_by: tuple[str, ...] = ()
+    how: str = "a given mask"
+
+    @property
+    def text(self) -> str:
+        """One sentence on what the region is."""
+        genes = (
+            f" The genes {', '.join(self.defined_by)} define it and are not tested."
+            if self.defined_by
+            else ""
+        )
+        return (
+            f"Region by {self.how}: {self.n_components} components, {int(self.inside.sum())} observations "
+            f"inside, {int(self.stray.sum())} strays.{genes}"
+        )
+
+
+def region_of_mask(
+    mask: Bool[np.ndarray, " _"],
+    xy_um: Float[np.ndarray, "_ 2"],
+    sample_of: Shaped[np.ndarray, " _"],
+    *,
+    smooth: int = SMOOTH,
+    reach_um: float | None = None,
+    min_size: int = MIN_SIZE,
+    defined_by: tuple[str, ...] = (),
+    how: str = "a given mask",
+) -> Region:
+    """Return the region that a mask of observations marks: an annotation, genes, or what an image says.
+
+    An observation belongs to the region where at least half of it and its ``smooth`` nearest others are
+    marked. Such observations are joined to components by density (DBSCAN, Ester et al. 1996), within each
+    sample. Distances are to the nearest observation on the other side, less half a spacing.
+
+    Parameters
+    ----------
+    mask
+        (n,) whether each observation is marked.
+    smooth
+        0 takes the mask as it is.
+    reach_um
+        How near two observations have to be to be joined, um; :data:`REACH` spacings by default.
+    min_size
+        A component needs so many observations.
+    defined_by, how
+        Kept with the region.
+
+    Raises
+    ------
+    DataError
+        When arguments differ in length, nothing or everything is marked, or no component is large enough.
+    """
+    if not len(mask) == len(xy_um) == len(sample_of):
+        raise DataError(f"a mask of {len(mask)} for {len(xy_um)} places and {len(sample_of)} samples")
+    spacing = spacing_um(xy_um, sample_of)
+    voted = mask
+    if smooth:
+        near = nearest(xy_um, sample_of, smooth)
+        voted = (mask.astype(np.int64) + mask[near].sum(axis=1)) * 2 >= smooth + 1
+    component = _components(voted, xy_um, sample_of, reach_um or REACH * spacing, min_size)
+    inside = component >= 0
+    if not inside.any() or inside.all():
+        what = "all observations are inside" if inside.any() else f"no component has {min_size} observations"
+        raise DataError(
+            f"the region has no boundary: {what}",
+            where=how,
+            expected="some observations inside and some outside",
+            remedy="mark another region, or lower min_size",
+        )
+    distance, centre = np.full(len(mask), np.nan), np.full(len(mask), np.nan)
+    for _, rows in rows_of_samples(sample_of):
+        distance[rows] = _signed(xy_um[rows], inside[rows], spacing)
+    for number in range(component.max() + 1):
+        rows = np.flatnonzero(component == number)
+        centre[rows] = np.hypot(*(xy_um[rows] - xy_um[rows].mean(axis=0)).T)
+    stray = mask & ~inside
+    return Region(
+        inside, component, stray, distance, centre, int(component.max()) + 1, spacing, defined_by, how
+    )  # fmt: skip
+
+
+def region_of_annotation(
+    pair: Pair, column: str, value: str, *, smooth: int = SMOOTH, min_size: int = MIN_SIZE
+) -> Region:
+    """Return the region of the observations whose annotation is ``value``.
+
+    Raises
+    ------
+    ConfigError
+        When the column or the value is not there.
+    DataError
+        As :func:`region_of_mask`, or when the pair has no places.
+    """
+    check_places(pair)
+    if column not in pair.obs.columns:
+        raise unknown("column", column, [str(name) for name in pair.obs.columns], where="obs")
+    values = pair.obs[column].astype(str).to_numpy().astype(np.str_)
+    if value not in values:
+        raise unknown("value", value, np.unique(values).tolist(), where=f"obs['{column}']")
+    said = f"{column} '{value}'"
+    return region_of_mask(
+        values == value, pair.xy_um, pair.sample_of, smooth=smooth, min_size=min_size, how=said
+    )  # fmt: skip
+
+
+def region_of_genes(
+    pair: Pair,
+    genes: Sequence[str],
+    *,
+    share: float | None = None,
+    smooth: int = SMOOTH,
+    min_size: int = MIN_SIZE,
+) -> Region:
+    """Return the region in which measured genes are high; these genes are tested for nothing afterwards.
+
+    The genes' standardised measured values are averaged, over genes and over an observation and its
+    ``smooth`` nearest others.  Marked is what lies above the threshold that best splits these means in two
+    (Otsu 1979), or the highest ``share`` of the observations.
+
+    Raises
+    ------
+    DataError
+        When none of the genes is in the panel, the share is not between 0 and 1, the pair has no places, or
+        as :func:`region_of_mask`.
+    """
+    check_places(pair)
+    found = match(genes, pair.genes)
+    names = tuple(found.found.values())
+    if not names:
+        raise DataError("none of the genes is in the panel", where="region", expected=", ".join(genes))
+    if share is not None and not 0 < share < 1:
+        raise DataError(f"the share is {share}", where="region", expected="a number between 0 and 1")
+    some = pair.of_genes(names)
+    score = some.z(some.measured).mean(axis=1, dtype=np.float64)
+    if smooth:
+        near = nearest(pair.xy_um, pair.sample_of, smooth)
+        score = (score + score[near].sum(axis=1)) / (smooth + 1)
+    if np.ptp(score) <= 0:
+        raise DataError("the genes do not vary", where="region", expected="genes that mark a region")
+    if share is None:
+        from skimage.filters import threshold_otsu
+
+        limit = float(threshold_otsu(score))
+    else:
+        limit = float(np.quantile(score, 1 - share))
+    return region_of_mask(
+        score > limit,
+        pair.xy_um,
+        pair.sample_of,
+        smooth=smooth,
+        min_size=min_size,
+        defined_by=names,
+        how=f"high measured {', '.join(names)}",
+    )
+
+
+def _components(
+    marked: np.ndarray, xy_um: np.ndarray, sample_of: np.ndarray, reach_um: float, min_size: int
+) -> Int[np.ndarray, " n"]:
+    """Return the number of each observation's component, -1 without; largest first within a sample."""
+    from sklearn.cluster import DBSCAN
+
+    out = np.full(len(marked), -1, dtype=np.int64)
+    offset = 0
+    for _, rows in rows_of_samples(sample_of):
+        own = rows[marked[rows]]
+        if not len(own):
+            continue
+        found = DBSCAN(eps=reach_um, min_samples=_MIN_LINKS).fit(xy_um[own]).labels_
+        sizes = np.bincount(found[found >= 0]) if (found >= 0).any() else np.zeros(0, dtype=np.int64)
+        order = [number for number in np.argsort(-sizes, kind="stable") if sizes[number] >= min_size]
+        for place, number in enumerate(order):
+            out[own[found == number]] = offset + place
+        offset += len(order)
+    return out
+
+
+def _signed(xy_um: np.ndarray, inside: np.ndarray, spacing: float) -> Float[np.ndarray, " n"]:
+    """Return the distance to the nearest observation on the other side, less half a spacing."""
+    from scipy.spatial import cKDTree
+
+    out = np.full(len(xy_um), np.nan)
+    if not inside.any() or inside.all():
+        return out
+    for own, sign in ((inside, -1.0), (~inside, 1.0)):
+        away = np.asarray(cKDTree(xy_um[~own]).query(xy_um[own])[0])
+        out[own] = sign * np.maximum(away - spacing / 2, 1e-3 * spacing)
+    return out
+
+
+def check_places(pair: Pair) -> None:
+    """Refuse a pair without places."""
+    if not pair.has_positions:
+        raise DataError(
+            "there are no places", where="neighbourhoods", expected='obsm["spatial"] in the truth'
+        )
+
+
+def check_region(pair: Pair, region: Region) -> None:
+    """Refuse a region of other observations."""
+    if len(region.inside) != len(pair):
+        raise DataError(
+            f"a region of {len(region.inside)} observations for {len(pair)}", where="neighbourhoods"
+        )
