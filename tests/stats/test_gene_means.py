@@ -139,18 +139,19 @@ def test_bad_weights_are_refused(weights: np.ndarray, words: str) -> None:
 
 
 def test_bounds_of_a_median_by_hand() -> None:
-    observed, half = np.array([0.1, 0.3, 0.5]), np.array([0.5])
+    observed, middle = np.array([0.1, 0.3, 0.5]), np.array([0.5])
     # The median of each draw lies -2, ..., 2 standard errors of its own from 0.3.
     steps = np.linspace(-2, 2, 99)
     drawn = np.full(99, 0.05)
     genes = np.column_stack([np.zeros(99), 0.3 + steps * drawn, np.ones(99)])
-    low, high = quantile_bounds(genes, observed, (0.1, drawn), half, level=0.9)
-    # The quantiles at 5 and 95 % of 99 draws are those of rank 5 and 95; they are turned about the estimate.
-    assert (low[0], high[0]) == pytest.approx((0.3 - steps[94] * 0.1, 0.3 - steps[4] * 0.1))
+    low, high = quantile_bounds(genes, observed, (0.1, drawn), middle, level=0.9)
+    # Of 99 distances from 0 to 2, each but the first twice, the one of rank 90 bounds 90 % of 100.
+    half = np.sort(np.abs(steps))[89] * 0.1
+    assert (low[0], high[0]) == pytest.approx((0.3 - half, 0.3 + half))
     with pytest.raises(DataError, match="no standard error"):
-        quantile_bounds(genes, observed, (0.1, np.zeros(99)), half)
+        quantile_bounds(genes, observed, (0.1, np.zeros(99)), middle)
     with pytest.raises(DataError, match="no standard error"):
-        quantile_bounds(genes, observed * np.nan, (0.1, drawn), half)
+        quantile_bounds(genes, observed * np.nan, (0.1, drawn), middle)
 
 
 @given(st.integers(0, 1000), st.floats(0, 0.9))

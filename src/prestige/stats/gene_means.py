@@ -11,7 +11,9 @@ as in ``influence.py``, and the weighted sum over genes is a product of a (draws
 matrix for each of the sums that it is made of.
 
 A quantile over genes has no such derivative where genes change places.  Its draws are counted in the
-standard errors of the mean of the same genes, which grow and shrink with the same blocks.
+standard errors of the mean of the same genes, which grow and shrink with the same blocks, and its interval is
+symmetric (Hall 1992, The Bootstrap and Edgeworth Expansion, section 3.5): a median jumps from gene to gene,
+so equal tails, which are turned about the estimate, covered 88 % where 95 was promised.
 """
 
 from __future__ import annotations
@@ -25,7 +27,6 @@ from jaxtyping import Bool, Float
 from prestige.errors import DataError
 from prestige.stats.bootstrap import BlockDraws, Draws, PatientDraws, Resampling, Seeds
 from prestige.stats.influence import UnitSums, unit_sums
-from prestige.stats.intervals import Combined, bounds
 from prestige.stats.moments import centred
 
 _CHUNK = 1 << 22  # numbers of one array in flight
@@ -113,7 +114,7 @@ def quantile_bounds(
     p: Float[np.ndarray, " n"],
     level: float = 0.95,
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Return lower and upper ends of the intervals of n quantiles over m genes.
+    """Return lower and upper ends of the symmetric intervals of n quantiles over m genes.
 
     Draws are counted in the standard errors of the mean of these genes, of the draw itself: those of few
     blocks vary too little, and the mean tells by how much.
@@ -137,8 +138,9 @@ def quantile_bounds(
     if not np.isfinite(observed).any() or there.sum() < 2:
         raise DataError("no interval: the draws have no standard error", expected="clusters that differ")
     estimate = quantiles(observed[None], p)[:, 0]
-    t = (quantiles(genes[there], p) - estimate[:, None]) / drawn[there]
-    return bounds(Combined(estimate, np.full(len(p), se), t), level)
+    away = np.abs(quantiles(genes[there], p) - estimate[:, None]) / drawn[there]
+    half = np.quantile(away, level, axis=1, method="weibull") * se
+    return estimate - half, estimate + half
 
 
 def quantiles(values: Float[np.ndarray, "d m"], p: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n d"]:

@@ -1,0 +1,60 @@
+"""What the report says and draws of the scores of gene sets: a table on disk, a table shown, two figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from prestige.report import tables
+from prestige.report.answer import Answer
+from prestige.report.load import Bench
+from prestige.report.set_figures import forest, heatmaps
+from prestige.report.set_scores import set_scores, set_scores_table
+from prestige.report.set_words import score_facts, shown_configuration
+from prestige.report.sets import common_sets
+from prestige.report.style import drawing, save_figure
+from prestige.report.summary import Summary
+
+
+def set_page(
+    bench: Bench,
+    summary: Summary,
+    answer: Answer | None,
+    ceilings: pd.DataFrame,
+    *,
+    folder: Path,
+    maps: list[dict[str, Any]],
+) -> Mapping[str, Any]:
+    """Write ``tables/set_scores.csv`` and the figures into a report's folder, and return what its page shows.
+
+    Parameters
+    ----------
+    bench, summary, answer, ceilings
+        What the report is made of.
+    folder
+        Of the report.
+    maps
+        The grid of each set, of :func:`prestige.report.sets.set_facts`.
+
+    Returns
+    -------
+    Mapping
+        ``set_scores`` ({} without sets), ``set_forest`` and ``set_maps`` (SVG, None where nothing is drawn).
+    """
+    empty = {"set_scores": {}, "set_forest": None, "set_maps": None}
+    shown, genes_of = shown_configuration(summary, answer), common_sets(bench, summary)
+    if shown is None or not genes_of:
+        return empty
+    scores = set_scores(bench, summary, genes_of, ceilings)
+    tables.write_tables(folder / "tables", {"set_scores": set_scores_table(scores)})
+    with drawing():
+        drawn = {"set_forest": forest(scores, shown), "set_maps": heatmaps(maps)}
+        figures = {
+            name: None if figure is None else Markup(save_figure(figure, folder / "figures" / name))
+            for name, figure in drawn.items()
+        }
+    return {"set_scores": score_facts(scores, shown), **figures}

@@ -1,0 +1,52 @@
+"""Gene sets on the page: a table on disk, two figures, and nothing where there are no sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from prestige.report.answer import answers
+from prestige.report.ceilings import ceilings_of
+from prestige.report.load import load_bench
+from prestige.report.set_page import set_page
+from prestige.report.sets import set_facts
+from prestige.report.summary import summarise
+
+from .test_set_scores import EASY, ODD, keep_ceilings
+from .test_sets import give
+
+
+def test_tables_figures_and_words_are_of_one_configuration(tiny_bench: Path, tmp_path: Path) -> None:
+    give(tiny_bench, *[{"easy": list(EASY), "odd": list(ODD)}] * 2)
+    keep_ceilings(tiny_bench)
+    bench = load_bench(tiny_bench)
+    summary = summarise(bench)
+    answer = answers(bench, summary)[0]
+    facts = set_facts(bench, summary, answer)
+    found = set_page(bench, summary, answer, ceilings_of(bench), folder=tmp_path, maps=facts["maps"])
+    shown = found["set_scores"]
+    assert [row[0] for row in shown["rows"]] == ["easy", "odd"]
+    assert found["set_forest"].startswith("<svg")
+    assert found["set_maps"].startswith("<svg")
+    assert (tmp_path / "figures" / "set_forest.png").is_file()
+    assert (tmp_path / "figures" / "set_maps.svg").is_file()
+    table = pd.read_csv(tmp_path / "tables" / "set_scores.csv")
+    mean = table[
+        (table["metric"] == "pearson") & (table["statistic"] == "mean") & (table["gene_set"] == "odd")
+    ]
+    kept = mean[(mean["genes"] == "measurable") & (mean["encoder"] == "compact_s")]
+    label = shown["label"]
+    patch = next(key.patch_um for key in summary.used if key.label == label)
+    value = float(kept.set_index("patch_um").at[patch, "value"])
+    assert shown["rows"][1][2].startswith(f"{value:.3f} (")
+
+
+def test_a_bench_without_sets_has_nothing_of_them(tiny_bench: Path, tmp_path: Path) -> None:
+    bench = load_bench(tiny_bench)
+    summary = summarise(bench)
+    answer = answers(bench, summary)[0]
+    empty = {"set_scores": {}, "set_forest": None, "set_maps": None}
+    assert set_page(bench, summary, answer, ceilings_of(bench), folder=tmp_path, maps=[]) == empty
+    assert set_page(bench, summary, None, ceilings_of(bench), folder=tmp_path, maps=[]) == empty
+    assert not (tmp_path / "tables").exists()
