@@ -49,6 +49,9 @@ def test_the_length_is_the_width_of_the_kernel(width: float, noise: float) -> No
     assert answer.length_um == pytest.approx(width, rel=0.2)
     assert answer.low_um <= answer.length_um <= answer.high_um
     assert answer.spacing_um == pytest.approx(STEP, rel=0.15)  # the 8th neighbour touches at a corner
+    # Fields of length 15 um lose 1 - 15^2 / (15^2 + width^2) of their variance, neighbours a bit less.
+    assert answer.lost == pytest.approx(1 - 225 / (225 + width**2), abs=0.12)
+    assert answer.lost_low <= answer.lost <= answer.lost_high
     assert answer.averaged == pytest.approx(4 * math.pi * (answer.length_um / answer.spacing_um) ** 2)
 
 
@@ -56,6 +59,7 @@ def test_structure_of_two_lengths() -> None:
     truth = field(12.0, 10) + field(80.0, 10, seed=5)
     answer = found(measured(truth, 1.0), blurred(truth, 25.0))
     assert answer.length_um == pytest.approx(25.0, rel=0.25)
+    assert 0.2 < answer.lost < 0.6  # 0.81 of the finer half, 0.09 of the wider
 
 
 @pytest.mark.parametrize("weak", [1.0, 0.05])

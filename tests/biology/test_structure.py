@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from prestige import metrics
 from prestige.biology.noise import draw
@@ -126,11 +127,33 @@ def test_the_true_mean_is_rarely_flagged_and_a_blur_always(tissue: Any, make_pai
     assert verdicts["blurred"].count("over-smoothed") >= 7
 
 
+@pytest.mark.parametrize("depth", [0.3, 30.0])
+def test_a_weak_prediction_of_smooth_tissue_is_not_called_smoothed(make_pair: Make, depth: float) -> None:
+    """An exponential of a field is finer than the field, and a weak prediction is nearer to the field."""
+    side = 70
+    rng = np.random.default_rng(0)
+    xy = 10.0 * np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
+    fields = [gaussian_filter(rng.standard_normal((side, side)), 3.0, mode="wrap").ravel() for _ in range(20)]
+    rate = np.stack(fields, axis=1)
+    rate *= 0.7 / rate.std()
+    pair = make_pair(depth * np.exp(rate), xy.astype(float), predicted=np.exp(0.4 * rate))
+    found = structure(pair)
+    assert found.smoothing.length_um > 0.3 * found.smoothing.spacing_um  # so it is somewhat smoother
+    assert found.smoothing.lost < 0.2
+    assert found.verdict == "not over-smoothed"
+    blurred = gaussian_filter(rate.reshape(side, side, -1), (4.0, 4.0, 0.0), mode="wrap").reshape(rate.shape)
+    wide = structure(make_pair(depth * np.exp(rate), xy.astype(float), predicted=np.exp(blurred)))
+    assert wide.verdict == "over-smoothed"
+
+
 def smoothing(low: float, high: float, **other: Any) -> Smoothing:
     given: dict[str, Any] = {
         "length_um": (low + high) / 2,
         "low_um": low,
         "high_um": high,
+        "lost": 0.5,
+        "lost_low": 0.3,
+        "lost_high": 0.6,
         "spacing_um": 10.0,
         "n_genes": 5,
         "n_flat": 0,
@@ -149,6 +172,9 @@ def test_the_verdict_goes_by_the_interval() -> None:
     assert verdict_of(smoothing(7.4, 20.0)) == "undecided"
     assert verdict_of(smoothing(0.0, 7.4)) == "not over-smoothed"
     assert verdict_of(smoothing(math.nan, math.nan)) == "undecided"
+    # Seven observations and more, but of a tissue so smooth that it loses little.
+    assert verdict_of(smoothing(7.5, 20.0, lost=0.2)) == "undecided"
+    assert verdict_of(smoothing(7.5, 20.0, lost=0.1, lost_high=0.2)) == "not over-smoothed"
     assert verdict_of(smoothing(7.5, 20.0, n_genes=0)) == "no structure predicted"
     assert verdict_of(smoothing(7.5, 20.0, measured_structure=False)) == "no structure measured"
 

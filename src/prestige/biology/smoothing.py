@@ -49,6 +49,9 @@ class Smoothing:
         0 where the prediction is as fine as the tissue or finer, NaN where there is nothing to compare.
     low_um, high_um
         Its interval of 90 % from resampled spatial blocks; NaN where there are fewer than 10 of them.
+    lost, lost_low, lost_high
+        Share of the measured covariance between near neighbours that such a kernel takes away, and its
+        interval: in tissue of wide structures a kernel of some spacings takes little.
     spacing_um
         Distance between neighbouring observations: of a square grid as dense as they are.
     n_genes, n_flat
@@ -65,6 +68,9 @@ class Smoothing:
     length_um: float
     low_um: float
     high_um: float
+    lost: float
+    lost_low: float
+    lost_high: float
     spacing_um: float
     n_genes: int
     n_flat: int
@@ -273,18 +279,22 @@ def _compare(
     error = measured[1:].std(axis=0)
     size = measured[0, :_NEAR].mean()
     shown = bool(size > _Z * measured[1:, :_NEAR].mean(axis=1).std() and size > 0)
-    length = low = high = math.nan
+    length = low = high = lost = lost_low = lost_high = math.nan
     if structured.any() and shown:
         weight = 1 / (error[seen] ** 2 + (0.03 * np.abs(measured[0]).max()) ** 2)
         fits = _Kernels(distance[seen], spacing, weight)
-        length = fits.length(measured[0, seen], predicted[0, seen])
+        length, lost = fits.length(measured[0, seen], predicted[0, seen])
         if blocks >= MIN_CLUSTERS:
             drawn = [fits.length(m[seen], p[seen]) for m, p in zip(measured[1:], predicted[1:], strict=True)]
-            low, high = (float(q) for q in np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]))
+            ends = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
+            (low, lost_low), (high, lost_high) = ends.tolist()
     return Smoothing(
         length_um=length,
         low_um=low,
         high_um=high,
+        lost=lost,
+        lost_low=lost_low,
+        lost_high=lost_high,
         spacing_um=spacing,
         n_genes=int(structured.sum()),
         n_flat=int((~structured).sum()),
@@ -333,18 +343,23 @@ class _Kernels:
         wide = s2 + self.widths[:, None] ** 2
         self.curves = (s2 / wide)[..., None] * np.exp(-(distance**2) / (4 * wide[..., None]))
 
-    def length(self, measured: np.ndarray, predicted: np.ndarray) -> float:
-        """Return the width whose blurred curve, times what it likes plus a constant, misses the least."""
+    def length(self, measured: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
+        """Return the width whose blurred curve, times what it likes plus a constant, misses the least.
+
+        With it the share of the covariance at near neighbours that the blur takes.
+        """
         from scipy.optimize import nnls
 
         flat = np.ones((1, len(measured)))
         root = np.sqrt(self.weight)
         mixture = nnls((np.concatenate([self.curves[0], flat, -flat]) * root).T, measured * root)[0][:-2]
         blurred = np.einsum("s,wsd->wd", mixture, self.curves)
+        near = blurred[:, :_NEAR].mean(axis=1)
         total = self.weight.sum()
         blurred = blurred - (blurred @ self.weight / total)[:, None]
         goal = predicted - predicted @ self.weight / total
         across, own = (blurred * goal) @ self.weight, (blurred**2) @ self.weight
         height = np.maximum(np.divide(across, own, out=np.zeros_like(own), where=own > 0), 0)
         misfit = ((height[:, None] * blurred - goal) ** 2) @ self.weight
-        return float(self.widths[int(np.argmin(misfit))])
+        best = int(np.argmin(misfit))
+        return float(self.widths[best]), float(1 - near[best] / near[0]) if near[0] > 0 else 0.0

@@ -17,7 +17,10 @@ from prestige.errors import DataError
 from prestige.genesets import morans_i
 
 AVERAGED = 7.0
-"""Over-smoothed is what is as smooth as an average of more observations than this: one and six around it."""
+"""Over-smoothed is what is as smooth as a mean of more observations than this, one and six around it, ..."""
+
+LOST = 0.25
+"""... by which the measured structure between neighbours loses more than this share."""
 
 _CHUNK = 64
 
@@ -43,8 +46,9 @@ class Structure:
         One half of the measurement against the other: what this tissue and depth say where nothing is
         smoothed.
     verdict
-        "over-smoothed" where the lower end of the smoothing length's interval is a kernel that averages more
-        than :data:`AVERAGED` observations; "not over-smoothed" where the upper end is not; "undecided" else.
+        "over-smoothed" where the kernel that makes the tissue as smooth as the prediction averages more than
+        :data:`AVERAGED` observations, also at the lower end of its interval, and takes more than :data:`LOST`
+        of the structure; "not over-smoothed" where the upper end of either does not; "undecided" else.
     """
 
     table: pd.DataFrame
@@ -126,9 +130,10 @@ def verdict_of(smoothing: Smoothing) -> Verdict:
     if not smoothing.n_genes:
         return "no structure predicted"
     limit = smoothing.spacing_um * math.sqrt(AVERAGED / (4 * math.pi))
-    if smoothing.low_um > limit:
+    if smoothing.low_um > limit and smoothing.lost > LOST:
         return "over-smoothed"
-    return "not over-smoothed" if smoothing.high_um <= limit else "undecided"
+    within = smoothing.high_um <= limit or smoothing.lost_high <= LOST
+    return "not over-smoothed" if within else "undecided"
 
 
 def _covariance(first: np.ndarray, second: np.ndarray, sample_of: np.ndarray) -> Float[np.ndarray, " g"]:
@@ -166,7 +171,8 @@ def _smoothing_sentence(found: Structure) -> str:
     if found.verdict == "over-smoothed":
         return (
             f"Over-smoothed: the prediction is as smooth as the measured tissue blurred by {told}, which "
-            f"averages about {s.averaged:.0f} observations{beside}. Finer structure is lost."
+            f"averages about {s.averaged:.0f} observations and takes {s.lost:.0%} of the structure between "
+            f"neighbours{beside}."
         )
     if found.verdict == "not over-smoothed":
         return f"Not over-smoothed: the prediction is as smooth as the tissue blurred by {told}{beside}."
