@@ -25,6 +25,7 @@ from prestige.report.load import Bench, format_number, load_bench, number
 from prestige.report.questions import question_facts
 from prestige.report.record import answer_record
 from prestige.report.sensitivity import sensitivity_facts
+from prestige.report.set_page import set_page
 from prestige.report.sets import set_facts, sets_table
 from prestige.report.spread import spread_facts
 from prestige.report.summary import Summary, summarise
@@ -64,6 +65,8 @@ def write_report(bench_folder: Path) -> Path:
         context = _context(bench, summary, found, detected, ceilings)
         context |= {"questions": questions[first.pretrained] if (first := leading(found)) else {}}
         context |= illustrate(bench, summary, found, partial / "figures")
+        maps = context["sets"].get("maps", [])
+        context |= set_page(bench, summary, leading(found), ceilings, folder=partial, maps=maps)
         _write(partial / "index.html", _render(context))
         shutil.rmtree(report, ignore_errors=True)
         os.replace(partial, report)
