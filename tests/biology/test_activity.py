@@ -119,7 +119,7 @@ def test_the_true_mean_reaches_what_halves_reach(make_pair: Callable[..., Pair])
     # Name of the best and the sentence on what was left out.
     told = " ".join(found.sentences())
     assert "4 pathways (ULM)" in told
-    assert "1 sets have too few genes" in told
+    assert "outside: 1 sets" in told
     low, high = found.means["predicted"].low, found.means["predicted"].high
     assert low is not None
     assert high is not None

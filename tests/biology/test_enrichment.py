@@ -77,8 +77,10 @@ def test_what_follows_expression_is_explained_by_it() -> None:
     assert found.table.loc["good", "p_residual"] < 1e-6
     assert found.explained > 0.5
     told = found.sentences()
-    assert told[1].startswith("Mean expression explain")
-    assert "Beyond what mean expression explain, better predicted than the rest of the panel: good" in told[2]
+    assert told[1].startswith("Mean expression explains")
+    assert (
+        "Beyond what mean expression explains, better predicted than the rest of the panel: good" in told[2]
+    )
 
 
 def test_genes_without_a_score_are_left_out_and_named() -> None:

@@ -73,7 +73,7 @@ class Activity:
 
     def sentences(self) -> list[str]:
         """Return a sentence for each finding, or one that there is none."""
-        left = f" {len(self.too_small)} sets have too few genes in the panel and are left out."
+        left = f" Left out for too few genes in the panel or outside: {len(self.too_small)} sets."
         if self.table.empty:
             return [f"No pathway has enough genes in the panel to be scored.{left}"]
         told = [self._overall() + (left if self.too_small else "")]

@@ -65,10 +65,10 @@ class Enrichment:
         told = [self._told("", "")]
         if self.covariates:
             given = " and ".join(self.covariates)
-            told.append(
-                f"{given} explain {self.explained:.0%} of the order of the genes' scores.".capitalize()
-            )
-            told.append(self._told("_residual", f"Beyond what {given} explain, "))
+            verb = "explains" if len(self.covariates) == 1 else "explain"
+            line = f"{given} {verb} {self.explained:.0%} of the order of the genes' scores."
+            told.append(line[0].upper() + line[1:])
+            told.append(self._told("_residual", f"Beyond what {given} {verb}, "))
         return [*told, CAVEAT]
 
     def _told(self, end: str, before: str) -> str:
