@@ -89,7 +89,7 @@ def test_with_fewer_than_ten_clusters_there_is_no_interval_and_the_reason_is_giv
     assert answer.interval is None
     assert answer.tied is None
     assert "interval 0" not in answer.text
-    assert "cannot be said: 8 clusters (patients or spatial blocks) are too few, at least 10" in answer.text
+    assert "cannot be said: 8 spatial blocks are too few, at least 10" in answer.text
 
 
 def test_one_patient_says_nothing_about_others(make_bench: Maker, tiny_bench: Path) -> None:
@@ -207,3 +207,35 @@ def test_too_few_seeds_are_a_limit(tiny_bench: Path) -> None:
         assert told == (
             [] if seed == 2 else [f"2 seeds: the spread over trainings is hardly known; {needs}."]
         )
+
+
+def test_without_intervals_nothing_is_advised_and_the_patch_is_of_the_scores_alone(make_bench: Maker) -> None:
+    answer = _answer(make_bench(Recipe(block_um=2000.0, folds=5, patients=tuple("ABCDE"))))
+    assert not answer.patch_shown
+    assert "By the scores alone 32 µm would do: the smallest width" in answer.text
+    assert "Use patches" not in answer.text
+    assert "No encoder can be recommended: it takes intervals." in answer.text
+    assert answer.text.count("5 spatial blocks are too few") == 1
+    assert any(limit.startswith("5 patients were scored: what is said") for limit in answer.limits)
+
+
+@pytest.mark.parametrize(
+    ("patients", "where"),
+    [
+        (("P1",), "on more tissue of this patient"),
+        (tuple("ABCDE"), "on more tissue of these 5 patients"),
+        (tuple("ABCDEFGHIJ"), "on new patients"),
+    ],
+)
+def test_a_recommendation_says_for_whose_tissue_it_is_shown(
+    make_bench: Maker, patients: tuple[str, ...], where: str
+) -> None:
+    better = {"compact_s": (0.2, 0.6, 0.3), "resnet18": (0.2, 0.3, 0.2)}
+    recipe = Recipe(quality=better, folds=len(patients), patients=patients, n_obs=200)
+    answer = _answer(make_bench(recipe))
+    assert answer.patch_shown
+    assert "Use patches 32 µm wide" in answer.text
+    assert f"is shown to lie within 0.01 of the best {where}: " in answer.text
+    assert any("one patient: nothing about other patients" in one for one in answer.limits) is (
+        len(patients) == 1
+    )

@@ -100,7 +100,7 @@ def test_where_wider_blocks_leave_too_few_the_widest_are_taken_and_that_is_a_lim
     give(tiny_bench, 700.0, 30.0)
     said = limits(tiny_bench)
     assert "Merged to 750 µm, blocks are still too narrow for this tissue, which is alike over 700 µm" in said
-    assert "with wider blocks 2 clusters (patients or spatial blocks) are too few, at least 10" in said
+    assert "wider ones would be too few (2 spatial blocks are too few, at least 10" in said
     assert summarise(load_bench(tiny_bench)).groups[0].comparison.n_blocks == {"S1": 9, "S2": 9}
 
 
@@ -108,7 +108,7 @@ def test_without_any_interval_the_width_is_no_matter(make_bench: Callable[[Recip
     folder = make_bench(Recipe(block_um=1000.0))  # 2 x 2 blocks in each section
     give(folder, 700.0, 30.0)
     assert "narrow" not in limits(folder)
-    assert "8 clusters" in str(summarise(load_bench(folder)).groups[0].reason)
+    assert "8 spatial blocks" in str(summarise(load_bench(folder)).groups[0].reason)
 
 
 def test_a_fold_that_is_alike_all_over_is_a_limit(tiny_bench: Path) -> None:

@@ -88,7 +88,8 @@ def test_the_answer_comes_first(page: str) -> None:
     first = re.sub(r"<[^>]+>", "", body[: body.index("</header>")])
     assert "compact_s at 64 µm predicts best: mean per-gene Pearson 0.387" in first
     assert "It cannot be told from compact_s at 32 µm" in first
-    assert "Use patches 32 µm wide" in first
+    assert "By the scores alone 32 µm would do" in first  # shown with confidence is but the best itself
+    assert "Recommended: compact_s at 64 µm" in first
     assert "This report agrees with it." in first
     assert body.index('class="lead"') < body.index("<nav") < body.index('id="grid"')
 

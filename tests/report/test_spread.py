@@ -96,7 +96,7 @@ def test_with_one_patient_sections_or_blocks_stand_in(
     assert facts["head"][-1] == kind
     at = facts["head"].index("SD over patients")
     assert {row[at] for row in facts["rows"]} == {"n/a: one patient"}
-    assert facts["text"].startswith("Of one patient there is no spread over patients.")
+    assert facts["text"].startswith("All is of one patient: no spread over patients.")
     best = summary.groups[0].comparison.best
     row = next(row for row in facts["rows"] if row[0] == best.label)
     if folds == 1:

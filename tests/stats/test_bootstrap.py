@@ -264,7 +264,7 @@ def test_a_block_in_two_folds_is_drawn_alike_and_is_one_cluster() -> None:
 @pytest.mark.parametrize(
     ("samples", "blocks", "said"),
     [
-        (1, 9, "9 clusters"),
+        (1, 9, "9 spatial blocks"),
         (1, 10, None),
         (6, 2, "12 spatial blocks in 6 test regions"),
         (9, 2, None),

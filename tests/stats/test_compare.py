@@ -135,9 +135,9 @@ def test_few_clusters_give_no_interval_but_the_reason() -> None:
     assert (row.low, row.high, row.gap_low, row.gap_high) == (None, None, None, None)
     assert row.tied
     assert found.best == "a"
-    assert "9 clusters" in found.note
+    assert "9 spatial blocks" in found.note
     assert found.reason is not None
-    assert "9 clusters" in found.reason
+    assert "9 spatial blocks" in found.reason
     assert row.se is None
     assert found.draws.shape == (2, 0)
 

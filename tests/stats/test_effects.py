@@ -135,7 +135,7 @@ def test_few_clusters_give_the_effect_without_interval_and_the_reason() -> None:
     assert found.estimate == pytest.approx(few.rows["a"].score - few.rows["b"].score)
     assert (found.low, found.high, found.se, found.sign) == (None, None, None, 0)
     assert found.reason is not None
-    assert "9 clusters" in found.reason
+    assert "9 spatial blocks" in found.reason
 
 
 @pytest.mark.parametrize(

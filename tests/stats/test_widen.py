@@ -55,13 +55,13 @@ def test_blocks_are_merged_to_four_lengths_as_far_as_ten_are_left(
 
 
 def test_the_reason_counts_the_blocks_that_would_be_left() -> None:
-    assert "4 clusters" in str(choose_blocks([section(4, 250.0)], 250.0, [120.0]).reason)
+    assert "4 spatial blocks" in str(choose_blocks([section(4, 250.0)], 250.0, [120.0]).reason)
     regions = [section(8, 250.0, sample) for sample in ("S1", "S2", "S3")]
     found = choose_blocks(regions, 250.0, [480.0])  # 8 a side leave three blocks in three regions
     # 7 leave squares of 49 and 1 and strips of 7: 12 clusters that vary like 3 x 64^2 / 2500 = 4.9 equal
     # ones.  5 leave 25, 15, 15 and 9: like 3 x 64^2 / 1156 = 10.6.
     assert found.times == 5
-    assert "3 clusters" in str(found.reason)
+    assert "3 spatial blocks" in str(found.reason)
 
 
 def test_with_enough_patients_any_width_goes() -> None:

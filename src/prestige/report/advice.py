@@ -37,13 +37,15 @@ def advice_sentences(summary: Summary, group: Group, margin: float) -> list[str]
     rows, flops = group.comparison.rows, costs(summary, group)
     said_margin = f"{margin:g}"
     if found.chosen is None:
-        return [f"No encoder can be recommended: {found.reason}."]
+        why = "it takes intervals" if group.comparison.reason is not None else found.reason
+        return [f"No encoder can be recommended: {why}."]
     row = rows[found.chosen]
     below = "the best itself" if found.chosen == found.best else f"at most {row.gap_high:.3f} below the best"
     sentences = [
         f"Recommended: **{found.chosen.label}**, the cheapest configuration "
-        f"({si(flops[found.chosen])}FLOPs a patch) that is shown to lie within {said_margin} of the best: "
-        f"{row.score:.3f}, {below}, with {found.level:.0%} confidence for all configurations at once."
+        f"({si(flops[found.chosen])}FLOPs a patch) that is shown to lie within {said_margin} of the best "
+        f"{_where(summary, group)}: {row.score:.3f}, {below}, "
+        f"with {found.level:.0%} confidence for all configurations at once."
     ]
     if found.cheaper_undecided:
         named = ", ".join(key.label for key in found.cheaper_undecided[:NAMED])
@@ -51,6 +53,16 @@ def advice_sentences(summary: Summary, group: Group, margin: float) -> list[str]
         rest = f" and {more} more" if more > 0 else ""
         sentences.append(f"Not decided by these data: whether a cheaper one would do ({named}{rest}).")
     return sentences
+
+
+def _where(summary: Summary, group: Group) -> str:
+    """Say for whose tissue a recommendation is shown to hold."""
+    if group.comparison.cluster == "patient":
+        return "on new patients"
+    patients = max((standing.spread.n_patients for standing in group.standings.values()), default=0)
+    if patients == 1:
+        return "on more tissue of this patient"
+    return f"on more tissue of these {patients} patients" if patients else "on more of this tissue"
 
 
 def advice_record(summary: Summary, group: Group, margin: float) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from prestige.report.advice import advice_sentences
+from prestige.report.advice import advice_sentences, advise
 from prestige.report.blocks import width_limits
 from prestige.report.load import Bench, Configuration, format_number, number
 from prestige.report.spread import seeds_limit
@@ -25,7 +25,8 @@ class Answer:
     """What a group of configurations says.
 
     ``sentences`` is the lead (the first is the answer), ``limits`` what does not follow from it; both
-    are plain text in which ``**`` encloses what matters most.  ``tied`` is None where it cannot be said.
+    are plain text in which ``**`` encloses what matters most.  ``tied`` is None where it cannot be said;
+    ``patch_shown`` is whether the recommended configuration, which takes proof, has that patch too.
     """
 
     pretrained: bool
@@ -38,6 +39,7 @@ class Answer:
     margin: float
     baselines: dict[str, float]
     best_encoder: tuple[Configuration, float] | None = None
+    patch_shown: bool = False
     right_patch_um: float | None = None
     agrees: bool | None = None
     sentences: tuple[str, ...] = ()
@@ -86,6 +88,7 @@ def _answer(bench: Bench, summary: Summary, group: Group) -> Answer | None:
     chosen = choose_patch(group.standings, margin)
     right = number(truth.get("right_patch_um"))
     standing = group.standings[best]
+    advised = advise(summary, group, margin)
     known = standing.interval is not None
     tied = (
         tuple(key for key, other in group.standings.items() if other.tied and key != best) if known else None
@@ -98,6 +101,7 @@ def _answer(bench: Bench, summary: Summary, group: Group) -> Answer | None:
         "tied": tied,
         "patch_um": chosen[0] if chosen else None,
         "patch_best": chosen[1] if chosen else None,
+        "patch_shown": bool(chosen and advised and advised.chosen and advised.chosen.patch_um == chosen[0]),
         "margin": margin,
         "baselines": _baselines(group),
         "best_encoder": _best_encoder(group),
@@ -191,10 +195,8 @@ def _patch_sentence(answer: Answer, group: Group) -> str:
         return f"Only one patch width, {width}, was tried, so nothing is said about others."
     margin = f"{answer.margin:.3f}".rstrip("0")
     own = f"{answer.patch_best.name}, {group.standings[answer.patch_best].score:.3f}"
-    said = (
-        f"Use patches {width} wide: the smallest width whose best encoder ({own}) "
-        f"is within {margin} of the best encoder."
-    )
+    use = f"Use patches {width} wide" if answer.patch_shown else f"By the scores alone {width} would do"
+    said = f"{use}: the smallest width whose best encoder ({own}) is within {margin} of the best encoder."
     if answer.tied is None or answer.best.baseline:
         return said
     undecided = {key.patch_um for key in (answer.best, *answer.tied) if not key.baseline and not key.control}
@@ -262,8 +264,8 @@ def _whose_tissue(bench: Bench) -> list[str]:
         return ["Training and test tissue are of the same patients: nothing about other patients follows."]
     if 1 < patients < FEW_PATIENTS:
         return [
-            f"{patients} patients were scored: an interval speaks of tissue of these patients, "
-            "not of patients in general."
+            f"{patients} patients were scored: what is said is of tissue of these patients, "
+            f"not of patients in general, which takes {FEW_PATIENTS}."
         ]
     return []
 

@@ -94,8 +94,8 @@ def width_limits(bench: Bench, blocks: Blocks | None) -> list[str]:
         why = (blocks.reason or "").removeprefix("no interval: ")
         found.append(
             f"{so_far}{width} are still too narrow for this tissue, which is alike over "
-            f"{format_number(blocks.length_um)} {UM}: {LEAST_LENGTHS:g} such lengths are needed, but with "
-            f"wider blocks {why}. Intervals hold the true value less often than they say."
+            f"{format_number(blocks.length_um)} {UM}: {LEAST_LENGTHS:g} such lengths are needed, and "
+            f"wider ones would be too few ({why}). Intervals hold the true value less often than they say."
         )
     endless = [length.fold for length in correlation_lengths(bench) if math.isinf(length.um)]
     if blocks is not None and endless:

@@ -137,7 +137,7 @@ def _tiles(answer: Answer) -> list[dict[str, str]]:
         note = f"smallest within {f'{answer.margin:.3f}'.rstrip('0')} of the best"
         tiles.append(
             {
-                "name": "patch to use",
+                "name": "patch to use" if answer.patch_shown else "patch, by the scores alone",
                 "value": f"{format_number(answer.patch_um)} \N{MICRO SIGN}m",
                 "note": note,
             }

@@ -49,7 +49,8 @@ def family(encoder: str) -> str:
 def question_facts(summary: Summary, group: Group) -> dict[str, Any]:
     """Return what the page says: a table's ``head`` and ``rows``, and what stays ``open``; {} for neither.
 
-    The intervals of all questions hold together.
+    ``reason`` is why there are no intervals, None where there are some.  The intervals of all questions hold
+    together.
     """
     asked, open_ones = {}, []
     for name, weights in _questions(summary, group):
@@ -58,23 +59,24 @@ def question_facts(summary: Summary, group: Group) -> dict[str, Any]:
         else:
             asked[name] = weights
     if not asked:
-        return {"head": [], "rows": [], "open": open_ones} if open_ones else {}
+        return {"head": [], "rows": [], "open": open_ones, "reason": None} if open_ones else {}
     found = contrasts(group.asked, asked)
     rows = [
-        [name, *_words(effect, change=OF_WIDTH in name or OF_PARAMETERS in name)]
+        [name, *_words(effect, change=name.endswith((INTERACTION, OF_WIDTH, OF_PARAMETERS)))]
         for name, effect in found.items()
     ]
     return {
         "head": ["what is asked", "effect on the score", "95 % interval, all at once", "answer"],
         "rows": rows,
         "open": open_ones,
+        "reason": group.asked.reason,
     }
 
 
 def _words(effect: Contrast, *, change: bool) -> list[str]:
     size = f"{effect.estimate:+.4f}"
     if effect.low is None or effect.high is None:
-        return [size, "none", f"not decided: {effect.reason}"]
+        return [size, "none", "not decided"]
     interval = f"{effect.low:+.4f} to {effect.high:+.4f}"
     verdicts = {1: "a gain", -1: "a loss", 0: "neither a gain nor a loss is shown"}
     if change:

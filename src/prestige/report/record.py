@@ -24,6 +24,7 @@ def answer_record(summary: Summary, answer: Answer, questions: dict[str, Any]) -
         "interval": answer.interval,
         "tied": None if answer.tied is None else [key.label for key in answer.tied],
         "patch_um": answer.patch_um,
+        "patch_shown": answer.patch_shown,
         "margin": answer.margin,
         "baselines": {
             name: score if math.isfinite(score) else None for name, score in answer.baselines.items()

@@ -52,7 +52,7 @@ def spread_text(summary: Summary) -> str:
     tissue = {key: getattr(one, kind) for key, one in found.items()}
     both = [key for key, one in found.items() if math.isfinite(one.seeds) and math.isfinite(tissue[key])]
     of_tissue = _root_mean_square(tissue.values())
-    few = f"Of {_of_one(kind)} there is no spread over patients. " if kind != "patients" else ""
+    few = _few(found.values())
     if not math.isfinite(of_tissue):
         return f"{few}How far scores vary over the tissue is not known here either."
     if not both:
@@ -119,8 +119,11 @@ def _kind(found: Iterable[Spread]) -> str:
     return next((one.tissue[0] for one in found), "blocks")
 
 
-def _of_one(kind: str) -> str:
-    return "one patient" if kind in ("sections", "blocks") else ""
+def _few(found: Iterable[Spread]) -> str:
+    patients = max(one.n_patients for one in found)
+    if patients > 1:
+        return ""
+    return "All is of one patient: no spread over patients. " if patients else "Patients are not recorded. "
 
 
 def _of_patients(one: Spread) -> str:

@@ -146,7 +146,7 @@ class BlockDraws(Resampling):
     def reason(self) -> str | None:
         """Why no interval may be given: too few blocks, or hardly more than regions they are drawn in."""
         if self.n_clusters < MIN_CLUSTERS:
-            return too_few(self.n_clusters)
+            return too_few(self.n_clusters, "spatial blocks")
         if self.n_clusters - self.n_strata < MIN_CLUSTERS - 1:
             return (
                 f"no interval: {self.n_clusters} spatial blocks in {self.n_strata} test regions are too few, "
@@ -220,7 +220,7 @@ class PatientDraws(Resampling):
     @property
     def reason(self) -> str | None:
         """Why no interval may be given: too few patients."""
-        return too_few(self.slots) if self.slots < MIN_CLUSTERS else None
+        return too_few(self.slots, "patients") if self.slots < MIN_CLUSTERS else None
 
     def whole(self) -> PatientDraws:
         """Return the one draw in which every patient and every block stands once."""
@@ -257,12 +257,10 @@ class PatientDraws(Resampling):
         return score.T, moved @ moved.transpose(0, 2, 1)
 
 
-def too_few(n_clusters: int) -> str:
+def too_few(n_clusters: int, what: str = "clusters (patients or spatial blocks)") -> str:
     """Say that there are too few clusters."""
-    return (
-        f"no interval: {n_clusters} clusters (patients or spatial blocks) are too few, "
-        f"at least {MIN_CLUSTERS} are needed"
-    )
+    many = f"{n_clusters} {what} are" if n_clusters != 1 else f"1 {what.replace('blocks', 'block')} is"
+    return f"no interval: {many} too few, at least {MIN_CLUSTERS} are needed"
 
 
 def units_of(folds: Sequence[Moments], patient_of: Mapping[str, str] | None = None) -> tuple[Unit, ...]:

@@ -125,4 +125,4 @@ def _why_not(folds: Sequence[Moments], times: int, patient_of: Mapping[str, str]
     }
     n = np.array(list(sizes.values()), dtype=np.float64)
     equal = int(n.sum() ** 2 / (n**2).sum())
-    return too_few(equal) if equal < MIN_CLUSTERS else None
+    return too_few(equal, "spatial blocks") if equal < MIN_CLUSTERS else None
