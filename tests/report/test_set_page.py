@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from prestige.report import write_report
 from prestige.report.answer import answers
 from prestige.report.ceilings import ceilings_of
 from prestige.report.load import load_bench
@@ -50,3 +51,13 @@ def test_a_bench_without_sets_has_nothing_of_them(tiny_bench: Path, tmp_path: Pa
     assert set_page(bench, summary, answer, ceilings_of(bench), folder=tmp_path, maps=[]) == empty
     assert set_page(bench, summary, None, ceilings_of(bench), folder=tmp_path, maps=[]) == empty
     assert not (tmp_path / "tables").exists()
+
+
+def test_the_page_shows_the_sets_beside_their_random_sets(tiny_bench: Path) -> None:
+    give(tiny_bench, *[{"easy": list(EASY), "odd": list(ODD)}] * 2)
+    page = write_report(tiny_bench).read_text(encoding="utf-8")
+    assert "Sets against matched random sets" in page
+    assert "it describes and is no test" in page
+    assert 'aria-label="Each gene set beside its random sets' in page
+    assert (tiny_bench / "report" / "tables" / "set_scores.csv").is_file()
+    assert (tiny_bench / "report" / "figures" / "set_forest.svg").is_file()
