@@ -7,7 +7,7 @@ varies nowhere on the test side.  Where a bench keeps no ceilings, only the latt
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from prestige.report import tables
 from prestige.report.load import MEAN_BASELINE, Bench, Configuration, Run
 from prestige.report.set_estimates import Estimate, Estimator, SetGenes
 from prestige.report.summary import Summary
-from prestige.stats.bootstrap import draw
+from prestige.stats.bootstrap import Seeds, draw
 from prestige.stats.moments import Moments
 
 _DRAWS = 1000  # of the blocks
@@ -90,13 +90,41 @@ def set_scores(
     if not genes_of or not configurations:
         return SetScores(pd.DataFrame(columns=list(_COLUMNS)), {}, "", config.draws, False, None)
     panel = summary.common_genes
-    seeds = {key: _seeds(summary.used[key], panel) for key in configurations}
-    values = {key: gene_values(summary.used[key]).reindex(list(panel)) for key in configurations}
-    folds = seeds[configurations[0]][0]
+    runs = {key: summary.used[key] for key in configurations}
+    seeds = {key: _seeds(of_key, panel) for key, of_key in runs.items()}
+    values = {key: gene_values(of_key).reindex(list(panel)) for key, of_key in runs.items()}
+    return score_sets_of((genes_of, config), panel, (seeds, values), ceilings, summary.patient_of)
+
+
+def score_sets_of(
+    asked: tuple[Mapping[str, Sequence[str]], GeneSetConfig],
+    panel: Sequence[str],
+    scored: tuple[Mapping[Configuration, Seeds], Mapping[Configuration, pd.DataFrame]],
+    ceilings: pd.DataFrame,
+    patient_of: Mapping[str, str] | None = None,
+) -> SetScores:
+    """Score gene sets in some configurations of one panel, whatever they come from.
+
+    Parameters
+    ----------
+    asked
+        The genes of each set, all in the panel, and how random sets are drawn.
+    panel
+        The g genes.
+    scored
+        Of each configuration its moments, seeds x folds, and every per-gene metric by gene of the panel.
+    ceilings
+        ``ceiling``, ``lower`` and ``usable`` by gene, empty without any.
+    patient_of
+        Sample -> patient.
+    """
+    (genes_of, config), (seeds, values) = asked, scored
+    first = next(iter(seeds))
+    folds = seeds[first][0]
     bound = ceilings.reindex(list(panel))
     known = bool(np.isfinite(bound["lower"].to_numpy(dtype=float)).any())
     ceiling = bound["ceiling"].to_numpy(dtype=float)
-    measurable = values[configurations[0]]["r2"].notna().to_numpy()
+    measurable = values[first]["r2"].notna().to_numpy()
     if known:
         measurable &= bound["usable"].to_numpy() == True  # noqa: E712  NaN for genes without a ceiling
     features = np.column_stack([_mean_truth(folds), *([ceiling] if known else [])])
@@ -105,9 +133,9 @@ def set_scores(
         name: _genes_of(name, set(genes), panel, measurable, features, config)
         for name, genes in genes_of.items()
     }
-    plan = draw(folds, draws=_DRAWS, seed=0, patient_of=summary.patient_of)
+    plan = draw(folds, draws=_DRAWS, seed=0, patient_of=patient_of)
     estimator = Estimator(panel, sets, plan, ceiling if known else None)
-    rows = [(key, *row) for key in configurations for row in estimator.estimates(seeds[key], values[key])]
+    rows = [(key, *row) for key in seeds for row in estimator.estimates(seeds[key], values[key])]
     on = "mean expression and ceiling" if known else "mean expression"
     return SetScores(pd.DataFrame(rows, columns=list(_COLUMNS)), sets, on, config.draws, known, plan.reason)
 
@@ -119,15 +147,25 @@ def set_scores_table(scores: SetScores) -> pd.DataFrame:
     return tables.with_identity(scores.table).drop(columns="configuration")
 
 
-def gene_values(runs: Sequence[Run]) -> pd.DataFrame:
+def gene_values(runs: Iterable[Run]) -> pd.DataFrame:
+    """Return what :func:`gene_table` makes of runs."""
+    return gene_table((run.fold, run.scores) for run in runs)
+
+
+def gene_table(scores_of: Iterable[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
     """Return every per-gene metric by gene: mean over seeds, then over samples and folds.
 
     A correlation or cosine that only the prediction leaves undefined (it is constant where the truth varies)
     counts 0; where the truth is constant a sample is left out.
+
+    Parameters
+    ----------
+    scores_of
+        The fold and the tidy scores of each run.
     """
     parts = []
-    for run in runs:
-        rows: Any = run.scores[run.scores["level"] == "gene"]
+    for fold, scores in scores_of:
+        rows: Any = scores[scores["level"] == "gene"]
         rows = rows.assign(sample=rows["sample"].astype(str), name=rows["name"].astype(str))
         wide = rows.pivot(index=["sample", "name"], columns="metric", values="value")
         wide = wide.reindex(columns=[name for name in HIGHER_IS_BETTER if name in wide])
@@ -135,7 +173,7 @@ def gene_values(runs: Sequence[Run]) -> pd.DataFrame:
         for name in _FILLED:
             if name in wide:
                 wide[name] = wide[name].mask(varies & wide[name].isna(), 0.0)
-        parts.append(wide.reset_index().assign(fold=run.fold))
+        parts.append(wide.reset_index().assign(fold=fold))
     tidy = pd.concat(parts, ignore_index=True)
     units = tidy.groupby(["name", "fold", "sample"]).mean()
     found = units.groupby(level="name").mean()

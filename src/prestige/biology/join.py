@@ -1,0 +1,67 @@
+"""Several pairs of measured and predicted expression as one: sections, and folds that tested them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.sparse import csr_matrix, vstack
+
+from prestige.biology.pair import Pair
+from prestige.errors import DataError
+
+
+def join(pairs: Sequence[Pair]) -> Pair:
+    """Return all observations of several pairs, on the genes that all of them have.
+
+    Training means and deviations of pairs from several folds are averaged, and the notes say so.  The
+    pairs are of different observations: samples of one name are one section, as blocks of it tested by
+    several folds are.
+
+    Raises
+    ------
+    DataError
+        When there is none, they share no gene, or their scales differ.
+    """
+    if not pairs:
+        raise DataError("there is no pair of measured and predicted expression", where="join")
+    first = pairs[0]
+    if len(pairs) == 1:
+        return first
+    genes = tuple(gene for gene in first.genes if all(gene in set(one.genes) for one in pairs[1:]))
+    if not genes:
+        raise DataError("the pairs share no gene", where="join", expected="predictions of one panel")
+    if len({(one.total, one.mean_of) for one in pairs}) > 1:
+        raise DataError("the pairs are on different scales", where="join", expected="one scale for all")
+    parts = [one if one.genes == genes else one.of_genes(genes) for one in pairs]
+    notes = list(dict.fromkeys(note for one in parts for note in one.notes))
+    mean, differs = _average([one.train_mean for one in parts])
+    std, _ = _average([one.train_std for one in parts])
+    if differs:
+        notes.append("training means and deviations are averaged over the folds that the observations are of")
+    return Pair(
+        genes=genes,
+        counts=csr_matrix(vstack([one.counts for one in parts], format="csr")),
+        totals=np.concatenate([one.totals for one in parts]),
+        predicted=np.concatenate([one.predicted for one in parts]),
+        xy_um=np.concatenate([one.xy_um for one in parts]),
+        sample_of=np.concatenate([one.sample_of for one in parts]),
+        obs=pd.concat([one.obs for one in parts]),
+        total=first.total,
+        train_mean=mean,
+        train_std=std,
+        has_positions=all(one.has_positions for one in parts),
+        mean_of=first.mean_of,
+        notes=tuple(notes),
+    )
+
+
+def _average(values: Sequence[Float[np.ndarray, " _"] | None]) -> tuple[Float[np.ndarray, " _"] | None, bool]:
+    """Return the mean of vectors, and whether they differ; None where one is not known."""
+    known = [one for one in values if one is not None]
+    if len(known) < len(values):
+        return None, False
+    stacked = np.stack(known)
+    return stacked.mean(axis=0), bool((stacked != stacked[0]).any())

@@ -1,0 +1,105 @@
+"""What is asked of predictions beyond scores, as a yaml says it.  Nothing large is imported here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, field_validator, model_validator
+
+from prestige.genesets.settings import GmtFile
+from prestige.settings import Settings, resolve_path
+
+
+class ConditionConfig(Settings):
+    """Two values of a covariate between which expression is compared: ``second`` over ``first``."""
+
+    column: str = Field(min_length=1)
+    first: str
+    second: str
+
+    @model_validator(mode="after")
+    def _two_values(self) -> ConditionConfig:
+        if self.first == self.second:
+            raise ValueError(f"both values are '{self.first}'; expected two that differ")
+        return self
+
+
+class RegionConfig(Settings):
+    """A region of the tissue around whose boundary expression is looked at: give ``genes`` or ``column``.
+
+    Attributes
+    ----------
+    genes
+        Genes that are high in it, by their measured counts; they are not tested themselves.
+    column, value
+        An annotation in the truth's table, and the value that marks the region.
+    name
+        What the page calls it.
+    within_um
+        How far on either side of the boundary is looked.
+    """
+
+    genes: tuple[str, ...] = ()
+    column: str | None = None
+    value: str | None = None
+    name: str = "the region"
+    within_um: float = Field(default=150.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> RegionConfig:
+        if bool(self.genes) == (self.column is not None) or (self.column is None) != (self.value is None):
+            raise ValueError("give either `genes` or `column` with `value`")
+        return self
+
+
+class BiologyConfig(Settings):
+    """What the page "Biology" is about; nothing in it changes a training.
+
+    Attributes
+    ----------
+    sets
+        GMT files of pathways, besides the gene sets by which scores are judged.
+    tissue
+        Whose cell types and markers are looked for; none by default.
+    markers
+        A yaml of the user's in the form of the shipped ``markers.yaml``, in which ``tissue`` stands.
+    genes
+        Genes to show on maps, measured beside predicted.
+    condition, region
+        Optional questions: differences between conditions, and around a region.
+    domains
+        Into how many domains the tissue is divided.
+    note
+        A line that the page shows at its head, such as what kind of image it was.
+    seed
+        Of the noise and of all that is drawn.
+    """
+
+    sets: tuple[GmtFile, ...] = ()
+    tissue: str | None = None
+    markers: Path | None = None
+    genes: tuple[str, ...] = ()
+    condition: ConditionConfig | None = None
+    region: RegionConfig | None = None
+    domains: int = Field(default=6, ge=2)
+    note: str = ""
+    seed: int = Field(default=0, ge=0)
+
+    @field_validator("sets", mode="before")
+    @classmethod
+    def _path_alone(cls, value: object) -> object:
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple({"path": one} if isinstance(one, str | Path) else one for one in value)
+
+    @model_validator(mode="after")
+    def _markers_of_a_tissue(self) -> BiologyConfig:
+        if self.markers is not None and self.tissue is None:
+            raise ValueError("`markers` needs `tissue`, the one of the file that is meant")
+        return self
+
+    def resolved(self, base: Path) -> BiologyConfig:
+        """Return the same settings with the files' paths made absolute against ``base``."""
+        sets = tuple(one.model_copy(update={"path": resolve_path(one.path, base)}) for one in self.sets)
+        markers = None if self.markers is None else resolve_path(self.markers, base)
+        return self.model_copy(update={"sets": sets, "markers": markers})

@@ -1,0 +1,135 @@
+"""All questions of one pair: predictions of every kind score as they must; what cannot be asked is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from prestige.biology.pair import Pair
+from prestige.biology.settings import BiologyConfig
+from prestige.biology.study import PARTS, Study, study
+from prestige.data.phantom import PhantomConfig, make_section
+from prestige.errors import PrestigeError
+from prestige.genesets import GeneSet
+
+SETS = {"first": GeneSet("first", tuple(f"G{i}" for i in range(8)), "a test")}
+
+
+@pytest.fixture(scope="module")
+def truth(make_pair: Callable[..., Pair]) -> tuple[Pair, np.ndarray]:
+    config = PhantomConfig(
+        patients=1, depth=300.0, n_genes=24, unmeasured_share=0, widths_um=(32.0,), replicates=2, size_px=700
+    )
+    section = make_section(config, 0, 0)
+    pair = make_pair(section.mean, section.xy_px * config.um_per_px, seed=1)
+    return pair, section.mean
+
+
+def of(pair: Pair, predicted: np.ndarray, **asked: Any) -> Study:
+    """The study of a prediction in counts."""
+    values = np.log1p(100 * predicted / predicted.sum(axis=1, keepdims=True)).astype(np.float32)
+    return study(replace(pair, predicted=values), SETS, BiologyConfig(**asked), block_um=100.0)
+
+
+@pytest.fixture(scope="module")
+def of_true_mean(truth: tuple[Pair, np.ndarray]) -> Study:
+    pair, mean = truth
+    return of(pair, mean)
+
+
+def correlation(found: Study) -> float:
+    return float(np.nanmean(np.nan_to_num(found.scores)))
+
+
+def test_the_true_mean_keeps_its_structure(of_true_mean: Study) -> None:
+    assert of_true_mean.structure is not None
+    assert of_true_mean.domains is not None
+    assert of_true_mean.structure.verdict == "not over-smoothed"
+    assert correlation(of_true_mean) > 0.6
+    assert of_true_mean.domains.ari_half == pytest.approx(of_true_mean.domains.ari_halves, abs=0.25)
+    told = of_true_mean.sentences()
+    assert list(told) == ["structure", "correlations", "domains", "activity", "enrichment"]
+    assert told["structure"][0].startswith("Not over-smoothed")
+
+
+def test_a_blurred_truth_has_a_high_correlation_and_is_called_over_smoothed(
+    truth: tuple[Pair, np.ndarray], of_true_mean: Study, blur: Callable[..., np.ndarray]
+) -> None:
+    pair, mean = truth
+    found = of(pair, blur(mean, pair.xy_um, 50.0))
+    assert found.structure is not None
+    assert found.structure.verdict == "over-smoothed"
+    assert found.sentences()["structure"][0].startswith("Over-smoothed")
+    assert 0.3 < correlation(found) < correlation(of_true_mean)
+
+
+def test_shuffled_cells_score_at_chance(truth: tuple[Pair, np.ndarray]) -> None:
+    pair, mean = truth
+    found = of(pair, mean[np.random.default_rng(0).permutation(len(mean))])
+    assert found.structure is not None
+    assert found.domains is not None
+    assert found.activity is not None
+    assert abs(correlation(found)) < 3 / np.sqrt(len(pair))
+    assert found.structure.verdict == "no structure predicted"
+    assert abs(found.domains.ari) < 0.03
+    assert abs(found.activity.means["noisy"].value) < 3 / np.sqrt(len(pair))
+
+
+def test_the_training_mean_predicts_no_structure(truth: tuple[Pair, np.ndarray]) -> None:
+    pair, mean = truth
+    found = of(pair, np.broadcast_to(mean.mean(axis=0), mean.shape))
+    assert found.structure is not None
+    assert found.structure.verdict == "no structure predicted"
+    assert correlation(found) == 0.0
+
+
+def test_what_cannot_be_answered_is_said_and_the_rest_goes_on(truth: tuple[Pair, np.ndarray]) -> None:
+    pair, _ = truth
+    nowhere = replace(pair.take(slice(0, 400)), xy_um=np.zeros((400, 2)), has_positions=False)
+    found = study(nowhere, SETS)
+    assert found.structure is None
+    assert found.domains is None
+    assert set(found.skipped) >= {"structure", "domains"}
+    assert found.activity is not None
+    told = found.sentences()
+    assert told["structure"][0].startswith(f"Nothing is said of {PARTS['structure']}: ")
+    assert "positions" in told["structure"][0]
+    assert np.isfinite(found.scores).all()
+
+
+def test_a_region_a_condition_and_cell_types_are_asked_where_wanted(truth: tuple[Pair, np.ndarray]) -> None:
+    pair, mean = truth
+    marked = pair.xy_um[:, 0] < np.quantile(pair.xy_um[:, 0], 0.4)
+    obs = pair.obs.assign(side=np.where(marked, "left", "right"), patient="p")
+    asked = {
+        "region": {"column": "side", "value": "left", "within_um": 60},
+        "condition": {"column": "side", "first": "left", "second": "right"},
+    }
+    found = of(replace(pair, obs=obs), mean, **asked)
+    assert found.gradients is not None
+    assert found.conditions is not None
+    assert found.region is not None
+    assert found.region.n_components == 1
+    assert found.conditions.unit == "one"
+    assert list(found.sentences())[-2:] == ["conditions", "gradients"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"region": {"genes": ["G98", "G99"]}}, "G99"),
+        ({"region": {"column": "sid", "value": "left"}}, "sid"),
+        ({"tissue": "kidny"}, "kidney"),
+        ({"sets": ["/nowhere.gmt"]}, "nowhere.gmt"),
+    ],
+)
+def test_names_that_are_not_there_are_refused_at_once(
+    truth: tuple[Pair, np.ndarray], asked: dict[str, Any], words: str
+) -> None:
+    pair, mean = truth
+    with pytest.raises(PrestigeError, match=words):
+        of(pair, mean, **asked)
