@@ -1,4 +1,4 @@
-"""Write what is said of the code from the code itself: the commands, and the README's table of files.
+"""Write what is said of the code from the code itself: the commands, and the list of source files.
 
 Run by ``make docs``; a test compares.
 """
@@ -17,8 +17,15 @@ from prestige.cli import app
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCE = REPOSITORY / "src" / "prestige"
 COMMANDS = REPOSITORY / "docs" / "commands.md"
-README = REPOSITORY / "README.md"
-BEGIN, END = "<!-- files: written by `make docs` -->", "<!-- end of files -->"
+FILES = REPOSITORY / "docs" / "files.md"
+FILES_HEAD = """# The source, file by file
+
+Written by `make docs` from the first sentence of each module; a test compares the two.
+
+Imports go one way: `cli > bench > report > run | predict > outcome > fold > config > biology > train | baselines | evaluate >
+bundle > infer > data | models > genesets | stats > metrics > registry > errors`. The main path is `data/dataset.py`,
+`data/patches.py`, `models/predictor.py`, `train.py`, `evaluate/scores.py`, `outcome.py`, `run.py`, `bench.py`.
+"""
 HEAD = """# Commands
 
 Written by `make docs` from the command line itself; a test compares the two.
@@ -81,11 +88,9 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
-def readme() -> str:
-    """Return the README with its table of files made anew from the first sentence of each module."""
-    text = README.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    return f"{before}{BEGIN}\n{_files()}\n{END}{after}"
+def files_markdown() -> str:
+    """Return the list of source files, a line each."""
+    return f"{FILES_HEAD}\n{_files()}\n"
 
 
 def _files() -> str:
@@ -105,4 +110,4 @@ def _first_sentence(path: Path) -> str:
 
 if __name__ == "__main__":
     COMMANDS.write_text(commands_markdown(), encoding="utf-8")
-    README.write_text(readme(), encoding="utf-8")
+    FILES.write_text(files_markdown(), encoding="utf-8")
