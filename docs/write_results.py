@@ -33,7 +33,7 @@ def page(folders: list[Path]) -> str:
         "*tied*: cannot be told from the best.",
     ]
     parts.append(
-        "The `RESULT_VERSION` of each bench stands below it, and CHANGELOG.md says what changed with it. Those "
+        "The `RESULT_VERSION` of each bench stands below it; CHANGELOG.md says what changed with it. Those "
         "of 8 minutes on one seed are of version 2 and had fewer baselines than the examples have now; the "
         "yardstick's bears that number too and already has the choice of learning rates of version 3."
     )
