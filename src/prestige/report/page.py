@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup, escape
 
 from prestige.errors import StorageError
 from prestige.report import method, tables
@@ -24,6 +21,7 @@ from prestige.report.illustrate import illustrate, leading, mapped, truth_folder
 from prestige.report.load import Bench, format_number, load_bench, number
 from prestige.report.questions import question_facts
 from prestige.report.record import answer_record
+from prestige.report.rendering import render
 from prestige.report.sensitivity import sensitivity_facts
 from prestige.report.set_page import set_page
 from prestige.report.sets import set_facts, sets_table
@@ -67,7 +65,7 @@ def write_report(bench_folder: Path) -> Path:
         context |= illustrate(bench, summary, found, partial / "figures")
         maps = context["sets"].get("maps", [])
         context |= set_page(bench, summary, leading(found), ceilings, folder=partial, maps=maps)
-        _write(partial / "index.html", _render(context))
+        _write(partial / "index.html", render("report.html.j2", context))
         shutil.rmtree(report, ignore_errors=True)
         os.replace(partial, report)
     except OSError as error:
@@ -187,44 +185,6 @@ def _oracle(bench: Bench, summary: Summary) -> list[float | None] | None:
         near = min(scores, key=lambda width: abs(width - um))
         found.append(scores[near] if abs(near - um) <= 0.02 * um else None)
     return found
-
-
-def _render(context: dict[str, Any]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("prestige.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(strong=_strong, score=_score, metric=_metric, json=_json)
-    return environment.get_template("report.html.j2").render(context)
-
-
-def _strong(text: str) -> Markup:
-    """Turn ``**x**`` into strong text, everything else escaped."""
-    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", str(escape(text))))
-
-
-def _score(value: Any) -> str:
-    found = number(value)
-    return f"{found:.3f}" if math.isfinite(found) else "\N{EN DASH}"
-
-
-def _metric(name: str) -> str:
-    """Write a metric's name as a reader should see it."""
-    known = {
-        "pearson": "Pearson",
-        "spearman": "Spearman",
-        "challenge_spearman": "Spearman (challenge)",
-        "cosine": "cosine",
-    }
-    stem = name.removesuffix(tables.CENTRED)
-    return known.get(stem, stem.upper()) + (", centred" if stem != name else "")
-
-
-def _json(value: Any) -> Markup:
-    return Markup(tables.json_for_page(value))
 
 
 def _write(path: Path, text: str) -> Path:
