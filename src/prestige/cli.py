@@ -248,6 +248,44 @@ def evaluate(
         _print_summary(summary)
 
 
+@app.command(
+    epilog="Example:  prestige biology predicted/S1.h5ad measured/S1.h5ad --sets hallmark.gmt --out out/biology"
+)
+def biology(
+    predicted: Annotated[
+        Path, typer.Argument(metavar="PRED.h5ad", help="Predictions, of this tool or another.")
+    ],
+    truth: Annotated[
+        Path, typer.Argument(metavar="TRUTH.h5ad", help="Measured counts of the same observations.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the page.")],
+    sets: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE.gmt", help="Gene sets to judge by, besides the shipped ones; again for more."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="BIOLOGY.yaml", help="What else is asked: tissue, genes, condition, region."),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCALE",
+            help="Scale of another tool's predictions: counts, total:TOTAL, log1p or log1p:TOTAL.",
+        ),
+    ] = None,
+) -> None:
+    """Ask whether the biology survived: gene sets, pathways, structure in space, cell types, regions."""
+    from prestige.report.biology import read_biology, write_file_biology
+
+    asked = read_biology(config) if config is not None else None
+    page, found = write_file_biology(predicted, truth, out, sets=tuple(sets or ()), scale=scale, config=asked)
+    for lines in found.sentences().values():
+        for line in lines:
+            typer.echo(line)
+    typer.echo(str(page))
+
+
 def _phantom_config(path: Path | None, given: dict[str, Any]) -> PhantomConfig:
     from prestige.data.phantom import PhantomConfig
     from prestige.settings import build, read_yaml

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from prestige.baselines.settings import BaselineConfig
+from prestige.biology.settings import BiologyConfig
 from prestige.data.panel import PanelConfig, wanted_genes
 from prestige.data.patches import PatchConfig
 from prestige.data.split import SplitConfig
@@ -114,6 +115,7 @@ class BenchConfig(Settings):
     train: TrainConfig
     evaluation: EvaluationConfig = EvaluationConfig()
     genesets: GeneSetConfig = GeneSetConfig()
+    biology: BiologyConfig | None = None
 
     @model_validator(mode="after")
     def _no_twins(self) -> BenchConfig:
@@ -204,8 +206,10 @@ def read_bench(path: Path) -> BenchConfig:
     config = _resolved(config, Path(path).parent)
     models = tuple(_with_checkpoint(model, Path(path).parent) for model in config.encoders)
     baselines = tuple(_with_own_checkpoint(one, Path(path).parent) for one in config.baselines)
-    genesets = config.genesets.resolved(Path(path).parent)
-    return config.model_copy(update={"encoders": models, "baselines": baselines, "genesets": genesets})
+    judged = {"genesets": config.genesets.resolved(Path(path).parent)}
+    if config.biology is not None:
+        judged["biology"] = config.biology.resolved(Path(path).parent)
+    return config.model_copy(update={"encoders": models, "baselines": baselines, **judged})
 
 
 def run_hash(config: RunConfig, dataset_fingerprint: str) -> str:

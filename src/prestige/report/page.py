@@ -15,6 +15,7 @@ import pandas as pd
 from prestige.errors import StorageError
 from prestige.report import method, tables
 from prestige.report.answer import Answer, answers
+from prestige.report.biology import bench_biology
 from prestige.report.blocks import blocks_words
 from prestige.report.ceilings import ceiling_facts, ceilings_of
 from prestige.report.illustrate import illustrate, leading, mapped, truth_folders
@@ -65,6 +66,7 @@ def write_report(bench_folder: Path) -> Path:
         context |= illustrate(bench, summary, found, partial / "figures")
         maps = context["sets"].get("maps", [])
         context |= set_page(bench, summary, leading(found), ceilings, folder=partial, maps=maps)
+        context |= {"biology": bench_biology(bench, summary, leading(found), partial)}
         _write(partial / "index.html", render("report.html.j2", context))
         shutil.rmtree(report, ignore_errors=True)
         os.replace(partial, report)

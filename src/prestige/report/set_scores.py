@@ -87,8 +87,6 @@ def set_scores(
     """
     configurations = [key for key in summary.used if key.encoder != MEAN_BASELINE]
     config = _config(bench)
-    if not genes_of or not configurations:
-        return SetScores(pd.DataFrame(columns=list(_COLUMNS)), {}, "", config.draws, False, None)
     panel = summary.common_genes
     runs = {key: summary.used[key] for key in configurations}
     seeds = {key: _seeds(of_key, panel) for key, of_key in runs.items()}
@@ -119,6 +117,8 @@ def score_sets_of(
         Sample -> patient.
     """
     (genes_of, config), (seeds, values) = asked, scored
+    if not genes_of or not seeds:
+        return SetScores(pd.DataFrame(columns=list(_COLUMNS)), {}, "", config.draws, False, None)
     first = next(iter(seeds))
     folds = seeds[first][0]
     bound = ceilings.reindex(list(panel))

@@ -1,0 +1,214 @@
+"""The page "Biology" of a bench's recommended configuration, or of anyone's prediction file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prestige.biology.join import join
+from prestige.biology.markers import markers
+from prestige.biology.pair import Pair, read_pair
+from prestige.biology.settings import BiologyConfig
+from prestige.biology.study import Study, study
+from prestige.errors import ConfigError, DataError
+from prestige.genesets import GeneSet, GeneSetConfig, GmtFile, collect_sets, score_sets
+from prestige.report.answer import Answer
+from prestige.report.biology_page import write_biology
+from prestige.report.load import Bench, Configuration, Run
+from prestige.report.pair_sets import pair_set_scores
+from prestige.report.set_words import shown_configuration
+from prestige.report.sets import common_sets
+from prestige.report.summary import Summary
+from prestige.settings import build, read_yaml
+
+FOLDER = "biology"
+
+
+def bench_biology(bench: Bench, summary: Summary, answer: Answer | None, report: Path) -> dict[str, Any]:
+    """Write ``biology/`` into a bench's report where its yaml asks for it; return what the main page says.
+
+    The page is of the recommended configuration (the best encoder where none is recommended), of its first
+    seed, on all test observations of all folds.
+
+    Parameters
+    ----------
+    report
+        The folder of the report that is being written.
+
+    Returns
+    -------
+    dict
+        ``label``, ``link``, ``verdict`` and ``findings``; {} where the page is not asked for, or nothing is left
+        of the predictions that it needs (a run folder that was moved without its bench).
+
+    Raises
+    ------
+    PrestigeError
+        When a file, gene or column that the yaml names is not there.
+    """
+    config, shown = _asked(bench), shown_configuration(summary, answer)
+    if config is None or shown is None:
+        return {}
+    pair = _pair_of(bench, summary, shown)
+    if pair is None:
+        return {}
+    sets = _sets_of(bench, summary) | _types(config)
+    block_um = summary.blocks.width_um if summary.blocks is not None else 500.0
+    found = study(pair, sets, config, block_um=block_um)
+    write_biology(
+        found,
+        report / FOLDER,
+        title=f"Biology: {bench.name}",
+        subtitle=shown.label,
+        notes=_notes(found, config),
+        genes=config.genes,
+        sets=pair_set_scores(found, GeneSetConfig(), shown),
+    )
+    told = found.sentences()
+    return {
+        "label": shown.label,
+        "link": f"{FOLDER}/index.html",
+        "verdict": found.structure.verdict if found.structure is not None else None,
+        "findings": [lines[0] for lines in told.values()],
+    }
+
+
+def write_file_biology(
+    pred: Path,
+    truth: Path,
+    out: Path,
+    *,
+    sets: tuple[Path, ...] = (),
+    scale: str | None = None,
+    config: BiologyConfig | None = None,
+) -> tuple[Path, Study]:
+    """Write the page "Biology" of a prediction file, whichever tool made it.
+
+    Parameters
+    ----------
+    pred, truth, scale
+        As in :func:`prestige.evaluate.evaluate_files`.
+    out
+        Folder of the page; one that holds an earlier page is replaced.
+    sets
+        GMT files whose sets are judged one by one, besides the shipped ones.
+    config
+        What else is asked.
+
+    Returns
+    -------
+    tuple
+        Path of the page, and all that was found.
+
+    Raises
+    ------
+    PrestigeError
+        When a file cannot be read or does not fit the other, the scale is not known, or ``out`` holds
+        something else.
+    """
+    config = config or BiologyConfig()
+    judged = collect_sets(_no_chosen(files=tuple(GmtFile(path=path) for path in sets))) | _types(config)
+    _check_out(out)
+    pair = read_pair(pred, truth, scale)
+    found = study(pair, judged, config)
+    page = write_biology(
+        found,
+        out,
+        title="Biology",
+        subtitle=pred.name,
+        notes=_notes(found, config),
+        genes=config.genes,
+        sets=pair_set_scores(found, GeneSetConfig()),
+    )
+    return page, found
+
+
+def read_biology(path: Path) -> BiologyConfig:
+    """Read BIOLOGY.yaml; its paths are taken from the folder that it lies in.
+
+    Raises
+    ------
+    ConfigError
+        Listing every fault, an unknown key with the nearest one that exists.
+    """
+    return build(BiologyConfig, read_yaml(path), where=path).resolved(Path(path).parent)
+
+
+def _asked(bench: Bench) -> BiologyConfig | None:
+    """Return the bench's settings of the page, None where its yaml has none."""
+    path = bench.folder / "bench.yaml"
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError("cannot be read", where=path, expected="the settings of the bench") from error
+    stored = raw.get("biology") if isinstance(raw, dict) else None
+    return None if stored is None else build(BiologyConfig, stored, where=path)
+
+
+def _pair_of(bench: Bench, summary: Summary, shown: Configuration) -> Pair | None:
+    """Return the pair of a configuration's first seed over all folds, None where its files are not there."""
+    pairs = []
+    for fold, runs in _by_fold(summary.used[shown]).items():
+        truth = bench.folder / "truth" / f"fold-{fold}"
+        for pred in sorted((runs[0].folder / "predictions").glob("*.h5ad")):
+            if not (truth / pred.name).is_file():
+                return None
+            pairs.append(_described(read_pair(pred, truth / pred.name), bench))
+    return join(pairs) if pairs else None
+
+
+def _by_fold(runs: list[Run]) -> dict[int, list[Run]]:
+    found: dict[int, list[Run]] = {}
+    for run in sorted(runs, key=lambda one: (one.fold, one.seed)):
+        found.setdefault(run.fold, []).append(run)
+    return found
+
+
+def _described(pair: Pair, bench: Bench) -> Pair:
+    """Return the pair with the patient and the covariates of its samples among its columns."""
+    samples = {one["id"]: one for one in (bench.info.get("dataset") or {}).get("samples") or []}
+    obs = pair.obs.copy()
+    columns: dict[str, Mapping[str, str]] = {"patient": {}}
+    for name, one in samples.items():
+        columns["patient"] = {**columns["patient"], name: str(one.get("patient", name))}
+        for key, value in (one.get("covariates") or {}).items():
+            columns[key] = {**columns.get(key, {}), name: str(value)}
+    for key, of_sample in columns.items():
+        if key not in obs and of_sample:
+            obs[key] = [of_sample.get(str(name), "") for name in pair.sample_of]
+    return replace(pair, obs=obs)
+
+
+def _sets_of(bench: Bench, summary: Summary) -> dict[str, GeneSet]:
+    described = next(iter(bench.info.get("folds") or [{}])).get("gene_sets") or {}
+    return {
+        name: GeneSet(name, genes, str(described.get(name, {}).get("source", "")))
+        for name, genes in common_sets(bench, summary).items()
+    }
+
+
+def _no_chosen(**values: Any) -> GeneSetConfig:
+    return GeneSetConfig(most_expressed=None, most_variable=None, most_spatially_variable=None, **values)
+
+
+def _types(config: BiologyConfig) -> dict[str, GeneSet]:
+    """Return the markers of the tissue's cell types as sets of their own."""
+    return markers(config.tissue, config.markers) if config.tissue is not None else {}
+
+
+def _notes(found: Study, config: BiologyConfig) -> tuple[str, ...]:
+    small = [one.text for one in score_sets(found.pair.genes, found.sets).values() if not one.scored]
+    return tuple(filter(None, (config.note, f"Not scored: {'; '.join(small)}." if small else "")))
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise DataError("is a file", where=out, expected="a folder for the page")
+    if out.is_dir() and any(out.iterdir()) and not (out / "biology.json").is_file():
+        raise DataError(
+            "the folder is not empty and holds no page of this kind", where=out, remedy="give another folder"
+        )

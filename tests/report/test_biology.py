@@ -1,0 +1,124 @@
+"""The page "Biology" of a bench and of a file: of the right configuration, on all of its test observations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pytest
+
+from prestige.errors import PrestigeError
+from prestige.report import write_report
+from prestige.report.answer import answers
+from prestige.report.biology import bench_biology, read_biology, write_file_biology
+from prestige.report.load import load_bench
+from prestige.report.summary import summarise
+
+
+
+def ask(bench: Path, text: str) -> None:
+    with (bench / "bench.yaml").open("a") as file:
+        file.write(text)
+
+
+def found(bench: Path, out: Path) -> dict[str, Any]:
+    opened = load_bench(bench)
+    summary = summarise(opened)
+    (answer,) = answers(opened, summary)
+    return bench_biology(opened, summary, answer, out)
+
+
+def test_a_bench_that_does_not_ask_has_no_page(tiny_bench: Path, tmp_path: Path) -> None:
+    assert found(tiny_bench, tmp_path / "report") == {}
+    assert not (tmp_path / "report").exists()
+
+
+def test_the_page_is_of_the_recommended_configuration_on_all_folds(tiny_bench: Path, tmp_path: Path) -> None:
+    ask(tiny_bench, "biology: {note: rendered from two stains}\n")
+    told = found(tiny_bench, tmp_path / "report")
+    assert told["label"].startswith("compact_s")
+    record = json.loads((tmp_path / "report" / "biology" / "biology.json").read_text())
+    assert record["schema"] == "prestige.biology/1"
+    text = (tmp_path / "report" / told["link"]).read_text()
+    assert "rendered from two stains" in text
+    assert "600" in text  # 300 observations in each of two folds
+    assert told["findings"]
+
+
+def test_the_report_links_to_it(tiny_bench: Path) -> None:
+    ask(tiny_bench, "biology: {}\n")
+    page = write_report(tiny_bench)
+    assert 'href="biology/index.html"' in page.read_text()
+    assert (page.parent / "biology" / "index.html").is_file()
+
+
+def test_patients_and_covariates_of_the_samples_can_be_asked_for(tiny_bench: Path, tmp_path: Path) -> None:
+    info = json.loads((tiny_bench / "bench.json").read_text())
+    for sample, condition in zip(info["dataset"]["samples"], ("calm", "inflamed"), strict=True):
+        sample["covariates"] = {"condition": condition}
+    (tiny_bench / "bench.json").write_text(json.dumps(info))
+    ask(tiny_bench, "biology: {condition: {column: condition, first: calm, second: inflamed}}\n")
+    found(tiny_bench, tmp_path / "report")
+    table = (tmp_path / "report" / "biology" / "tables" / "conditions.csv").read_text()
+    assert table.count("\n") == 41  # a row a gene
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("biology: {tisue: kidney}\n", "tissue"),
+        ("biology: {tissue: kidny}\n", "kidney"),
+        ("biology: {sets: [/nowhere.gmt]}\n", "nowhere.gmt"),
+    ],
+)
+def test_what_is_not_there_is_refused(tiny_bench: Path, tmp_path: Path, text: str, words: str) -> None:
+    ask(tiny_bench, text)
+    with pytest.raises(PrestigeError, match=words):
+        found(tiny_bench, tmp_path / "report")
+
+
+def files(bench: Path) -> tuple[Path, Path]:
+    run = next(path for path in (bench / "runs").iterdir() if path.name == "compact_s-64-0")
+    return run / "predictions" / "S1.h5ad", bench / "truth" / "fold-0" / "S1.h5ad"
+
+
+def test_anyones_file_has_a_page(tiny_bench: Path, tmp_path: Path) -> None:
+    pred, truth = files(tiny_bench)
+    gmt = tmp_path / "mine.gmt"
+    gmt.write_text("\t".join(["mine", "first genes", *(f"GENE{i:02d}" for i in range(8))]) + "\n")
+    table = anndata.read_h5ad(pred)
+    del table.uns["prestige"], table.var["train_mean"]
+    other = tmp_path / "other.h5ad"
+    table.write_h5ad(other)
+    page, study = write_file_biology(other, truth, tmp_path / "out", sets=(gmt,), scale="log1p:100")
+    assert page == tmp_path / "out" / "index.html"
+    assert "mine" in study.sets
+    by_hand = [
+        np.corrcoef(study.pair.predicted[:, i], study.pair.measured[:, i])[0, 1] for i in range(3)
+    ]
+    np.testing.assert_allclose(study.scores[:3], by_hand, atol=1e-5)
+    # The same page again, in its own folder, but never over something else.
+    write_file_biology(other, truth, tmp_path / "out", scale="log1p:100")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    with pytest.raises(PrestigeError, match="not empty"):
+        write_file_biology(other, truth, tmp_path / "full", scale="log1p:100")
+
+
+def test_a_file_of_unknown_scale_is_refused(tiny_bench: Path, tmp_path: Path) -> None:
+    pred, truth = files(tiny_bench)
+    table = anndata.read_h5ad(pred)
+    del table.uns["prestige"]
+    table.write_h5ad(tmp_path / "other.h5ad")
+    with pytest.raises(PrestigeError, match="scale"):
+        write_file_biology(tmp_path / "other.h5ad", truth, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_paths_of_a_settings_file_are_its_own(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text("sets: [mine.gmt]\ndomains: 4\n")
+    config = read_biology(tmp_path / "b.yaml")
+    assert (config.sets[0].path, config.domains) == (tmp_path / "mine.gmt", 4)
