@@ -96,6 +96,12 @@ def blurred_study() -> Study:
 
 
 @cache
+def flat_study() -> Study:
+    """Return the study of a prediction that is the same everywhere."""
+    return study(pair(predicted=0.0), SETS, block_um=150.0)
+
+
+@cache
 def bare_study() -> Study:
     """Return a study of 60 observations without places: hardly a part can be answered."""
     from dataclasses import replace

@@ -144,3 +144,21 @@ def test_a_flat_quantity_is_drawn_too() -> None:
     low, high = next(axes for axes in figure.subfigs[0].axes if axes.images).images[0].get_clim()
     assert low < high
     assert low == pytest.approx(0.0)
+
+
+def test_wide_sections_stand_one_above_the_other() -> None:
+    own = pair(samples=1)
+    strip = own.take(np.flatnonzero(own.xy_um[:, 1] < 200.0))
+    section = sections_of(strip)[0]
+    assert section.wide
+    flat = np.zeros(len(strip), dtype=np.int64)
+    with drawing():
+        values = draw_values(section, [Both("strip", flat.astype(float), flat.astype(float), "u")])
+        labels = draw_labels(section, flat, flat, ("one",))
+        for figure in (values, labels):
+            assert inside(figure)
+    for panels in (values.subfigs[0].axes[:2], labels.axes[:2]):
+        upper, lower = (axes.get_position() for axes in panels)
+        assert upper.y0 >= lower.y1
+        assert upper.x0 == pytest.approx(lower.x0, abs=0.02)
+    assert [text.get_text() for text in labels.axes[1].texts] == ["100 µm"]

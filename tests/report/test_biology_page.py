@@ -16,7 +16,7 @@ from prestige.report.biology_page import write_biology
 from prestige.report.biology_words import with_units
 from prestige.report.pair_sets import pair_set_scores
 
-from .small_study import bare_study, blurred_study, full_study
+from .small_study import bare_study, blurred_study, flat_study, full_study
 from .test_page import _Outline
 
 
@@ -119,10 +119,20 @@ def test_the_record_is_for_programs(written: Path) -> None:
 
 def test_over_smoothing_is_said_prominently(tmp_path: Path, page: str) -> None:
     text = write_biology(blurred_study(), tmp_path / "out", title="t", subtitle="s").read_text("utf-8")
-    assert '<p class="verdict"><strong>Over-smoothed.</strong>' in text
-    first = text[text.index('class="findings"') :]
-    assert first.index("Over-smoothed: the prediction is as smooth as") < first.index("<b>scores</b>")
-    assert 'class="verdict"' not in page.replace(".verdict", "")
+    said = '<p class="verdict"><strong>Over-smoothed</strong>: the prediction is as smooth as the measured'
+    assert text.index(said) < text.index('class="tiles"')
+    assert "<b>structure in space</b>" not in text  # not said twice at the head
+    assert 'class="verdict"' not in page
+    assert page.index("<b>structure in space</b>") < page.index("<b>scores</b>")
+
+
+def test_a_prediction_without_structure_is_said_prominently(tmp_path: Path) -> None:
+    text = write_biology(flat_study(), tmp_path / "out", title="t", subtitle="s").read_text("utf-8")
+    assert (
+        '<p class="verdict"><strong>No structure predicted</strong>: no gene&#39;s prediction has any pattern'
+        in text
+    )
+    assert "nan" not in re.sub(r"<(svg|style).*?</\1>", "", text, flags=re.DOTALL)
 
 
 def test_a_study_of_little_has_a_page_that_says_why(tmp_path: Path) -> None:

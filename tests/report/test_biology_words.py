@@ -18,7 +18,7 @@ from prestige.report.biology_words import (
     with_units,
 )
 
-from .small_study import GENES, bare_study, blurred_study, full_study
+from .small_study import GENES, bare_study, blurred_study, flat_study, full_study
 
 
 def test_micrometres() -> None:
@@ -72,7 +72,7 @@ def test_over_smoothing_is_marked() -> None:
     assert tiles(study)[0]["mark"] == "warn"
 
 
-@pytest.mark.parametrize("made", [full_study, bare_study, blurred_study])
+@pytest.mark.parametrize("made", [full_study, bare_study, blurred_study, flat_study])
 def test_the_record_is_json_and_holds_every_sentence(made) -> None:
     study = made()
     found = record(study, title="t", subtitle="s", notes=["n"], set_facts={})

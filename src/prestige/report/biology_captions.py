@@ -22,9 +22,10 @@ CAPTIONS = {
         "carry no counting noise and so look smoother than any measurement."
     ),
     "structure": (
-        "How alike two observations are at a distance. The predicted curve is brought to the measured "
-        "height at near neighbours, so only its shape says anything: where it falls more slowly, the "
-        "prediction is smoother. Band: the interval of the smoothing length."
+        "How alike two observations are at a distance. The predicted curve is brought to the measured height "
+        "at near neighbours, so only its shape says anything: a smoother prediction is flat at first and "
+        "falls later. A gap that stays far out is a difference between parts of the tissue and no smoothing. "
+        "Band: the interval of the smoothing length."
     ),
     "correlations": (
         "The {n} genes with the highest measured correlations, in one order on both sides: that of a "
@@ -45,7 +46,7 @@ CAPTIONS = {
     ),
     "conditions": "Each point a gene, the prediction as it is; the largest measured differences are named.",
     "region": (
-        "Left: what counts as the region; a stray was marked and lies in no component. Right: the "
+        "First: what counts as the region; a stray was marked and lies in no component. Second: the "
         "distances along which expression is looked at."
     ),
     "gradients": (

@@ -139,7 +139,7 @@ def correlation_maps(
     upper = np.triu_indices(len(order), 1)
     limit = max(float(np.quantile(np.abs(np.concatenate([side[upper] for side in sides])), 0.99)), 1e-3)
     named = len(order) <= _LABELLED
-    figure = Figure(figsize=(9.8, 5.2 if named else 4.6), layout="constrained")
+    figure = Figure(figsize=(9.8, 4.9 if named else 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 2)
     image = None
@@ -164,11 +164,11 @@ def correlation_maps(
 def confusion_maps(confusion: pd.DataFrame, names: Sequence[str]) -> Figure:
     """Draw where the labels of half of the measured counts go: in the prediction, and in the other half."""
     titles = {
-        "noisy_half": "in the prediction, at half the depth",
-        "halves": "in the other half of the counts",
+        "noisy_half": "in the prediction",
+        "halves": "in the other half",
     }
     types = list(names)
-    size = 0.42 * len(types) + 0.3
+    size = max(0.42 * len(types) + 0.3, 2.0)
     longest = 0.075 * max(len(name) for name in types)
     figure = Figure(figsize=(min(2 * size + 1.2 + longest, 12.0), size + 0.8 + longest), layout="constrained")
     FigureCanvasAgg(figure)

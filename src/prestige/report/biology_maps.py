@@ -27,6 +27,7 @@ MICRO = "\N{MICRO SIGN}m"
 SIGNED = "RdBu_r"
 OTHERS, NO_LABEL = BASELINE_GREYS[1], BASELINE_GREYS[2]
 _PER_ROW = 2
+_WIDE = 0.5
 _NAME = 46
 
 
@@ -52,7 +53,12 @@ class Section:
     @property
     def aspect(self) -> float:
         """Height over width, kept within what a panel can show."""
-        return min(max(self.index.shape[0] / self.index.shape[1], 0.3), 1.6)
+        return min(max(self.index.shape[0] / self.index.shape[1], 0.12), 1.6)
+
+    @property
+    def wide(self) -> bool:
+        """Whether two panels stand one above the other rather than side by side."""
+        return self.aspect < _WIDE
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +109,8 @@ def percentiles(
 def draw_values(section: Section, items: Sequence[Both]) -> Figure:
     """Draw each quantity as two panels on one colour scale, two quantities in a row."""
     n_rows, per_row = -(-len(items) // _PER_ROW), min(_PER_ROW, len(items))
-    figure = Figure(figsize=(5.3 * per_row, (2.2 * section.aspect + 0.72) * n_rows), layout="constrained")
+    height = 2 * (4.2 * section.aspect + 0.3) + 0.6 if section.wide else 2.2 * section.aspect + 0.72
+    figure = Figure(figsize=(5.3 * per_row, height * n_rows), layout="constrained")
     FigureCanvasAgg(figure)
     parts = figure.subfigures(n_rows, per_row, squeeze=False).ravel()
     for part, item in zip(parts, items, strict=False):
@@ -114,13 +121,17 @@ def draw_values(section: Section, items: Sequence[Both]) -> Figure:
 def _pair_of_values(part: Any, section: Section, item: Both) -> None:
     both = {"measured": item.measured[section.rows], "predicted": item.predicted[section.rows]}
     low, high = colour_range(both["measured"], both["predicted"])
-    panels = part.subplots(1, 2)
+    panels = _panels(part, section)
     part.suptitle(item.title, x=0.02, ha="left", fontsize=9, weight="bold")
     image = None
     for axes, (name, values) in zip(panels, both.items(), strict=True):
         image = draw_tissue(axes, section.index, values, name, cmap=VALUES, vmin=low, vmax=high)
-    draw_scale_bar(panels[0], section.index.shape, section.um_per_map_px)
+    draw_scale_bar(panels[-1 if section.wide else 0], section.index.shape, section.um_per_map_px)
     _colour_bar(part, image, panels, item.unit)
+
+
+def _panels(part: Any, section: Section) -> Any:
+    return part.subplots(2, 1) if section.wide else part.subplots(1, 2)
 
 
 def _colour_bar(part: Any, image: Any, panels: Any, unit: str) -> None:
@@ -158,15 +169,16 @@ def draw_labels(
     }  # fmt: skip
     columns = min(len(entries), 4)
     legend_rows = -(-len(entries) // columns)
-    height = 4.2 * section.aspect + 0.55 + 0.24 * legend_rows
+    height = (2 * (8.8 * section.aspect + 0.3) if section.wide else 4.2 * section.aspect + 0.3) + 0.3
+    height += 0.24 * legend_rows
     figure = Figure(figsize=(9.4, height), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, 2)
+    panels = _panels(figure, section)
     for axes, (title, values) in zip(
         panels, {"measured": measured, "predicted": predicted}.items(), strict=True
     ):
         draw_tissue(axes, section.index, codes[values[section.rows]], title, **colours)
-    draw_scale_bar(panels[0], section.index.shape, section.um_per_map_px)
+    draw_scale_bar(panels[-1 if section.wide else 0], section.index.shape, section.um_per_map_px)
     handles = [Patch(color=colour, label=name) for name, colour in entries]
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
     return figure
@@ -197,9 +209,10 @@ def _coloured(
 
 def draw_region(section: Section, region: Region, within_um: float) -> Figure:
     """Draw where the region is, and the distance to its boundary as far as it is looked at."""
-    figure = Figure(figsize=(9.8, 4.0 * section.aspect + 0.8), layout="constrained")
+    height = 2 * (8.2 * section.aspect + 0.3) if section.wide else 4.0 * section.aspect + 0.3
+    figure = Figure(figsize=(9.8, height + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
+    left, right = _panels(figure, section)
     inside, stray = region.inside[section.rows], region.stray[section.rows]
     code = np.where(inside, 2, np.where(stray, 1, 0))
     entries = [("outside", NO_LABEL), ("stray", OKABE_ITO[1]), ("inside", OKABE_ITO[0])]

@@ -97,6 +97,11 @@ def _head(study: Study, notes: Sequence[str], set_facts: dict[str, Any]) -> dict
     names, count = np.unique(pair.sample_of.astype(np.str_), return_counts=True)
     told = ", ".join(f"{name} ({n:,})" for name, n in list(zip(names, count, strict=True))[:8])
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    told_first = [(what, with_units(text)) for what, text in findings(study, set_facts.get("text", ""))]
+    verdict = verdict_of(study)
+    warning = ""
+    if verdict in WARNED:  # said above all else, and once
+        warning = told_first.pop(0)[1][len(verdict) :]  # the sentence begins with it
     sections = f"{len(names)} section{'s' if len(names) > 1 else ''}"
     return {
         "of": [
@@ -106,9 +111,10 @@ def _head(study: Study, notes: Sequence[str], set_facts: dict[str, Any]) -> dict
             ("scale", f"log1p of counts per {format_number(pair.total)}"),
         ],
         "notes": notes,
-        "warned": verdict_of(study) in WARNED,
-        "verdict": verdict_of(study),
-        "findings": [(what, with_units(text)) for what, text in findings(study, set_facts.get("text", ""))],
+        "warned": verdict in WARNED,
+        "verdict": verdict,
+        "warning": warning,
+        "findings": told_first,
         "tiles": tiles(study),
         "half_depth": HALF_DEPTH,
         "half_short": HALF_SHORT,

@@ -82,12 +82,14 @@ class Maker:
     save: Callable[[str, Figure | None], str | None]
 
     def maps(self, part: Part, key: str, draw: Callable[[maps.Section], Figure], caption: str) -> None:
-        """Add a map of each section, with the caption of that name."""
+        """Add a map of each section, with the caption of that name under the last."""
         for number, section in enumerate(self.sections):
             slug = re.sub(r"[^\w-]", "_", section.name)
             heading = section.name if len(self.sections) > 1 else ""
             svg = self.save(f"{key}-{number}-{slug}", draw(section))
-            part.figure(svg, f"{part.title}: maps of {section.name}", CAPTIONS[caption], heading)
+            last = number == len(self.sections) - 1
+            said = CAPTIONS[caption] if last else ""
+            part.figure(svg, f"{part.title}: maps of {section.name}", said, heading)
 
 
 def parts_of(maker: Maker, genes: Sequence[str]) -> list[Part]:

@@ -21,8 +21,8 @@ HALF_DEPTH = (
     "(**halves**), which is what a perfect prediction would reach."
 )
 HALF_SHORT = (
-    "At half the depth: against one half of the counts; halves: the other half against it, which is what a "
-    "perfect prediction would reach."
+    "At half the depth: the prediction with noise against one half of the counts. Halves: the other half "
+    "against the same one, which is what a perfect prediction would reach."
 )
 _HEADLINE = {"conditions": 1, "gradients": 1}
 """Part -> which of its sentences is the finding, where it is not the first."""
