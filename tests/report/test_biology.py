@@ -1,4 +1,4 @@
-"""The page "Biology" of a bench and of a file: of the right configuration, on all of its test observations."""
+"""The page "Biology" of a bench and of a file: of the right configuration, on all test observations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from prestige.report.answer import answers
 from prestige.report.biology import bench_biology, read_biology, write_file_biology
 from prestige.report.load import load_bench
 from prestige.report.summary import summarise
-
 
 
 def ask(bench: Path, text: str) -> None:

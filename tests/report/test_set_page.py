@@ -11,7 +11,7 @@ from prestige.report.answer import answers
 from prestige.report.ceilings import ceilings_of
 from prestige.report.load import load_bench
 from prestige.report.set_page import set_page
-from prestige.report.sets import set_facts
+from prestige.report.sets import all_scored_sets, set_facts
 from prestige.report.summary import summarise
 
 from .test_set_scores import EASY, ODD, keep_ceilings
@@ -24,7 +24,7 @@ def test_tables_figures_and_words_are_of_one_configuration(tiny_bench: Path, tmp
     bench = load_bench(tiny_bench)
     summary = summarise(bench)
     answer = answers(bench, summary)[0]
-    facts = set_facts(bench, summary, answer)
+    facts = set_facts(bench, summary, answer, all_scored_sets(bench, summary))
     found = set_page(bench, summary, answer, ceilings_of(bench), folder=tmp_path, maps=facts["maps"])
     shown = found["set_scores"]
     assert [row[0] for row in shown["rows"]] == ["easy", "odd"]

@@ -10,7 +10,7 @@ import pytest
 from prestige.report import write_report
 from prestige.report.answer import answers
 from prestige.report.load import load_bench
-from prestige.report.sets import scored_sets, set_facts, sets_table
+from prestige.report.sets import all_scored_sets, scored_sets, set_facts, sets_table
 from prestige.report.summary import summarise
 
 EASY, HARD = [f"GENE{i:02d}" for i in range(8)], [f"GENE{i:02d}" for i in range(30, 38)]
@@ -55,7 +55,7 @@ def test_the_page_answers_set_by_set_and_names_what_is_too_small(tiny_bench: Pat
     give(tiny_bench, *[{"easy": EASY, "hard": HARD, "tiny": EASY[:3]}] * 2)
     bench = load_bench(tiny_bench)
     summary = summarise(bench)
-    facts = set_facts(bench, summary, answers(bench, summary)[0])
+    facts = set_facts(bench, summary, answers(bench, summary)[0], all_scored_sets(bench, summary))
     assert [row[0] for row in facts["rows"]] == ["easy", "hard"]
     assert all(len(row) == len(facts["head"]) for row in facts["rows"])
     assert facts["small"] == ["tiny: 3 of 9 genes in the panel"]
@@ -70,6 +70,6 @@ def test_the_page_answers_set_by_set_and_names_what_is_too_small(tiny_bench: Pat
 def test_a_bench_without_sets_says_nothing_of_them(tiny_bench: Path) -> None:
     bench = load_bench(tiny_bench)
     summary = summarise(bench)
-    assert set_facts(bench, summary, answers(bench, summary)[0]) == {}
-    assert sets_table(bench, summary).empty
+    assert set_facts(bench, summary, answers(bench, summary)[0], all_scored_sets(bench, summary)) == {}
+    assert sets_table(all_scored_sets(bench, summary)).empty
     assert 'id="sets"' not in write_report(tiny_bench).read_text(encoding="utf-8")

@@ -42,7 +42,7 @@ def bench_biology(bench: Bench, summary: Summary, answer: Answer | None, report:
     Returns
     -------
     dict
-        ``label``, ``link``, ``verdict`` and ``findings``; {} where the page is not asked for, or nothing is left
+        ``label``, ``link``, ``verdict`` and ``findings``; {} where the page is not asked for, or none is left
         of the predictions that it needs (a run folder that was moved without its bench).
 
     Raises
@@ -196,8 +196,11 @@ def _no_chosen(**values: Any) -> GeneSetConfig:
 
 
 def _types(config: BiologyConfig) -> dict[str, GeneSet]:
-    """Return the markers of the tissue's cell types as sets of their own."""
-    return markers(config.tissue, config.markers) if config.tissue is not None else {}
+    """Return the markers of the tissue's cell types as sets, named so that "immune" stays another."""
+    if config.tissue is None:
+        return {}
+    found = markers(config.tissue, config.markers)
+    return {f"{name} markers": replace(one, name=f"{name} markers") for name, one in found.items()}
 
 
 def _notes(found: Study, config: BiologyConfig) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from prestige.report.record import answer_record
 from prestige.report.rendering import render
 from prestige.report.sensitivity import sensitivity_facts
 from prestige.report.set_page import set_page
-from prestige.report.sets import set_facts, sets_table
+from prestige.report.sets import all_scored_sets, set_facts, sets_table
 from prestige.report.spread import spread_facts
 from prestige.report.summary import Summary, summarise
 
@@ -58,10 +58,13 @@ def write_report(bench_folder: Path) -> Path:
         detected = tables.detection(truth_folders(bench))
         ceilings = ceilings_of(bench, summary.blocks)
         questions = {group.pretrained: question_facts(summary, group) for group in summary.groups}
+        scored = all_scored_sets(bench, summary)
         tables.write_tables(partial / "tables", _csv_tables(bench, summary, detected, ceilings))
+        tables.write_tables(partial / "tables", {"gene_sets": sets_table(scored)})
         records = [answer_record(summary, answer, questions[answer.pretrained]) for answer in found]
         _write(partial / "answer.json", json.dumps(records, indent=1))
         context = _context(bench, summary, found, detected, ceilings)
+        context["sets"] = set_facts(bench, summary, leading(found), scored)
         context |= {"questions": questions[first.pretrained] if (first := leading(found)) else {}}
         context |= illustrate(bench, summary, found, partial / "figures")
         maps = context["sets"].get("maps", [])
@@ -89,7 +92,6 @@ def _csv_tables(
         "summary": tables.summary_table(summary),
         "genes": tables.genes_table(summary, detected, ceilings),
         "per_observation": tables.observations_table(summary),
-        "gene_sets": sets_table(bench, summary),
     }
 
 
@@ -111,7 +113,6 @@ def _context(
         "own_rates": any(key.own_rates for key in summary.used),
         "genes": tables.gene_data(summary, best, detected, ceilings),
         "ceilings": ceiling_facts(summary, ceilings),
-        "sets": set_facts(bench, summary, answer),
         "sensitivity": sensitivity_facts(bench, summary, answer),
         "best_label": best.label if best else "",
         "observations": tables.observation_data(summary, best),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +44,22 @@ def scored_sets(bench: Bench, summary: Summary, pretrained: bool) -> list[Scored
     return found
 
 
-def set_facts(bench: Bench, summary: Summary, answer: Answer | None) -> dict[str, Any]:
-    """Return what the page says of gene sets: ``text``, a table, a heat map for each; {} without any."""
+def all_scored_sets(bench: Bench, summary: Summary) -> dict[bool, list[ScoredSet]]:
+    """Return the scored sets of each group, by whether its encoders are pretrained."""
+    groups = dict.fromkeys(group.pretrained for group in summary.groups)
+    return {pretrained: scored_sets(bench, summary, pretrained) for pretrained in groups}
+
+
+def set_facts(
+    bench: Bench, summary: Summary, answer: Answer | None, scored: Mapping[bool, list[ScoredSet]]
+) -> dict[str, Any]:
+    """Return what the page says of gene sets: ``text``, a table, a heat map for each; {} without any.
+
+    ``scored`` are those of :func:`all_scored_sets`.
+    """
     if answer is None:
         return {}
-    sets = scored_sets(bench, summary, answer.pretrained)
+    sets = scored[answer.pretrained]
     small = [str(one["text"]) for one in _described(bench).values() if not one.get("scored")]
     if not sets:
         return {}
@@ -67,11 +79,11 @@ def set_facts(bench: Bench, summary: Summary, answer: Answer | None) -> dict[str
     return {"text": _text(own, same, other), "head": head, "rows": rows, "maps": maps, "small": small}
 
 
-def sets_table(bench: Bench, summary: Summary) -> pd.DataFrame:
+def sets_table(scored: Mapping[bool, list[ScoredSet]]) -> pd.DataFrame:
     """Return a row a gene set and configuration: score, interval, whether best or tied."""
     rows = []
-    for pretrained in dict.fromkeys(group.pretrained for group in summary.groups):
-        for one in scored_sets(bench, summary, pretrained):
+    for of_group in scored.values():
+        for one in of_group:
             for key, standing in one.group.standings.items():
                 low, high = standing.interval or (math.nan, math.nan)
                 rows.append(
