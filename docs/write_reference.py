@@ -22,9 +22,10 @@ FILES_HEAD = """# The source, file by file
 
 Written by `make docs` from the first sentence of each module; a test compares the two.
 
-Imports go one way: `cli > bench > report > run | predict > outcome > fold > config > biology > train | baselines | evaluate >
-bundle > infer > data | models > genesets | stats > metrics > registry > errors`. The main path is `data/dataset.py`,
-`data/patches.py`, `models/predictor.py`, `train.py`, `evaluate/scores.py`, `outcome.py`, `run.py`, `bench.py`.
+Imports go one way: `cli > bench > report > run | predict > outcome > fold > config > biology > train |
+baselines | evaluate > bundle > infer > data | models > genesets | stats > metrics > registry > errors`. The
+main path is `data/dataset.py`, `data/patches.py`, `models/predictor.py`, `train.py`,
+`evaluate/scores.py`, `outcome.py`, `run.py`, `bench.py`.
 """
 HEAD = """# Commands
 

@@ -249,7 +249,7 @@ def evaluate(
 
 
 @app.command(
-    epilog="Example:  prestige biology predicted/S1.h5ad measured/S1.h5ad --sets hallmark.gmt --out out/biology"
+    epilog="Example:  prestige biology predicted/S1.h5ad measured/S1.h5ad --sets mine.gmt --out out/biology"
 )
 def biology(
     predicted: Annotated[
@@ -261,7 +261,7 @@ def biology(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the page.")],
     sets: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE.gmt", help="Gene sets to judge by, besides the shipped ones; again for more."),
+        typer.Option(metavar="FILE.gmt", help="Gene sets to judge by, besides the shipped ones; repeatable."),
     ] = None,
     config: Annotated[
         Path | None,
