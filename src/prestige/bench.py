@@ -27,6 +27,7 @@ from prestige.genesets import collect_sets
 from prestige.predictions import write_truth
 from prestige.progress import clock, say
 from prestige.report import write_report
+from prestige.report.biology import check_biology
 from prestige.run import check_names, check_runs, execute, is_done, write_whole
 from prestige.stats import correlogram
 from prestige.train import make_fabric
@@ -47,6 +48,7 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
         check_names(run)  # opening the samples may take minutes
     make_fabric(config.train.precision, device)
     collect_sets(config.genesets)
+    check_biology(config.biology)
     dataset = open_dataset(read_dataset(config.dataset))
     largest = widest_um(config.patches, dataset.samples)
     _refuse_twins(config.patches, dataset, path)

@@ -118,10 +118,17 @@ def test_a_region_a_condition_and_cell_types_are_asked_where_wanted(truth: tuple
     assert list(found.sentences())[-2:] == ["conditions", "gradients"]
 
 
+def test_a_region_that_these_data_do_not_have_is_said(truth: tuple[Pair, np.ndarray]) -> None:
+    pair, mean = truth
+    found = of(pair, mean, region={"genes": ["G98", "G99"]})
+    assert found.gradients is None
+    assert "none of the genes is in the panel" in found.sentences()["gradients"][0]
+    assert found.structure is not None
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"region": {"genes": ["G98", "G99"]}}, "G99"),
         ({"region": {"column": "sid", "value": "left"}}, "sid"),
         ({"tissue": "kidny"}, "kidney"),
         ({"sets": ["/nowhere.gmt"]}, "nowhere.gmt"),

@@ -10,10 +10,11 @@ import anndata
 import numpy as np
 import pytest
 
+from prestige.biology.settings import BiologyConfig
 from prestige.errors import PrestigeError
 from prestige.report import write_report
 from prestige.report.answer import answers
-from prestige.report.biology import bench_biology, read_biology, write_file_biology
+from prestige.report.biology import bench_biology, check_biology, read_biology, write_file_biology
 from prestige.report.load import load_bench
 from prestige.report.summary import summarise
 
@@ -73,10 +74,31 @@ def test_patients_and_covariates_of_the_samples_can_be_asked_for(tiny_bench: Pat
         ("biology: {sets: [/nowhere.gmt]}\n", "nowhere.gmt"),
     ],
 )
-def test_what_is_not_there_is_refused(tiny_bench: Path, tmp_path: Path, text: str, words: str) -> None:
+def test_what_is_not_there_is_said_and_the_report_stands(
+    tiny_bench: Path, tmp_path: Path, text: str, words: str
+) -> None:
     ask(tiny_bench, text)
+    told = found(tiny_bench, tmp_path / "report")
+    assert words in told["error"]
+    page = write_report(tiny_bench).read_text()
+    assert "There is no page of it" in page
+    assert words in page
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (BiologyConfig(tissue="kidny"), "kidney"),
+        (BiologyConfig.model_validate({"sets": ["/nowhere.gmt"]}), "nowhere.gmt"),
+    ],
+)
+def test_files_and_tissues_are_looked_for_before_anything_is_trained(
+    config: BiologyConfig, words: str
+) -> None:
     with pytest.raises(PrestigeError, match=words):
-        found(tiny_bench, tmp_path / "report")
+        check_biology(config)
+    check_biology(None)
+    check_biology(BiologyConfig(tissue="kidney"))
 
 
 def files(bench: Path) -> tuple[Path, Path]:
@@ -95,9 +117,7 @@ def test_anyones_file_has_a_page(tiny_bench: Path, tmp_path: Path) -> None:
     page, study = write_file_biology(other, truth, tmp_path / "out", sets=(gmt,), scale="log1p:100")
     assert page == tmp_path / "out" / "index.html"
     assert "mine" in study.sets
-    by_hand = [
-        np.corrcoef(study.pair.predicted[:, i], study.pair.measured[:, i])[0, 1] for i in range(3)
-    ]
+    by_hand = [np.corrcoef(study.pair.predicted[:, i], study.pair.measured[:, i])[0, 1] for i in range(3)]
     np.testing.assert_allclose(study.scores[:3], by_hand, atol=1e-5)
     # The same page again, in its own folder, but never over something else.
     write_file_biology(other, truth, tmp_path / "out", scale="log1p:100")

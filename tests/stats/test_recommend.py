@@ -86,8 +86,24 @@ def test_the_chosen_one_is_shown_to_surpass_the_floor(four: Comparison[str]) -> 
     assert recommend(replace(four, rows=rows), COST, 0.05, floor="tiny").chosen == "small"
     rows["tiny"] = replace(rows["tiny"], gap_low=above)
     found = recommend(replace(four, rows=rows), {"small": 1.0}, 0.05, floor="tiny")
-    assert (found.chosen, found.not_worse) == (None, ("small",))
+    assert (found.chosen, found.not_worse, found.not_above_floor) == (None, (), ("small",))
     assert found.reason == "none of those within 0.05 of the best is shown to be better than tiny"
+
+
+def test_cheaper_ones_that_fail_the_floor_are_named_apart(four: Comparison[str]) -> None:
+    rows = dict(four.rows)
+    rows["small"] = replace(rows["small"], gap_low=0.0, gap_high=0.04)
+    rows["large"] = replace(rows["large"], gap_low=0.0, gap_high=0.01)
+    rows["huge"] = replace(rows["huge"], gap_low=0.0, gap_high=0.04)
+    rows["tiny"] = replace(rows["tiny"], gap_low=0.03, gap_high=0.3)
+    found = recommend(replace(four, rows=rows), COST, 0.05, floor="tiny")
+    assert (found.chosen, found.not_worse) == ("large", ("large",))
+    assert found.not_above_floor == ("small", "huge")
+    assert found.cheaper_not_above_floor == ("small",)
+    assert (found.undecided, found.cheaper_undecided, found.worse) == (("tiny",), ("tiny",), ())
+    # Without a floor there is nothing to fail.
+    plain = recommend(replace(four, rows=rows), COST, 0.05)
+    assert (plain.not_worse, plain.not_above_floor) == (("small", "large", "huge"), ())
 
 
 def test_where_nothing_can_be_predicted_nothing_is_recommended() -> None:
@@ -109,7 +125,7 @@ def test_few_clusters_give_the_reason() -> None:
     assert found.chosen is None
     assert found.undecided == ("b", "a")
     assert found.reason is not None
-    assert "9 clusters" in found.reason
+    assert "9 spatial blocks" in found.reason
 
 
 def test_equal_costs_go_to_the_better_and_those_without_cost_are_never_chosen(four: Comparison[str]) -> None:

@@ -122,8 +122,8 @@ def study(
     none: dict[str, Any] = {f"most_{what}": None for what in ("expressed", "variable", "spatially_variable")}
     pathways = dict(sets) | collect_sets(GeneSetConfig(shipped=(), files=config.sets, **none))
     types = markers(config.tissue, config.markers) if config.tissue is not None else None
-    region = _region(pair, config.region) if config.region is not None else None
     made = _Parts()
+    region = made.region(pair, config.region)
     with Progress("biology", len(PARTS)) as progress:
         pair.measured  # noqa: B018  made once, before the parts that share it
         evaluation = _evaluate(pair, block_um)
@@ -148,6 +148,16 @@ class _Parts:
     def __init__(self) -> None:
         self.found: dict[str, Any] = {}
         self.skipped: dict[str, str] = {}
+
+    def region(self, pair: Pair, config: RegionConfig | None) -> Region | None:
+        """Return the region that is asked for, None where there is none or these data have no such region."""
+        if config is None:
+            return None
+        try:
+            return _region(pair, config)
+        except DataError as error:
+            self.skipped["gradients"] = str(error)
+            return None
 
     def ask(self, part: str, question: Callable[[], Any]) -> None:
         try:

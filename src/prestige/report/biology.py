@@ -14,7 +14,7 @@ from prestige.biology.markers import markers
 from prestige.biology.pair import Pair, read_pair
 from prestige.biology.settings import BiologyConfig
 from prestige.biology.study import Study, study
-from prestige.errors import ConfigError, DataError
+from prestige.errors import ConfigError, DataError, PrestigeError
 from prestige.genesets import GeneSet, GeneSetConfig, GmtFile, collect_sets, score_sets
 from prestige.report.answer import Answer
 from prestige.report.biology_page import write_biology
@@ -43,15 +43,34 @@ def bench_biology(bench: Bench, summary: Summary, answer: Answer | None, report:
     -------
     dict
         ``label``, ``link``, ``verdict`` and ``findings``; {} where the page is not asked for, or none is left
-        of the predictions that it needs (a run folder that was moved without its bench).
+        of the predictions that it needs (a run folder that was moved without its bench).  ``error`` says why
+        there is no page where the yaml asks for something that is not there.
+    """
+    shown = shown_configuration(summary, answer)
+    if shown is None:
+        return {}
+    try:
+        return _bench_page(bench, summary, shown, report)
+    except PrestigeError as error:  # trainings are done: what is wrong here must not keep their report back
+        return {"label": shown.label, "link": None, "verdict": None, "findings": [], "error": str(error)}
+
+
+def check_biology(config: BiologyConfig | None) -> None:
+    """Read the files that a bench's page will need, so that a fault is told before anything is trained.
 
     Raises
     ------
     PrestigeError
-        When a file, gene or column that the yaml names is not there.
+        When a GMT file or the markers are missing or wrong, or the tissue is not known.
     """
-    config, shown = _asked(bench), shown_configuration(summary, answer)
-    if config is None or shown is None:
+    if config is not None:
+        collect_sets(_no_chosen(shipped=(), files=config.sets))
+        _types(config)
+
+
+def _bench_page(bench: Bench, summary: Summary, shown: Configuration, report: Path) -> dict[str, Any]:
+    config = _asked(bench)
+    if config is None:
         return {}
     pair = _pair_of(bench, summary, shown)
     if pair is None:
@@ -74,6 +93,7 @@ def bench_biology(bench: Bench, summary: Summary, answer: Answer | None, report:
         "link": f"{FOLDER}/index.html",
         "verdict": found.structure.verdict if found.structure is not None else None,
         "findings": [lines[0] for lines in told.values()],
+        "error": None,
     }
 
 
