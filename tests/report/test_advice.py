@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from prestige.report import write_report
-from prestige.report.advice import advice_record, advice_sentences, advise, costs
+from prestige.report.advice import NAMED, advice_record, advice_sentences, advise, costs
 from prestige.report.load import load_bench
 from prestige.report.summary import summarise
+from prestige.stats import recommend
 
 
 def test_only_encoders_cost_and_can_be_advised(tiny_bench: Path) -> None:
@@ -48,14 +49,36 @@ def test_what_is_not_shown_to_beat_the_training_mean_is_not_advised(tiny_bench: 
     mean = next(key for key in group.standings if key.name == "training mean")
     best = group.comparison.best
     assert advise(summary, group, 0.02) is not None
-    # All as the training mean is: near enough to the best, and none better than the mean.
-    rows = dict.fromkeys(group.comparison.rows, group.comparison.rows[mean])
-    rows = {key: replace(row, gap_low=0.0, gap_high=0.01) for key, row in rows.items()}
+    # All are near enough to the best, and the bounds of the training mean reach theirs.
+    rows = {key: replace(row, gap_low=0.0, gap_high=0.01) for key, row in group.comparison.rows.items()}
     alike = replace(group, comparison=replace(group.comparison, rows=rows, best=best))
+    cost = costs(summary, alike)
+    cheapest = sorted(cost, key=cost.__getitem__)
+    without_floor = recommend(alike.comparison, cost, 0.02)
+    assert without_floor.chosen is not None  # so it is the floor alone that says no
     found = advise(summary, alike, 0.02)
     assert found is not None
     assert found.chosen is None
+    assert set(found.not_above_floor) == set(cheapest)
     assert "better than training mean" in str(found.reason)
+    (said,) = advice_sentences(summary, alike, 0.02)
+    assert said.startswith("No encoder can be recommended")
+    assert cheapest[0].label in said
+    # The mean lies apart now, but only from the dearest one.
+    rows[mean] = replace(rows[mean], gap_low=0.009, gap_high=0.02)
+    rows[cheapest[-1]] = replace(rows[cheapest[-1]], gap_low=0.0, gap_high=0.008)
+    apart = replace(group, comparison=replace(group.comparison, rows=rows, best=best))
+    found = advise(summary, apart, 0.02)
+    assert found is not None
+    assert (found.chosen, found.not_worse) == (cheapest[-1], (cheapest[-1],))
+    cheaper = {key for key in cost if cost[key] < cost[cheapest[-1]]}
+    assert set(found.cheaper_not_above_floor) == cheaper
+    (said,) = [line for line in advice_sentences(summary, apart, 0.02) if line.startswith("Cheaper and")]
+    assert "not shown to be better than the training mean" in said
+    assert sum(key.label in said for key in cheaper) == min(len(cheaper), NAMED)
+    record = advice_record(summary, apart, 0.02)
+    assert record is not None
+    assert set(record["not_above_floor"]) == {key.label for key in cost} - {cheapest[-1].label}
 
 
 def test_page_and_record_carry_the_recommendation(tiny_bench: Path) -> None:
@@ -65,5 +88,6 @@ def test_page_and_record_carry_the_recommendation(tiny_bench: Path) -> None:
     summary = summarise(bench)
     assert record == advice_record(summary, summary.groups[0], record["margin"])
     assert ("Recommended:" in page) == (record["chosen"] is not None)
-    everything = {*record["not_worse"], *record["undecided"], *record["worse"]}
+    kinds = ("not_worse", "not_above_floor", "undecided", "worse")
+    everything = {label for kind in kinds for label in record[kind]}
     assert everything == {key.label for key in costs(summary, summary.groups[0])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from prestige.report.load import MEAN_BASELINE, Configuration, si
@@ -38,7 +39,7 @@ def advice_sentences(summary: Summary, group: Group, margin: float) -> list[str]
     said_margin = f"{margin:g}"
     if found.chosen is None:
         why = "it takes intervals" if group.comparison.reason is not None else found.reason
-        return [f"No encoder can be recommended: {why}."]
+        return [f"No encoder can be recommended: {why}{_named_in_brackets(found.not_above_floor)}."]
     row = rows[found.chosen]
     below = "the best itself" if found.chosen == found.best else f"at most {row.gap_high:.3f} below the best"
     sentences = [
@@ -47,12 +48,22 @@ def advice_sentences(summary: Summary, group: Group, margin: float) -> list[str]
         f"{_where(summary, group)}: {row.score:.3f}, {below}, "
         f"with {found.level:.0%} confidence for all configurations at once."
     ]
+    if low := found.cheaper_not_above_floor:
+        sentences.append(
+            f"Cheaper and within {said_margin} of the best too, but not shown to be better than the training "
+            f"mean{_named_in_brackets(low)}."
+        )
     if found.cheaper_undecided:
-        named = ", ".join(key.label for key in found.cheaper_undecided[:NAMED])
-        more = len(found.cheaper_undecided) - NAMED
-        rest = f" and {more} more" if more > 0 else ""
-        sentences.append(f"Not decided by these data: whether a cheaper one would do ({named}{rest}).")
+        named = _named_in_brackets(found.cheaper_undecided)
+        sentences.append(f"Not decided by these data: whether a cheaper one would do{named}.")
     return sentences
+
+
+def _named_in_brackets(keys: Sequence[Configuration]) -> str:
+    """Return " (the first, the second and 3 more)", "" where there is none."""
+    named = ", ".join(key.label for key in keys[:NAMED])
+    more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
+    return f" ({named}{more})" if keys else ""
 
 
 def _where(summary: Summary, group: Group) -> str:
@@ -70,9 +81,8 @@ def advice_record(summary: Summary, group: Group, margin: float) -> dict[str, An
     found = advise(summary, group, margin)
     if found is None:
         return None
-    names = {
-        name: [key.label for key in getattr(found, name)] for name in ("not_worse", "undecided", "worse")
-    }
+    kinds = ("not_worse", "not_above_floor", "undecided", "worse")
+    names = {name: [key.label for key in getattr(found, name)] for name in kinds}
     return {
         "chosen": None if found.chosen is None else found.chosen.label,
         "patch_um": None if found.chosen is None else found.chosen.patch_um,

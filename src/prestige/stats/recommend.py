@@ -31,12 +31,18 @@ class Recommendation(Generic[K]):
         there is one; None with ``reason``.
     not_worse
         All that are shown to be, cheapest first, ``chosen`` at their head.
+    not_above_floor
+        Those shown to be within ``margin`` of the best, but not above the floor, cheapest first; some may
+        cost less than ``chosen``.
     undecided
         Those that may or may not be, cheapest first.
     worse
-        Those shown to lie further from the best, cheapest first.
+        Those shown to lie further from the best, cheapest first.  With these and the three before, each
+        configuration that has a cost is named once.
     cheaper_undecided
         The undecided ones that cost less than ``chosen`` (all of them, where none is chosen).
+    cheaper_not_above_floor
+        Likewise of those not shown to lie above the floor.
     best
         The configuration with the highest score.
     margin, level
@@ -47,9 +53,11 @@ class Recommendation(Generic[K]):
 
     chosen: K | None
     not_worse: tuple[K, ...]
+    not_above_floor: tuple[K, ...]
     undecided: tuple[K, ...]
     worse: tuple[K, ...]
     cheaper_undecided: tuple[K, ...]
+    cheaper_not_above_floor: tuple[K, ...]
     best: K
     margin: float
     level: float
@@ -98,13 +106,20 @@ def recommend(
         sorted_in[_verdict(comparison, key, margin)].append(key)
     good = [key for key in sorted_in["not_worse"] if floor is None or _surpasses(comparison, key, floor)]
     chosen = good[0] if good else None
+    low = [key for key in sorted_in["not_worse"] if key not in good]
     open_ones = sorted_in["undecided"]
+
+    def cheaper(keys: list[K]) -> tuple[K, ...]:
+        return tuple(key for key in keys if chosen is None or cost[key] < cost[chosen])
+
     return Recommendation(
         chosen=chosen,
-        not_worse=tuple(sorted_in["not_worse"]),
+        not_worse=tuple(good),
+        not_above_floor=tuple(low),
         undecided=tuple(open_ones),
         worse=tuple(sorted_in["worse"]),
-        cheaper_undecided=tuple(key for key in open_ones if chosen is None or cost[key] < cost[chosen]),
+        cheaper_undecided=cheaper(open_ones),
+        cheaper_not_above_floor=cheaper(low),
         best=comparison.best,
         margin=margin,
         level=comparison.level,
