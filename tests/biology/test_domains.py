@@ -81,6 +81,38 @@ def test_what_cannot_be_clustered_is_refused(pair: Pair) -> None:
         domains(pair, n_domains=1)
     with pytest.raises(DataError, match="observations for 6 domains"):
         domains(pair.take(slice(0, 50)))
-    few = replace(pair, sample_of=np.where(np.arange(len(pair)) < 15, "a", "b"))
-    with pytest.raises(DataError, match="sample a: has 15 observations"):
+    few = replace(pair, sample_of=np.repeat([f"s{k}" for k in range(100)], len(pair) // 100))
+    with pytest.raises(DataError, match="the largest of 100 samples has 16 observations"):
         domains(few)
+
+
+def test_a_sample_smaller_than_a_neighbourhood_is_left_out_and_told(pair: Pair) -> None:
+    few = np.arange(len(pair)) < 15
+    found = domains(replace(pair, sample_of=np.where(few, "small", "b")), n_domains=K)
+    assert found.left_out == ("small",)
+    assert (found.measured[few] == K).all()
+    assert (found.predicted[few] == K).all()
+    assert found.measured[~few].max() == found.predicted[~few].max() == K - 1
+    assert found.ari > 0.85
+    assert (
+        found.sentences()[-1] == "Left out of tissue domains, with fewer than 20 observations: sample small."
+    )
+
+
+def test_depth_with_a_pattern_in_space_is_told_from_a_prediction(make_pair: Make) -> None:
+    """300 counts in a disc and 100 outside: noise at that depth gives domains to any prediction."""
+    rng = np.random.default_rng(3)
+    xy = rng.uniform(0, 600, (1500, 2))
+    disc = np.hypot(*(xy - 300).T) < 150
+    depth = np.where(disc, 300.0, 100.0)[:, None]
+    pair = make_pair(depth * rng.dirichlet(np.full(40, 0.3)), xy)  # predicts the one profile everywhere
+    found = domains(pair, n_domains=2)
+    assert found.ari_half > 0.5
+    assert found.ari_depth == pytest.approx(found.ari_half, abs=0.1)
+    assert abs(found.ari_shuffled) < 0.1
+    assert f"of depth alone {found.ari_depth:.2f}" in found.sentences()[0]
+    # Where depth has no pattern it brings nothing.
+    even = domains(
+        make_pair(200 * pair.predicted / pair.predicted.sum(axis=1, keepdims=True), xy), n_domains=2
+    )
+    assert abs(even.ari_depth) < 0.1

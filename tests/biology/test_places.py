@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prestige.biology.places import nearest, rows_of_samples, spacing_um
+from prestige.biology.places import large_enough, left_out_sentence, nearest, rows_of_samples, spacing_um
 from prestige.errors import DataError
 
 
@@ -41,6 +41,18 @@ def test_samples_are_yielded_by_name() -> None:
     found = dict(rows_of_samples(np.array(["b", "a", "b"])))
     assert list(found) == ["a", "b"]
     assert found["b"].tolist() == [0, 2]
+
+
+def test_samples_that_are_too_small_are_named() -> None:
+    kept, left = large_enough(np.array(["b", "a", "b", "c"]), 2, "maps")
+    assert kept.tolist() == [True, False, True, False]
+    assert left == ("a", "c")
+    assert left_out_sentence(left, 2, "maps") == [
+        "Left out of maps, with fewer than 2 observations: samples a, c."
+    ]
+    assert left_out_sentence((), 2, "maps") == []
+    with pytest.raises(DataError, match="the largest of 3 samples has 2 observations"):
+        large_enough(np.array(["b", "a", "b", "c"]), 3, "maps")
 
 
 def test_bad_input() -> None:

@@ -61,7 +61,10 @@ def test_tiles_stand_beside_what_the_halves_reach() -> None:
     assert shown["structure in space"]["value"] == study.structure.verdict.capitalize()
     domains = shown["domains (ARI) at half the depth"]
     assert domains["value"] == f"{study.domains.ari_half:.2f}"
-    assert domains["note"] == f"halves of the measurement reach {study.domains.ari_halves:.2f}"
+    assert domains["note"] == (
+        f"halves of the measurement reach {study.domains.ari_halves:.2f}, "
+        f"depth alone {study.domains.ari_depth:.2f}"
+    )
     assert shown["largest differences kept"]["value"].endswith(f" of {study.conditions.kept['noisy'].top}")
     assert shown["structure in space"]["mark"] == ""
 

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
-from prestige.biology.noise import Drawn, draw
+from prestige.biology.noise import Drawn, depth_alone, draw, noisy
 from prestige.biology.pair import Pair
+from prestige.biology.places import large_enough, left_out_sentence
 from prestige.errors import DataError
 
 N_DOMAINS = 6
@@ -31,7 +32,7 @@ class Domains:
     measured, predicted
         (n,) number of each observation's domain, for maps, at the observed depth (prediction with noise).
         The largest measured domain is 0; predicted numbers are those of the measured domains they share most
-        with.
+        with.  ``n_domains`` in a sample that was left out.
     ari
         Adjusted Rand index of the two.
     ari_half
@@ -40,8 +41,15 @@ class Domains:
         Of one half of the measured counts and the other: what can be reached at this depth.
     ari_shuffled
         Of half of the measured counts and predictions that were shuffled among the observations of a sample.
+    ari_depth
+        Of half of the measured counts and the same shares predicted everywhere, with noise at half the depth:
+        what depth and counting bring by themselves, where depth has a pattern in space.
     n_domains
         Clusters asked for, on every side.
+    neighbours
+        Observations of a neighbourhood.
+    left_out
+        Samples with fewer observations than a neighbourhood.
     """
 
     measured: Int[np.ndarray, " n"]
@@ -50,18 +58,22 @@ class Domains:
     ari_half: float
     ari_halves: float
     ari_shuffled: float
+    ari_depth: float
     n_domains: int
+    neighbours: int = NEIGHBOURS
+    left_out: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
-        """Return what was found, in one sentence."""
-        found = len(np.unique(self.predicted))
-        if found == 1:
-            return ["The prediction has no domains: all observations are alike."]
+        """Return what was found, and which samples were left out."""
+        left = left_out_sentence(self.left_out, self.neighbours, "tissue domains")
+        if len(np.setdiff1d(self.predicted, [self.n_domains])) == 1:
+            return ["The prediction has no domains: all observations are alike.", *left]
         return [
             f"Tissue domains ({self.n_domains} clusters of neighbourhoods, each side clustered by itself): "
             f"adjusted Rand index of prediction and half of the measurement {self.ari_half:.2f}, of the two "
-            f"halves of the measurement {self.ari_halves:.2f}, of shuffled predictions "
-            f"{self.ari_shuffled:.2f}; at the observed depth {self.ari:.2f}."
+            f"halves of the measurement {self.ari_halves:.2f}, of depth alone {self.ari_depth:.2f}, of "
+            f"shuffled predictions {self.ari_shuffled:.2f}; at the observed depth {self.ari:.2f}.",
+            *left,
         ]
 
 
@@ -83,6 +95,9 @@ def domains(
     of :mod:`prestige.biology.noise`). The adjusted Rand index (Hubert and Arabie 1985) needs no common
     numbering.
 
+    The noise follows the observed depth, so where depth has a pattern in space a prediction without any has
+    domains: ``ari_depth`` says how far these agree, and an index no higher than that says nothing.
+
     Parameters
     ----------
     drawn
@@ -95,32 +110,38 @@ def domains(
     Raises
     ------
     DataError
-        When the pair has no positions, fewer than 2 domains are asked for, or a sample has fewer observations
-        than a neighbourhood or all samples fewer than ten a domain.
+        When the pair has no positions, fewer than 2 domains are asked for, no sample has as many observations
+        as a neighbourhood, or those that have fewer than ten a domain.
     """
     from sklearn.metrics import adjusted_rand_score
 
     if not pair.has_positions:
         raise DataError("the observations have no positions", where="domains", expected="places in um")
-    if n_domains < 2 or neighbours < 1 or len(pair) < 10 * n_domains:
+    kept, left_out = large_enough(pair.sample_of, neighbours, "domains")
+    if n_domains < 2 or neighbours < 1 or kept.sum() < 10 * n_domains:
         raise DataError(
-            f"{len(pair)} observations for {n_domains} domains of neighbourhoods of {neighbours}",
+            f"{int(kept.sum())} observations for {n_domains} domains of neighbourhoods of {neighbours}",
             where="domains",
             expected="2 domains or more with ten observations each",
         )
     drawn = draw(pair, seed) if drawn is None else drawn
-    around = _around(pair, neighbours)
+    alone = noisy(depth_alone(pair), np.random.default_rng([drawn.seed, 4]), 0.5)
     half, other = drawn.measured_halves
-    order = _shuffled(pair.sample_of, np.random.default_rng([seed, 1]))
+    some = pair.take(kept) if left_out else pair
+    around = _around(some, neighbours)
+    order = _shuffled(some.sample_of, np.random.default_rng([seed, 1]))
     sides = {
         "measured": pair.measured,
         "predicted": drawn.predicted,
         "half": half,
         "other": other,
         "predicted_half": drawn.predicted_halves[0],
+        "depth": alone,
     }
-    label = {name: _clusters(pair, values, around, n_domains, seed) for name, values in sides.items()}
-    label["shuffled"] = _clusters(pair, drawn.predicted_halves[0], around, n_domains, seed, order)
+    if left_out:
+        sides = {name: values[kept] for name, values in sides.items()}
+    label = {name: _clusters(some, values, around, n_domains, seed) for name, values in sides.items()}
+    label["shuffled"] = _clusters(some, sides["predicted_half"], around, n_domains, seed, order)
     ari = {
         name: float(adjusted_rand_score(label[a], label[b]))
         for name, a, b in (
@@ -128,12 +149,13 @@ def domains(
             ("ari_half", "half", "predicted_half"),
             ("ari_halves", "half", "other"),
             ("ari_shuffled", "half", "shuffled"),
+            ("ari_depth", "half", "depth"),
         )
     }
-    measured = _by_size(label["measured"], n_domains)
-    return Domains(
-        measured, _named_after(label["predicted"], measured, n_domains), n_domains=n_domains, **ari
-    )
+    measured, predicted = np.full((2, len(pair)), n_domains)
+    measured[kept] = _by_size(label["measured"], n_domains)
+    predicted[kept] = _named_after(label["predicted"], measured[kept], n_domains)
+    return Domains(measured, predicted, n_domains=n_domains, neighbours=neighbours, left_out=left_out, **ari)
 
 
 def _around(pair: Pair, neighbours: int) -> csr_array:
@@ -143,12 +165,6 @@ def _around(pair: Pair, neighbours: int) -> csr_array:
     near = np.empty((len(pair), neighbours), dtype=np.int64)
     for name in np.unique(pair.sample_of):
         rows = np.flatnonzero(pair.sample_of == name)
-        if len(rows) < neighbours:
-            raise DataError(
-                f"has {len(rows)} observations, a neighbourhood {neighbours}",
-                where=f"sample {name}",
-                remedy="ask for smaller neighbourhoods, or leave the sample out",
-            )
         found = np.asarray(KDTree(pair.xy_um[rows]).query(pair.xy_um[rows], k=neighbours)[1])
         near[rows] = rows[found.reshape(len(rows), neighbours)]
     start = np.arange(len(pair) + 1) * neighbours

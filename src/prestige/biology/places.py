@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from prestige.errors import DataError
 
@@ -17,6 +17,41 @@ def rows_of_samples(sample_of: Shaped[np.ndarray, " n"]) -> Iterator[tuple[str, 
     names, code = np.unique(sample_of.astype(np.str_), return_inverse=True)
     for number, name in enumerate(names):
         yield str(name), np.flatnonzero(code == number)
+
+
+def large_enough(
+    sample_of: Shaped[np.ndarray, " n"], least: int, what: str
+) -> tuple[Bool[np.ndarray, " n"], tuple[str, ...]]:
+    """Return whether the sample of each observation has ``least`` of them, and which samples have not.
+
+    Parameters
+    ----------
+    what
+        What needs so many, for the message.
+
+    Raises
+    ------
+    DataError
+        When no sample has so many.
+    """
+    kept, left_out = np.ones(len(sample_of), dtype=bool), []
+    for name, rows in rows_of_samples(sample_of):
+        if len(rows) < least:
+            kept[rows] = False
+            left_out.append(name)
+    if not kept.any():
+        one = f"sample {left_out[0]}" if len(left_out) == 1 else f"the largest of {len(left_out)} samples"
+        most = max((len(rows) for _, rows in rows_of_samples(sample_of)), default=0)
+        raise DataError(f"{one} has {most} observations", where=what, expected=f"{least} or more in a sample")
+    return kept, tuple(left_out)
+
+
+def left_out_sentence(names: tuple[str, ...], least: int, what: str) -> list[str]:
+    """Return the sentence that samples were left out of something; none where all were in."""
+    if not names:
+        return []
+    which = f"sample {names[0]}" if len(names) == 1 else f"samples {', '.join(names)}"
+    return [f"Left out of {what}, with fewer than {least} observations: {which}."]
 
 
 def nearest(

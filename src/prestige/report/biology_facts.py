@@ -103,6 +103,7 @@ def _ARI(found: Domains) -> dict[str, float]:
         "prediction and measurement, at the observed depth": found.ari,
         "prediction and a half of the counts, at half the depth": found.ari_half,
         "the two halves of the counts": found.ari_halves,
+        "depth alone (the same shares everywhere) and a half of the counts": found.ari_depth,
         "shuffled predictions and a half of the counts": found.ari_shuffled,
     }
 

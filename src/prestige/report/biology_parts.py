@@ -193,9 +193,11 @@ def _domains(maker: Maker, part: Part) -> None:
     part.half = True
     part.table(facts.domain_table(found))
     names = [f"domain {number + 1}" for number in range(found.n_domains)]
+    none = "too few observations" if found.left_out else None
+    names += [none] if none else []
 
     def draw(section: maps.Section) -> Figure:
-        return maps.draw_labels(section, found.measured, found.predicted, names)
+        return maps.draw_labels(section, found.measured, found.predicted, names, none)
 
     maker.maps(part, "domains", draw, "domains")
 

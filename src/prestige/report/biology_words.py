@@ -83,7 +83,8 @@ def tiles(study: Study) -> list[dict[str, str]]:
         )
     if study.domains is not None:
         one = study.domains
-        found.append(_tile("domains (ARI) at half the depth", one.ari_half, _reach(one.ari_halves)))
+        note = _reach(one.ari_halves, one.ari_depth)
+        found.append(_tile("domains (ARI) at half the depth", one.ari_half, note))
     if study.cell_types is not None and study.cell_types.kappa:
         kappa = study.cell_types.kappa
         found.append(
@@ -113,8 +114,10 @@ def _tile(name: str, value: float, note: str) -> dict[str, str]:
     }
 
 
-def _reach(value: float) -> str:
-    return f"halves of the measurement reach {value:.2f}" if math.isfinite(value) else ""
+def _reach(value: float, depth: float = math.nan) -> str:
+    parts = [f"halves of the measurement reach {value:.2f}"] if math.isfinite(value) else []
+    parts += [f"depth alone {depth:.2f}"] if math.isfinite(depth) else []
+    return ", ".join(parts)
 
 
 def record(
@@ -164,7 +167,8 @@ def numbers(study: Study) -> dict[str, Any]:
         found["correlations"] = rows.to_dict(orient="index")
     if (one := study.domains) is not None:
         found["domains"] = {
-            name: getattr(one, name) for name in ("ari", "ari_half", "ari_halves", "ari_shuffled")
+            name: getattr(one, name)
+            for name in ("ari", "ari_half", "ari_halves", "ari_depth", "ari_shuffled")
         }
     if (one := study.activity) is not None:
         found["activity"] = {name: _of_mean(mean) for name, mean in one.means.items()}
