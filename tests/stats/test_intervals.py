@@ -240,3 +240,19 @@ def test_below_ten_clusters_there_is_a_reason_instead() -> None:
     assert found is None
     assert reason is not None
     assert "9 clusters" in reason
+
+
+def test_a_score_without_weight_has_no_part_in_a_combination() -> None:
+    values = np.random.default_rng(0).normal(size=(20, 2))
+    mean, covariance, drawn = means(values, 200)
+    alone = combine(np.array([[1.0, -1.0]]), mean, covariance, drawn)
+    nothing = np.full((3, 3), np.nan)
+    nothing[:2, :2] = covariance
+    tables = np.full((200, 3, 3), np.nan)
+    tables[:, :2, :2] = drawn.covariances
+    wide = Draws(np.vstack([drawn.scores, np.full(200, np.nan)]), tables)
+    beside = combine(np.array([[1.0, -1.0, 0.0]]), np.array([*mean, np.nan]), nothing, wide)
+    assert bounds(beside) == bounds(alone)
+    assert np.isfinite(bounds(beside)).all()
+    # One that has weight counts: there is no combination with it.
+    assert np.isnan(combine(np.array([[1.0, -1.0, 1.0]]), np.array([*mean, np.nan]), nothing, wide).estimate)

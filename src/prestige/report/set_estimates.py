@@ -23,6 +23,7 @@ FRACTION = "fraction of the ceiling"
 LEVEL = 0.95
 _P = np.array(list(QUANTILES.values()))
 _NONE = (math.nan, math.nan)
+_AT_ONCE = 16  # sets of at most 5 rows each: 1,000 draws of their covariances are 50 MB
 
 
 class Estimate(NamedTuple):
@@ -69,12 +70,81 @@ class SetGenes:
         return tuple(gene for gene in self.genes if gene not in self.rare)
 
 
+class _Rows:
+    """The means over genes that some sets ask for: rows of weights and factors, each once.
+
+    A set asks for the mean of all its genes, of the measurable ones, of these as a fraction of the ceiling,
+    of those that have stand-ins, and of its random sets together.
+    """
+
+    def __init__(
+        self,
+        place: Mapping[str, int],
+        sets: Mapping[str, SetGenes],
+        inverse: Float[np.ndarray, " g"] | None,
+    ) -> None:
+        self.number: dict[tuple[str, str], int] = {}
+        self._place = place
+        self._rows: dict[tuple[bytes, bytes], tuple[np.ndarray, np.ndarray]] = {}
+        for name, one in sets.items():
+            self._add((name, "all"), self.positions(one.genes))
+            self._add((name, "measurable"), self.positions(one.measurable))
+            if inverse is not None:
+                self._add((name, FRACTION), self.positions(one.measurable), inverse)
+            if one.compared:
+                self._add((name, "matched"), one.random.members)
+                self._add((name, "random"), one.random.index.ravel())
+
+    def positions(self, genes: Sequence[str]) -> np.ndarray:
+        return np.array([self._place[gene] for gene in genes], dtype=np.int64)
+
+    def _add(self, key: tuple[str, str], positions: np.ndarray, scale: np.ndarray | None = None) -> None:
+        """Add a mean over positions, unless there is none or it is there already under another name."""
+        if not len(positions):
+            return
+        weights = np.bincount(positions, minlength=len(self._place)) / len(positions)
+        factor = np.ones(len(weights)) if scale is None else np.where(weights > 0, scale, 0.0)
+        same = (weights.tobytes(), factor.tobytes())
+        self._rows.setdefault(same, (weights, factor))
+        self.number[key] = list(self._rows).index(same)
+
+    def draws(self, plan: Resampling, seeds: Seeds) -> GeneDraws:
+        """Return what becomes of the means in the draws of a plan."""
+        weights, scale = (np.array(table) for table in zip(*self._rows.values(), strict=True))
+        return resample_genes(plan, seeds, weights, scale)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """The rows of some sets: as observed, and in the draws (None where there are no intervals)."""
+
+    rows: _Rows
+    whole: GeneDraws
+    drawn: GeneDraws | None
+
+    def score(self, *keys: tuple[str, str]) -> tuple[float, float, float]:
+        """Return a mean, or the first less the second, with its interval."""
+        at = np.array([self.rows.number[key] for key in keys])
+        scores, sign = self.whole.means.scores[:, 0], np.array([1.0, -1.0])[: len(at)]
+        value = float(sign @ scores[at])
+        if self.drawn is None:
+            return value, *_NONE
+        weights = np.zeros((1, len(scores)))
+        weights[0, at] = sign
+        combined = combine(weights, scores, self.whole.means.covariances[0], self.drawn.means)
+        try:
+            (low,), (high,) = bounds(combined, LEVEL)
+        except DataError:
+            return value, *_NONE
+        return value, float(low), float(high)
+
+
 class Estimator:
     """Makes the estimates of all sets in one configuration.
 
-    Every mean over genes is a row of weights, so one pass over the draws serves all sets: of all genes, of
-    the measurable ones, of these as a fraction of the ceiling (taken as known), of those that have
-    stand-ins, and of the random sets together.
+    Every mean over genes is a row of weights, so one pass over the draws serves many sets.  What is kept of
+    a pass are the covariances of its rows, which only rows of one set need; so sets are taken a few at a
+    time, and memory does not grow with the square of their number.
 
     Parameters
     ----------
@@ -85,7 +155,9 @@ class Estimator:
     plan
         The draws.
     ceiling
-        (g,) ceilings, None where there are none.
+        (g,) ceilings, taken as known; None where there are none.
+    at_once
+        How many sets share a pass over the draws.  No estimate depends on it.
     """
 
     def __init__(
@@ -94,36 +166,12 @@ class Estimator:
         sets: Mapping[str, SetGenes],
         plan: Resampling,
         ceiling: Float[np.ndarray, " g"] | None,
+        *,
+        at_once: int = _AT_ONCE,
     ) -> None:
         self._place = {gene: i for i, gene in enumerate(panel)}
-        self._sets, self._plan = sets, plan
+        self._sets, self._plan, self._at_once = sets, plan, at_once
         self._inverse = None if ceiling is None else 1 / np.where(ceiling > 0, ceiling, np.nan)
-        self._rows: list[tuple[np.ndarray, np.ndarray]] = []
-        self._number: dict[tuple[str, str], int] = {}
-        for name, one in sets.items():
-            self._add((name, "all"), self._positions(one.genes))
-            self._add((name, "measurable"), self._positions(one.measurable))
-            if self._inverse is not None:
-                self._add((name, FRACTION), self._positions(one.measurable), self._inverse)
-            if one.compared:
-                self._add((name, "matched"), one.random.members)
-                self._add((name, "random"), one.random.index.ravel())
-
-    def _positions(self, genes: Sequence[str]) -> np.ndarray:
-        return np.array([self._place[gene] for gene in genes], dtype=np.int64)
-
-    def _add(self, key: tuple[str, str], positions: np.ndarray, scale: np.ndarray | None = None) -> None:
-        """Add a mean over positions, unless there is none or it is there already under another name."""
-        if not len(positions):
-            return
-        weights = np.bincount(positions, minlength=len(self._place)) / len(positions)
-        factor = np.ones(len(weights)) if scale is None else np.where(weights > 0, scale, 0.0)
-        for i, (other, its_factor) in enumerate(self._rows):
-            if np.array_equal(other, weights) and np.array_equal(its_factor, factor):
-                self._number[key] = i
-                return
-        self._number[key] = len(self._rows)
-        self._rows.append((weights, factor))
 
     def estimates(self, seeds: Seeds, values: pd.DataFrame) -> list[Estimate]:
         """Return the estimates of one configuration.
@@ -135,26 +183,34 @@ class Estimator:
         values
             Every per-gene metric by gene of the panel, in its order.
         """
-        weights, scale = np.array([row[0] for row in self._rows]), np.array([row[1] for row in self._rows])
-        whole = resample_genes(self._plan.whole(), seeds, weights, scale)
-        drawn = None if self._plan.reason else resample_genes(self._plan, seeds, weights, scale)
-        found = []
-        for name, one in self._sets.items():
-            n_rare = len(one.rare)
-            for subset, genes in zip(SUBSETS, (one.genes, one.measurable), strict=True):
-                here = self._positions(genes)
-                rows = self._of_subset((name, subset), here, whole, drawn) + _of_metrics(values, here)
-                found += [Estimate(name, subset, len(genes), n_rare, *row) for row in rows]
-            if one.compared:
-                pearson = values["pearson"].to_numpy(dtype=float)
-                excess = set_excess(pearson, one.random.members, one.random.index)
-                rows = self._against_random(name, excess, whole, drawn)
-                n_genes = len(one.random.genes)
-                found += [Estimate(name, "matched", n_genes, n_rare, "pearson", *row) for row in rows]
+        names = [name for name, one in self._sets.items() if one.genes]
+        found: list[Estimate] = []
+        for start in range(0, len(names), self._at_once):
+            some = {name: self._sets[name] for name in names[start : start + self._at_once]}
+            rows = _Rows(self._place, some, self._inverse)
+            drawn = None if self._plan.reason else rows.draws(self._plan, seeds)
+            scored = _Scored(rows, rows.draws(self._plan.whole(), seeds), drawn)
+            for name in some:
+                found += self._of_set(name, scored, values)
+        return found
+
+    def _of_set(self, name: str, scored: _Scored, values: pd.DataFrame) -> list[Estimate]:
+        one, found = self._sets[name], []
+        n_rare = len(one.rare)
+        for subset, genes in zip(SUBSETS, (one.genes, one.measurable), strict=True):
+            here = scored.rows.positions(genes)
+            rows = self._of_subset((name, subset), here, scored) + _of_metrics(values, here)
+            found += [Estimate(name, subset, len(genes), n_rare, *row) for row in rows]
+        if one.compared:
+            pearson = values["pearson"].to_numpy(dtype=float)
+            excess = set_excess(pearson, one.random.members, one.random.index)
+            n_genes = len(one.random.genes)
+            rows = _against_random(name, excess, scored)
+            found += [Estimate(name, "matched", n_genes, n_rare, "pearson", *row) for row in rows]
         return found
 
     def _of_subset(
-        self, at: tuple[str, str], here: np.ndarray, whole: GeneDraws, drawn: GeneDraws | None
+        self, at: tuple[str, str], here: np.ndarray, scored: _Scored
     ) -> list[tuple[str, str, float, float, float]]:
         """Return Pearson's rows of some genes of a set, and those of the fraction of the ceiling."""
         wanted = [("pearson", at, np.ones(len(here)))]
@@ -162,42 +218,26 @@ class Estimator:
             wanted.append((FRACTION, (at[0], FRACTION), self._inverse[here]))
         found = []
         for metric, name, factor in wanted:
-            if name not in self._number:
+            if name not in scored.rows.number:
                 continue
-            i = self._number[name]
-            ends = self._interval(np.eye(len(self._rows))[i], whole, drawn)
-            found.append((metric, "mean", float(whole.means.scores[i, 0]), *ends))
-            observed = whole.genes[0, here] * factor
-            low, high = _quantile_ends(i, here, factor, whole, drawn)
+            found.append((metric, "mean", *scored.score(name)))
+            observed = scored.whole.genes[0, here] * factor
+            low, high = _quantile_ends(scored.rows.number[name], here, factor, scored.whole, scored.drawn)
             middle = quantiles(observed[None], _P)[:, 0]
             for j, word in enumerate(QUANTILES):
                 found.append((metric, word, float(middle[j]), float(low[j]), float(high[j])))
         return found
 
-    def _against_random(
-        self, name: str, excess: Excess, whole: GeneDraws, drawn: GeneDraws | None
-    ) -> list[tuple[str, float, float, float]]:
-        """Return the mean of the matched genes, that of the random sets, the difference, and p."""
-        unit, score = np.eye(len(self._rows)), whole.means.scores[:, 0]
-        own, random = unit[self._number[name, "matched"]], unit[self._number[name, "random"]]
-        return [
-            ("mean", float(own @ score), *self._interval(own, whole, drawn)),
-            ("random sets", float(random @ score), excess.random_low, excess.random_high),
-            ("excess", float((own - random) @ score), *self._interval(own - random, whole, drawn)),
-            ("p (descriptive)", excess.p, *_NONE),
-        ]
 
-    def _interval(
-        self, weights: np.ndarray, whole: GeneDraws, drawn: GeneDraws | None
-    ) -> tuple[float, float]:
-        if drawn is None:
-            return _NONE
-        combined = combine(weights[None], whole.means.scores[:, 0], whole.means.covariances[0], drawn.means)
-        try:
-            (low,), (high,) = bounds(combined, LEVEL)
-        except DataError:
-            return _NONE
-        return float(low), float(high)
+def _against_random(name: str, excess: Excess, scored: _Scored) -> list[tuple[str, float, float, float]]:
+    """Return the mean of the matched genes, that of the random sets, the difference, and p."""
+    own, random = (name, "matched"), (name, "random")
+    return [
+        ("mean", *scored.score(own)),
+        ("random sets", scored.score(random)[0], excess.random_low, excess.random_high),
+        ("excess", *scored.score(own, random)),
+        ("p (descriptive)", excess.p, *_NONE),
+    ]
 
 
 def _of_metrics(values: pd.DataFrame, here: np.ndarray) -> list[tuple[str, str, float, float, float]]:

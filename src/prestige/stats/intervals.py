@@ -61,7 +61,14 @@ def combine(
     covariance: Float[np.ndarray, "k k"],
     draws: Draws,
 ) -> Combined:
-    """Return m linear combinations of k scores, studentised."""
+    """Return m linear combinations of k scores, studentised.
+
+    A score whose weights are all 0 has no part in it, whatever it is: 0 x NaN would be NaN.
+    """
+    used = np.flatnonzero((weights != 0).any(axis=0))
+    if len(used) < weights.shape[1]:
+        weights, scores, covariance = weights[:, used], scores[used], covariance[np.ix_(used, used)]
+        draws = Draws(draws.scores[used], draws.covariances[:, used[:, None], used])
     deviation = weights @ draws.scores - (weights @ scores)[:, None]
     t = _studentise(deviation, _errors(weights, draws.covariances).T)
     return _combined(weights @ scores, _errors(weights, covariance[None])[0], t)
