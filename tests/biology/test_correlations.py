@@ -82,6 +82,24 @@ def test_sentences_name_sets_and_those_too_small(pair: Pair) -> None:
     np.testing.assert_allclose(found.measured, np.corrcoef(pair.measured.T), atol=1e-5)
 
 
+def test_of_many_sets_the_ten_farthest_from_the_halves_are_told(pair: Pair) -> None:
+    rng = np.random.default_rng(0)
+    sets = {f"set {i:02d}": tuple(rng.choice(pair.genes, 6, replace=False)) for i in range(13)}
+    sets |= {f"few {i}": pair.genes[:2] for i in range(11)}
+    found = gene_correlations(pair, sets, draw(pair, 2))
+    told = found.sentences()
+    assert len(told) == 1 + 10 + 1 + 10 + 1
+    away = {
+        row["set"]: abs(row["agreement_half"] - row["agreement_halves"]) for _, row in found.table.iterrows()
+    }
+    del away["all genes"]
+    far = sorted(sorted(away, key=lambda name: -away[name])[:10])
+    assert [text.split("'")[1] for text in told[1:11]] == far
+    assert told[11].startswith("3 more sets")
+    assert told[-1].startswith("1 more sets have fewer than 5")
+    assert len(found.table) == 14
+
+
 @given(shift=st.floats(-1e3, 1e3), seed=st.integers(0, 1000))
 def test_correlation_is_within_samples(shift: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

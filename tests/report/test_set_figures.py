@@ -76,6 +76,17 @@ def test_the_forest_draws_the_sets_where_they_lie() -> None:
     assert len(left.collections) == 2  # the bands of the random sets
 
 
+def test_of_many_sets_some_are_drawn_and_the_rest_is_counted() -> None:
+    scores = made(KEY, {f"s{i:03d}": (0.001 * i, -0.2, 0.2) for i in range(200)})
+    with drawing():
+        figure = forest(scores, KEY)
+        assert figure is not None
+        assert inside(figure)
+    names = [label.get_text().split(",")[0] for label in figure.axes[0].get_yticklabels()]
+    assert names == [f"s{i}" for i in range(160, 200)]
+    assert figure.get_supxlabel() == "160 sets nearer to their random sets are not drawn"
+
+
 def test_the_check_sees_what_is_cut_off() -> None:
     with drawing():
         figure = forest(made(KEY, {"up": (0.1, 0.05, 0.15)}), KEY)

@@ -6,15 +6,9 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-import pytest
-
-from prestige.genesets import RandomSets
 from prestige.report.answer import answers
 from prestige.report.load import Configuration, load_bench
-from prestige.report.set_estimates import FRACTION, QUANTILES, Estimate, SetGenes
-from prestige.report.set_scores import SetScores
-from prestige.report.set_words import P_NOTE, score_facts, shown_configuration
+from prestige.report.set_words import ONE_BY_ONE, P_NOTE, notable, score_facts, shown_configuration
 from prestige.report.summary import summarise
 
 from .test_set_figures import made
@@ -28,7 +22,8 @@ def test_sets_are_sorted_by_what_their_intervals_say() -> None:
     assert facts["text"] == (
         "Beside each set stand 1,000 random sets of genes outside it, matched on mean expression and ceiling."
         " Predicted better than genes like theirs are on average: up; predicted worse than genes like theirs "
-        "are on average: down; not told from that average: open."
+        "are on average: down; not told from that average: open. "
+        f"{ONE_BY_ONE}."
     )
     assert P_NOTE in facts["notes"]
     assert "expressed together" in P_NOTE
@@ -86,13 +81,28 @@ def test_the_recommended_configuration_is_shown(tiny_bench: Path) -> None:
     assert shown_configuration(summary, None) is None
 
 
-@pytest.mark.parametrize("statistic", ["mean", *QUANTILES])
-def test_the_made_scores_are_found(statistic: str) -> None:
-    scores = made(KEY, {"up": (0.1, 0.05, 0.15)})
-    assert isinstance(scores, SetScores)
-    assert isinstance(scores.sets["up"], SetGenes)
-    assert isinstance(scores.sets["up"].random, RandomSets)
-    assert isinstance(scores.of(KEY, "measurable", "pearson", statistic)["up"], Estimate)
-    assert scores.of(replace(KEY, patch_um=64.0), "measurable", "pearson", statistic) == {}
-    assert isinstance(scores.table, pd.DataFrame)
-    assert "up" in scores.of(KEY, "measurable", FRACTION, "mean")
+def test_a_set_without_an_interval_is_no_set_that_is_not_told_apart() -> None:
+    scores = made(KEY, {"up": (0.1, 0.05, 0.15), "bare": (0.2, math.nan, math.nan)})
+    text = score_facts(scores, KEY)["text"]
+    assert "without an interval, so nothing is said of them: bare." in text
+    assert "not told from that average" not in text
+    assert ONE_BY_ONE not in text  # one interval is no case of many
+
+
+def test_few_sets_are_all_named() -> None:
+    excess = {f"s{i:02d}": (0.1, 0.05, 0.15) for i in range(12)}
+    assert f"on average: {', '.join(excess)}. Each" in score_facts(made(KEY, excess), KEY)["text"]
+
+
+def test_many_sets_are_cut_to_the_shipped_and_the_farthest() -> None:
+    excess = {f"s{i:02d}": (0.001 * i * (-1) ** i, -0.2, 0.2) for i in range(60)}
+    excess["immune"] = (0.0, -0.2, 0.2)
+    excess["none"] = (math.nan, math.nan, math.nan)
+    scores = made(KEY, excess)
+    facts = score_facts(scores, KEY)
+    shown = [row[0] for row in facts["rows"]]
+    assert shown == [*(f"s{i:02d}" for i in range(21, 60)), "immune"] == list(notable(scores, KEY))
+    assert facts["notes"][0].startswith("Shown are 40 sets; 22 ")
+    assert "Not told from that average: s59, s58, s57, s56, s55, s54, s53, s52 and 53 more" in facts["text"]
+    assert "and of 54 more sets" in " ".join(facts["notes"])  # each made set lacks a match for G5
+    assert notable(scores, KEY, most=62) == tuple(excess)

@@ -16,6 +16,9 @@ from prestige.errors import DataError
 from prestige.genesets import MIN_GENES
 
 ALL = "all genes"
+TOLD = 10
+"""Sets with a sentence of their own; the table has all."""
+
 _BLOCK = 1 << 21
 
 
@@ -45,11 +48,25 @@ class GeneCorrelations:
     too_small: tuple[str, ...]
 
     def sentences(self) -> list[str]:
-        """Return what was found, a sentence for all genes and one for each set."""
-        return [_sentence(row) for _, row in self.table.iterrows()] + [
+        """Return what was found, a sentence for all genes and one for each set.
+
+        Of many sets those have one in which the prediction is farthest from what the other half reaches.
+        """
+        short = (self.table["agreement_halves"] - self.table["agreement_half"]).abs().fillna(-1.0).iloc[1:]
+        chosen = sorted(short.sort_values(ascending=False, kind="stable").index[:TOLD])
+        told = [_sentence(row) for _, row in self.table.iloc[[0, *chosen]].iterrows()]
+        if len(short) > TOLD:
+            told.append(
+                f"{len(short) - TOLD:,} more sets, in which the prediction is nearer to the other half "
+                "of the measurement, stand in the table."
+            )
+        told += [
             f"The set '{name}' has fewer than {MIN_GENES} of these genes: no correlations within it."
-            for name in self.too_small
+            for name in self.too_small[:TOLD]
         ]
+        if (more := len(self.too_small) - TOLD) > 0:
+            told.append(f"{more:,} more sets have fewer than {MIN_GENES} of these genes.")
+        return told
 
 
 def gene_correlations(

@@ -20,6 +20,7 @@ from matplotlib.patches import Patch
 from prestige.report.load import Configuration
 from prestige.report.set_estimates import Estimate
 from prestige.report.set_scores import SetScores
+from prestige.report.set_words import notable
 from prestige.report.style import BASELINE_GREYS, INK, MUTED, OKABE_ITO
 
 SET, RANDOM = OKABE_ITO[0], BASELINE_GREYS[2]
@@ -30,12 +31,14 @@ def forest(scores: SetScores, configuration: Configuration) -> Figure | None:
     """Draw the sets of one configuration against their random sets; None where there is nothing to compare.
 
     Left: the mean Pearson of the genes that have stand-ins, with its interval, on the range that holds 95 %
-    of the random sets.  Right: the difference from the mean random set, with its interval.
+    of the random sets.  Right: the difference from the mean random set, with its interval.  Of many sets some
+    are drawn (:func:`prestige.report.set_words.notable`), and it is said how many are not.
     """
     own = scores.of(configuration, "matched", "pearson", "mean")
     random = scores.of(configuration, "matched", "pearson", "random sets")
     excess = scores.of(configuration, "matched", "pearson", "excess")
-    names = [name for name in scores.sets if name in excess and math.isfinite(excess[name].value)]
+    compared = [name for name in scores.sets if name in excess and math.isfinite(excess[name].value)]
+    names = [name for name in notable(scores, configuration) if name in compared]
     if not names:
         return None
     figure = Figure(figsize=(9.4, 1.45 + 0.42 * len(names)), layout="constrained")
@@ -54,6 +57,9 @@ def forest(scores: SetScores, configuration: Configuration) -> Figure | None:
     left.set(ylim=(len(names) - 0.4, -0.6), xlabel="mean per-gene Pearson")
     right.set(xlabel="excess over the random sets")
     right.margins(x=0.08)
+    if len(compared) > len(names):
+        said = f"{len(compared) - len(names):,} sets nearer to their random sets are not drawn"
+        figure.supxlabel(said, fontsize="medium", color=MUTED)
     for axes in (left, right):
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0, labelcolor=INK)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from prestige.genesets.settings import SHIPPED
 from prestige.report.advice import advise
 from prestige.report.answer import Answer
 from prestige.report.load import Configuration
@@ -15,6 +17,11 @@ from prestige.stats.ceilings import MIN_SHOWN
 
 DASH = "\N{EN DASH}"
 NAMED = 8
+MOST = 40  # sets that a figure or a table of the page can hold
+ONE_BY_ONE = (
+    "Each 95 % interval holds for its own set, not for all at once: of 100 sets that are like their random "
+    "sets, about 5 would be called better or worse"
+)
 P_NOTE = (
     "The interval of an excess speaks of tissue: of these very genes on new blocks. Whether other genes, "
     "chosen at random, would do as well is what the random sets show. p is the share of them that lie as far "
@@ -41,17 +48,40 @@ def score_facts(scores: SetScores, shown: Configuration | None) -> dict[str, Any
     """Return ``label``, ``text``, ``notes``, ``head`` and ``rows`` of one configuration, {} without sets."""
     if shown is None or not scores.sets:
         return {}
-    parts = _parts(scores, shown)
+    parts, names = _parts(scores, shown), notable(scores, shown)
     head = ["gene set", "genes", "mean Pearson", "median", "quartiles"]
     head += ["of the ceiling"] if scores.known_rare else []
     head += ["random sets", "excess", "p"]
     return {
         "label": shown.label,
         "text": _verdict(scores, parts["excess"]),
-        "notes": _notes(scores),
+        "notes": [*_left_out(scores, names), *_notes(scores)],
         "head": head,
-        "rows": [_row(scores, name, parts) for name in scores.sets],
+        "rows": [_row(scores, name, parts) for name in names],
     }
+
+
+def notable(scores: SetScores, shown: Configuration, most: int = MOST) -> tuple[str, ...]:
+    """Return the sets that a page shows, in their order: all where they are few.
+
+    Of many: the shipped ones, then those that lie farthest from their random sets on either side.
+    """
+    if len(scores.sets) <= most:
+        return tuple(scores.sets)
+    excess = scores.of(shown, "matched", "pearson", "excess")
+    away = {name: abs(one.value) for name, one in excess.items() if math.isfinite(one.value)}
+    ranked = sorted(scores.sets, key=lambda name: (name not in SHIPPED, -away.get(name, -1.0)))
+    chosen = set(ranked[:most])
+    return tuple(name for name in scores.sets if name in chosen)
+
+
+def _left_out(scores: SetScores, names: tuple[str, ...]) -> list[str]:
+    n = len(scores.sets) - len(names)
+    if not n:
+        return []
+    return [
+        f"Shown are {len(names)} sets; {n:,} that are nearer to their random sets stand in the file alone."
+    ]
 
 
 def _parts(scores: SetScores, shown: Configuration) -> dict[str, dict[str, Estimate]]:
@@ -89,11 +119,16 @@ def _row(scores: SetScores, name: str, parts: dict[str, dict[str, Estimate]]) ->
 
 def _verdict(scores: SetScores, excess: dict[str, Estimate]) -> str:
     """Say which sets lie above the mean of their random sets, which below, and which cannot be told."""
-    found: dict[str, list[str]] = {"above": [], "below": [], "open": [], "alone": []}
-    for name in scores.sets:
+    found: dict[str, list[str]] = {"above": [], "below": [], "open": [], "none": [], "alone": []}
+    value = {name: abs(one.value) for name, one in excess.items() if math.isfinite(one.value)}
+    far = sorted(scores.sets, key=lambda name: -value.get(name, -1.0))
+    many = len(far) > MOST
+    for name in far if many else scores.sets:
         one = excess.get(name)
         if one is None:
             found["alone"].append(name)
+        elif not (math.isfinite(one.low) and math.isfinite(one.high)):
+            found["none"].append(name)
         elif one.low > 0 or one.high < 0:
             found["above" if one.low > 0 else "below"].append(name)
         else:
@@ -102,12 +137,15 @@ def _verdict(scores: SetScores, excess: dict[str, Estimate]) -> str:
         "above": "predicted better than genes like theirs are on average",
         "below": "predicted worse than genes like theirs are on average",
         "open": "not told from that average",
+        "none": "without an interval, so nothing is said of them",
         "alone": "not compared, since too few of their genes have others like them",
     }
-    said = "; ".join(f"{words[key]}: {', '.join(names)}" for key, names in found.items() if names)
+    told = {key: _some(names) if many else ", ".join(names) for key, names in found.items() if names}
+    said = "; ".join(f"{words[key]}: {names}" for key, names in told.items())
+    judged = len(found["above"]) + len(found["below"]) + len(found["open"])
     return (
         f"Beside each set stand {scores.draws:,} random sets of genes outside it, matched on "
-        f"{scores.matched_on}. {said[:1].upper()}{said[1:]}."
+        f"{scores.matched_on}. {said[:1].upper()}{said[1:]}.{f' {ONE_BY_ONE}.' if judged > 1 else ''}"
     )
 
 
@@ -124,11 +162,13 @@ def _notes(scores: SetScores) -> list[str]:
         notes.append(f"There are no intervals: {scores.reason.removeprefix('no interval: ')}.")
     alone = {name: one.random.unmatched for name, one in scores.sets.items() if one.random.unmatched}
     if alone:
-        named = "; ".join(f"{name}: {_some(genes)}" for name, genes in alone.items())
+        first = list(alone.items())[:NAMED]
+        named = "; ".join(f"{name}: {_some(genes)}" for name, genes in first)
+        named += f"; and of {len(alone) - NAMED} more sets" if len(alone) > NAMED else ""
         notes.append(f"Without a gene like them outside the set, and out of that comparison: {named}.")
     return [*notes, P_NOTE]
 
 
-def _some(genes: tuple[str, ...]) -> str:
-    more = len(genes) - NAMED
-    return ", ".join(genes[:NAMED]) + (f" and {more} more" if more > 0 else "")
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
