@@ -15,7 +15,7 @@ import pytest
 from prestige.evaluate.ceilings import read_ceilings
 from prestige.report import write_report
 from prestige.report.answer import answers
-from prestige.report.blocks import blocks_words, correlation_lengths, length_words
+from prestige.report.blocks import blocks_record, blocks_words, correlation_lengths, length_words
 from prestige.report.ceilings import ceilings_of
 from prestige.report.load import load_bench
 from prestige.report.method import scoring_facts
@@ -115,11 +115,44 @@ def test_a_fold_that_is_alike_all_over_is_a_limit(tiny_bench: Path) -> None:
     give(tiny_bench, None, 120.0)
     bench = load_bench(tiny_bench)
     assert [length.um for length in correlation_lengths(bench)] == [math.inf, 120.0]
-    assert "In fold 0 expression is alike across the whole test tissue" in limits(tiny_bench)
+    said = limits(tiny_bench)
+    assert "In fold 0 expression is alike across the whole test tissue" in said
+    assert "Blocks of 750 µm are taken, the widest that leave enough of them" in said
     summary = summarise(bench)
     assert summary.blocks is not None
-    assert summary.blocks.times == 2  # for the other one
+    assert summary.blocks.times == 3  # the other one asks for 2
+    assert blocks_words(summary.blocks).endswith("expression is alike across the whole test tissue of a fold")
     assert "distrust" in length_words(bench, summary.blocks)[0]
+    write_report(tiny_bench)
+    record = json.loads((tiny_bench / "report" / "answer.json").read_text())[0]["blocks"]
+    assert record == {
+        "kept_um": 250.0,
+        "merged_um": 750.0,
+        "correlation_length_um": None,
+        "wide_enough": False,
+    }
+
+
+def test_a_length_that_is_not_known_leaves_it_open(tiny_bench: Path) -> None:
+    give(tiny_bench, None, 30.0)
+    path = tiny_bench / "bench.json"
+    raw = json.loads(path.read_text())
+    raw["folds"][0]["correlation"]["structured"] = None  # nothing could be fitted
+    path.write_text(json.dumps(raw))
+    bench = load_bench(tiny_bench)
+    blocks = summarise(bench).blocks
+    assert blocks is not None
+    record = blocks_record(blocks)
+    assert record is not None
+    assert (record["correlation_length_um"], record["wide_enough"]) == (30.0, None)
+    assert "alike is not known in fold 0: whether blocks of 250 µm are wide enough" in limits(tiny_bench)
+    for fold in raw["folds"]:
+        del fold["correlation"]
+    path.write_text(json.dumps(raw))
+    record = blocks_record(summarise(load_bench(tiny_bench)).blocks)
+    assert record is not None
+    assert (record["correlation_length_um"], record["wide_enough"]) == (None, None)
+    assert "alike is not known: whether blocks of 250 µm" in limits(tiny_bench)
 
 
 def _with_unknown_width(bench: Path) -> Summary:

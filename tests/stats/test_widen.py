@@ -47,7 +47,7 @@ def section(n_side: int, block_um: float, sample: str = "S") -> Moments:
 def test_blocks_are_merged_to_four_lengths_as_far_as_ten_are_left(
     n_side: int, length: float, times: int, wide_enough: bool
 ) -> None:
-    found = choose_blocks([section(n_side, 250.0)], 250.0, [length, 10.0, math.inf, math.nan])
+    found = choose_blocks([section(n_side, 250.0)], 250.0, [length, 10.0])
     assert (found.times, found.wide_enough, found.length_um) == (times, wide_enough, length)
     assert found.width_um == times * 250.0
     # A reason where wider ones would have been wanted, and where there is an interval to lose by them.
@@ -71,9 +71,47 @@ def test_with_enough_patients_any_width_goes() -> None:
     assert (found.times, found.wide_enough, found.reason) == (16, True, None)
 
 
-def test_without_a_length_or_a_fold_blocks_stay() -> None:
-    for folds, lengths in (([section(8, 100.0)], []), ([section(8, 100.0)], [math.inf]), ([], [1000.0])):
-        assert choose_blocks(folds, 100.0, lengths).times == 1
+@pytest.mark.parametrize(
+    ("n_side", "times"),
+    [
+        (20, 6),  # 6 leave squares of 6 x 6 and slivers: like 400^2 / 12,544 = 12.8 equal ones; 7 like 8.9
+        (8, 2),  # 3 leave 9
+        (4, 1),  # 2 leave 4
+        (3, 1),  # 9 are too few as it is
+    ],
+)
+@pytest.mark.parametrize("others", [[], [120.0], [math.nan]])
+def test_tissue_that_is_alike_all_over_gets_the_widest_blocks_that_leave_ten(
+    n_side: int, times: int, others: list[float]
+) -> None:
+    found = choose_blocks([section(n_side, 250.0)], 250.0, [math.inf, *others])
+    assert (found.times, found.wide_enough, found.endless) == (times, False, True)
+    sizes = merge_blocks(section(n_side, 250.0), times + 1).n.astype(float)
+    assert sizes.sum() ** 2 / (sizes**2).sum() < MIN_CLUSTERS  # the next ones would not do
+    assert (found.reason is not None) == (n_side > 3)
+
+
+def test_sections_of_many_patients_that_are_alike_all_over_are_taken_whole() -> None:
+    folds = [section(5, 100.0, f"S{number}") for number in range(12)]
+    patient_of = {f"S{number}": f"P{number}" for number in range(12)}
+    found = choose_blocks(folds, 100.0, [math.inf], patient_of=patient_of)
+    assert (found.times, found.wide_enough, found.reason) == (5, False, None)
+    # Without patients blocks are drawn within sections, and one of one is no draw.
+    found = choose_blocks(folds, 100.0, [math.inf])
+    assert found.times == 4
+    assert "more blocks than regions" in str(found.reason)
+
+
+def test_an_unknown_length_leaves_it_open_unless_another_one_decides() -> None:
+    for lengths in ([], [math.nan], [math.nan, 10.0]):
+        found = choose_blocks([section(8, 100.0)], 100.0, lengths)
+        assert (found.times, found.wide_enough, found.unknown) == (1, None, True)
+    assert choose_blocks([section(8, 250.0)], 250.0, [240.0, math.nan]).wide_enough is False
+    assert choose_blocks([section(8, 250.0)], 250.0, [0.0]).wide_enough is True
+
+
+def test_without_a_fold_blocks_stay() -> None:
+    assert choose_blocks([], 100.0, [1000.0]).times == 1
 
 
 @pytest.mark.parametrize(("kept", "lengths"), [(0.0, [1.0]), (math.nan, [1.0]), (100.0, [50.0, -1.0])])

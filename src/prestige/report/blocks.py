@@ -67,28 +67,37 @@ def blocks_words(blocks: Blocks | None) -> str:
     words = f"blocks of {format_number(blocks.kept_um)} {UM}"
     if blocks.times == 1:
         return words
-    return (
-        f"{words} merged to {format_number(blocks.width_um)} {UM}: "
-        f"the correlation length is {format_number(blocks.length_um)} {UM}"
+    why = (
+        "expression is alike across the whole test tissue of a fold"
+        if blocks.endless
+        else f"the correlation length is {format_number(blocks.length_um)} {UM}"
     )
+    return f"{words} merged to {format_number(blocks.width_um)} {UM}: {why}"
 
 
 def blocks_record(blocks: Blocks | None) -> dict[str, Any] | None:
-    """Return which blocks stand behind the intervals, for other programs."""
+    """Return which blocks stand behind the intervals, for other programs.
+
+    ``correlation_length_um`` is None where it lies beyond the tissue or none is known, and ``wide_enough``
+    then false or None.
+    """
     if blocks is None:
         return None
+    has_length = not blocks.endless and (blocks.length_um > 0 or not blocks.unknown)
     return {
         "kept_um": blocks.kept_um,
         "merged_um": blocks.width_um,
-        "correlation_length_um": blocks.length_um,
+        "correlation_length_um": blocks.length_um if has_length else None,
         "wide_enough": blocks.wide_enough,
     }
 
 
 def width_limits(bench: Bench, blocks: Blocks | None) -> list[str]:
     """Say where blocks are too narrow after all: intervals then hold less often than they say."""
+    if blocks is None:
+        return []
     found = []
-    if blocks is not None and not blocks.wide_enough:
+    if blocks.wide_enough is False and not blocks.endless:
         so_far = f"Merged to {format_number(blocks.width_um)} {UM}, blocks" if blocks.times > 1 else "Blocks"
         width = "" if blocks.times > 1 else f" of {format_number(blocks.width_um)} {UM}"
         why = (blocks.reason or "").removeprefix("no interval: ")
@@ -97,11 +106,20 @@ def width_limits(bench: Bench, blocks: Blocks | None) -> list[str]:
             f"{format_number(blocks.length_um)} {UM}: {LEAST_LENGTHS:g} such lengths are needed, and "
             f"wider ones would be too few ({why}). Intervals hold the true value less often than they say."
         )
-    endless = [length.fold for length in correlation_lengths(bench) if math.isinf(length.um)]
-    if blocks is not None and endless:
+    lengths = correlation_lengths(bench)
+    if endless := [length.fold for length in lengths if math.isinf(length.um)]:
+        taken = f"Blocks of {format_number(blocks.width_um)} {UM} are taken"
+        taken += ", the widest that leave enough of them" if blocks.reason is not None else ""
         found.append(
             f"In {', '.join(endless)} expression is alike across the whole test tissue: no block is wide "
-            "enough for that, and intervals hold the true value less often than they say."
+            f"enough for that. {taken}, and intervals hold the true value less often than they say."
+        )
+    if blocks.unknown:
+        unknown = [length.fold for length in lengths if math.isnan(length.um)]
+        where = f" in {', '.join(unknown)}" if unknown else ""
+        found.append(
+            f"How far apart tissue is alike is not known{where}: whether blocks of "
+            f"{format_number(blocks.width_um)} {UM} are wide enough cannot be said."
         )
     return found
 

@@ -143,6 +143,11 @@ def spatial_blocks(xy_um: Float[np.ndarray, "n 2"], block_um: float) -> Int[np.n
     return square[:, 0] * (2 * _OFFSET) + square[:, 1]
 
 
+def places_of_blocks(block: Int[np.ndarray, " c"]) -> tuple[Int[np.ndarray, " c"], Int[np.ndarray, " c"]]:
+    """Return column and row of blocks in the grid of :func:`spatial_blocks`, both may be negative."""
+    return block // (2 * _OFFSET) - _OFFSET, block % (2 * _OFFSET) - _OFFSET
+
+
 def neighbours(
     block: Int[np.ndarray, " c"], dx: int, dy: int
 ) -> tuple[Int[np.ndarray, " p"], Int[np.ndarray, " p"]]:
@@ -168,7 +173,7 @@ def merge_blocks(moments: Moments, times: int) -> Moments:
         raise DataError(f"blocks cannot be merged {times} times", expected="1 or more")
     if times == 1:
         return moments
-    x, y = moments.block // (2 * _OFFSET) - _OFFSET, moments.block % (2 * _OFFSET) - _OFFSET
+    x, y = places_of_blocks(moments.block)
     block = (x // times + _OFFSET) * (2 * _OFFSET) + y // times + _OFFSET
     samples, code = np.unique(moments.sample, return_inverse=True)
     blocks, of_block = np.unique(block, return_inverse=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from prestige.errors import DataError
 from prestige.stats.bootstrap import MIN_CLUSTERS, PatientDraws, draw, too_few
 from prestige.stats.correlogram import blocks_to_merge
-from prestige.stats.moments import Moments, merge_blocks
+from prestige.stats.moments import Moments, merge_blocks, places_of_blocks
 
 LEAST_LENGTHS = 3.0
 """Correlation lengths in a block from which intervals keep their word (docs/results/coverage.md)."""
@@ -30,13 +30,18 @@ class Blocks:
     kept_um
         Width of the blocks over which moments were kept, um.
     length_um
-        The longest correlation length that was measured, um; 0 where none is known.
+        The longest finite correlation length that was measured, um; 0 where there is none.
     times
         How many blocks a side make one: 1 where they stay as they are.
     wanted
-        How many a side would make one that is :data:`BLOCK_LENGTHS` correlation lengths wide.
+        How many a side would make one that is :data:`BLOCK_LENGTHS` correlation lengths wide, or one of a
+        whole section where ``endless``.
     reason
         Why wider ones leave no interval, None where that did not matter.
+    endless
+        Whether the tissue of a fold is alike beyond its own extent: no block is wide enough.
+    unknown
+        Whether the length of a fold, or of all, is not known.
     """
 
     kept_um: float
@@ -44,6 +49,8 @@ class Blocks:
     times: int = 1
     wanted: int = 1
     reason: str | None = None
+    endless: bool = False
+    unknown: bool = False
 
     @property
     def width_um(self) -> float:
@@ -51,9 +58,11 @@ class Blocks:
         return self.kept_um * self.times
 
     @property
-    def wide_enough(self) -> bool:
-        """Whether they hold :data:`LEAST_LENGTHS` correlation lengths."""
-        return not self.width_um < LEAST_LENGTHS * self.length_um
+    def wide_enough(self) -> bool | None:
+        """Whether they hold :data:`LEAST_LENGTHS` correlation lengths of every fold; None: not known."""
+        if self.endless or self.width_um < LEAST_LENGTHS * self.length_um:
+            return False
+        return None if self.unknown else True
 
 
 def choose_blocks(
@@ -66,8 +75,8 @@ def choose_blocks(
     """Return how many blocks a side are to be merged, for all folds and configurations alike.
 
     Blocks narrower than :data:`LEAST_LENGTHS` of the longest finite correlation length become the
-    narrowest that hold :data:`BLOCK_LENGTHS` of it.  Where these are too few to resample, the widest
-    that are not; where the blocks as they are are too few, they stay.
+    narrowest that hold :data:`BLOCK_LENGTHS` of it.  Where these are too few to resample, or tissue is alike
+    beyond its extent, the widest that are not; where the blocks as they are are too few, they stay.
 
     Parameters
     ----------
@@ -76,7 +85,8 @@ def choose_blocks(
     kept_um
         Width of their blocks, um.
     lengths_um
-        Correlation lengths of the folds, um; those that are NaN or infinite ask for no width.
+        Correlation lengths of the folds, um.  Infinite: beyond the tissue, which asks for the widest blocks
+        that are left.  NaN, or none at all: not known, which asks for no width.
     patient_of
         As in :func:`~prestige.stats.compare`: enough patients are the clusters, and any width goes.
 
@@ -91,20 +101,32 @@ def choose_blocks(
             f"blocks of {kept_um} um and correlation lengths of {lengths} um", expected="positive numbers"
         )
     longest = max((length for length in lengths if math.isfinite(length)), default=0.0)
-    kept = Blocks(kept_um, longest)
-    if kept.wide_enough or not folds:
+    unknown = not lengths or any(math.isnan(length) for length in lengths)
+    kept = Blocks(kept_um, longest, endless=math.inf in lengths, unknown=unknown)
+    if kept.wide_enough is not False or not folds:
         return kept
     bare = [moments.take_genes(()) for moments in folds]
-    wanted = blocks_to_merge(kept_um, longest) or 1
+    wanted = _across(bare) if kept.endless else blocks_to_merge(kept_um, longest) or 1
+    kept = replace(kept, wanted=wanted)
     if _why_not(bare, 1, patient_of) is not None:
-        return Blocks(kept_um, longest, 1, wanted)
+        return kept
     reason = None
     for times in range(wanted, 1, -1):
         found = _why_not(bare, times, patient_of)
         if found is None:
-            return Blocks(kept_um, longest, times, wanted, reason)
+            return replace(kept, times=times, reason=reason)
         reason = reason or found
-    return Blocks(kept_um, longest, 1, wanted, reason)
+    return replace(kept, reason=reason)
+
+
+def _across(folds: Sequence[Moments]) -> int:
+    """Return how many blocks the widest section is across."""
+    return max(
+        int(np.ptp(place[moments.sample == name])) + 1
+        for moments in folds
+        for name in np.unique(moments.sample)
+        for place in places_of_blocks(moments.block)
+    )
 
 
 def _why_not(folds: Sequence[Moments], times: int, patient_of: Mapping[str, str] | None) -> str | None:
