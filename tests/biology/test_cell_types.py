@@ -119,9 +119,39 @@ def test_shares_are_counted_among_neighbours(seed: int, k: int) -> None:
     assert found.sum(axis=1) == pytest.approx(1.0)
 
 
+def test_small_samples_have_labels_and_no_neighbourhoods(make_pair: Callable[..., Pair]) -> None:
+    pair, _ = tissue(make_pair)
+    few = np.arange(len(pair)) < 30
+    found = cell_types(replace(pair, sample_of=np.where(few, "small", "s")), TYPES)
+    whole = cell_types(pair.take(~few), TYPES)
+    assert found.left_out == ("small",)
+    # Halves differ by their draws; the prediction as it is has the same neighbourhoods.
+    left = found.table["composition_predicted"].iloc[:2].to_numpy()
+    assert left == pytest.approx(whole.table["composition_predicted"].iloc[:2].to_numpy(), abs=0.02)
+    assert found.confusion.groupby("comparison")["n"].sum().eq(len(pair)).all()
+    told = "Left out of the composition of neighbourhoods, with fewer than 31 observations: sample small."
+    assert told in found.sentences()
+    none = cell_types(pair.take(slice(0, 20)), TYPES)
+    assert none.neighbours == 0
+    assert none.sentences()[0].startswith("All samples are too small for neighbourhoods")
+    assert np.isfinite(none.kappa["predicted"])
+
+
+def test_depth_with_a_pattern_in_space_is_told_from_a_prediction(make_pair: Callable[..., Pair]) -> None:
+    rng = np.random.default_rng(3)
+    xy = rng.uniform(0, 600, (1500, 2))
+    depth = np.where(np.hypot(*(xy - 300).T) < 150, 60.0, 15.0)[:, None]
+    pair = make_pair(depth * np.full(40, 1 / 40), xy)  # predicts the one profile everywhere
+    found = cell_types(pair, TYPES)
+    table = found.table.iloc[:2]
+    assert (table["composition_noisy_half"] > 0.3).all()
+    assert table["composition_depth"].to_numpy() == pytest.approx(
+        table["composition_noisy_half"].to_numpy(), abs=0.15
+    )
+    assert "and depth alone " in found.sentences()[0]
+    assert ", depth alone " in found.sentences()[1]
+
+
 def test_bad_input(make_pair: Callable[..., Pair]) -> None:
     with pytest.raises(DataError, match="out of range"):
         composition(np.array([0, 3]), np.array([[1], [0]]), 3)
-    pair, _ = tissue(make_pair)
-    with pytest.raises(DataError, match="has 20 observations"):
-        cell_types(pair.take(slice(0, 20)), TYPES)

@@ -69,7 +69,45 @@ def test_groups_of_patients_have_welch_errors(make_pair: Callable[..., Pair]) ->
     assert (table["measured"] / table["measured_se"]).to_numpy() == pytest.approx(wanted.statistic, rel=1e-3)
 
 
-@pytest.mark.parametrize(("patients", "conditions"), [("ab", "in"), ("aa", "in"), ("abb", "inn")])
+def test_where_some_patients_lack_a_side_the_pairs_are_compared(make_pair: Callable[..., Pair]) -> None:
+    pair = tissue(make_pair, "aabbc", "inini")
+    found = differences(pair, "condition", "n", "i")
+    assert (found.unit, found.patients) == ("pairs", (2, 3, 2))
+    whole = differences(pair.take(pair.obs["patient"].to_numpy() != "c"), "condition", "n", "i")
+    for column in ("measured", "measured_se"):
+        assert found.table[column].to_numpy() == pytest.approx(
+            whole.table.loc[found.table.index, column].to_numpy(), abs=1e-9
+        )
+    assert "2 patients have both, and differences are taken within patients" in found.sentences()[0]
+    assert "those of 1 with one of the two alone are left out" in found.sentences()[0]
+
+
+def test_one_patient_with_both_is_compared_with_itself(make_pair: Callable[..., Pair]) -> None:
+    found = differences(tissue(make_pair, "aa", "in"), "condition", "n", "i")
+    assert (found.unit, found.patients) == ("one", (1, 1, 1))
+    told = found.sentences()[0]
+    assert "differences within this patient, and nothing about other patients follows" in told
+    assert "cannot be told" not in told
+    shared = differences(tissue(make_pair, "aabc", "inii"), "condition", "n", "i").sentences()[0]
+    assert "1 and 3 patients, 1 of them the same: they cannot be told" in shared
+
+
+def test_conditions_of_unequal_depth_are_told_from_a_prediction(make_pair: Callable[..., Pair]) -> None:
+    """Four times the counts in one condition: noise at that depth has its differences, whatever is said."""
+    rng = np.random.default_rng(3)
+    deep = np.arange(4000) % 2 == 0
+    mean = np.where(deep, 60.0, 15.0)[:, None] * rng.dirichlet(np.full(200, 0.5))
+    pair = make_pair(mean, rng.uniform(0, 1000, (4000, 2)))  # predicts the one profile everywhere
+    obs = pd.DataFrame({"condition": np.where(deep, "i", "n"), "patient": "a"}, index=pair.obs.index)
+    found = differences(replace(pair, obs=obs), "condition", "n", "i", top=20)
+    assert found.kept["noisy_half"].spearman > 0.4
+    assert found.kept["depth"].spearman == pytest.approx(found.kept["noisy_half"].spearman, abs=0.15)
+    assert np.isnan(found.kept["predicted"].spearman)
+    assert found.kept["predicted"].kept == pytest.approx(found.kept["predicted"].by_chance)
+    assert any(line.startswith("Depth alone (the same shares everywhere") for line in found.sentences())
+
+
+@pytest.mark.parametrize(("patients", "conditions"), [("ab", "in"), ("abb", "inn"), ("aabc", "inii")])
 def test_one_patient_a_side_says_nothing_about_patients(
     patients: str, conditions: str, make_pair: Callable[..., Pair]
 ) -> None:

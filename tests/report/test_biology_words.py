@@ -65,7 +65,12 @@ def test_tiles_stand_beside_what_the_halves_reach() -> None:
         f"halves of the measurement reach {study.domains.ari_halves:.2f}, "
         f"depth alone {study.domains.ari_depth:.2f}"
     )
-    assert shown["largest differences kept"]["value"].endswith(f" of {study.conditions.kept['noisy'].top}")
+    kept = study.conditions.kept
+    changes = shown["largest differences kept"]
+    assert changes["value"] == f"{kept['predicted'].kept:.0f} of {kept['predicted'].top}"
+    assert changes["note"] == (
+        f"as predicted; by chance {kept['predicted'].by_chance:.1f}, depth alone {kept['depth'].kept:.0f}"
+    )
     assert shown["structure in space"]["mark"] == ""
 
 

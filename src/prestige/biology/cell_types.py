@@ -15,12 +15,12 @@ from jaxtyping import Float, Float32, Int
 
 from prestige.biology.activity import membership_of
 from prestige.biology.agreement import COMPARISONS, SAID, Mean, agreement, mean_agreement, moments, versions
-from prestige.biology.noise import Drawn
+from prestige.biology.noise import Drawn, depth_alone, noisy
 from prestige.biology.pair import Pair
-from prestige.biology.places import nearest
+from prestige.biology.places import large_enough, left_out_sentence, nearest
 from prestige.errors import DataError
 from prestige.genesets import GeneSet
-from prestige.stats import spatial_blocks
+from prestige.stats import Moments, spatial_blocks
 
 MIN_MARKERS = 2
 """A type with fewer markers in the panel is listed and not scored."""
@@ -33,6 +33,8 @@ NEIGHBOURS = 30
 
 NONE = "none"
 _STEP = 1 << 15
+_COMPARED = COMPARISONS | {"depth": ("depth", "half_a")}
+_SAID = SAID | {"depth": "depth alone"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +46,10 @@ class CellTypes:
     table
         A row for each type, and ``none``: ``n_markers`` in the panel; the share of observations with this
         label in each version (``share_measured``, ``share_predicted``, ``share_noisy``); and the
-        correlations of :data:`~prestige.biology.agreement.COMPARISONS`, within samples and averaged over
-        them, of the scores (``score_predicted``, ...) and of the neighbourhoods' shares
-        (``composition_predicted``, ...).
+        correlations of :data:`~prestige.biology.agreement.COMPARISONS` and of ``depth``, within samples and
+        averaged over them, of the scores (``score_predicted``, ...) and of the neighbourhoods' shares
+        (``composition_predicted``, ...).  ``depth``: the same shares everywhere, with noise at half the
+        depth, against half of the counts, so what depth and counting bring by themselves.
     confusion
         A row for each comparison and pair of labels: ``comparison``, ``truth``, ``prediction``, ``n``, and
         ``share`` of the observations with that true label.
@@ -63,7 +66,11 @@ class CellTypes:
     too_small
         A line for each type that has too few markers in the panel.
     neighbours
-        Number of neighbours of the composition; 0 where there are no places.
+        Number of neighbours of the composition; 0 where there are no places or no sample has so many.
+    left_out
+        Samples with no more observations than that: their labels count, their neighbourhoods do not.
+    asked
+        Number of neighbours that were asked for.
     """
 
     table: pd.DataFrame
@@ -76,17 +83,22 @@ class CellTypes:
     missing: Mapping[str, tuple[str, ...]]
     too_small: tuple[str, ...]
     neighbours: int
+    left_out: tuple[str, ...] = ()
+    asked: int = NEIGHBOURS
 
     def sentences(self) -> list[str]:
         """Return a sentence for each finding, or one that no type can be scored."""
         left = [f"Not scored: {'; '.join(self.too_small)}."] if self.too_small else []
         if self.table.empty:
             return ["No cell type has enough markers in the panel.", *left]
+        left += left_out_sentence(self.left_out, self.asked + 1, "the composition of neighbourhoods")
         told = [self._composition(), self._labels(), *left]
         absent = [f"{name} ({', '.join(genes)})" for name, genes in self.missing.items() if genes]
         return [*told, f"Markers that the panel lacks: {'; '.join(absent)}."] if absent else told
 
     def _composition(self) -> str:
+        if not self.neighbours and self.left_out:
+            return "All samples are too small for neighbourhoods, so nothing is said of their composition."
         if not self.neighbours:
             return "There are no places, so nothing is said of neighbourhoods."
         mean = self.means
@@ -96,17 +108,17 @@ class CellTypes:
             f"Composition of the {self.neighbours} nearest neighbours: mean correlation over types with the "
             f"measured one {mean['predicted'].text} as predicted and {mean['noisy'].text} with counting "
             f"noise. At half the depth it is {mean['noisy_half'].text}, where the other half of the measured "
-            f"counts reaches {mean['halves'].text}."
+            f"counts reaches {mean['halves'].text} and depth alone {mean['depth'].text}."
         )
 
     def _labels(self) -> str:
         parts = [
-            f"{SAID[name]} {self.same[name]:.0%} (kappa {self.kappa[name]:.2f})"
-            for name in ("predicted", "noisy", "noisy_half", "halves")
+            f"{_SAID[name]} {self.same[name]:.0%} (kappa {self.kappa[name]:.2f})"
+            for name in ("predicted", "noisy", "noisy_half", "halves", "depth")
         ]
         return (
             f"Same type as the measurement: {parts[0]}, {parts[1]}; same type as a half: "
-            f"{parts[2]}, {parts[3]}."
+            f"{parts[2]}, {parts[3]}, {parts[4]}."
         )
 
 
@@ -178,10 +190,7 @@ def cell_types(
     drawn, seed
         Noise and halves of this pair, where they are drawn already; or their seed.
 
-    Raises
-    ------
-    DataError
-        When a sample has no more than ``neighbours`` observations.
+    Samples with no more than ``neighbours`` observations have no part in the composition, and are named.
     """
     scored, matrix, too_small = membership_of(pair.genes, types, min_markers)
     panel = set(pair.genes)
@@ -194,11 +203,13 @@ def cell_types(
         return CellTypes(pd.DataFrame(), pd.DataFrame(), {}, {}, {}, np.zeros((len(pair), 2), dtype=np.int64),
                          names, missing, too_small, 0)  # fmt: skip
     held = versions(pair, drawn, seed)
+    from_seed = seed if drawn is None else drawn.seed
+    held["depth"] = noisy(depth_alone(pair), np.random.default_rng([from_seed, 4]), 0.5)
     scores = {name: _scores(pair, held.pop(name), matrix) for name in tuple(held)}
     labels = {name: labels_of(one, min_score) for name, one in scores.items()}
     blocks = spatial_blocks(pair.xy_um, block_um)
     of_scores = moments(
-        lambda rows: {k: v[rows] for k, v in scores.items()}, list(scored), pair.sample_of, blocks
+        lambda rows: {k: v[rows] for k, v in scores.items()}, list(scored), pair.sample_of, blocks, _COMPARED
     )
     table = pd.DataFrame(
         {"n_markers": [*(len(one.members) for one in scored.values()), 0]}, index=pd.Index(names, name="type")
@@ -207,14 +218,10 @@ def cell_types(
         table[f"share_{name}"] = np.bincount(labels[name], minlength=len(names)) / len(pair)
     for name, one in of_scores.items():
         table[f"score_{name}"] = [*agreement(one).value, np.nan]
-    means: dict[str, Mean] = {}
-    if pair.has_positions:
-        near = nearest(pair.xy_um, pair.sample_of, neighbours)
-        shares = {name: composition(one, near, len(names)) for name, one in labels.items()}
-        found = moments(lambda rows: {k: v[rows] for k, v in shares.items()}, names, pair.sample_of, blocks)
-        for name, one in found.items():
-            table[f"composition_{name}"] = agreement(one).value
-        means = {name: mean_agreement(one, list(scored), seed=seed) for name, one in found.items()}
+    found, left_out = _compositions(pair, labels, names, blocks, neighbours)
+    for name, one in found.items():
+        table[f"composition_{name}"] = agreement(one).value
+    means = {name: mean_agreement(one, list(scored), seed=seed) for name, one in found.items()}
     confusion, same, kappa = _confusion(labels, names)
     return CellTypes(
         table=table,
@@ -226,8 +233,28 @@ def cell_types(
         types=names,
         missing=missing,
         too_small=too_small,
-        neighbours=neighbours if pair.has_positions else 0,
+        neighbours=neighbours if found else 0,
+        left_out=left_out,
+        asked=neighbours,
     )
+
+
+def _compositions(
+    pair: Pair, labels: Mapping[str, np.ndarray], names: tuple[str, ...], blocks: np.ndarray, neighbours: int
+) -> tuple[dict[str, Moments], tuple[str, ...]]:
+    """Return what each comparison of neighbourhoods sums to, and the samples too small to have any."""
+    if not pair.has_positions:
+        return {}, ()
+    try:
+        kept, left_out = large_enough(pair.sample_of, neighbours + 1, "neighbourhoods")
+    except DataError:
+        return {}, tuple(np.unique(pair.sample_of.astype(np.str_)).tolist())
+    sample_of = pair.sample_of[kept]
+    near = nearest(pair.xy_um[kept], sample_of, neighbours)
+    shares = {name: composition(one[kept], near, len(names)) for name, one in labels.items()}
+    return moments(
+        lambda rows: {k: v[rows] for k, v in shares.items()}, names, sample_of, blocks[kept], _COMPARED
+    ), left_out
 
 
 def _scores(pair: Pair, values: np.ndarray, matrix: np.ndarray) -> Float32[np.ndarray, "n t"]:
@@ -241,7 +268,7 @@ def _confusion(
     """Return the table of labels against labels, their agreement and Cohen's kappa, for each comparison."""
     m = len(names)
     rows, same, kappa = [], {}, {}
-    for name, (p, t) in COMPARISONS.items():
+    for name, (p, t) in _COMPARED.items():
         counts = np.bincount(labels[t] * m + labels[p], minlength=m * m).reshape(m, m)
         n = counts.sum()
         same[name] = float(np.trace(counts) / n)

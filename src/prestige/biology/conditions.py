@@ -14,7 +14,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Shaped
 
 from prestige.biology.agreement import COMPARISONS, SAID, versions
-from prestige.biology.noise import Drawn
+from prestige.biology.noise import Drawn, depth_alone, noisy
 from prestige.biology.pair import Pair
 from prestige.errors import ConfigError, DataError, unknown
 
@@ -25,6 +25,8 @@ FLOOR = 1e-4
 """Share of an observation's total that is added to both sides of a fold change, against division by 0."""
 
 _TIE = 1e-9
+_COMPARED = COMPARISONS | {"depth": ("depth", "half_a")}
+_SAID = SAID | {"depth": "depth alone (the same shares everywhere, with noise at half the depth)"}
 PAIRED, GROUPS, ONE = "pairs", "groups", "one"
 
 
@@ -62,10 +64,14 @@ class Conditions:
     ----------
     table
         A row for each gene, largest measured difference first: log2 fold changes of ``measured``,
-        ``predicted``, ``noisy``, ``noisy_half``, ``half_a``, ``half_b``; ``measured_se`` and
-        ``predicted_se``, standard errors over patients (NaN with fewer than two).
+        ``predicted``, ``noisy``, ``noisy_half``, ``half_a``, ``half_b`` and ``depth`` (the same shares
+        everywhere, with noise at half the depth); ``measured_se`` and ``predicted_se``, standard errors over
+        patients (NaN with fewer than two).
     kept
-        Comparison -> how well its differences are kept.
+        Comparison -> how well its differences are kept.  Besides those of
+        :data:`~prestige.biology.agreement.COMPARISONS` ``depth``: what conditions of unequal depth bring by
+        themselves, against a half.  The prediction as it is (``predicted``) has no depth and needs no such
+        control.
     column, first, second
         The covariate and its two values; fold changes are second over first.
     patients
@@ -88,13 +94,13 @@ class Conditions:
         told = [f"Differences between {self.column} {self.second} and {self.first}: {self._unit()}"]
         if not self.table["measured"].abs().max() > _TIE:
             return [*told, "No measured gene differs."]
-        for name in ("predicted", "noisy", "noisy_half", "halves"):
+        for name in ("predicted", "noisy", "noisy_half", "depth", "halves"):
             one = self.kept[name]
-            versus = "the measurement" if COMPARISONS[name][1] == "measured" else "a half"
+            versus = "the measurement" if _COMPARED[name][1] == "measured" else "a half"
             rank = "no rank correlation, since nothing differs" if np.isnan(one.spearman) else (
                 f"rank correlation {one.spearman:.2f}")  # fmt: skip
             told.append(
-                f"{SAID[name].capitalize()} against {versus}: {rank}; {one.kept:.0f} of the top {one.top} "
+                f"{_capital(_SAID[name])} against {versus}: {rank}; {one.kept:.0f} of the top {one.top} "
                 f"genes are kept ({one.by_chance:.1f} by chance) and {one.same_direction} go the same way."
             )
         return told
@@ -104,13 +110,20 @@ class Conditions:
             return "no column names the patients, so nothing about patients follows from them."
         first, second, both = self.patients
         if self.unit == PAIRED:
-            return f"{both} patients have both, and differences are taken within patients."
+            alone = first + second - 2 * both
+            left = f"; those of {alone} with one of the two alone are left out" if alone else ""
+            return f"{both} patients have both, and differences are taken within patients{left}."
+        shared = f", {both} of them the same" if both else ""
         if self.unit == GROUPS:
-            shared = f", {both} of them the same" if both else ""
             return f"{first} patients have {self.first} and {second} have {self.second}{shared}."
+        if first == second == both:
+            return (
+                "one patient has both, so they are differences within this patient, and nothing about "
+                "other patients follows."
+            )
         return (
-            f"{first} and {second} patients: they cannot be told from differences between these patients, "
-            "and nothing about patients follows."
+            f"{first} and {second} patients{shared}: they cannot be told from differences between these "
+            "patients, and nothing about patients follows."
         )
 
 
@@ -130,9 +143,10 @@ def differences(
     For each unit (patient, or sample where patients are not known) and value the log1p values of a gene are
     averaged over observations to m, samples of a unit weighing as their observations do.  With ``c`` =
     :data:`FLOOR` x the scale's total, a log2 fold change is ``log2(expm1(m_second) + c) -
-    log2(expm1(m_first) + c)``: within each patient where all have both values, and averaged; else the
-    difference of the groups' means.  Measured and predicted values go the same way, since what a model of
-    log1p values predicts is the mean of log1p values.
+    log2(expm1(m_first) + c)``: within each patient, and averaged, where at least two have both values (or all
+    have); else the difference of the groups' means.  Patients with one value only have no part in the first.
+    Measured and predicted values go the same way, since what a model of log1p values predicts is the mean of
+    log1p values.
 
     Standard errors are those of a mean of differences, or of a difference of two means with their own
     variances (Welch 1947).
@@ -163,6 +177,8 @@ def differences(
     unit_of = (some.obs[patient].to_numpy() if known else some.sample_of).astype(np.str_)
     units, code = np.unique(unit_of, return_inverse=True)
     held = versions(some, seed=seed) if drawn is None else versions(pair, drawn)
+    of, from_seed = (some, seed) if drawn is None else (pair, drawn.seed)
+    held["depth"] = noisy(depth_alone(of), np.random.default_rng([from_seed, 4]), 0.5)
     changes, errors, how = {}, {}, ONE
     for name in tuple(held):
         values = held.pop(name)
@@ -175,10 +191,14 @@ def differences(
     for name in ("measured", "predicted"):
         table[f"{name}_se"] = errors[name] if known else nan
     top = min(top, len(some.genes) // 2)
-    kept = {name: keeps(changes[p], changes[t], top) for name, (p, t) in COMPARISONS.items()}
+    kept = {name: keeps(changes[p], changes[t], top) for name, (p, t) in _COMPARED.items()}
     order = np.argsort(-np.abs(changes["measured"]), kind="stable")
     patients = (int(has[0].sum()), int(has[1].sum()), int(has.all(axis=0).sum())) if known else None
     return Conditions(table.iloc[order], kept, column, first, second, patients, how if known else ONE)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def keeps(found: Float[np.ndarray, " _"], wanted: Float[np.ndarray, " g"], top: int) -> Kept:
@@ -250,8 +270,9 @@ def _change(means: Float[np.ndarray, "2 u g"]) -> tuple[np.ndarray, np.ndarray, 
     """Return fold changes, their standard errors over units, and how they were taken."""
     has = np.isfinite(means[:, :, 0])
     nan = np.full(means.shape[2], np.nan)
-    if has.all():
-        within = means[1] - means[0]
+    both = has.all(axis=0)
+    if both.all() or both.sum() > 1:
+        within = (means[1] - means[0])[both]
         n = len(within)
         error = within.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else nan
         return within.mean(axis=0), error, PAIRED if n > 1 else ONE

@@ -140,12 +140,12 @@ def enrichment_table(found: Enrichment) -> Shown:
 def type_table(found: CellTypes) -> Shown:
     """Return the types: how many observations have the label, and how far scores and surroundings agree."""
     head = ["type", "markers", "labelled, measured", "predicted", "with noise", "score: at half the depth",
-            "halves"]  # fmt: skip
-    around = ["around: at half the depth", "halves"] if found.neighbours else []
+            "halves", "depth alone"]  # fmt: skip
+    around = ["around: at half the depth", "halves", "depth alone"] if found.neighbours else []
     rows = []
     for name, row in found.table.iterrows():
-        keys = ["score_noisy_half", "score_halves"]
-        keys += ["composition_noisy_half", "composition_halves"] if around else []
+        of = ("noisy_half", "halves", "depth")
+        keys = [f"score_{one}" for one in of] + [f"composition_{one}" for one in of if around]
         shares = [written(row[f"share_{side}"], ".1%") for side in ("measured", "predicted", "noisy")]
         markers = f"{row['n_markers']:.0f}" if row["n_markers"] else DASH
         rows.append([str(name), markers, *shares, *(written(row[key]) for key in keys)])

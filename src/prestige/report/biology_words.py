@@ -87,13 +87,12 @@ def tiles(study: Study) -> list[dict[str, str]]:
         found.append(_tile("domains (ARI) at half the depth", one.ari_half, note))
     if study.cell_types is not None and study.cell_types.kappa:
         kappa = study.cell_types.kappa
-        found.append(
-            _tile("cell types (kappa) at half the depth", kappa["noisy_half"], _reach(kappa["halves"]))
-        )
+        note = _reach(kappa["halves"], kappa["depth"])
+        found.append(_tile("cell types (kappa) at half the depth", kappa["noisy_half"], note))
     if study.conditions is not None:
-        kept = study.conditions.kept["noisy"]
+        kept, depth = (study.conditions.kept[name] for name in ("predicted", "depth"))
         value = f"{kept.kept:.0f} of {kept.top}"
-        note = f"with counting noise; by chance {kept.by_chance:.1f}"
+        note = f"as predicted; by chance {kept.by_chance:.1f}, depth alone {depth.kept:.0f}"
         found.append({"name": "largest differences kept", "value": value, "note": note, "mark": ""})
     return found
 
