@@ -13,9 +13,9 @@ import pytest
 
 from prestige.report import write_report
 from prestige.report.load import load_bench
-from prestige.report.spread import seeds_limit, spread_facts, spread_record, spread_text
+from prestige.report.spread import seeds_limit, spread_facts, spread_record, spread_text, spreads
 from prestige.report.summary import summarise
-from prestige.stats import Moments
+from prestige.stats import Moments, mean_gene_pearson
 
 from .conftest import Recipe
 
@@ -62,7 +62,7 @@ def test_over_patients_it_is_the_deviation_of_their_scores(tiny_bench: Path) -> 
     summary = summarise(load_bench(tiny_bench))
     text = spread_text(summary)
     assert text.startswith(
-        "The encoders' scores vary from patient to patient with a standard deviation of 0.0"
+        "The encoders' scores of single patients vary from patient to patient with a standard deviation of 0."
     )
     assert "whether they vary more from training to training is unknown" in text
 
@@ -72,36 +72,55 @@ def test_which_one_is_larger_is_said(tiny_bench: Path, shares: dict[int, float],
     add_seeds(tiny_bench, shares)
     summary = summarise(load_bench(tiny_bench))
     text = spread_text(summary)
-    first = "vary more from patient to patient" if larger == "patient" else "vary more from seed to seed"
+    first = "vary more from patient to patient" if larger == "patient" else "vary no more from patient"
     assert first in text
-    assert "6 of 6 of them" in text or "of 6 of them" in text
+    assert "of 6 of them" in text
+    assert "a part is the chance of which tissue" in text
     record = spread_record(summary, summary.groups[0].standings)
     assert record["text"] == text
     by_name = {row["configuration"]: row for row in record["rows"]}
     row = by_name["compact_s at 64 µm"]
     assert (row["n_seeds"], row["n_patients"]) == (3, 2)
-    assert (row["sd_seeds"] > row["sd_patients"]) is (larger == "seed")
+    assert (row["sd_seeds_of_patient"] > row["sd_patients"]) is (larger == "seed")
+    # One patient a fold: each fold's own scores over its seeds.
+    scores: dict[int, list[float]] = {fold: [] for fold in (0, 1)}
+    for run in load_bench(tiny_bench).runs:
+        if run.configuration.label == "compact_s at 64 µm":
+            moments = run.moments.take_genes(summary.common_genes)
+            scores[run.fold].append(mean_gene_pearson(moments))
+    squares = [np.var(of_fold, ddof=1) for of_fold in scores.values()]
+    assert row["sd_seeds_of_patient"] == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-6)
     assert by_name["training mean"]["sd_seeds"] is None
     assert seeds_limit(summary, summary.groups[0].standings) == []
     page = write_report(tiny_bench).read_text(encoding="utf-8")
     assert text.replace("'", "&#39;") in page
 
 
-@pytest.mark.parametrize(("folds", "kind"), [(2, "SD over sections"), (1, "SD over resampled blocks")])
-def test_with_one_patient_sections_or_blocks_stand_in(
-    make_bench: Callable[[Recipe], Path], folds: int, kind: str
+@pytest.mark.parametrize("folds", [1, 2])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_with_one_patient_there_is_no_verdict(
+    make_bench: Callable[[Recipe], Path], folds: int, seeds: int
 ) -> None:
-    summary = summarise(load_bench(make_bench(Recipe(folds=folds, patients=("P1",)))))
+    folder = make_bench(Recipe(folds=folds, patients=("P1",)))
+    if seeds > 1:
+        add_seeds(folder, {1: 0.999, 2: 1.0})
+    summary = summarise(load_bench(folder))
     facts = spread_facts(summary)
-    assert facts["head"][-1] == kind
     at = facts["head"].index("SD over patients")
     assert {row[at] for row in facts["rows"]} == {"n/a: one patient"}
-    assert facts["text"].startswith("All is of one patient: no spread over patients.")
+    text = facts["text"]
+    assert text.startswith("All is of one patient: no spread over patients.")
+    assert "more" not in text
+    own = [one for key, one in spreads(summary).items() if not key.baseline]
+    error = np.sqrt(np.mean([one.blocks**2 for one in own]))
+    assert f"their standard error over resampled tissue is {error:.3f}" in text
+    if seeds > 1:
+        deviation = np.sqrt(np.mean([one.seeds**2 for one in own]))
+        assert f"vary from seed to seed with a standard deviation of {deviation:.3f}" in text
+    else:
+        assert "are each of one seed" in text
     best = summary.groups[0].comparison.best
     row = next(row for row in facts["rows"] if row[0] == best.label)
-    if folds == 1:
-        se = summary.groups[0].comparison.rows[best].se
-        assert se is not None
-        assert float(row[-1]) == pytest.approx(se, abs=1e-4)
-    else:
-        assert float(row[-1]) > 0
+    se = summary.groups[0].comparison.rows[best].se
+    assert se is not None
+    assert float(row[facts["head"].index("standard error over tissue")]) == pytest.approx(se, abs=1e-4)

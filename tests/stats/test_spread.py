@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prestige.errors import DataError
 from prestige.stats import Moments, compare, moments_of
 from prestige.stats.spread import spread_of
 
@@ -33,18 +34,42 @@ def test_patients_are_means_over_their_sections_and_seeds_are_averaged_first() -
     assert found.seeds == pytest.approx(0.2 / math.sqrt(2))
     assert found.patients == pytest.approx(0.3 / math.sqrt(2))
     assert found.sections == pytest.approx(0.2)
-    assert found.tissue == ("patients", found.patients)
+    assert math.isnan(found.seeds_of_patient)  # whose seeds these are was not said
+
+
+def test_over_seeds_it_is_of_each_patient_by_itself() -> None:
+    # Two folds of two seeds.  A falls by 0.2 from seed to seed, B rises by 0.2, so their mean stays.
+    runs = [run({"A1": 0.3, "A2": 0.5}), run({"A1": 0.1, "A2": 0.3}), run({"B": 0.4}), run({"B": 0.6})]
+    patient_of = {"A1": "A", "A2": "A", "B": "B"}
+    found = spread_of(runs, [0.4, 0.4], patient_of=patient_of, seed_of=[0, 1, 0, 1])
+    assert found.seeds == 0.0
+    assert found.seeds_of_patient == pytest.approx(0.2 / math.sqrt(2))
+    # Root mean square over patients: B now rises by 0.4.
+    runs[3] = run({"B": 0.8})
+    found = spread_of(runs, [0.4, 0.5], patient_of=patient_of, seed_of=[0, 1, 0, 1])
+    assert found.seeds_of_patient == pytest.approx(math.sqrt((0.2**2 / 2 + 0.4**2 / 2) / 2))
+
+
+def test_a_seed_that_lacks_a_section_of_a_patient_is_left_out_for_it() -> None:
+    runs = [run({"A1": 0.3, "A2": 0.5}), run({"A1": 0.1, "A2": 0.3}), run({"A1": 0.9})]
+    found = spread_of(runs, [0.4, 0.2], patient_of={"A1": "A", "A2": "A"}, seed_of=[0, 1, 2])
+    assert found.seeds_of_patient == pytest.approx(0.2 / math.sqrt(2))
+
+
+def test_seeds_that_do_not_fit_the_runs_are_refused() -> None:
+    with pytest.raises(DataError, match="2 seeds of 1 runs"):
+        spread_of([run({"A": 0.5})], [0.5], seed_of=[0, 1])
 
 
 def test_one_of_a_kind_has_no_spread() -> None:
     one = spread_of([run({"A": 0.5})], [0.5], se=0.02, patient_of={"A": "P"})
     assert math.isnan(one.seeds)
     assert math.isnan(one.patients)
-    assert one.tissue == ("blocks", 0.02)
+    assert (one.blocks, one.n_patients) == (0.02, 1)
     two = spread_of([run({"A": 0.5, "B": 0.7})], [0.6], se=0.02, patient_of={"A": "P", "B": "P"})
-    assert two.tissue == ("sections", pytest.approx(0.2 / math.sqrt(2)))
+    assert (two.n_patients, two.sections) == (1, pytest.approx(0.2 / math.sqrt(2)))
     unknown = spread_of([run({"A": 0.5, "B": 0.7})], [0.6])
-    assert (unknown.n_patients, unknown.tissue[0]) == (0, "sections")
+    assert (unknown.n_patients, unknown.n_sections) == (0, 2)
 
 
 @given(st.lists(st.floats(-0.9, 0.9), min_size=2, max_size=4))

@@ -13,12 +13,15 @@ from prestige.report.summary import Summary
 from prestige.stats.spread import MIN_SEEDS, Spread
 
 UNKNOWN = "\N{EN DASH}"
-_TISSUE = {
-    "patients": "from patient to patient",
-    "sections": "from section to section",
-    "blocks": "over resampled blocks of this tissue",
-}
-_COLUMNS = {"sections": "SD over sections", "blocks": "SD over resampled blocks"}
+_HEAD = [
+    "configuration",
+    "Pearson",
+    "seeds",
+    "SD over seeds, all tissue",
+    "SD over seeds, one patient",
+    "SD over patients",
+    "standard error over tissue",
+]
 
 
 def spreads(summary: Summary) -> dict[Configuration, Spread]:
@@ -32,55 +35,76 @@ def spread_facts(summary: Summary) -> dict[str, Any]:
     found = spreads(summary)
     if not found:
         return {}
-    kind = _kind(found.values())
-    head = ["configuration", "Pearson", "seeds", "SD over seeds", "SD over patients"]
-    head += [_COLUMNS[kind]] if kind in _COLUMNS else []
     scores = dict(zip(summary.table["configuration"], summary.table["score"], strict=True))
-    rows = []
-    for key, one in found.items():
-        row = [key.label, f"{scores[key]:.3f}", str(one.n_seeds), _written(one.seeds), _of_patients(one)]
-        rows.append(row + ([_written(getattr(one, kind))] if kind in _COLUMNS else []))
-    return {"head": head, "rows": rows, "text": spread_text(summary)}
+    rows = [
+        [
+            key.label,
+            f"{scores[key]:.3f}",
+            str(one.n_seeds),
+            _written(one.seeds),
+            _of_patients(one, one.seeds_of_patient),
+            _of_patients(one, one.patients),
+            _written(one.blocks),
+        ]
+        for key, one in found.items()
+    ]
+    return {"head": _HEAD, "rows": rows, "text": spread_text(summary)}
 
 
 def spread_text(summary: Summary) -> str:
-    """Say which is larger for encoders, the spread over seeds or that over patients (sections, blocks)."""
+    """Say how far encoders' scores vary over seeds and over patients, and which is more where that is asked.
+
+    Both are then of one patient's score.  With one patient there is no such spread, and no verdict.
+    """
     found = {key: one for key, one in spreads(summary).items() if not key.baseline and not key.control}
     if not found:
         return ""
-    kind = _kind(found.values())
-    tissue = {key: getattr(one, kind) for key, one in found.items()}
-    both = [key for key, one in found.items() if math.isfinite(one.seeds) and math.isfinite(tissue[key])]
-    of_tissue = _root_mean_square(tissue.values())
-    few = _few(found.values())
-    if not math.isfinite(of_tissue):
-        return f"{few}How far scores vary over the tissue is not known here either."
+    if max(one.n_patients for one in found.values()) < 2:
+        return _of_all_tissue(list(found.values()))
+    of_patients = _root_mean_square(one.patients for one in found.values())
+    both = [
+        one for one in found.values() if math.isfinite(one.seeds_of_patient) and math.isfinite(one.patients)
+    ]
     if not both:
         return (
-            f"{few}The encoders' scores vary {_TISSUE[kind]} with a standard deviation of {of_tissue:.3f} "
-            "(root mean square). Each was trained from one seed, so whether they vary more from training to "
-            "training is unknown."
+            f"The encoders' scores of single patients vary from patient to patient with a standard deviation "
+            f"of {of_patients:.3f} (root mean square over encoders; it holds the chance of which tissue of a "
+            "patient was measured). Each was trained from one seed, so whether they vary more from training "
+            "to training is unknown."
         )
-    seeds, other = (
-        _root_mean_square(values)
-        for values in ([found[key].seeds for key in both], [tissue[key] for key in both])
-    )
-    more = sum(tissue[key] > found[key].seeds for key in both)
-    if other > seeds:
-        said = (
-            f"vary more {_TISSUE[kind]} (standard deviation {other:.3f}) than from seed to seed ({seeds:.3f})"
-        )
-        count = more
+    seeds = _root_mean_square(one.seeds_of_patient for one in both)
+    patients = _root_mean_square(one.patients for one in both)
+    more = sum(one.patients > one.seeds_of_patient for one in both)
+    over_patients = f"from patient to patient (standard deviation {patients:.3f})"
+    over_seeds = f"from seed to seed ({seeds:.3f})"
+    if patients > seeds:
+        said = f"more {over_patients} than {over_seeds}"
     else:
-        said = (
-            f"vary more from seed to seed (standard deviation {seeds:.3f}) than {_TISSUE[kind]} ({other:.3f})"
-        )
-        count = len(both) - more
-    shared = " All configurations share the tissue, so their differences vary less." if other > seeds else ""
+        said, more = f"no more {over_patients} than {over_seeds}", len(both) - more
     return (
-        f"{few}The encoders' scores {said}, root mean square; so it is for {count} of {len(both)} of them."
-        f"{shared}"
+        f"The encoders' scores of single patients vary {said}, root mean square over encoders; so it is for "
+        f"{more} of {len(both)} of them. Of the first, a part is the chance of which tissue of a patient was "
+        "measured. All configurations share the tissue, so their differences vary less."
     )
+
+
+def _of_all_tissue(found: list[Spread]) -> str:
+    """Say how far scores of all tissue vary over seeds, and their standard error, without a verdict."""
+    patients = max(one.n_patients for one in found)
+    few = "All is of one patient: no spread over patients." if patients else "Patients are not recorded."
+    seeds = _root_mean_square(one.seeds for one in found)
+    error = _root_mean_square(one.blocks for one in found)
+    over_seeds = (
+        f"vary from seed to seed with a standard deviation of {seeds:.3f}"
+        if math.isfinite(seeds)
+        else "are each of one seed, so how far they vary from training to training is unknown"
+    )
+    over_tissue = (
+        f"their standard error over resampled tissue is {error:.3f}"
+        if math.isfinite(error)
+        else "how far they vary over the tissue is not known either"
+    )
+    return f"{few} The encoders' scores of all tissue {over_seeds}; {over_tissue} (root mean squares)."
 
 
 def spread_record(summary: Summary, keys: Iterable[Configuration]) -> dict[str, Any]:
@@ -91,11 +115,12 @@ def spread_record(summary: Summary, keys: Iterable[Configuration]) -> dict[str, 
             "configuration": key.label,
             "n_seeds": one.n_seeds,
             "sd_seeds": _known(one.seeds),
+            "sd_seeds_of_patient": _known(one.seeds_of_patient),
             "n_patients": one.n_patients or None,
             "sd_patients": _known(one.patients),
             "n_sections": one.n_sections,
             "sd_sections": _known(one.sections),
-            "sd_blocks": _known(one.blocks),
+            "se_blocks": _known(one.blocks),
         }
         for key in keys
         if (one := found.get(key)) is not None
@@ -115,20 +140,9 @@ def seeds_limit(summary: Summary, keys: Iterable[Configuration]) -> list[str]:
     return [f"{fewest} seeds: the spread over trainings is hardly known; {needed}."]
 
 
-def _kind(found: Iterable[Spread]) -> str:
-    return next((one.tissue[0] for one in found), "blocks")
-
-
-def _few(found: Iterable[Spread]) -> str:
-    patients = max(one.n_patients for one in found)
-    if patients > 1:
-        return ""
-    return "All is of one patient: no spread over patients. " if patients else "Patients are not recorded. "
-
-
-def _of_patients(one: Spread) -> str:
+def _of_patients(one: Spread, value: float) -> str:
     if one.n_patients > 1:
-        return f"{_written(one.patients)} ({one.n_patients})"
+        return f"{_written(value)} ({one.n_patients})"
     return "n/a: one patient" if one.n_patients == 1 else "n/a: not recorded"
 
 

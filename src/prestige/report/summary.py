@@ -259,7 +259,8 @@ def _with_spread(
     found = {}
     for key, standing in standings.items():
         runs = [run.moments.take_genes(genes) if genes else run.moments for run in used[key]]
-        spread = spread_of(runs, standing.by_seed, se=standing.se, patient_of=patient_of)
+        seeds = [run.seed for run in used[key]]
+        spread = spread_of(runs, standing.by_seed, se=standing.se, patient_of=patient_of, seed_of=seeds)
         found[key] = replace(standing, spread=spread)
     return found
 

@@ -26,11 +26,12 @@ _RUN_FIELDS = (
 _STANDING = ("pearson", "pearson_low", "pearson_high", "best", "tied", "compared", "n_folds", "n_seeds")
 _SPREAD = {
     "sd_seeds": "seeds",
+    "sd_seeds_of_patient": "seeds_of_patient",
     "sd_patients": "patients",
     "n_patients": "n_patients",
     "sd_sections": "sections",
     "n_sections": "n_sections",
-    "sd_blocks": "blocks",
+    "se_blocks": "blocks",
 }
 _COSTS = (
     "parameters", "flops", "train_seconds", "total_seconds", "steps", "observations_seen", "epochs_seen",
