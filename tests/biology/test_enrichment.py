@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import ndtri
-from scipy.stats import kstest, ttest_ind
+from scipy.stats import kstest, rankdata, ttest_ind
+from scipy.stats import t as student
 
 from prestige.biology.activity import network
 from prestige.biology.enrichment import CAVEAT, enrichment
@@ -81,6 +82,52 @@ def test_what_follows_expression_is_explained_by_it() -> None:
     assert (
         "Beyond what mean expression explains, better predicted than the rest of the panel: good" in told[2]
     )
+
+
+def _ordinary(values: np.ndarray, columns: list[np.ndarray]) -> tuple[float, float]:
+    """Return t and p of the last column in a regression on all of them and a constant."""
+    design = np.stack([np.ones(len(values)), *columns], axis=1)
+    slope = np.linalg.lstsq(design, values, rcond=None)[0]
+    free = len(values) - design.shape[1]
+    variance = np.square(values - design @ slope).sum() / free
+    t = slope[-1] / np.sqrt(variance * np.linalg.inv(design.T @ design)[-1, -1])
+    return float(t), float(2 * student.sf(abs(t), free))
+
+
+def test_beside_covariates_it_is_the_regression_on_all_columns() -> None:
+    rng = np.random.default_rng(4)
+    given = {"mean expression": rng.normal(size=60), "ceiling": rng.uniform(size=60)}
+    given["ceiling"] += 0.2 * given["mean expression"]
+    # Who is a member goes with expression: to leave it as it is gives another t.
+    inside = np.argsort(given["mean expression"] + 0.5 * rng.normal(size=60))[-15:]
+    scores = given["mean expression"] + rng.normal(size=60)
+    sets = sets_of(high=[GENES[i] for i in inside], other=GENES[:12])
+    found = enrichment(scores, GENES[:60], sets, covariates=given).table
+    ranked, *normal = (ndtri((rankdata(values) - 0.5) / 60) for values in (scores, *given.values()))
+    columns = [*normal, *(np.square(one) for one in normal)]
+    for name, one in sets.items():
+        member = np.isin(GENES[:60], one.genes).astype(float)
+        t, p = _ordinary(ranked, [*columns, member])
+        assert found.loc[name, "t_residual"] == pytest.approx(t, rel=1e-9)
+        assert found.loc[name, "p_residual"] == pytest.approx(p, rel=1e-9)
+
+
+def test_membership_that_covariates_tell_has_no_effect_of_its_own() -> None:
+    rng = np.random.default_rng(5)
+    inside = np.zeros(300)
+    inside[:30] = 1.0  # the covariate is the membership
+    sets = sets_of(told=GENES[:30], other=GENES[100:150])
+    found = enrichment(rng.normal(size=300), GENES, sets, covariates={"ceiling": inside})
+    assert found.table.loc["told", ["t_residual", "p_residual", "p_adjusted_residual"]].isna().all()
+    assert 0 <= found.table.loc["other", "p_residual"] <= 1
+    assert found.table.loc["other", "p_adjusted_residual"] == found.table.loc["other", "p_residual"]
+
+
+def test_scores_that_covariates_explain_say_nothing_beyond() -> None:
+    scores = np.arange(300.0)
+    found = enrichment(scores, GENES, sets_of(one=GENES[:30]), covariates={"ceiling": scores})
+    assert found.explained == pytest.approx(1.0)
+    assert found.table["t_residual"].isna().all()
 
 
 def test_genes_without_a_score_are_left_out_and_named() -> None:

@@ -27,6 +27,7 @@ LEVEL = 0.05
 """Adjusted p at or below which a set is named in a sentence."""
 
 _TOLD = 5
+_ZERO = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,8 @@ class Enrichment:
     table
         A row for each set, best first: ``n_genes`` in the panel, ``mean_inside`` and ``mean_outside`` of the
         scores, ``t``, ``p`` and ``p_adjusted`` (Benjamini and Hochberg over sets); and the same three with
-        ``_residual`` behind, of what the covariates do not explain of the scores (NaN without covariates).
+        ``_residual`` behind, of membership beside the covariates in one regression (NaN without covariates,
+        or where they say who is a member).
     n_genes
         Genes of the panel with a score, the background.
     left_out
@@ -102,8 +104,12 @@ def enrichment(
     end at 1 over their number and are blind to the same thing (:data:`CAVEAT`).
 
     A score follows how much a gene is expressed and how well it is measured.  With ``covariates`` the normal
-    scores are regressed on the covariates' normal scores and their squares (least squares over the genes of
-    the panel), and the sets are ranked by the residuals too.
+    scores are regressed on the covariates' normal scores, their squares and membership together (least
+    squares over the genes of the panel), and the sets are ranked by the t value of membership in it too.  It
+    is found from what the covariates leave of the scores and of membership (Frisch and Waugh 1933, Lovell
+    1963): a set of highly expressed genes is compared with other such genes.  With p columns of
+    covariates its degrees of freedom are g - 2 - p.  decoupler's model has one regressor, so this one is
+    written out here.
 
     Parameters
     ----------
@@ -138,32 +144,42 @@ def enrichment(
     table["mean_inside"] = own @ membership / membership.sum(axis=0)
     table["mean_outside"] = own @ (1 - membership) / (1 - membership).sum(axis=0)
     members = {key: one.members for key, one in scored.items()}
-    table = table.assign(**_tested(ranked, names, members, ""))
-    residual, explained = np.full(len(ranked), np.nan), float("nan")
+    table = table.assign(**_tested(ranked, names, members))
+    beside, explained = np.full(len(members), np.nan), float("nan")
+    free = 1
     if given:
-        residual, explained = _residual(ranked, [_normal_scores(v[known]) for v in given.values()])
-    table = table.assign(**_tested(residual, names, members, "_residual"))
+        design = _design([_normal_scores(values[known]) for values in given.values()])
+        beside, free = _partial(ranked, membership, design)
+        explained = _explained(ranked, design)
+    table = table.assign(**_columns(beside, free, "_residual"))
     table = table.sort_values("t", ascending=False, kind="stable")
     return Enrichment(table, len(names), left_out, too_small, explained, tuple(given))
 
 
 def _tested(
-    values: Float[np.ndarray, " g"], genes: Sequence[str], members: Mapping[str, Sequence[str]], end: str
+    values: Float[np.ndarray, " g"], genes: Sequence[str], members: Mapping[str, Sequence[str]]
 ) -> dict[str, np.ndarray]:
-    """Return t, p and adjusted p of each set, NaN where the values do not vary or are not given."""
-    from scipy.stats import false_discovery_control
-    from scipy.stats import t as student
-
-    columns = (f"t{end}", f"p{end}", f"p_adjusted{end}")
-    if not members or not np.isfinite(values).all() or np.ptp(values) < 1e-9:
-        return {name: np.full(len(members), np.nan) for name in columns}
+    """Return t, p and adjusted p of each set, NaN where the values do not vary."""
+    if not members or np.ptp(values) < 1e-9:
+        return _columns(np.full(len(members), np.nan), 1, "")
     import decoupler
 
     table = pd.DataFrame(values[None, :], columns=list(genes), index=["scores"])
     found: Any = decoupler.mt.ulm(table, network(members), tmin=1, empty=False)
     t = found[0].loc["scores", list(members)].to_numpy(np.float64)
-    p = 2 * student.sf(np.abs(t), len(genes) - 2)
-    return dict(zip(columns, (t, p, np.asarray(false_discovery_control(p))), strict=True))
+    return _columns(t, len(genes) - 2, "")
+
+
+def _columns(t: Float[np.ndarray, " s"], free: int, end: str) -> dict[str, np.ndarray]:
+    """Return t, its two-sided p of Student's t, and that adjusted over the sets that have one."""
+    from scipy.stats import false_discovery_control
+    from scipy.stats import t as student
+
+    p, adjusted = 2 * student.sf(np.abs(t), free), np.full(len(t), np.nan)
+    known = np.isfinite(p)
+    if known.any():
+        adjusted[known] = false_discovery_control(p[known])
+    return {f"t{end}": t, f"p{end}": p, f"p_adjusted{end}": adjusted}
 
 
 def _normal_scores(values: Float[np.ndarray, " g"]) -> Float[np.ndarray, " g"]:
@@ -174,18 +190,38 @@ def _normal_scores(values: Float[np.ndarray, " g"]) -> Float[np.ndarray, " g"]:
     return ndtri((rankdata(values) - 0.5) / len(values))
 
 
-def _residual(
-    values: Float[np.ndarray, " g"], covariates: Sequence[np.ndarray]
-) -> tuple[Float[np.ndarray, " g"], float]:
-    """Return what a quadratic in the covariates leaves of the values, and the share it explains."""
-    columns = [np.ones(len(values)), *covariates, *(np.square(one) for one in covariates)]
-    design = np.stack(columns, axis=1)
-    residual = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+def _design(covariates: Sequence[np.ndarray]) -> Float[np.ndarray, "g k"]:
+    """Return orthonormal columns that span the constant, the covariates and their squares."""
+    columns = [np.ones(len(covariates[0])), *covariates, *(np.square(one) for one in covariates)]
+    left, size, _ = np.linalg.svd(np.stack(columns, axis=1), full_matrices=False)
+    return left[:, size > _ZERO * size[0]]
+
+
+def _partial(
+    values: Float[np.ndarray, " g"], membership: Float[np.ndarray, "g s"], design: Float[np.ndarray, "g k"]
+) -> tuple[Float[np.ndarray, " s"], int]:
+    """Return the t value of each set's membership beside the design's columns, and its degrees of freedom.
+
+    NaN where the design explains all of the values or of the membership, or no degree of freedom is left.
+    """
+    free = len(values) - design.shape[1] - 1
+    own = values - design @ (design.T @ values)
+    others = membership - design @ (design.T @ membership)
+    square, product = np.square(others).sum(axis=0), own @ others
+    total = float(np.square(own).sum())
+    known = square > _ZERO * membership.sum(axis=0)
+    if free < 1 or total <= _ZERO * float(np.square(values).sum()):
+        known = np.zeros_like(known)
+    slope = np.divide(product, square, out=np.full(len(square), np.nan), where=known)
+    error = np.sqrt(np.maximum(total - slope * product, _ZERO * total) / max(free, 1))
+    return slope * np.sqrt(square) / np.where(known, error, np.nan), max(free, 1)
+
+
+def _explained(values: Float[np.ndarray, " g"], design: Float[np.ndarray, "g k"]) -> float:
+    """Return the share of the values' variance that the design explains, NaN where they do not vary."""
     spread = float(np.square(values - values.mean()).sum())
-    if spread <= 0:
-        return residual, float("nan")
-    share = float(np.square(residual).sum()) / spread
-    return (residual if share > 1e-9 else np.zeros(len(values))), 1.0 - share
+    left = float(np.square(values - design @ (design.T @ values)).sum())
+    return 1.0 - left / spread if spread > 0 else float("nan")
 
 
 def _names(index: pd.Index) -> str:
