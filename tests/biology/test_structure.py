@@ -199,6 +199,48 @@ def test_variances_are_within_samples(make_pair: Make) -> None:
     assert list(found.table["gene"]) == list(pair.genes)
 
 
+def test_a_strip_takes_nothing_from_a_whole_section(pair: Pair) -> None:
+    """A sample one observation wide, and one of 20 observations, beside a section: both are named."""
+    strip = np.abs(pair.xy_um[:, 0] - np.median(pair.xy_um[:, 0])) < 14
+    few = ~strip & (np.arange(len(pair)) % (len(pair) // 20) == 0)
+    assert strip.sum() >= 100
+    of = np.where(strip, "strip", np.where(few, "few", "whole"))
+    found = structure(replace(pair, sample_of=of))
+    assert found.verdict == "not over-smoothed"
+    assert found.smoothing.left_out == ("few", "strip")
+    alone = structure(pair.take(of == "whole")).smoothing
+    assert found.smoothing.length_um == pytest.approx(alone.length_um, abs=0.3 * alone.spacing_um)
+    told = "Too small or too narrow to have a part in the smoothing length: few, strip."
+    assert found.sentences()[-1] == told
+
+
+def test_too_little_tissue_for_a_length_keeps_the_rest(pair: Pair) -> None:
+    few = pair.take(slice(0, 80))
+    found = structure(few)
+    assert found.verdict == "not judged"
+    assert found.sentences()[0].startswith("Whether the prediction is over-smoothed is not judged: ")
+    assert "no sample has 100 observations" in found.sentences()[0]
+    assert not any("nan" in line for line in found.sentences())
+    np.testing.assert_allclose(
+        found.table["morans_i_measured"], morans_i(few.measured, few.xy_um, few.sample_of)
+    )
+    assert np.isfinite(found.variance_ratio)
+    assert not len(found.smoothing.distance_um)
+    assert math.isnan(found.smoothing.averaged)
+
+
+def test_depth_with_a_pattern_in_space_is_told_from_a_prediction(make_pair: Make) -> None:
+    rng = np.random.default_rng(3)
+    xy = rng.uniform(0, 600, (1500, 2))
+    depth = np.where(np.hypot(*(xy - 300).T) < 150, 60.0, 8.0)[:, None]
+    found = structure(make_pair(depth * rng.dirichlet(np.full(20, 3.0)), xy))  # the same everywhere
+    mean = found.table.filter(like="morans_i_").mean()
+    assert mean["morans_i_predicted_half"] > 0.03
+    assert mean["morans_i_depth"] == pytest.approx(mean["morans_i_predicted_half"], rel=0.4)
+    assert f"depth alone {mean['morans_i_depth']:.3f}" in found.sentences()[1]
+    assert found.verdict == "no structure predicted"  # the length needs no noise, so depth is not in it
+
+
 def test_without_positions_nothing_is_made_up(pair: Pair) -> None:
     with pytest.raises(DataError, match="no positions"):
         structure(replace(pair, has_positions=False))

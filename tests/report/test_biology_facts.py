@@ -27,6 +27,9 @@ def test_structure_stands_in_the_table() -> None:
         f"{found.table['morans_i_measured'].mean():.3f}",
         f"{found.table['morans_i_predicted'].mean():.3f}",
     ]
+    assert rows["the same of depth alone (the same shares everywhere)"][1] == (
+        f"{found.table['morans_i_depth'].mean():.3f}"
+    )
     assert rows["variance over the measured one (median over genes)"][1] == f"{found.variance_ratio:.2f}"
     (length,) = (row for name, row in rows.items() if name.startswith("smoothing length"))
     assert length[1] == (

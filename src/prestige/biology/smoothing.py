@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -27,7 +27,8 @@ _PAIRS = 16  # of an anchor in each class of distance
 _CLASSES = 12
 _NEAR = 2  # classes that count as "near neighbours"
 _REACH = 20.0  # spacings up to the farthest class, ...
-_EXTENT = 0.35  # ... but at most this part of the narrowest sample
+_EXTENT = 0.35  # ... but at most this part of the narrowest sample that is used
+_NARROW = 0.5  # of the reach that most observations have: samples with less are left out
 _SIDE = 8  # blocks along a sample's side
 _SHOWN = 0.05  # near covariance over variance from which a gene's prediction has structure at all, ...
 _Z = 4.0  # ... and standard errors, for this and for the measured curve
@@ -63,6 +64,10 @@ class Smoothing:
     distance_um, measured, predicted
         The curves of the compared genes: covariance over variance; the predicted one is brought to the
         measured height at near neighbours gene by gene, so only its shape says anything.
+    left_out
+        Samples that are too small or too narrow to have a part in it.
+    why_not
+        Why nothing was compared, where the tissue does not allow it.
     """
 
     length_um: float
@@ -79,10 +84,20 @@ class Smoothing:
     distance_um: Float[np.ndarray, " c"]
     measured: Float[np.ndarray, " c"]
     predicted: Float[np.ndarray, " c"]
+    left_out: tuple[str, ...] = ()
+    why_not: str = ""
+
+    @classmethod
+    def unknown(cls, why_not: str) -> Smoothing:
+        """Return what stands where the tissue allows no smoothing length."""
+        nan, none = math.nan, np.zeros(0)
+        return cls(nan, nan, nan, nan, nan, nan, nan, 0, 0, False, 0, none, none, none, why_not=why_not)
 
     @property
     def averaged(self) -> float:
         """The number of observations that such a kernel averages: 4 pi length^2 / spacing^2, at least 1."""
+        if not math.isfinite(self.length_um):
+            return math.nan
         return max(1.0, 4 * math.pi * (self.length_um / self.spacing_um) ** 2)
 
 
@@ -113,6 +128,9 @@ def smoothing_length(
     Every gene counts in the predicted curve as much as it does in the measured one, so a prediction that
     knows only the coarser genes is not called smooth for it.
 
+    Samples with fewer than 100 observations, and those so narrow that they would halve the reach that most
+    observations have, are left out; the narrowest of the others sets the reach.
+
     Parameters
     ----------
     measured, predicted
@@ -126,20 +144,37 @@ def smoothing_length(
         When no sample has 100 observations, or all lie at one place.
     """
     rng = np.random.default_rng(seed)
-    groups = [np.flatnonzero(sample_of == name) for name in np.unique(sample_of)]
-    groups = [rows for rows in groups if len(rows) >= _MIN_OBSERVATIONS]
+    used = _wide_enough(xy_um, sample_of)
+    groups = list(used.values())
+    rows = np.concatenate(groups)
+    spacing = float(np.median([_spacing(xy_um[group]) for group in groups]))
+    edges = _edges([xy_um[group] for group in groups], spacing)
+    parts = [_pairs(xy_um[group], edges, spacing, len(rows), rng) for group in groups]
+    sums = _Sums.of(groups, parts, measured, predicted)
+    found = _compare(sums, edges, spacing, draws, rng)
+    left_out = tuple(str(name) for name in np.unique(sample_of) if name not in used)
+    return replace(found, left_out=left_out)
+
+
+def _wide_enough(xy_um: np.ndarray, sample_of: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the rows of the samples that are used: large enough, and not far narrower than the others."""
+    groups = {name: np.flatnonzero(sample_of == name) for name in np.unique(sample_of)}
+    groups = {name: rows for name, rows in groups.items() if len(rows) >= _MIN_OBSERVATIONS}
     if not groups:
         raise DataError(
             f"no sample has {_MIN_OBSERVATIONS} observations",
             where="smoothing length",
             expected="more of them",
         )
-    rows = np.concatenate(groups)
-    spacing = float(np.median([_spacing(xy_um[group]) for group in groups]))
-    edges = _edges([xy_um[group] for group in groups], spacing)
-    parts = [_pairs(xy_um[group], edges, spacing, len(rows), rng) for group in groups]
-    sums = _Sums.of(groups, parts, measured, predicted)
-    return _compare(sums, edges, spacing, draws, rng)
+    spacing = float(np.median([_spacing(xy_um[rows]) for rows in groups.values()]))
+    reach = {name: _reach(xy_um[rows], spacing) for name, rows in groups.items()}
+    by_observation = np.repeat(list(reach.values()), [len(rows) for rows in groups.values()])
+    least = _NARROW * float(np.median(by_observation))
+    return {name: rows for name, rows in groups.items() if reach[name] >= least}
+
+
+def _reach(xy_um: np.ndarray, spacing: float) -> float:
+    return min(_REACH * spacing, _EXTENT * float(np.ptp(xy_um, axis=0).min()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +259,7 @@ def _spacing(xy: np.ndarray) -> float:
 
 def _edges(places: Sequence[np.ndarray], spacing: float) -> Float[np.ndarray, " e"]:
     extent = min(float(np.ptp(xy, axis=0).min()) for xy in places)
-    longest = min(_REACH * spacing, _EXTENT * extent)
+    longest = min(_reach(xy, spacing) for xy in places)
     if not spacing > 0 or longest <= 3 * spacing:
         raise DataError(
             f"observations {spacing:.3g} um apart in a sample {extent:.3g} um wide say nothing of structure",

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prestige.biology.noise import Drawn, draw
+from prestige.biology.noise import Drawn, depth_alone, draw, noisy
 from prestige.biology.pair import Pair
 from prestige.biology.smoothing import Smoothing, smoothing_length
 from prestige.errors import DataError
@@ -25,7 +25,12 @@ LOST = 0.25
 _CHUNK = 64
 
 Verdict = Literal[
-    "over-smoothed", "not over-smoothed", "undecided", "no structure predicted", "no structure measured"
+    "over-smoothed",
+    "not over-smoothed",
+    "undecided",
+    "no structure predicted",
+    "no structure measured",
+    "not judged",
 ]
 
 
@@ -37,7 +42,8 @@ class Structure:
     ----------
     table
         One row a gene.  ``morans_i_*`` and ``variance_*`` of ``measured`` and ``predicted`` (with noise at
-        the observed depth), and at half the depth of ``half``, ``other_half`` and ``predicted_half``;
+        the observed depth), and at half the depth of ``half``, ``other_half``, ``predicted_half`` and
+        ``depth`` (the same shares everywhere, with noise: what depth and counting bring by themselves);
         ``signal_measured`` and ``signal_predicted``: the covariance of the two halves, which is the variance
         that is not counting noise.  Variances are within samples.
     smoothing
@@ -49,6 +55,7 @@ class Structure:
         "over-smoothed" where the kernel that makes the tissue as smooth as the prediction averages more than
         :data:`AVERAGED` observations, also at the lower end of its interval, and takes more than :data:`LOST`
         of the structure; "not over-smoothed" where the upper end of either does not; "undecided" else.
+        "not judged" where the tissue allows no smoothing length (``smoothing.why_not``).
     """
 
     table: pd.DataFrame
@@ -75,15 +82,20 @@ class Structure:
 
     def sentences(self) -> list[str]:
         """Return what was found, a sentence each."""
-        return [_smoothing_sentence(self), _morans_sentence(self), _variance_sentence(self)]
+        told = [_smoothing_sentence(self), _morans_sentence(self), _variance_sentence(self)]
+        if self.smoothing.left_out:
+            names = ", ".join(self.smoothing.left_out)
+            told.append(f"Too small or too narrow to have a part in the smoothing length: {names}.")
+        return told
 
 
 def structure(pair: Pair, drawn: Drawn | None = None, *, seed: int = 0) -> Structure:
     """Compare the structure in space of measured and predicted expression.
 
     Moran's I is that of :func:`prestige.genesets.morans_i` (8 nearest neighbours within the sample).  For it
-    and for variances the prediction carries noise (:mod:`prestige.biology.noise`); the smoothing length is
-    :func:`prestige.biology.smoothing.smoothing_length`, which needs none.
+    and for variances the prediction carries noise (:mod:`prestige.biology.noise`), and since that follows the
+    observed depth, what depth alone has stands beside; the smoothing length is
+    :func:`prestige.biology.smoothing.smoothing_length`, which needs no noise, so depth has no part in it.
 
     Parameters
     ----------
@@ -93,7 +105,7 @@ def structure(pair: Pair, drawn: Drawn | None = None, *, seed: int = 0) -> Struc
     Raises
     ------
     DataError
-        When the pair has no positions, or no sample has 100 observations.
+        When the pair has no positions.
     """
     if not pair.has_positions:
         raise DataError(
@@ -101,14 +113,16 @@ def structure(pair: Pair, drawn: Drawn | None = None, *, seed: int = 0) -> Struc
         )
     drawn = draw(pair, seed) if drawn is None else drawn
     half, other = drawn.measured_halves
-    smoothing = smoothing_length(pair.measured, pair.predicted, pair.xy_um, pair.sample_of, seed=seed)
-    halves = smoothing_length(half, other, pair.xy_um, pair.sample_of, seed=seed)
+    smoothing, halves = (
+        _smoothing(pair, *sides, seed=seed) for sides in ((pair.measured, pair.predicted), (half, other))
+    )
     sides = {
         "measured": pair.measured,
         "predicted": drawn.predicted,
         "half": half,
         "other_half": other,
         "predicted_half": drawn.predicted_halves[0],
+        "depth": noisy(depth_alone(pair), np.random.default_rng([drawn.seed, 4]), 0.5),
     }
     columns: dict[str, np.ndarray] = {"gene": np.array(pair.genes, dtype=object)}
     for name, values in sides.items():
@@ -120,11 +134,20 @@ def structure(pair: Pair, drawn: Drawn | None = None, *, seed: int = 0) -> Struc
     return Structure(pd.DataFrame(columns), smoothing, halves, verdict_of(smoothing))
 
 
+def _smoothing(pair: Pair, measured: np.ndarray, predicted: np.ndarray, *, seed: int) -> Smoothing:
+    try:
+        return smoothing_length(measured, predicted, pair.xy_um, pair.sample_of, seed=seed)
+    except DataError as error:  # too little tissue: Moran's I and variances need less
+        return Smoothing.unknown(str(error))
+
+
 _REMEDY = 'give the truth obsm["spatial"] in pixels and uns["um_per_px"]'
 
 
 def verdict_of(smoothing: Smoothing) -> Verdict:
     """Return the verdict that a smoothing length and its interval allow."""
+    if smoothing.why_not:
+        return "not judged"
     if not smoothing.measured_structure:
         return "no structure measured"
     if not smoothing.n_genes:
@@ -155,6 +178,8 @@ def _median_ratio(above: pd.Series, below: pd.Series) -> float:
 
 def _smoothing_sentence(found: Structure) -> str:
     s = found.smoothing
+    if found.verdict == "not judged":
+        return f"Whether the prediction is over-smoothed is not judged: {s.why_not}."
     if found.verdict == "no structure measured":
         return "No structure in space beyond chance was measured, so nothing can be said of over-smoothing."
     if found.verdict == "no structure predicted":
@@ -192,8 +217,9 @@ def _morans_sentence(found: Structure) -> str:
     return (
         f"Moran's I, mean over genes: measured {mean['morans_i_measured']:.3f}, predicted with noise "
         f"{mean['morans_i_predicted']:.3f}. At half the depth: measured {mean['morans_i_half']:.3f}, "
-        f"predicted {mean['morans_i_predicted_half']:.3f}; the genes' order agrees to {r:.2f} (Spearman), "
-        f"that of the two halves of the measurement to {beside:.2f}."
+        f"predicted {mean['morans_i_predicted_half']:.3f}, depth alone {mean['morans_i_depth']:.3f}; the "
+        f"genes' order agrees to {r:.2f} (Spearman), that of the two halves of the measurement "
+        f"to {beside:.2f}."
     )
 
 

@@ -66,6 +66,8 @@ def structure_table(found: Structure) -> Shown:
          written(mean["morans_i_predicted"], ".3f"), DASH],
         ["the same at half the depth", written(mean["morans_i_half"], ".3f"),
          written(mean["morans_i_predicted_half"], ".3f"), written(mean["morans_i_other_half"], ".3f")],
+        ["the same of depth alone (the same shares everywhere)", DASH, written(mean["morans_i_depth"], ".3f"),
+         DASH],
         ["order of the genes by it, at half the depth (Spearman)", DASH, written(order), written(beside)],
         ["variance over the measured one (median over genes)", "1", written(found.variance_ratio),
          written(found.variance_ratio_halves)],
