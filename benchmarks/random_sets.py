@@ -264,8 +264,7 @@ def conclusions(tallies: Sequence[Tally]) -> str:
     middle = [100 * float(np.mean(tally.middle_held)) for tally in tallies if tally.middle_held]
     lines = [
         f"- Of sets without correlation, {min(loose):.1f} to {max(loose):.1f} in 100 have p <= 0.05. Where "
-        "it is fewer than 5, p is cautious: stand-ins differ a little from the members in expression and "
-        "ceiling, which spreads the random sets and not the set.",
+        "it is fewer than 5, p is cautious; why was not measured.",
         *(
             f"- With a correlation of 0.3 in sets of {size} genes it is {value:.0f} in 100, though none of "
             "these sets is better than others in the long run."

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from validity_rules import null_passed, own_passed, parameters_passed
 
 from prestige.config import BenchConfig, RunConfig
 from prestige.data.dataset import open_dataset
@@ -183,7 +184,7 @@ def null(seed: int, folder: Path) -> dict[str, Any]:
         "intervals": len(intervals),
         "covering": sum(low <= 0 <= high for low, high in intervals),
         "recommended": None if advised.chosen is None else f"{advised.chosen[0]} {advised.chosen[1]:g}",
-        "passed": advised.chosen is None,
+        "passed": null_passed(advised.chosen, len(intervals), len(found.rows) - 1),
     }
 
 
@@ -203,7 +204,7 @@ def own(seed: int, folder: Path) -> dict[str, Any]:
         "gain": max(scores[width] for width in widths[1:]) - scores[widths[0]],
         "named": answer["patch_um"],
         "doubled_width": {"effect": effect, "interval": interval, "verdict": verdict},
-        "passed": answer["patch_um"] == widths[0] and verdict != "a gain",
+        "passed": own_passed(answer["patch_um"], widths[0], interval, verdict),
     }
 
 
@@ -273,7 +274,7 @@ def parameters(seed: int, folder: Path) -> dict[str, Any]:
         "twice": large.score,
         "difference": large.score - small.score,
         "claimed": bool(claimed),
-        "passed": not claimed,
+        "passed": parameters_passed(bool(claimed), small.gap_low),
     }
 
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import ast
 import importlib.machinery
+import importlib.util
+import itertools
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from prestige.report.questions import _words
+from prestige.stats.effects import Contrast
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
@@ -32,3 +38,52 @@ def test_every_script_says_how_it_is_run(script: Path):
     runs = any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body)
     if runs:
         assert f"python benchmarks/{script.name}" in (ast.get_docstring(tree) or "")
+
+
+NEITHER = "neither a gain nor a loss is shown"
+FEW = Contrast(0.01, None, None, None, 0.95, at_once=True, reason="too few blocks")
+
+
+def _loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_rows_of_validity_pass_only_where_something_could_have_been_claimed():
+    rules = _loaded("validity_rules")
+    assert rules.null_passed(None, 4, 4)
+    assert not rules.null_passed(("compact_xs", 16.0, 0), 4, 4)
+    assert not rules.null_passed(None, 0, 4)  # nothing is recommended, for nothing has an interval
+    assert not rules.null_passed(None, 3, 4)
+    assert not rules.null_passed(None, 0, 0)
+    assert rules.own_passed(16.0, 16.0, "-0.0100 to +0.0040", NEITHER)
+    assert not rules.own_passed(32.0, 16.0, "-0.0100 to +0.0040", NEITHER)
+    assert not rules.own_passed(16.0, 16.0, "+0.0200 to +0.0400", "a gain")
+    assert not rules.own_passed(16.0, 16.0, *_words(FEW, change=False)[1:])
+    assert rules.parameters_passed(False, -0.01)
+    assert not rules.parameters_passed(True, 0.02)
+    assert not rules.parameters_passed(False, None)
+
+
+def test_the_page_of_validity_counts_what_passed_and_guesses_no_chance():
+    page = _loaded("validity_page").page
+    empty = {row: [] for row in ("radii", "null", "own", "stain", "shuffled", "parameters")}
+    stain = [
+        {"passed": True, "fallen": 0.1, "won_back": 0.05},
+        {"passed": False, "fallen": -0.1, "won_back": 0.01},
+    ]
+    line = next(line for line in page(empty | {"stain": stain}).splitlines() if "stain of patients" in line)
+    assert "| 1 of 2 |" in line
+    assert "falls by 0.000, +0.030 with jitter" in line
+    # Equal scores in any order: of six orders, two have the stained one without jitter as the least.
+    orders = list(itertools.permutations(range(3)))
+    assert (
+        sum(without < plain and without < jitter for plain, without, jitter in orders) / len(orders) == 1 / 3
+    )
+    assert "1 in 3" in line
+    assert "about" not in page(empty)
+    assert "none worked out" in page(empty)
