@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 from prestige.biology.join import join
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
+from prestige.stats import moments_of, spatial_blocks
+from prestige.stats.moments import gene_pearson
 
 
 @pytest.fixture
@@ -58,6 +62,56 @@ def test_training_statistics_of_folds_are_averaged_and_said(two: tuple[Pair, Pai
     assert "averaged" in found.notes[-1]
 
 
+def test_parts_of_a_section_that_several_folds_tested_are_samples_of_their_own(
+    two: tuple[Pair, Pair],
+) -> None:
+    same = [replace(one, sample_of=np.full(len(one), "s")) for one in two]
+    alone = replace(two[1], sample_of=np.full(len(two[1]), "t"))
+    found = join([*same, alone], [0, 3, 3])
+    np.testing.assert_array_equal(found.sample_of, ["s, fold 0"] * 30 + ["s, fold 3"] * 20 + ["t"] * 20)
+    assert found.notes == (
+        "s: tested part by part by several folds, whose models differ, so what each fold tested is a sample "
+        "of its own here",
+    )
+    # Two files of one section in one fold, and sections of different folds, keep their names.
+    assert set(join(same, [2, 2]).sample_of) == {"s"}
+    assert join(same, [2, 2]).notes == ()
+    np.testing.assert_array_equal(join(two, [0, 1]).sample_of, join(two).sample_of)
+
+
+def test_models_that_differ_by_a_constant_bring_no_correlation(two: tuple[Pair, Pair]) -> None:
+    # Fold 1 has more counts and predicts more, by its model's constant; within neither is a relation.
+    rng = np.random.default_rng(1)
+    folds = []
+    for shift, mean in ((0.0, 2.0), (3.0, 9.0)):
+        counts = csr_matrix(
+            rng.poisson(mean, (400, 5)).astype(np.float32) + np.float32(mean) * (np.arange(5) == 0)
+        )
+        folds.append(
+            Pair(
+                genes=two[0].genes,
+                counts=counts,
+                totals=np.full(400, 100.0),
+                predicted=(shift + rng.normal(size=(400, 5))).astype(np.float32),
+                xy_um=rng.uniform(0, 500, (400, 2)),
+                sample_of=np.full(400, "s"),
+                obs=pd.DataFrame(index=[str(i) for i in range(400)]),
+                train_mean=np.zeros(5),
+                train_std=np.ones(5),
+            )
+        )
+
+    def scores(pair: Pair) -> np.ndarray:
+        block = spatial_blocks(pair.xy_um, 100.0)
+        moments = moments_of(
+            pair.predicted.astype(float), pair.measured.astype(float), pair.sample_of, block, pair.genes
+        )
+        return np.mean(list(gene_pearson(moments).values()), axis=0)
+
+    assert np.min(scores(join(folds))) > 0.5
+    assert np.max(np.abs(scores(join(folds, [0, 1])))) < 0.2
+
+
 def test_where_one_has_none_the_whole_has_none(two: tuple[Pair, Pair]) -> None:
     found = join([two[0], replace(two[1], train_mean=None, train_std=None)])
     assert found.train_mean is None
@@ -68,6 +122,8 @@ def test_where_one_has_none_the_whole_has_none(two: tuple[Pair, Pair]) -> None:
 def test_what_cannot_be_joined_is_refused(two: tuple[Pair, Pair]) -> None:
     with pytest.raises(DataError, match="no pair"):
         join([])
+    with pytest.raises(DataError, match="1 folds of 2 pairs"):
+        join(two, [0])
     with pytest.raises(DataError, match="different scales"):
         join([two[0], replace(two[1], total=50.0)])
     with pytest.raises(DataError, match="share no gene"):

@@ -48,6 +48,25 @@ def test_the_page_is_of_the_recommended_configuration_on_all_folds(tiny_bench: P
     assert told["findings"]
 
 
+def test_the_page_says_of_which_trainings_it_is(tiny_bench: Path, tmp_path: Path) -> None:
+    ask(tiny_bench, "biology: {}\n")
+    told = found(tiny_bench, tmp_path / "report")
+    text = (tmp_path / "report" / told["link"]).read_text()
+    assert "Predictions are of seed 0 alone, the first, and of 2 folds, each tested by its own model" in text
+
+
+def test_a_fold_that_is_not_there_leaves_no_page(tiny_bench: Path, tmp_path: Path) -> None:
+    ask(tiny_bench, "biology: {}\n")
+    told = found(tiny_bench, tmp_path / "report")
+    opened = load_bench(tiny_bench)
+    for run in opened.runs:
+        if run.configuration.label == told["label"] and run.fold == 1:
+            for path in (run.folder / "predictions").glob("*.h5ad"):
+                path.unlink()
+    assert found(tiny_bench, tmp_path / "again") == {}
+    assert not (tmp_path / "again").exists()
+
+
 def test_the_report_links_to_it(tiny_bench: Path) -> None:
     ask(tiny_bench, "biology: {}\n")
     page = write_report(tiny_bench)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,18 +14,27 @@ from prestige.biology.pair import Pair
 from prestige.errors import DataError
 
 
-def join(pairs: Sequence[Pair]) -> Pair:
+def join(pairs: Sequence[Pair], folds: Sequence[int] | None = None) -> Pair:
     """Return all observations of several pairs, on the genes that all of them have.
 
     Training means and deviations of pairs from several folds are averaged, and the notes say so.  The
-    pairs are of different observations: samples of one name are one section, as blocks of it tested by
-    several folds are.
+    pairs are of different observations.
+
+    Parameters
+    ----------
+    folds
+        The fold of each pair.  A section that several folds tested part by part is predicted by as many
+        models, which need not agree: each part is then a sample of its own, "S1, fold 0", so that no
+        correlation or structure runs across them, and the notes say so.  Left out, samples of one name
+        are one.
 
     Raises
     ------
     DataError
-        When there is none, they share no gene, or their scales differ.
+        When there is none, they share no gene, their scales differ, or folds and pairs differ in number.
     """
+    if folds is not None and len(folds) != len(pairs):
+        raise DataError(f"{len(folds)} folds of {len(pairs)} pairs", where="join", expected="one each")
     if not pairs:
         raise DataError("there is no pair of measured and predicted expression", where="join")
     first = pairs[0]
@@ -36,11 +46,17 @@ def join(pairs: Sequence[Pair]) -> Pair:
     if len({(one.total, one.mean_of) for one in pairs}) > 1:
         raise DataError("the pairs are on different scales", where="join", expected="one scale for all")
     parts = [one if one.genes == genes else one.of_genes(genes) for one in pairs]
+    parts, apart = (parts, []) if folds is None else _apart(parts, folds)
     notes = list(dict.fromkeys(note for one in parts for note in one.notes))
     mean, differs = _average([one.train_mean for one in parts])
     std, _ = _average([one.train_std for one in parts])
     if differs:
         notes.append("training means and deviations are averaged over the folds that the observations are of")
+    if apart:
+        notes.append(
+            f"{', '.join(apart)}: tested part by part by several folds, whose models differ, so what each "
+            "fold tested is a sample of its own here"
+        )
     return Pair(
         genes=genes,
         counts=csr_matrix(vstack([one.counts for one in parts], format="csr")),
@@ -56,6 +72,20 @@ def join(pairs: Sequence[Pair]) -> Pair:
         mean_of=first.mean_of,
         notes=tuple(notes),
     )
+
+
+def _apart(parts: Sequence[Pair], folds: Sequence[int]) -> tuple[list[Pair], list[str]]:
+    """Return the pairs with a name for each fold's part of a section, and the sections that have several."""
+    of_section: dict[str, set[int]] = {}
+    for part, fold in zip(parts, folds, strict=True):
+        for name in np.unique(part.sample_of.astype(np.str_)):
+            of_section.setdefault(str(name), set()).add(fold)
+    apart = sorted(name for name, tested in of_section.items() if len(tested) > 1)
+    named = []
+    for part, fold in zip(parts, folds, strict=True):
+        names = [f"{name}, fold {fold}" if str(name) in apart else str(name) for name in part.sample_of]
+        named.append(replace(part, sample_of=np.array(names)))
+    return named, apart
 
 
 def _average(values: Sequence[Float[np.ndarray, " _"] | None]) -> tuple[Float[np.ndarray, " _"] | None, bool]:

@@ -42,9 +42,9 @@ def bench_biology(bench: Bench, summary: Summary, answer: Answer | None, report:
     Returns
     -------
     dict
-        ``label``, ``link``, ``verdict`` and ``findings``; {} where the page is not asked for, or none is left
-        of the predictions that it needs (a run folder that was moved without its bench).  ``error`` says why
-        there is no page where the yaml asks for something that is not there.
+        ``label``, ``link``, ``verdict`` and ``findings``; {} where the page is not asked for, or a part
+        of the predictions that it needs is gone (a run folder that was moved without its bench).  ``error``
+        says why there is no page where the yaml asks for something that is not there.
     """
     shown = shown_configuration(summary, answer)
     if shown is None:
@@ -170,15 +170,30 @@ def _asked(bench: Bench) -> BiologyConfig | None:
 
 
 def _pair_of(bench: Bench, summary: Summary, shown: Configuration) -> Pair | None:
-    """Return the pair of a configuration's first seed over all folds, None where its files are not there."""
-    pairs = []
+    """Return the pair of a configuration's first seed over all folds, None where a file is not there."""
+    pairs, folds, first = [], [], []
     for fold, runs in _by_fold(summary.used[shown]).items():
-        truth = bench.folder / "truth" / f"fold-{fold}"
-        for pred in sorted((runs[0].folder / "predictions").glob("*.h5ad")):
-            if not (truth / pred.name).is_file():
-                return None
-            pairs.append(_described(read_pair(pred, truth / pred.name), bench))
-    return join(pairs) if pairs else None
+        truth = {path.name: path for path in (bench.folder / "truth" / f"fold-{fold}").glob("*.h5ad")}
+        predicted = {path.name: path for path in (runs[0].folder / "predictions").glob("*.h5ad")}
+        if not predicted or set(predicted) != set(truth):
+            return None
+        first.append(runs[0].seed)
+        for name in sorted(predicted):
+            pairs.append(_described(read_pair(predicted[name], truth[name]), bench))
+            folds.append(fold)
+    if not pairs:
+        return None
+    joined = join(pairs, folds)
+    return replace(joined, notes=(_of_which_models(first), *joined.notes))
+
+
+def _of_which_models(seeds: list[int]) -> str:
+    """Say which trainings the predictions are of; ``seeds`` has the first of each fold."""
+    named = ", ".join(str(seed) for seed in dict.fromkeys(seeds))
+    if len(seeds) == 1:
+        return f"Predictions are of seed {named} alone, the first."
+    own = f"and of {len(seeds)} folds, each tested by its own model"
+    return f"Predictions are of seed {named} alone, the first, {own}."
 
 
 def _by_fold(runs: list[Run]) -> dict[int, list[Run]]:
