@@ -190,3 +190,18 @@ def test_without_positions_it_is_said(tmp_path: Path) -> None:
     )
     assert not pair.has_positions
     assert any("no question of space" in note for note in pair.notes)
+
+
+@pytest.mark.parametrize(
+    ("patients", "found"),
+    [
+        (["P1", "P1", "P2"], {"s": "P1", "t": "P2"}),
+        ([1, 1, 1], {"s": "1", "t": "1"}),
+        (["P1", "P2", "P2"], None),  # two patients in one sample
+        (["P1", "P1", None], None),
+    ],
+)
+def test_the_patient_of_each_sample(patients: list[Any], found: dict[str, str] | None) -> None:
+    obs = pd.DataFrame({"patient": patients}, index=["a", "b", "c"])
+    assert Pair(**parts(obs=obs)).patient_of == found
+    assert Pair(**parts()).patient_of is None  # no such column

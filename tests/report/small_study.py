@@ -96,6 +96,12 @@ def blurred_study() -> Study:
 
 
 @cache
+def patients_study() -> Study:
+    """Return a study of twelve patients."""
+    return study(pair(samples=12), SETS, BiologyConfig(tissue="kidney"), block_um=150.0)
+
+
+@cache
 def flat_study() -> Study:
     """Return the study of a prediction that is the same everywhere."""
     return study(pair(predicted=0.0), SETS, block_um=150.0)

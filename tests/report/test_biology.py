@@ -15,6 +15,7 @@ from prestige.errors import PrestigeError
 from prestige.report import write_report
 from prestige.report.answer import answers
 from prestige.report.biology import bench_biology, check_biology, read_biology, write_file_biology
+from prestige.report.biology_words import with_units
 from prestige.report.load import load_bench
 from prestige.report.summary import summarise
 
@@ -44,8 +45,10 @@ def test_the_page_is_of_the_recommended_configuration_on_all_folds(tiny_bench: P
     assert record["schema"] == "prestige.biology/1"
     text = (tmp_path / "report" / told["link"]).read_text()
     assert "rendered from two stains" in text
-    assert "600" in text  # 300 observations in each of two folds
-    assert told["findings"]
+    assert "<dt>observations</dt><dd>600 of 2 sections: S1 (300), S2 (300)</dd>" in text  # both folds
+    assert (record["n_observations"], record["samples"]) == (600, ["S1", "S2"])
+    assert f"Scores: {record['sentences']['scores'][0]}" in told["findings"]
+    assert told["findings"][0] == f"Structure in space: {with_units(record['sentences']['structure'][0])}"
 
 
 def test_the_page_says_of_which_trainings_it_is(tiny_bench: Path, tmp_path: Path) -> None:
@@ -80,7 +83,10 @@ def test_patients_and_covariates_of_the_samples_can_be_asked_for(tiny_bench: Pat
         sample["covariates"] = {"condition": condition}
     (tiny_bench / "bench.json").write_text(json.dumps(info))
     ask(tiny_bench, "biology: {condition: {column: condition, first: calm, second: inflamed}}\n")
-    found(tiny_bench, tmp_path / "report")
+    told = found(tiny_bench, tmp_path / "report")
+    (line,) = [line for line in told["findings"] if line.startswith("Differences between conditions: ")]
+    record = json.loads((tmp_path / "report" / "biology" / "biology.json").read_text())
+    assert line.endswith(record["sentences"]["conditions"][1])  # the finding, not how it was asked
     table = (tmp_path / "report" / "biology" / "tables" / "conditions.csv").read_text()
     assert table.count("\n") == 41  # a row a gene
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from prestige.biology.agreement import Mean, mean_agreement
 from prestige.errors import StorageError
 from prestige.genesets import GeneSetConfig
+from prestige.report import biology_words
 from prestige.report.biology_page import write_biology
 from prestige.report.biology_words import with_units
 from prestige.report.pair_sets import pair_set_scores
@@ -153,3 +157,28 @@ def test_a_page_is_replaced_and_other_files_are_not(tmp_path: Path) -> None:
         write_biology(bare_study(), folder, title="third", subtitle="")
     assert (folder / "notes.txt").read_text() == "mine"
     assert "second" in (folder / "index.html").read_text("utf-8")
+
+
+def test_what_intervals_rest_on_is_said_once(page: str) -> None:
+    text = re.sub(r"<(svg|style).*?</\1>", "", page, flags=re.DOTALL)
+    assert text.count("spatial blocks of 2 sections resampled") == 1
+
+
+def test_the_mean_score_is_bootstrapped_once_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(*given: Any, **named: Any) -> Mean:
+        calls.append(given)
+        return mean_agreement(*given, **named)
+
+    monkeypatch.setattr(biology_words, "mean_agreement", counted)
+    study = replace(bare_study())  # another study, of which nothing is known yet
+    write_biology(study, tmp_path / "out", title="t", subtitle="s")
+    assert len(calls) == 1
+
+
+def test_the_region_is_called_by_its_name(tmp_path: Path) -> None:
+    study = replace(full_study(), region_name="the glomeruli")
+    text = write_biology(study, tmp_path / "out", title="t", subtitle="s").read_text("utf-8")
+    assert '<h2 id="gradients">Around the glomeruli</h2>' in text
+    assert "<b>around the glomeruli</b>" in text

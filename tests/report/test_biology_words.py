@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from prestige.report.biology_words import (
     SCHEMA,
     findings,
+    interval_note,
     numbers,
     record,
     scores_sentence,
     tiles,
+    title_of,
     verdict_of,
     with_units,
 )
 
-from .small_study import GENES, bare_study, blurred_study, flat_study, full_study
+from .small_study import GENES, bare_study, blurred_study, flat_study, full_study, patients_study
 
 
 def test_micrometres() -> None:
@@ -105,3 +109,48 @@ def test_numbers_are_those_of_the_parts() -> None:
     )
     assert found["gradients"]["n_tested"] == len(study.gradients.table)
     assert math.isfinite(found["scores"]["mean_pearson"][0])
+
+
+def test_constant_predictions_are_named_and_the_measurement_is_not_blamed() -> None:
+    study = flat_study()
+    assert scores_sentence(study) == (
+        f"The prediction is constant in every section, for all {len(GENES)} genes that vary in the "
+        "measurement: their Pearson is not defined and counts 0."
+    )
+    tile = next(tile for tile in tiles(study) if tile["name"] == "genes, mean Pearson")
+    assert (tile["value"], tile["note"]) == ("0.00", "constant predictions count 0")
+
+
+def test_genes_that_are_constant_in_one_section_are_counted() -> None:
+    full = full_study()
+    sums = full.evaluation.moments
+    p, pp, pt = sums.sum_p.copy(), sums.sum_pp.copy(), sums.sum_pt.copy()
+    here = sums.sample == "S 0"
+    p[here, :2] = pp[here, :2] = sums.n[here, None]  # two genes are predicted as 1 in the first section
+    pt[here, :2] = sums.sum_t[here, :2]
+    some = replace(full.evaluation, moments=replace(sums, sum_p=p, sum_pp=pp, sum_pt=pt))
+    told = scores_sentence(replace(full, evaluation=some))
+    assert told.startswith(f"Mean Pearson of {len(GENES)} genes")
+    assert told.endswith("The prediction of 2 of them is constant in a section or more, and counts 0 there.")
+    nothing = np.zeros_like(p)
+    none = replace(full.evaluation, moments=replace(sums, sum_t=nothing, sum_tt=nothing, sum_pt=nothing))
+    assert "nothing varies in the measurement" in scores_sentence(replace(full, evaluation=none))
+
+
+def test_with_many_patients_all_intervals_are_over_patients() -> None:
+    study = patients_study()
+    assert "12 patients resampled" in interval_note(study)
+    for part in (study.activity, study.cell_types):
+        assert all("12 patients resampled" in mean.note for mean in part.means.values())
+    assert "spatial blocks of 2 sections" in interval_note(full_study())
+
+
+def test_the_region_has_its_name() -> None:
+    study = replace(full_study(), region_name="the glomeruli")
+    assert dict(findings(study))["around the glomeruli"] == study.sentences()["gradients"][1]
+    assert title_of("gradients", study, "Around the region") == "Around the glomeruli"
+    assert title_of("gradients", full_study(), "Around the region") == "Around the region"
+    told = study.sentences()["gradients"]
+    assert told[0].startswith("The glomeruli, by annotation 'glomerulus': 4 components")
+    assert "moves of the glomeruli" in told[1]
+    assert "the region" not in " ".join(told)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from prestige.errors import DataError
-from prestige.report.load import Configuration, Missing, load_bench, read_run, si
+from prestige.errors import ConfigError, DataError
+from prestige.report.load import Configuration, Missing, asked_for, load_bench, read_run, si
 
 
 def test_a_bench_is_read_whole(tiny_bench: Path) -> None:
@@ -77,3 +77,17 @@ def test_labels_say_what_was_seen() -> None:
 def test_large_numbers_are_written_shortly() -> None:
     assert [si(value) for value in (7.0, 1234.0, 2.5e6, 1.82e9)] == ["7", "1.23 k", "2.5 M", "1.82 G"]
     assert si(float("nan")) == "–"
+
+
+def test_what_a_bench_asked_for(tiny_bench: Path) -> None:
+    bench, path = load_bench(tiny_bench), tiny_bench / "bench.yaml"
+    path.write_text("name: tiny\nbiology: {domains: 4}\ngenesets: 3\n")
+    assert asked_for(bench, "biology") == {"domains": 4}
+    assert asked_for(bench, "nothing") is None
+    with pytest.raises(ConfigError, match="`genesets` holds no settings"):
+        asked_for(bench, "genesets")
+    path.write_text("{broken: [yaml")
+    with pytest.raises(ConfigError, match="not valid yaml"):
+        asked_for(bench, "biology")
+    path.unlink()
+    assert asked_for(bench, "biology") is None

@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
+from prestige.biology.agreement import mean_agreement
 from prestige.biology.pair import Pair
 from prestige.biology.study import Study, study
 from prestige.genesets import GeneSet, GeneSetConfig
 from prestige.report.pair_sets import pair_set_scores
+
+from .small_study import patients_study
 
 GENES = tuple(f"G{i}" for i in range(120))
 GOOD = GENES[:8]
@@ -51,3 +54,14 @@ def test_a_set_has_its_mean_and_its_excess_over_random_sets(found: Study) -> Non
     assert excess.value == pytest.approx(np.mean(by_hand[:8]) - np.mean(by_hand[8:]), abs=0.05)
     assert excess.low > 0
     assert key.label.startswith("the prediction")
+
+
+def test_with_many_patients_intervals_of_sets_are_over_patients() -> None:
+    study = patients_study()
+    scores, key = pair_set_scores(study, GeneSetConfig(draws=100))
+    found = scores.of(key, "all", "pearson", "mean")["others"]
+    moments, patient_of = study.evaluation.moments, {f"S {i}": f"S {i}" for i in range(12)}
+    over_patients = mean_agreement(moments, found_genes := scores.sets["others"].genes, patient_of=patient_of)
+    over_blocks = mean_agreement(moments, found_genes)
+    assert (found.low, found.high) == pytest.approx((over_patients.low, over_patients.high), abs=1e-9)
+    assert found.low != pytest.approx(over_blocks.low, abs=1e-4)

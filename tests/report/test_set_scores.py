@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from prestige.errors import ConfigError
 from prestige.evaluate.ceilings import COLUMNS
 from prestige.genesets import matched_random_sets
 from prestige.report.ceilings import ceilings_of
-from prestige.report.load import Configuration, load_bench
+from prestige.report.load import Configuration, Run, load_bench
 from prestige.report.set_estimates import FRACTION, QUANTILES, SetGenes
-from prestige.report.set_scores import SetScores, gene_values, set_scores, set_scores_table
+from prestige.report.set_scores import SetScores, set_scores, set_scores_table
 from prestige.report.summary import Summary, compare_group, summarise
+from prestige.report.values import gene_values
 
 from .conftest import Recipe
 
@@ -37,6 +39,10 @@ def keep_ceilings(bench: Path, *, rare: tuple[str, ...] = RARE, bounds: bool = T
         table[list(COLUMNS)].to_parquet(bench / "truth" / f"fold-{fold}" / "ceilings.parquet")
 
 
+def values_of(runs: Iterable[Run]) -> pd.DataFrame:
+    return gene_values((run.fold, run.scores) for run in runs)
+
+
 def scored(bench_folder: Path, **sets: tuple[str, ...]) -> tuple[SetScores, Summary, Configuration]:
     bench = load_bench(bench_folder)
     summary = summarise(bench)
@@ -46,7 +52,7 @@ def scored(bench_folder: Path, **sets: tuple[str, ...]) -> tuple[SetScores, Summ
 
 def test_mean_and_quartiles_of_every_metric_are_those_of_the_genes(tiny_bench: Path) -> None:
     scores, summary, best = scored(tiny_bench, easy=EASY)
-    values = gene_values(summary.used[best]).loc[list(EASY)]
+    values = values_of(summary.used[best]).loc[list(EASY)]
     assert set(values) == {"pearson", "spearman", "r2", "mse"}  # all that the runs hold
     for metric in values:
         assert scores.of(best, "all", metric, "mean")["easy"].value == pytest.approx(
@@ -78,7 +84,7 @@ def test_rare_genes_are_counted_apart_and_score_nowhere_else(tiny_bench: Path) -
     assert (one.genes, one.rare) == (EASY, ("GENE04", "GENE06"))
     assert scores.known_rare
     assert scores.matched_on == "mean expression and ceiling"
-    pearson = gene_values(summary.used[best])["pearson"]
+    pearson = values_of(summary.used[best])["pearson"]
     kept = [gene for gene in EASY if gene not in RARE]
     measurable = scores.of(best, "measurable", "pearson", "mean")["easy"]
     assert (measurable.n_genes, measurable.n_rare) == (4, 2)
@@ -97,7 +103,7 @@ def test_a_gene_whose_truth_never_varies_is_rare_without_ceilings_too(tiny_bench
     assert scores.matched_on == "mean expression"
     assert scores.of(best, "measurable", FRACTION, "mean") == {}
     # A prediction that is constant where the truth varies counts 0.
-    pearson = gene_values(load_bench(tiny_bench).runs[0:1])["pearson"]
+    pearson = values_of(load_bench(tiny_bench).runs[0:1])["pearson"]
     assert pearson["GENE39"] == 0.0
     assert np.isnan(pearson["GENE38"])
 
@@ -112,7 +118,7 @@ def test_ceilings_without_bounds_say_of_no_gene_that_it_is_rare(tiny_bench: Path
 def test_the_excess_is_that_of_the_genes_scores(tiny_bench: Path) -> None:
     keep_ceilings(tiny_bench, rare=())
     scores, summary, best = scored(tiny_bench, easy=EASY, odd=ODD)
-    values = gene_values(summary.used[best]).reindex(list(summary.common_genes))["pearson"].fillna(0)
+    values = values_of(summary.used[best]).reindex(list(summary.common_genes))["pearson"].fillna(0)
     for name in ("easy", "odd"):
         random = scores.sets[name].random
         excess = scores.of(best, "matched", "pearson", "excess")[name]
@@ -141,6 +147,12 @@ def test_the_number_of_random_sets_and_their_seed_are_the_benchs(tiny_bench: Pat
     scores, _, _ = scored(tiny_bench, easy=EASY)
     assert scores.draws == len(scores.sets["easy"].random.index) == 123
     (tiny_bench / "bench.yaml").write_text("{broken: [yaml")
+    with pytest.raises(ConfigError, match="not valid yaml"):
+        scored(tiny_bench, easy=EASY)
+    (tiny_bench / "bench.yaml").write_text("name: tiny\ngenesets: {draws: 3}\n")
+    with pytest.raises(ConfigError, match="100"):
+        scored(tiny_bench, easy=EASY)
+    (tiny_bench / "bench.yaml").unlink()
     again, _, _ = scored(tiny_bench, easy=EASY)
     assert again.draws == 1000
 
@@ -178,7 +190,7 @@ def test_seeds_are_averaged(tiny_bench: Path) -> None:
     bench = load_bench(tiny_bench)
     run = next(r for r in bench.runs if r.configuration.encoder == "compact_s" and r.fold == 0)
     other = next(r for r in bench.runs if r.configuration.encoder == "resnet18" and r.fold == 0)
-    mixed = gene_values([run, other])["pearson"]
-    single = [gene_values([one])["pearson"] for one in (run, other)]
+    mixed = values_of([run, other])["pearson"]
+    single = [values_of([one])["pearson"] for one in (run, other)]
     pd.testing.assert_series_equal(mixed, (single[0] + single[1]) / 2, check_names=False)
     assert json.loads((tiny_bench / "bench.json").read_text())["name"] == "tiny"

@@ -10,7 +10,7 @@ import pytest
 from prestige.report import write_report
 from prestige.report.answer import answers
 from prestige.report.load import load_bench
-from prestige.report.sets import all_scored_sets, scored_sets, set_facts, sets_table
+from prestige.report.sets import all_scored_sets, common_sets, scored_sets, set_facts, sets_table
 from prestige.report.summary import summarise
 
 EASY, HARD = [f"GENE{i:02d}" for i in range(8)], [f"GENE{i:02d}" for i in range(30, 38)]
@@ -49,6 +49,17 @@ def test_a_set_counts_the_genes_that_all_folds_have(tiny_bench: Path) -> None:
     bench = load_bench(tiny_bench)
     found = scored_sets(bench, summarise(bench), pretrained=False)
     assert {one.name: one.genes for one in found} == {"easy": tuple(EASY[2:])}
+
+
+def test_the_fewest_genes_of_a_set_are_the_benchs(tiny_bench: Path) -> None:
+    """Each fold has five genes of the set, and both only four."""
+    give(tiny_bench, {"easy": EASY[:5]}, {"easy": EASY[1:6]})
+    bench = load_bench(tiny_bench)
+    summary = summarise(bench)
+    (tiny_bench / "bench.yaml").unlink(missing_ok=True)
+    assert common_sets(bench, summary) == {}
+    (tiny_bench / "bench.yaml").write_text("name: tiny\ngenesets: {min_genes: 4}\n")
+    assert common_sets(bench, summary) == {"easy": tuple(EASY[1:5])}
 
 
 def test_the_page_answers_set_by_set_and_names_what_is_too_small(tiny_bench: Path) -> None:

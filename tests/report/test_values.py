@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from prestige.report.load import Configuration, Run, load_bench
-from prestige.report.values import GENE_METRICS, gene_table, mean_table, with_zeros
+from prestige.report.values import GENE_METRICS, gene_table, gene_values, mean_table, with_zeros
 from prestige.stats import Moments
 
 KEY = Configuration(pretrained=False, baseline=False, encoder="compact_s", patch_um=32.0, input_px=64)
@@ -48,7 +48,12 @@ def test_a_constant_prediction_counts_nothing_and_a_constant_truth_is_left_out()
     (row,) = gene_table({KEY: [lost, constant, good]}).to_dict("records")
     assert row["pearson"] == pytest.approx((0.0 + 0.6) / 2)
     (alone,) = gene_table({KEY: [lost]}).to_dict("records")
-    assert np.isnan(alone["pearson"])
+    assert np.isnan(alone["pearson"])  # in the table
+    as_means = gene_values([(0, lost.scores)])
+    assert as_means.loc["A", "pearson"] == 0.0  # in means: rule 5
+    mixed = gene_values((one.fold, one.scores) for one in (lost, constant, good))
+    assert mixed.loc["A", "pearson"] == row["pearson"]
+    assert np.isnan(gene_values([(1, constant.scores)]).loc["A", "pearson"])
 
 
 def test_zeros_stand_only_where_the_truth_varies() -> None:

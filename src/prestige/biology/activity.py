@@ -257,7 +257,7 @@ def pathway_activity(
         _activity(pair, held[name], chosen, matrix[:, index], method) for name in ("measured", "predicted")
     ]
     maps = {name: np.stack([one[:, i] for one in both], axis=1) for i, name in enumerate(kept)}
-    means = {name: mean_agreement(one, seed=seed) for name, one in found.items()}
+    means = {name: mean_agreement(one, patient_of=pair.patient_of, seed=seed) for name, one in found.items()}
     return Activity(table, means, maps, too_small, method, found, tuple(pair.notes))
 
 

@@ -221,7 +221,10 @@ def cell_types(
     found, left_out = _compositions(pair, labels, names, blocks, neighbours)
     for name, one in found.items():
         table[f"composition_{name}"] = agreement(one).value
-    means = {name: mean_agreement(one, list(scored), seed=seed) for name, one in found.items()}
+    means = {
+        name: mean_agreement(one, list(scored), patient_of=pair.patient_of, seed=seed)
+        for name, one in found.items()
+    }
     confusion, same, kappa = _confusion(labels, names)
     return CellTypes(
         table=table,

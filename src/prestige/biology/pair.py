@@ -93,6 +93,19 @@ class Pair:
         return out
 
     @cached_property
+    def patient_of(self) -> dict[str, str] | None:
+        """Sample -> patient, by the column ``patient``; None unless it names one patient for every sample."""
+        if "patient" not in self.obs or self.obs["patient"].isna().any():
+            return None
+        told = pd.DataFrame(
+            {"sample": self.sample_of.astype(np.str_), "patient": self.obs["patient"].astype(str)}
+        )
+        told = told.drop_duplicates()
+        if told["sample"].duplicated().any():
+            return None
+        return dict(zip(told["sample"], told["patient"], strict=True))
+
+    @cached_property
     def _standard(self) -> tuple[np.ndarray, np.ndarray]:
         if self.train_mean is not None and self.train_std is not None:
             mean, std = self.train_mean, self.train_std

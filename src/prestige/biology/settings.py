@@ -9,6 +9,9 @@ from pydantic import Field, field_validator, model_validator
 from prestige.genesets.settings import GmtFile
 from prestige.settings import Settings, resolve_path
 
+THE_REGION = "the region"
+"""What a region is called that has no name of its own."""
+
 
 class ConditionConfig(Settings):
     """Two values of a covariate between which expression is compared: ``second`` over ``first``."""
@@ -42,7 +45,7 @@ class RegionConfig(Settings):
     genes: tuple[str, ...] = ()
     column: str | None = None
     value: str | None = None
-    name: str = "the region"
+    name: str = Field(default=THE_REGION, min_length=1)
     within_um: float = Field(default=150.0, gt=0)
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ from prestige.biology.markers import markers
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.biology.regions import Region, region_of_annotation, region_of_genes
-from prestige.biology.settings import BiologyConfig, RegionConfig
+from prestige.biology.settings import THE_REGION, BiologyConfig, RegionConfig
 from prestige.biology.structure import Structure, structure
 from prestige.errors import DataError
 from prestige.evaluate import Evaluation, evaluate
@@ -62,6 +62,8 @@ class Study:
         Each part; None where it was not asked for, or ``skipped`` says why it could not be answered.
     skipped
         Part -> why.
+    region_name
+        What the region is called.
     """
 
     pair: Pair
@@ -80,6 +82,7 @@ class Study:
     region: Region | None = None
     gradients: Gradients | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
+    region_name: str = THE_REGION
 
     @property
     def scores(self) -> Float[np.ndarray, " g"]:
@@ -95,7 +98,15 @@ class Study:
                 found[part] = answered.sentences()
             elif part in self.skipped:
                 found[part] = [f"Nothing is said of {words}: {self.skipped[part]}."]
+        if self.gradients is not None and self.region_name != THE_REGION:
+            found["gradients"] = [_with_name(text, self.region_name) for text in found["gradients"]]
         return found
+
+
+def _with_name(text: str, name: str) -> str:
+    if text.startswith("Region by "):  # the sentence on what it is
+        text = f"{name[:1].upper()}{name[1:]}, by {text.removeprefix('Region by ')}"
+    return text.replace(THE_REGION, name)
 
 
 def study(
@@ -137,9 +148,11 @@ def study(
             elif part in questions:
                 made.ask(part, questions[part])
             progress.advance(1, note=PARTS[part])
+    name = config.region.name if config.region is not None else THE_REGION
     return Study(
-        pair, evaluation, ceiling, sets, pathways, block_um, region=region, skipped=made.skipped, **made.found
-    )
+        pair, evaluation, ceiling, sets, pathways, block_um, region=region, region_name=name,
+        skipped=made.skipped, **made.found,
+    )  # fmt: skip
 
 
 class _Parts:

@@ -7,21 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from prestige.biology.join import join
 from prestige.biology.markers import markers
 from prestige.biology.pair import Pair, read_pair
 from prestige.biology.settings import BiologyConfig
 from prestige.biology.study import Study, study
-from prestige.errors import ConfigError, DataError, PrestigeError
+from prestige.errors import DataError, PrestigeError
 from prestige.genesets import GeneSet, GeneSetConfig, GmtFile, collect_sets, score_sets
 from prestige.report.answer import Answer
 from prestige.report.biology_page import write_biology
-from prestige.report.load import Bench, Configuration, Run
+from prestige.report.biology_words import findings, with_units
+from prestige.report.load import Bench, Configuration, Run, asked_for
 from prestige.report.pair_sets import pair_set_scores
-from prestige.report.set_words import shown_configuration
-from prestige.report.sets import common_sets
+from prestige.report.set_words import score_facts, shown_configuration
+from prestige.report.sets import common_sets, set_config
 from prestige.report.summary import Summary
 from prestige.settings import build, read_yaml
 
@@ -78,6 +77,7 @@ def _bench_page(bench: Bench, summary: Summary, shown: Configuration, report: Pa
     sets = _sets_of(bench, summary) | _types(config)
     block_um = summary.blocks.width_um if summary.blocks is not None else 500.0
     found = study(pair, sets, config, block_um=block_um)
+    scored = pair_set_scores(found, set_config(bench), shown)
     write_biology(
         found,
         report / FOLDER,
@@ -85,14 +85,14 @@ def _bench_page(bench: Bench, summary: Summary, shown: Configuration, report: Pa
         subtitle=shown.label,
         notes=_notes(found, config),
         genes=config.genes,
-        sets=pair_set_scores(found, GeneSetConfig(), shown),
+        sets=scored,
     )
-    told = found.sentences()
+    told = findings(found, score_facts(*scored).get("text", ""))
     return {
         "label": shown.label,
         "link": f"{FOLDER}/index.html",
         "verdict": found.structure.verdict if found.structure is not None else None,
-        "findings": [lines[0] for lines in told.values()],
+        "findings": [f"{what[:1].upper()}{what[1:]}: {with_units(text)}" for what, text in told],
         "error": None,
     }
 
@@ -160,13 +160,8 @@ def read_biology(path: Path) -> BiologyConfig:
 
 def _asked(bench: Bench) -> BiologyConfig | None:
     """Return the bench's settings of the page, None where its yaml has none."""
-    path = bench.folder / "bench.yaml"
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError("cannot be read", where=path, expected="the settings of the bench") from error
-    stored = raw.get("biology") if isinstance(raw, dict) else None
-    return None if stored is None else build(BiologyConfig, stored, where=path)
+    stored = asked_for(bench, "biology")
+    return None if stored is None else build(BiologyConfig, stored, where=bench.folder / "bench.yaml")
 
 
 def _pair_of(bench: Bench, summary: Summary, shown: Configuration) -> Pair | None:

@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from prestige.biology.pair import Pair
 from prestige.biology.regions import Region
+from prestige.biology.settings import THE_REGION
 from prestige.report.maps import colour_range, draw_scale_bar, draw_tissue, raster
 from prestige.report.style import BASELINE_GREYS, OKABE_ITO, VALUES
 
@@ -207,7 +208,7 @@ def _coloured(
     return codes, entries
 
 
-def draw_region(section: Section, region: Region, within_um: float) -> Figure:
+def draw_region(section: Section, region: Region, within_um: float, name: str = THE_REGION) -> Figure:
     """Draw where the region is, and the distance to its boundary as far as it is looked at."""
     height = 2 * (8.2 * section.aspect + 0.3) if section.wide else 4.0 * section.aspect + 0.3
     figure = Figure(figsize=(9.8, height + 0.5), layout="constrained")
@@ -217,7 +218,7 @@ def draw_region(section: Section, region: Region, within_um: float) -> Figure:
     code = np.where(inside, 2, np.where(stray, 1, 0))
     entries = [("outside", NO_LABEL), ("stray", OKABE_ITO[1]), ("inside", OKABE_ITO[0])]
     cmap = ListedColormap([colour for _, colour in entries])
-    draw_tissue(left, section.index, code, "the region", cmap=cmap, vmin=-0.5, vmax=2.5)
+    draw_tissue(left, section.index, code, name, cmap=cmap, vmin=-0.5, vmax=2.5)
     shown = [entry for number, entry in enumerate(entries) if (code == number).any()]
     handles = [Patch(color=colour, label=name) for name, colour in reversed(shown)]
     figure.legend(handles=handles, loc="outside lower left", ncols=3, frameon=False)

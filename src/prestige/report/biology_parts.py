@@ -16,7 +16,7 @@ from prestige.report import biology_facts as facts
 from prestige.report import biology_figures as figures
 from prestige.report import biology_maps as maps
 from prestige.report.biology_captions import CAPTIONS
-from prestige.report.biology_words import with_units
+from prestige.report.biology_words import title_of, with_units
 from prestige.report.load import Configuration, format_number
 from prestige.report.set_figures import forest
 from prestige.report.set_scores import SetScores
@@ -98,7 +98,9 @@ def parts_of(maker: Maker, genes: Sequence[str]) -> list[Part]:
     made = []
     for key in ORDER:
         if key in told:
-            part = Part(key, TITLES[key], [with_units(text) for text in told[key]])
+            part = Part(
+                key, title_of(key, maker.study, TITLES[key]), [with_units(text) for text in told[key]]
+            )
             if getattr(maker.study, key) is not None:
                 _FILL[key](maker, part)
             made.append(part)
@@ -240,7 +242,12 @@ def _gradients(maker: Maker, part: Part) -> None:
     found, region = maker.study.gradients, maker.study.region
     assert found is not None
     if region is not None:
-        maker.maps(part, "region", lambda section: maps.draw_region(section, region, found.max_um), "region")
+        name = maker.study.region_name
+
+        def draw(section: maps.Section) -> Figure:
+            return maps.draw_region(section, region, found.max_um, name)
+
+        maker.maps(part, "region", draw, "region")
     if len(found.table):
         svg = maker.save("gradients", figures.gradient_curves(found))
         label = "Expression along the distance from the boundary, measured and predicted"

@@ -6,10 +6,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from prestige.biology.agreement import Mean, mean_agreement
+from prestige.biology.agreement import Mean, agreement, mean_agreement
+from prestige.biology.settings import THE_REGION
 from prestige.biology.structure import Structure
 from prestige.biology.study import PARTS, Study
 
@@ -24,6 +26,7 @@ HALF_SHORT = (
     "At half the depth: the prediction with noise against one half of the counts. Halves: the other half "
     "against the same one, which is what a perfect prediction would reach."
 )
+_MEANS: WeakKeyDictionary[Study, Mean] = WeakKeyDictionary()  # of studies that are in use
 _HEADLINE = {"conditions": 1, "gradients": 1}
 """Part -> which of its sentences is the finding, where it is not the first."""
 
@@ -45,7 +48,20 @@ def findings(study: Study, sets_text: str = "") -> list[tuple[str, str]]:
     rows.append(("scores", scores_sentence(study)))
     if sets_text:
         rows.append(("gene sets", sets_text.split(". ", 1)[-1]))  # what follows the method
-    return rows + [(PARTS[part], text) for part, text in told.items()]
+    return rows + [(_called(part, study), text) for part, text in told.items()]
+
+
+def _called(part: str, study: Study) -> str:
+    return f"around {study.region_name}" if _has_name(part, study) else PARTS[part]
+
+
+def _has_name(part: str, study: Study) -> bool:
+    return part == "gradients" and study.region_name != THE_REGION
+
+
+def title_of(part: str, study: Study, title: str) -> str:
+    """Return the title of a section, with the name of the region where it has one."""
+    return f"Around {study.region_name}" if _has_name(part, study) else title
 
 
 def _headline(part: str, said: Sequence[str]) -> str:
@@ -53,16 +69,36 @@ def _headline(part: str, said: Sequence[str]) -> str:
 
 
 def scores_sentence(study: Study) -> str:
-    """Return the mean of the genes' scores, with its interval."""
-    mean, known = _mean_score(study), np.isfinite(study.scores)
-    if not known.any():
+    """Return the mean of the genes' scores, with its interval; constant predictions are named."""
+    found, mean = agreement(study.evaluation.moments), mean_score(study)
+    n = int((found.n_samples > 0).sum())
+    if not n:
         return "No gene has a score: nothing varies in the measurement."
-    why = "" if mean.low is not None else f"; no interval: {mean.note.removeprefix('no interval: ')}"
-    return f"Mean Pearson of {int(known.sum()):,} genes over observations, within sections: {mean.text}{why}."
+    if (found.n_constant == found.n_samples).all():
+        return (
+            f"The prediction is constant in every section, for all {n:,} genes that vary in the measurement: "
+            "their Pearson is not defined and counts 0."
+        )
+    why = "" if mean.low is not None else f"; no interval: {interval_note(study)}"
+    text = f"Mean Pearson of {n:,} genes over observations, within sections: {mean.text}{why}."
+    n_constant = int((found.n_constant > 0).sum())
+    if n_constant:
+        text += (
+            f" The prediction of {n_constant:,} of them is constant in a section or more, and counts 0 there."
+        )
+    return text
 
 
-def _mean_score(study: Study) -> Mean:
-    return mean_agreement(study.evaluation.moments)
+def interval_note(study: Study) -> str:
+    """Return what the intervals of means rest on, or why there are none."""
+    return mean_score(study).note.removeprefix("no interval: ").rstrip(".")
+
+
+def mean_score(study: Study) -> Mean:
+    """Return the mean of the genes' scores: bootstrapped once for a study."""
+    if study not in _MEANS:
+        _MEANS[study] = mean_agreement(study.evaluation.moments, patient_of=study.pair.patient_of)
+    return _MEANS[study]
 
 
 def tiles(study: Study) -> list[dict[str, str]]:
@@ -70,9 +106,11 @@ def tiles(study: Study) -> list[dict[str, str]]:
     found = []
     if study.structure is not None:
         found.append(_structure_tile(study.structure))
-    mean = _mean_score(study)
+    mean = mean_score(study)
     if math.isfinite(mean.value):
         span = "" if mean.low is None or mean.high is None else f"95 %: {mean.low:.2f} to {mean.high:.2f}"
+        if not np.isfinite(study.scores).any():
+            span = "constant predictions count 0"
         found.append(_tile("genes, mean Pearson", mean.value, span))
     if study.activity is not None and study.activity.means:
         means = study.activity.means
@@ -145,7 +183,7 @@ def record(
 
 def numbers(study: Study) -> dict[str, Any]:
     """Return the key numbers part by part."""
-    found: dict[str, Any] = {"scores": {"mean_pearson": _of_mean(_mean_score(study))}}
+    found: dict[str, Any] = {"scores": {"mean_pearson": _of_mean(mean_score(study))}}
     if (one := study.structure) is not None:
         found["structure"] = {
             "smoothing_length_um": [one.smoothing.length_um, one.smoothing.low_um, one.smoothing.high_um],
@@ -190,6 +228,7 @@ def _optional_numbers(study: Study) -> dict[str, Any]:
             "n_tested": len(one.table),
             "n_measured": int(changed.sum()),
             "n_kept": int((changed & (one.table["p_adjusted_noisy"] <= 0.05)).sum()),
+            "n_depth": int((changed & (one.table["p_adjusted_depth"] <= 0.05)).sum()),
             "mean_curve_correlation": float(one.table.loc[changed, "curves"].mean()),
         }
     if (region := study.region) is not None:

@@ -14,8 +14,9 @@ from typing import Any
 
 import pandas as pd
 
-from prestige.errors import DataError, StorageError
+from prestige.errors import ConfigError, DataError, StorageError
 from prestige.models.settings import RATES
+from prestige.settings import read_yaml
 from prestige.stats import Moments
 
 BASELINE_PREFIX, DIAGNOSTIC_PREFIX = "baseline:", "diagnostic:"
@@ -158,6 +159,23 @@ class Bench:
         for run in self.runs:
             found.update(dict.fromkeys(run.scores["sample"].astype(str)))
         return [name for name in found if name != "all"]
+
+
+def asked_for(bench: Bench, part: str) -> dict[str, Any] | None:
+    """Return what a bench's yaml says under one key, None where it says nothing or there is no yaml.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read, is no yaml mapping, or holds something else under the key.
+    """
+    path = bench.folder / "bench.yaml"
+    if not path.is_file():
+        return None
+    stored = read_yaml(path).get(part)
+    if stored is not None and not isinstance(stored, dict):
+        raise ConfigError(f"`{part}` holds no settings", where=path, expected="a mapping of keys to values")
+    return stored
 
 
 def number(value: Any) -> float:

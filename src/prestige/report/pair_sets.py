@@ -9,7 +9,8 @@ import pandas as pd
 from prestige.biology.study import Study
 from prestige.genesets import GeneSetConfig, score_sets
 from prestige.report.load import Configuration
-from prestige.report.set_scores import SetScores, gene_table, score_sets_of
+from prestige.report.set_scores import SetScores, score_sets_of
+from prestige.report.values import gene_values
 from prestige.stats.ceilings import MIN_SHOWN
 
 
@@ -36,11 +37,12 @@ def pair_set_scores(
     genes_of = {
         name: one.members for name, one in found.items() if one.scored and len(one.members) < len(genes)
     }
-    values = gene_table([(0, study.evaluation.scores)]).reindex(genes)
+    values = gene_values([(0, study.evaluation.scores)]).reindex(genes)
     ceiling = study.ceiling
     table = pd.DataFrame(
         {"ceiling": ceiling.value, "lower": ceiling.lower, "usable": ceiling.lower > MIN_SHOWN},
         index=pd.Index(list(ceiling.genes)),
     )
     seeds = {key: [[study.evaluation.moments]]}
-    return score_sets_of((genes_of, config), panel, (seeds, {key: values}), table), key
+    scored = (seeds, {key: values})
+    return score_sets_of((genes_of, config), panel, scored, table, study.pair.patient_of), key

@@ -7,26 +7,24 @@ varies nowhere on the test side.  Where a bench keeps no ceilings, only the latt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from jaxtyping import Bool, Float
 
 from prestige.genesets import GeneSetConfig, matched_random_sets
-from prestige.metrics import HIGHER_IS_BETTER
 from prestige.report import tables
 from prestige.report.load import MEAN_BASELINE, Bench, Configuration, Run
 from prestige.report.set_estimates import Estimate, Estimator, SetGenes
+from prestige.report.sets import set_config
 from prestige.report.summary import Summary
+from prestige.report.values import gene_values
 from prestige.stats.bootstrap import Seeds, draw
 from prestige.stats.moments import Moments
 
 _DRAWS = 1000  # of the blocks
-_FILLED = ("pearson", "spearman", "cosine")  # 0 where only the prediction is constant
 _COLUMNS = ("configuration", *Estimate._fields)
 
 
@@ -86,11 +84,14 @@ def set_scores(
         ``ceiling`` and ``lower`` by gene (:func:`prestige.report.ceilings.ceilings_of`), empty without any.
     """
     configurations = [key for key in summary.used if key.encoder != MEAN_BASELINE]
-    config = _config(bench)
+    config = set_config(bench)
     panel = summary.common_genes
     runs = {key: summary.used[key] for key in configurations}
     seeds = {key: _seeds(of_key, panel) for key, of_key in runs.items()}
-    values = {key: gene_values(of_key).reindex(list(panel)) for key, of_key in runs.items()}
+    values = {
+        key: gene_values((run.fold, run.scores) for run in of_key).reindex(list(panel))
+        for key, of_key in runs.items()
+    }
     return score_sets_of((genes_of, config), panel, (seeds, values), ceilings, summary.patient_of)
 
 
@@ -145,52 +146,6 @@ def set_scores_table(scores: SetScores) -> pd.DataFrame:
     if scores.table.empty:
         return scores.table.drop(columns="configuration")
     return tables.with_identity(scores.table).drop(columns="configuration")
-
-
-def gene_values(runs: Iterable[Run]) -> pd.DataFrame:
-    """Return what :func:`gene_table` makes of runs."""
-    return gene_table((run.fold, run.scores) for run in runs)
-
-
-def gene_table(scores_of: Iterable[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
-    """Return every per-gene metric by gene: mean over seeds, then over samples and folds.
-
-    A correlation or cosine that only the prediction leaves undefined (it is constant where the truth varies)
-    counts 0; where the truth is constant a sample is left out.
-
-    Parameters
-    ----------
-    scores_of
-        The fold and the tidy scores of each run.
-    """
-    parts = []
-    for fold, scores in scores_of:
-        rows: Any = scores[scores["level"] == "gene"]
-        rows = rows.assign(sample=rows["sample"].astype(str), name=rows["name"].astype(str))
-        wide = rows.pivot(index=["sample", "name"], columns="metric", values="value")
-        wide = wide.reindex(columns=[name for name in HIGHER_IS_BETTER if name in wide])
-        varies = wide["r2"].notna()
-        for name in _FILLED:
-            if name in wide:
-                wide[name] = wide[name].mask(varies & wide[name].isna(), 0.0)
-        parts.append(wide.reset_index().assign(fold=fold))
-    tidy = pd.concat(parts, ignore_index=True)
-    units = tidy.groupby(["name", "fold", "sample"]).mean()
-    found = units.groupby(level="name").mean()
-    found.columns.name = found.index.name = None
-    return found
-
-
-def _config(bench: Bench) -> GeneSetConfig:
-    """Return the bench's number of random sets and their seed, the default ones where it keeps none."""
-    path = bench.folder / "bench.yaml"
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        raw = None
-    stored = raw.get("genesets") if isinstance(raw, dict) else None
-    named = {key: stored[key] for key in ("draws", "seed") if key in stored} if stored else {}
-    return GeneSetConfig(**named)
 
 
 def _seeds(runs: Sequence[Run], panel: Sequence[str]) -> list[list[Moments]]:

@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 
 from prestige.errors import DataError
+from prestige.genesets.settings import GeneSetConfig
 from prestige.report import tables
 from prestige.report.advice import advise
 from prestige.report.answer import Answer
-from prestige.report.load import Bench, Configuration
+from prestige.report.load import Bench, Configuration, asked_for
 from prestige.report.summary import Group, Standing, Summary, compare_group
+from prestige.settings import build
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,14 +113,29 @@ def common_sets(bench: Bench, summary: Summary) -> dict[str, tuple[str, ...]]:
     described = [dict(fold.get("gene_sets") or {}) for fold in folds]
     if not described:
         return {}
-    found = {}
+    found, fewest = {}, set_config(bench).min_genes
     for name in described[0]:
         if all(sets.get(name, {}).get("scored") for sets in described):
             shared = set.intersection(*(set(sets[name]["genes"]) for sets in described))
             genes = tuple(gene for gene in summary.common_genes if gene in shared)
-            if len(genes) >= 2:
+            if len(genes) >= fewest:
                 found[name] = genes
     return found
+
+
+def set_config(bench: Bench) -> GeneSetConfig:
+    """Return how a bench draws random sets, and its fewest genes of a set; the defaults without a yaml.
+
+    Which sets there are stands in the record of the bench, and their files may be gone.
+
+    Raises
+    ------
+    ConfigError
+        When the yaml cannot be read, or a number in it is out of range.
+    """
+    stored = asked_for(bench, "genesets") or {}
+    named = {key: stored[key] for key in ("draws", "seed", "min_genes") if key in stored}
+    return build(GeneSetConfig, named, where=bench.folder / "bench.yaml")
 
 
 def _standings(summary: Summary, answer: Answer) -> dict[Configuration, Standing]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
+from prestige.metrics import HIGHER_IS_BETTER
 from prestige.report.load import Configuration, Run
 
 GENE_METRICS = ("pearson", "spearman", "r2", "mse")
+_ZERO = ("pearson", "spearman", "cosine")  # where only the prediction is constant
 
 
 def _unit_means(used: dict[Configuration, list[Run]], level: str) -> pd.DataFrame:
@@ -27,39 +30,68 @@ def _unit_means(used: dict[Configuration, list[Run]], level: str) -> pd.DataFram
 
 
 def gene_table(used: dict[Configuration, list[Run]]) -> pd.DataFrame:
-    """Return a row a configuration and gene: each metric's mean over seeds, then over samples and folds.
+    """Return a row a configuration and gene, as a table shows it: NaN where every prediction is constant.
 
-    Where the truth is constant a sample is left out.  A constant prediction counts 0 as soon as there is
-    another sample or seed to average it with; where all are constant the correlation stays NaN.
+    Otherwise the values are those of :func:`gene_values`.
     """
+    columns, parts = list(GENE_METRICS), []
+    for key, runs in used.items():
+        tidy = _of_genes((run.fold, run.scores) for run in runs)
+        defined = tidy.groupby("name").count() > 0
+        wide = _mean_over_units(with_zeros(tidy)).where(defined).reindex(columns=columns)
+        wide = wide.rename_axis("gene").reset_index()
+        wide.insert(0, "configuration", pd.Series([key] * len(wide), dtype=object))
+        parts.append(wide)
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=["configuration", "gene", *columns])
+    )
+
+
+def gene_values(scores_of: Iterable[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
+    """Return every per-gene metric by gene, as means over genes take it: over seeds, then samples and folds.
+
+    Where the truth is constant a sample is left out.  A correlation or cosine that only the prediction leaves
+    undefined counts 0, also where all are: a gene without a value would be left out of a mean, and that of
+    a worse configuration would be better.
+
+    Parameters
+    ----------
+    scores_of
+        The fold and the tidy scores of each run.
+    """
+    return _mean_over_units(with_zeros(_of_genes(scores_of)))
+
+
+def _of_genes(scores_of: Iterable[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
+    """Return a row a run, sample and gene, a column a metric."""
     parts = []
-    for i, runs in enumerate(used.values()):
-        for run in runs:
-            rows: Any = run.scores[(run.scores["level"] == "gene") & run.scores["metric"].isin(GENE_METRICS)]
-            rows = rows.assign(sample=rows["sample"].astype(str), name=rows["name"].astype(str))
-            rows = rows[rows["sample"] != "all"]
-            wide = rows.pivot(index=["sample", "name"], columns="metric", values="value")
-            parts.append(wide.reindex(columns=list(GENE_METRICS)).reset_index().assign(at=i, fold=run.fold))
-    if not parts:
-        return pd.DataFrame(columns=["configuration", "gene", *GENE_METRICS])
-    tidy, keys, metrics = pd.concat(parts, ignore_index=True), list(used), list(GENE_METRICS)
-    units = with_zeros(tidy).groupby(["at", "name", "fold", "sample"])[metrics].mean()
-    defined = tidy.groupby(["at", "name"])[metrics].count() > 0
-    wide = units.groupby(level=["at", "name"]).mean().where(defined).reset_index()
-    wide = wide.rename(columns={"name": "gene"})
-    wide.columns.name = None
-    wide.insert(0, "configuration", pd.Series([keys[int(i)] for i in wide["at"]], dtype=object))
-    return wide.drop(columns="at")
+    for fold, scores in scores_of:
+        rows: Any = scores[(scores["level"] == "gene") & (scores["sample"].astype(str) != "all")]
+        rows = rows.assign(sample=rows["sample"].astype(str), name=rows["name"].astype(str))
+        wide = rows.pivot(index=["sample", "name"], columns="metric", values="value")
+        wide = wide.reindex(columns=[name for name in HIGHER_IS_BETTER if name in wide])
+        parts.append(wide.reset_index().assign(fold=fold))
+    found = pd.concat(parts, ignore_index=True)
+    found.columns.name = None
+    return found
+
+
+def _mean_over_units(tidy: pd.DataFrame) -> pd.DataFrame:
+    found = tidy.groupby(["name", "fold", "sample"]).mean().groupby(level="name").mean()
+    found.index.name = None
+    return found
 
 
 def with_zeros(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return scores of genes with 0 for a correlation that only the prediction left undefined.
+    """Return scores of genes with 0 for a correlation or cosine that only the prediction left undefined.
 
     R2 is undefined exactly where the truth is constant.
     """
     varies = scores["r2"].notna()
-    filled = {name: scores[name].mask(varies & scores[name].isna(), 0.0) for name in ("pearson", "spearman")}
-    return scores.assign(**filled)
+    there = [name for name in _ZERO if name in scores]
+    return scores.assign(**{name: scores[name].mask(varies & scores[name].isna(), 0.0) for name in there})
 
 
 def mean_table(used: dict[Configuration, list[Run]], level: str) -> pd.DataFrame:
