@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from prestige.biology.cell_types import cell_types
 from prestige.biology.pair import Pair
 from prestige.biology.settings import BiologyConfig
 from prestige.biology.study import PARTS, Study, study
@@ -87,6 +88,54 @@ def test_the_training_mean_predicts_no_structure(truth: tuple[Pair, np.ndarray])
     assert correlation(found) == 0.0
 
 
+@pytest.fixture(scope="module")
+def of_uneven_depth(make_pair: Callable[..., Pair]) -> Study:
+    """The study of one profile predicted everywhere, on tissue with five times the depth in a disc.
+
+    The disc lies in one of the two conditions.
+    """
+    rng = np.random.default_rng(5)
+    xy = rng.uniform(0, 600, (2000, 2))
+    disc = np.hypot(*(xy - [220, 300]).T) < 160
+    profile = rng.dirichlet(np.full(100, 0.7))
+    depth = np.where(disc, 150.0, 30.0)[:, None]
+    pair = make_pair(depth * profile, xy, seed=2)
+    obs = pair.obs.assign(side=np.where(xy[:, 0] < 380, "left", "right"), patient="p")
+    types = {"one": [f"G{i}" for i in range(6)], "two": [f"G{i}" for i in range(6, 12)]}
+    found = of(replace(pair, obs=obs), np.broadcast_to(profile, (2000, 100)),
+               condition={"column": "side", "first": "left", "second": "right"})  # fmt: skip
+    typed = cell_types(found.pair, {k: GeneSet(k, tuple(v), "a test") for k, v in types.items()})
+    return replace(found, cell_types=typed)
+
+
+def test_the_training_mean_is_no_better_than_depth_alone(of_uneven_depth: Study) -> None:
+    found = of_uneven_depth
+    assert correlation(found) == 0.0
+    assert found.structure is not None
+    assert found.domains is not None
+    assert found.conditions is not None
+    assert found.activity is not None
+    assert found.cell_types is not None
+    assert found.structure.verdict == "no structure predicted"
+    # Depth is seen: without its control the mean would be praised.
+    assert found.domains.ari_half > 0.2
+    assert found.domains.ari_half <= found.domains.ari_depth + 0.1
+    mean = found.structure.table.filter(like="morans_i_").mean()
+    assert mean["morans_i_predicted_half"] == pytest.approx(mean["morans_i_depth"], abs=0.02)
+    kept = found.conditions.kept
+    assert kept["predicted"].kept == pytest.approx(kept["predicted"].by_chance)
+    assert np.isnan(kept["predicted"].spearman)
+    assert kept["noisy_half"].spearman > 0.2
+    assert kept["noisy_half"].spearman <= kept["depth"].spearman + 0.15
+    assert np.nan_to_num(found.activity.means["predicted"].value) == 0.0
+    types = found.cell_types
+    assert types.kappa["predicted"] == pytest.approx(0, abs=1e-9)
+    assert types.kappa["noisy_half"] <= types.kappa["depth"] + 0.05
+    assert types.means["noisy_half"].value <= types.means["depth"].value + 0.1
+    scores = types.table.iloc[:2]
+    assert (scores["score_noisy_half"] <= scores["score_depth"] + 0.05).all()
+
+
 def test_what_cannot_be_answered_is_said_and_the_rest_goes_on(truth: tuple[Pair, np.ndarray]) -> None:
     pair, _ = truth
     nowhere = replace(pair.take(slice(0, 400)), xy_um=np.zeros((400, 2)), has_positions=False)
@@ -106,14 +155,21 @@ def test_a_region_a_condition_and_cell_types_are_asked_where_wanted(truth: tuple
     marked = pair.xy_um[:, 0] < np.quantile(pair.xy_um[:, 0], 0.4)
     obs = pair.obs.assign(side=np.where(marked, "left", "right"), patient="p")
     asked = {
-        "region": {"column": "side", "value": "left", "within_um": 60},
+        "region": {"column": "side", "value": "left", "within_um": 60, "name": "the left side"},
         "condition": {"column": "side", "first": "left", "second": "right"},
     }
     found = of(replace(pair, obs=obs), mean, **asked)
     assert found.gradients is not None
     assert found.conditions is not None
+    assert found.neighbourhoods is not None
+    assert found.neighbourhoods.max_um == 60
+    around = found.neighbourhoods.sentences()
+    assert around
+    assert found.sentences()["gradients"][-len(around) :] == around
     assert found.region is not None
     assert found.region.n_components == 1
+    assert found.region_name == "the left side"
+    assert found.sentences()["gradients"][0].startswith("The left side, by side 'left': 1 components")
     assert found.conditions.unit == "one"
     assert list(found.sentences())[-2:] == ["conditions", "gradients"]
 
