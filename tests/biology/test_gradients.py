@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,9 +11,10 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.stats import kstest
 
-from prestige.biology.gradients import gradients
+from prestige.biology.gradients import _centred, gradients
+from prestige.biology.noise import draw
 from prestige.biology.pair import Pair
-from prestige.biology.regions import Region, region_of_mask
+from prestige.biology.regions import Region, region_of_genes, region_of_mask
 from prestige.errors import DataError
 
 SIZE, STEP = 1600.0, 20.0
@@ -113,6 +115,46 @@ def test_nothing_found_is_told(make_pair: Callable[..., Pair]) -> None:
     found = gradients(flat, region, max_um=200.0, permutations=19)
     assert found.table["p_predicted"].to_numpy() == pytest.approx(1.0)
     assert "No measured gene is found to change within 200 um of the boundary." in found.sentences()
+
+
+def test_counts_that_define_a_region_do_not_test_it(make_pair: Callable[..., Pair]) -> None:
+    """Noise alone: where one gene is high by chance, one that shares the total is low in the same counts."""
+    xy = np.random.default_rng(2).uniform(0, 1000, (3000, 2))
+    pair = make_pair(np.full((3000, 2), 3.0), xy)
+    region = region_of_genes(pair, ["G0"], share=0.3, smooth=2, min_size=5)
+    for drawn in (None, draw(pair, 1)):  # of the region's seed, or of another
+        found = gradients(pair, region, max_um=60.0, permutations=39, drawn=drawn)
+        assert (found.table["p_adjusted_measured"] > 0.05).all()
+        assert found.region.endswith("Genes are tested on the other half.")
+    same = gradients(pair, replace(region, half_seed=None), max_um=60.0, permutations=39)
+    assert (same.table["p_adjusted_measured"] <= 0.05).all()  # what one pool of counts would say
+
+
+def test_a_depth_that_changes_along_the_distance_is_told_from_a_prediction(
+    make_pair: Callable[..., Pair],
+) -> None:
+    rng = np.random.default_rng(3)
+    xy = rng.uniform(0, 1000, (3000, 2))
+    away = np.hypot(*(xy - 400).T) - 150
+    depth = np.where(away < 0, 60.0, 8.0)[:, None]
+    pair = make_pair(depth * np.full(10, 0.1), xy)  # predicts the one profile everywhere
+    region = region_of_mask(away < 0, xy, pair.sample_of)
+    found = gradients(pair, region, max_um=120.0, permutations=99)
+    assert (found.table["p_adjusted_noisy"] <= 0.05).all()
+    assert (found.table["p_adjusted_depth"] <= 0.05).all()
+    assert (found.table["p_predicted"] == 1.0).all()
+    assert ", 10 with depth alone, " in found.sentences()[1]
+
+
+def test_centring_holds_one_table_only() -> None:
+    values = [np.random.default_rng(k).normal(3, 1, (40_000, 60)).astype(np.float32) for k in range(4)]
+    rows = np.arange(0, 40_000)
+    tracemalloc.start()
+    out = _centred(values, rows, range(50))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * out.nbytes
+    assert out[:, 50:100] == pytest.approx(values[1][:, :50] - values[1][:, :50].mean(axis=0), abs=1e-4)
 
 
 def test_bad_input(make_pair: Callable[..., Pair]) -> None:

@@ -35,6 +35,10 @@ def test_spacing_is_the_root_of_the_area_of_each() -> None:
     assert spacing_um(grid, np.full(900, "s")) == pytest.approx(16, rel=0.05)
     places = np.random.default_rng(0).uniform(0, 480, (900, 2))
     assert spacing_um(places, np.full(900, "s")) == pytest.approx(16, rel=0.1)
+    # Two observations far apart are no tissue, and one has no neighbour at all.
+    few = np.array(["two", "two", "one"] + ["s"] * 897)
+    places[:3] = [[0, 0], [1e6, 0], [0, 1e6]]
+    assert spacing_um(places, few) == pytest.approx(16, rel=0.1)
 
 
 def test_samples_are_yielded_by_name() -> None:

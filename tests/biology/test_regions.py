@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prestige.biology.noise import draw
 from prestige.biology.pair import Pair
 from prestige.biology.regions import region_of_annotation, region_of_genes, region_of_mask
 from prestige.errors import ConfigError, DataError
@@ -111,6 +112,36 @@ def test_genes_make_a_region_and_are_kept_apart(share: float | None, make_pair: 
     assert found.defined_by == ("G0", "G1", "G2")
     assert (found.inside == (away(pair.xy_um) < 0)).mean() > 0.95
     assert "G0, G1, G2 define it and are not tested" in found.text
+
+
+def test_a_sample_too_small_to_vote_is_left_out_and_told(make_pair: Callable[..., Pair]) -> None:
+    pair = planted(make_pair)
+    few = np.arange(len(pair)) < 5
+    of = np.where(few, "small", "s")
+    found = region_of_mask(away(pair.xy_um) < 0, pair.xy_um, of)
+    alone = region_of_mask(away(pair.xy_um[5:]) < 0, pair.xy_um[5:], of[5:])
+    assert found.left_out == ("small",)
+    np.testing.assert_array_equal(found.distance_um[5:], alone.distance_um)
+    assert np.isnan(found.distance_um[few]).all()
+    assert not found.inside[few].any()
+    assert found.text.endswith("Left out of the region, with fewer than 9 observations: sample small.")
+    genes = region_of_genes(replace(pair, sample_of=of), ["G0", "G1", "G2"])
+    assert genes.left_out == ("small",)
+    assert genes.n_components == 2
+
+
+def test_genes_define_a_region_by_the_first_half_of_the_counts(make_pair: Callable[..., Pair]) -> None:
+    """Where nothing but noise is high, it is high in the half that was looked at and not in the other."""
+    xy = np.random.default_rng(2).uniform(0, 1000, (3000, 2))
+    pair = make_pair(np.full((3000, 8), 1.0), xy)
+    found = region_of_genes(pair, ["G0", "G1"], share=0.3, smooth=4, min_size=5, seed=7)
+    assert found.half_seed == 7
+    first, second = draw(pair, 7).measured_halves
+    higher = [half[found.inside, :2].mean() - half[~found.inside, :2].mean() for half in (first, second)]
+    assert higher[0] > 0.2
+    assert abs(higher[1]) < 0.1
+    assert "read from one half of the counts" in found.text
+    assert region_of_mask(xy[:, 0] < 500, xy, pair.sample_of).half_seed is None
 
 
 def test_bad_input(make_pair: Callable[..., Pair]) -> None:

@@ -16,10 +16,10 @@ import pandas as pd
 from jaxtyping import Float, Float32, Int
 
 from prestige.biology.moves import Chart
-from prestige.biology.noise import Drawn, noisy
+from prestige.biology.noise import Drawn, depth_alone, noisy
 from prestige.biology.pair import Pair
 from prestige.biology.places import rows_of_samples
-from prestige.biology.regions import Region, check_places, check_region
+from prestige.biology.regions import Region, check_places, check_region, measured_half
 from prestige.biology.splines import NaturalSpline
 from prestige.errors import DataError
 
@@ -33,6 +33,7 @@ _POINTS = 50  # of a curve
 _BATCH = 16
 _TRIES = 20
 _TOLD = 5
+_NUMBERS = 1 << 21  # centred in one piece
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +43,12 @@ class Gradients:
     Attributes
     ----------
     table
-        A row for each tested gene, by measured p.  For ``measured``, ``predicted`` (as it is) and ``noisy``
-        (with counting noise): ``share_`` of the variance within reach that the spline explains, ``p_`` and
-        ``p_adjusted_`` (Benjamini and Hochberg); ``curves`` is the correlation of measured and predicted
-        curve.
+        A row for each tested gene, by measured p.  For ``measured``, ``predicted`` (as it is), ``noisy``
+        (with counting noise) and ``depth`` (the same shares everywhere with noise: what a depth that changes
+        along the distance brings by itself): ``share_`` of the variance within reach that the spline
+        explains, ``p_`` and ``p_adjusted_`` (Benjamini and Hochberg); ``curves`` is the correlation of
+        measured and predicted curve.  Where counts define the region, all are of the half of the counts that
+        did not, or at half the depth, but for the prediction as it is.
     distance_um
         (m,) distances of the curves, negative inside.
     curves
@@ -76,6 +79,7 @@ class Gradients:
         told = [self.region]
         found = self.table["p_adjusted_measured"] <= LEVEL
         kept = found & (self.table["p_adjusted_noisy"] <= LEVEL)
+        depth = self.table["p_adjusted_depth"] <= LEVEL
         alone = ~found & (self.table["p_adjusted_noisy"] <= LEVEL)
         within = f"within {self.max_um:g} um of the boundary"
         if found.any():
@@ -83,8 +87,8 @@ class Gradients:
             told.append(
                 f"{int(found.sum())} of {len(self.table)} genes change {within} (adjusted p <= {LEVEL:g}, "
                 f"{self.permutations} moves of the region), first {names}; {int(kept.sum())} of them in "
-                f"the prediction with counting noise too, and the mean correlation of their curves is "
-                f"{self.table.loc[found, 'curves'].mean():.2f}."
+                f"the prediction with counting noise too, {int((found & depth).sum())} with depth alone, and "
+                f"the mean correlation of their curves is {self.table.loc[found, 'curves'].mean():.2f}."
             )
         else:
             told.append(f"No measured gene is found to change {within}.")
@@ -115,7 +119,9 @@ def gradients(
     place of a point pattern; it takes a tissue that is of one kind where the region could lie, and it is
     only nearly exact, since map and tissue do not continue across the edges.
 
-    The genes that define the region are not tested.
+    The genes that define the region are not tested.  Where measured counts define it, the others are tested
+    on the half of the counts that did not (``Region.half_seed``): counts of an observation share its total,
+    so what is high by chance in some genes is low in the others.
 
     Parameters
     ----------
@@ -140,12 +146,7 @@ def gradients(
         raise DataError(f"reach {max_um} um, {permutations} permutations, {knots} knots", where="gradients")
     tested = [number for number, name in enumerate(pair.genes) if name not in region.defined_by]
     rng = np.random.default_rng([seed, 1])  # of the moves, which are the same whatever the noise
-    values = {
-        "measured": pair.measured,
-        "predicted": pair.predicted,
-        "noisy": noisy(pair, np.random.default_rng(seed)) if drawn is None else drawn.predicted,
-    }
-    stacked = np.concatenate([values[name][:, tested] for name in values], axis=1)
+    values = _versions(pair, region, drawn, seed)
     near = (np.abs(region.distance_um) <= max_um) & ~region.stray
     if near.sum() < 10 * knots:
         raise DataError(
@@ -159,16 +160,17 @@ def gradients(
     spline = NaturalSpline.of(region.distance_um[near], knots)
     tissues = [Chart.of(pair.xy_um[rows], region.distance_um[rows], ~region.stray[rows], region.spacing_um)
                for rows in _rows(pair, region)]  # fmt: skip
-    parts = [_centred(stacked[rows]) for rows in _rows(pair, region)]
+    parts = [_centred(list(values.values()), rows, tested) for rows in _rows(pair, region)]
+    squares = [np.square(part) for part in parts]
     own = [tissue.distance for tissue in tissues]
-    observed, share = _statistic(parts, [own], spline, max_um)
-    count = np.zeros(stacked.shape[1])
+    observed, share = _statistic(parts, squares, [own], spline, max_um)
+    count = np.zeros(observed.shape[1])
     least = near.sum() / 2
     for start in range(0, permutations, _BATCH):
         some = [_moved(tissues, max_um, least, rng) for _ in range(min(_BATCH, permutations - start))]
-        moved = _statistic(parts, some, spline, max_um)[0]
+        moved = _statistic(parts, squares, some, spline, max_um)[0]
         count += (moved >= observed * (1 - 1e-9)).sum(axis=0)
-    p = ((1 + count) / (1 + permutations)).reshape(3, -1)
+    p = ((1 + count) / (1 + permutations)).reshape(len(values), -1)
     low, high = np.quantile(region.distance_um[near], (0.01, 0.99))
     grid = np.linspace(low, high, _POINTS)
     curves = {
@@ -178,8 +180,34 @@ def gradients(
         for name in ("measured", "predicted")
     }
     names = tuple(pair.genes[number] for number in tested)
-    table = _table(names, list(values), share[0].reshape(3, -1), p, curves)
-    return Gradients(table, grid, curves, names, int(near.sum()), max_um, permutations, region.text)
+    table = _table(names, list(values), share[0].reshape(len(values), -1), p, curves)
+    half = "" if region.half_seed is None else " Genes are tested on the other half."
+    return Gradients(table, grid, curves, names, int(near.sum()), max_um, permutations, region.text + half)
+
+
+def _versions(pair: Pair, region: Region, drawn: Drawn | None, seed: int) -> dict[str, np.ndarray]:
+    """Return what is tested: all counts, or the half of them that does not define the region."""
+    from_seed = seed if drawn is None else drawn.seed
+    alone = np.random.default_rng([from_seed, 4])
+    if (half := region.half_seed) is None:
+        return {
+            "measured": pair.measured,
+            "predicted": pair.predicted,
+            "noisy": noisy(pair, np.random.default_rng(seed)) if drawn is None else drawn.predicted,
+            "depth": noisy(depth_alone(pair), alone),
+        }
+    return {
+        "measured": (
+            drawn.measured_halves[1]
+            if drawn is not None and drawn.seed == half
+            else measured_half(pair, half, 1)
+        ),
+        "predicted": pair.predicted,
+        "noisy": noisy(pair, np.random.default_rng(seed), 0.5)
+        if drawn is None
+        else drawn.predicted_halves[0],
+        "depth": noisy(depth_alone(pair), alone, 0.5),
+    }
 
 
 def _rows(pair: Pair, region: Region) -> list[Int[np.ndarray, " m"]]:
@@ -201,12 +229,32 @@ def _moved(
     return found
 
 
-def _centred(values: np.ndarray) -> Float32[np.ndarray, "n c"]:
-    return (values - values.mean(axis=0, dtype=np.float64)).astype(np.float32)
+def _centred(
+    versions: Sequence[np.ndarray], rows: Int[np.ndarray, " m"], tested: Sequence[int]
+) -> Float32[np.ndarray, "m c"]:
+    """Return the tested genes of all versions side by side, less their means over the rows.
+
+    In blocks of rows, so that nothing but the result is as large as it.
+    """
+    g = len(tested)
+    out = np.empty((len(rows), g * len(versions)), dtype=np.float32)
+    step = max(1, _NUMBERS // g)
+    for number, values in enumerate(versions):
+        part = out[:, number * g : (number + 1) * g]
+        for start in range(0, len(rows), step):
+            part[start : start + step] = values[rows[start : start + step]][:, tested]
+        mean = part.mean(axis=0, dtype=np.float64)
+        for start in range(0, len(rows), step):
+            part[start : start + step] = part[start : start + step] - mean
+    return out
 
 
 def _statistic(
-    parts: Sequence[np.ndarray], moves: Sequence[Sequence[np.ndarray]], spline: NaturalSpline, max_um: float
+    parts: Sequence[np.ndarray],
+    squared: Sequence[np.ndarray],
+    moves: Sequence[Sequence[np.ndarray]],
+    spline: NaturalSpline,
+    max_um: float,
 ) -> tuple[Float[np.ndarray, "d c"], Float[np.ndarray, "d c"]]:
     """Return F of the spline and its share of the variance, for each move and column of the values."""
     d, c, width = len(moves), parts[0].shape[1], len(spline.mean)
@@ -220,7 +268,7 @@ def _statistic(
             design[near, k, 1:] = spline(move[number][near])
         flat = design.reshape(len(values), -1)
         sums = (flat.T @ values).astype(np.float64).reshape(d, width + 1, c)
-        squares = (design[:, :, 0].T @ np.square(values)).astype(np.float64)
+        squares = (design[:, :, 0].T @ squared[number]).astype(np.float64)
         for k in range(d):
             one = design[:, k].astype(np.float64)
             own = one.T @ one

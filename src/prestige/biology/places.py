@@ -98,14 +98,17 @@ def spacing_um(xy_um: Float[np.ndarray, "n 2"], sample_of: Shaped[np.ndarray, " 
 
     From the median distance d to the sixth nearest other: a disc of that radius holds six, so the spacing is
     ``d sqrt(pi / 6)``.  It is near the step of a grid, and the same for places at random of the same density.
+    Samples with fewer than seven observations have no part in it, unless all are as small.
 
     Raises
     ------
     DataError
-        When a sample has fewer than two observations or all lie at one place.
+        When no sample has two observations or all lie at one place.
     """
-    least = min((len(rows) for _, rows in rows_of_samples(sample_of)), default=0)
-    k = min(_RANK, max(least - 1, 1))
+    most = max((len(rows) for _, rows in rows_of_samples(sample_of)), default=0)
+    k = min(_RANK, max(most - 1, 1))
+    kept, _ = large_enough(sample_of, k + 1, "spacing of observations")
+    xy_um, sample_of = xy_um[kept], sample_of[kept]
     near = nearest(xy_um, sample_of, k)[:, -1]
     away = np.hypot(*(xy_um - xy_um[near]).T)
     if not (away > 0).any():

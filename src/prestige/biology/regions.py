@@ -8,13 +8,15 @@ observations inside and outside.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Float32, Int, Shaped
 
+from prestige.biology.noise import halves
 from prestige.biology.pair import Pair
-from prestige.biology.places import nearest, rows_of_samples, spacing_um
+from prestige.biology.places import large_enough, left_out_sentence, nearest, rows_of_samples, spacing_um
 from prestige.errors import DataError, unknown
 from prestige.genesets import match
 
@@ -54,6 +56,14 @@ class Region:
         Genes that say where the region is; they are tested for nothing.
     how
         A clause for the report: what the region is.
+    half_seed
+        Where measured genes define the region: the seed of :func:`prestige.biology.noise.draw` whose first
+        half of the counts they were read from.  A test of measured values takes the second half, since one
+        count would else say both where the region is and what is in it.  None where no counts were used.
+    left_out
+        Samples that are too small for the neighbours that vote; they have no component.
+    least
+        Observations that a sample needs.
     """
 
     inside: Bool[np.ndarray, " n"]
@@ -65,6 +75,9 @@ class Region:
     spacing_um: float
     defined_by: tuple[str, ...] = ()
     how: str = "a given mask"
+    half_seed: int | None = None
+    left_out: tuple[str, ...] = ()
+    least: int = 0
 
     @property
     def text(self) -> str:
@@ -74,10 +87,13 @@ class Region:
             if self.defined_by
             else ""
         )
-        return (
+        half = " It is read from one half of the counts." if self.half_seed is not None else ""
+        left = left_out_sentence(self.left_out, self.least, "the region")
+        told = (
             f"Region by {self.how}: {self.n_components} components, {int(self.inside.sum())} observations "
-            f"inside, {int(self.stray.sum())} strays.{genes}"
+            f"inside, {int(self.stray.sum())} strays.{genes}{half}"
         )
+        return " ".join([told, *left])
 
 
 def region_of_mask(
@@ -113,15 +129,18 @@ def region_of_mask(
     Raises
     ------
     DataError
-        When arguments differ in length, nothing or everything is marked, or no component is large enough.
+        When arguments differ in length, nothing or everything is marked, no component is large enough, or no
+        sample has more than ``smooth`` observations.  Other samples that small are left out.
     """
     if not len(mask) == len(xy_um) == len(sample_of):
         raise DataError(f"a mask of {len(mask)} for {len(xy_um)} places and {len(sample_of)} samples")
     spacing = spacing_um(xy_um, sample_of)
-    voted = mask
+    least = smooth + 1
+    kept, left_out = large_enough(sample_of, least, how)
+    voted = mask & kept
     if smooth:
-        near = nearest(xy_um, sample_of, smooth)
-        voted = (mask.astype(np.int64) + mask[near].sum(axis=1)) * 2 >= smooth + 1
+        near, own = nearest(xy_um[kept], sample_of[kept], smooth), mask[kept]
+        voted[kept] = (own.astype(np.int64) + own[near].sum(axis=1)) * 2 >= smooth + 1
     component = _components(voted, xy_um, sample_of, reach_um or REACH * spacing, min_size)
     inside = component >= 0
     if not inside.any() or inside.all():
@@ -140,7 +159,8 @@ def region_of_mask(
         centre[rows] = np.hypot(*(xy_um[rows] - xy_um[rows].mean(axis=0)).T)
     stray = mask & ~inside
     return Region(
-        inside, component, stray, distance, centre, int(component.max()) + 1, spacing, defined_by, how
+        inside, component, stray, distance, centre, int(component.max()) + 1, spacing, defined_by, how,
+        left_out=left_out, least=least
     )  # fmt: skip
 
 
@@ -175,12 +195,16 @@ def region_of_genes(
     share: float | None = None,
     smooth: int = SMOOTH,
     min_size: int = MIN_SIZE,
+    seed: int = 0,
 ) -> Region:
     """Return the region in which measured genes are high; these genes are tested for nothing afterwards.
 
     The genes' standardised measured values are averaged, over genes and over an observation and its
     ``smooth`` nearest others.  Marked is what lies above the threshold that best splits these means in two
     (Otsu 1979), or the highest ``share`` of the observations.
+
+    Only one half of the counts is looked at, the first of :func:`prestige.biology.noise.draw` with ``seed``,
+    and the other half is left for tests (``Region.half_seed``).
 
     Raises
     ------
@@ -196,9 +220,11 @@ def region_of_genes(
     if share is not None and not 0 < share < 1:
         raise DataError(f"the share is {share}", where="region", expected="a number between 0 and 1")
     some = pair.of_genes(names)
-    score = some.z(some.measured).mean(axis=1, dtype=np.float64)
+    kept, _ = large_enough(pair.sample_of, smooth + 1, "region")
+    half = measured_half(pair, seed, 0)[:, [pair.genes.index(name) for name in names]]
+    score = some.z(half).mean(axis=1, dtype=np.float64)[kept]
     if smooth:
-        near = nearest(pair.xy_um, pair.sample_of, smooth)
+        near = nearest(pair.xy_um[kept], pair.sample_of[kept], smooth)
         score = (score + score[near].sum(axis=1)) / (smooth + 1)
     if np.ptp(score) <= 0:
         raise DataError("the genes do not vary", where="region", expected="genes that mark a region")
@@ -208,8 +234,10 @@ def region_of_genes(
         limit = float(threshold_otsu(score))
     else:
         limit = float(np.quantile(score, 1 - share))
-    return region_of_mask(
-        score > limit,
+    mask = np.zeros(len(pair), dtype=bool)
+    mask[kept] = score > limit
+    found = region_of_mask(
+        mask,
         pair.xy_um,
         pair.sample_of,
         smooth=smooth,
@@ -217,6 +245,12 @@ def region_of_genes(
         defined_by=names,
         how=f"high measured {', '.join(names)}",
     )
+    return replace(found, half_seed=seed)
+
+
+def measured_half(pair: Pair, seed: int, which: Literal[0, 1]) -> Float32[np.ndarray, "n g"]:
+    """Return one of the halves of the measured counts that :func:`prestige.biology.noise.draw` gives."""
+    return halves(pair, np.random.default_rng([seed, 3]))[which]
 
 
 def _components(

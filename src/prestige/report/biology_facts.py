@@ -175,10 +175,11 @@ def condition_table(found: Conditions) -> Shown:
 def gradient_table(found: Gradients) -> Shown:
     """Return the genes that change most clearly along the distance."""
     head = ["gene", "variance explained, measured", "adjusted p", "predicted with noise", "adjusted p",
-            "correlation of the curves"]  # fmt: skip
+            "depth alone", "adjusted p", "correlation of the curves"]  # fmt: skip
     rows = [
         [str(name), written(row["share_measured"], ".1%"), written(row["p_adjusted_measured"], ".2g"),
-         written(row["share_noisy"], ".1%"), written(row["p_adjusted_noisy"], ".2g"), written(row["curves"])]
+         written(row["share_noisy"], ".1%"), written(row["p_adjusted_noisy"], ".2g"),
+         written(row["share_depth"], ".1%"), written(row["p_adjusted_depth"], ".2g"), written(row["curves"])]
         for name, row in found.table.iterrows()
     ]  # fmt: skip
     return Shown(head, rows[:ROWS], "tables/gradients.csv", _cut(rows))
