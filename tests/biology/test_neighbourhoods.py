@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prestige.biology.neighbourhoods import FAR, distance_weights, enrichment_index, ring_means, rings
+from prestige.biology.neighbourhoods import (
+    FAR,
+    distance_weights,
+    enrichment_index,
+    neighbourhoods,
+    ring_means,
+    rings,
+)
+from prestige.biology.noise import draw
 from prestige.biology.pair import Pair
 from prestige.biology.regions import Region, region_of_mask
 from prestige.errors import DataError
@@ -87,3 +96,40 @@ def test_bad_input(make_pair: Callable[..., Pair]) -> None:
         enrichment_index(np.zeros((3, 1)), np.full(3, np.nan))
     with pytest.raises(DataError, match="a region of 2500 observations for 10"):
         ring_means(pair.take(slice(0, 10)), region, width_um=10.0, n_rings=2)
+
+
+def test_what_is_high_at_the_boundary_is_kept_or_lost(make_pair: Callable[..., Pair]) -> None:
+    pair, region = half(make_pair)
+    region = replace(region, defined_by=("G2",))
+    found = neighbourhoods(pair, region, draw(pair, 1), max_um=300.0)
+    assert "G2" not in found.table.index
+    assert (found.width_um, len(found.table), set(found.rings["ring"])) == (100.0, 11, {-3, -2, -1, 0, 1, 2})
+    # By hand: near the boundary on both sides, over all within reach.
+    near = np.abs(region.distance_um) <= 300
+    weight = np.exp(-0.5 * (region.distance_um[near] / 100) ** 2)
+    value = pair.measured[near, 1].astype(float)
+    assert found.table.loc["G1", "boundary_measured"] == pytest.approx(
+        (weight @ value / weight.sum()) / value.mean(), rel=1e-5
+    )
+    assert found.table.loc["G1", "boundary_predicted"] > 1.2
+    kept = found.agreement.loc["boundary"]
+    assert kept["predicted"] > 0.9
+    assert kept["half"] > 0.9
+    assert kept["n_genes"] == 11
+    assert f"correlation {kept['predicted']:.2f} of predicted with measured" in found.sentences()[0]
+    # A prediction that says the same everywhere keeps nothing of it.
+    flat = replace(pair, predicted=np.tile(pair.predicted.mean(axis=0), (len(pair), 1)))
+    lost = neighbourhoods(flat, region, draw(flat, 1), max_um=300.0)
+    assert abs(lost.agreement.loc["boundary", "predicted"]) < 0.7
+    assert lost.table.loc["G1", "boundary_predicted"] == pytest.approx(1, abs=0.1)
+    assert lost.agreement.loc["boundary", "half"] == kept["half"]
+
+
+def test_few_genes_have_no_correlation(make_pair: Callable[..., Pair]) -> None:
+    pair, region = half(make_pair)
+    region = replace(region, defined_by=tuple(pair.genes[2:]))
+    found = neighbourhoods(pair, region, draw(pair, 1), max_um=300.0)
+    assert found.agreement["predicted"].isna().all()
+    assert found.sentences() == []
+    with pytest.raises(DataError, match="rings of"):
+        neighbourhoods(pair, region, draw(pair, 1), max_um=0.0)

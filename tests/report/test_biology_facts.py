@@ -67,6 +67,7 @@ def test_rows_are_as_wide_as_their_heads() -> None:
         facts.domain_table(study.domains), facts.activity_table(study.activity.table),
         facts.enrichment_table(study.enrichment), facts.type_table(study.cell_types),
         facts.condition_table(study.conditions), facts.gradient_table(study.gradients),
+        facts.neighbourhood_table(study.neighbourhoods),
     ]  # fmt: skip
     for one in shown:
         assert one.rows
@@ -88,7 +89,7 @@ def test_files_hold_every_row() -> None:
     found = facts.csv_tables(study)
     assert set(found) == {
         "genes", "structure", "covariance", "correlations", "domains", "activity", "enrichment", "cell_types",
-        "confusion", "conditions", "gradients", "gradient_curves",
+        "confusion", "conditions", "gradients", "gradient_curves", "neighbourhoods", "rings",
     }  # fmt: skip
     assert list(found["genes"]["gene"]) == list(GENES)
     np.testing.assert_array_equal(found["genes"]["pearson"], study.scores)

@@ -6,18 +6,113 @@ expression along the distance from its boundary.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from prestige.biology.noise import Drawn
 from prestige.biology.pair import Pair
 from prestige.biology.regions import Region, check_region
 from prestige.errors import DataError
 
 FAR = np.iinfo(np.int64).min
 """The ring of an observation that lies in none."""
+
+RINGS = 3
+"""Rings on each side of the boundary, up to the reach."""
+
+_LEAST_GENES = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhoods:
+    """Rings around a boundary, and which genes are high near it or near the centre; descriptive.
+
+    Attributes
+    ----------
+    rings
+        As :func:`ring_means` gives it.
+    table
+        A row for each gene that does not define the region: its enrichment index towards ``boundary_`` (both
+        sides, within reach) and ``centre_`` (inside), ``measured`` and ``predicted`` with counting noise.
+    agreement
+        A row for ``boundary`` and ``centre``: correlation over ``n_genes`` genes of the logarithms of the
+        indices, ``predicted`` against a half of the measured counts, at that depth, and ``half`` against half
+        of the counts.  NaN with fewer than 3 genes.
+    width_um, max_um
+        Of a ring, which is the weights' scale too, and the reach.
+    """
+
+    rings: pd.DataFrame
+    table: pd.DataFrame
+    agreement: pd.DataFrame
+    width_um: float
+    max_um: float
+
+    def sentences(self) -> list[str]:
+        """Return how far the prediction keeps which genes are high near the boundary and the centre."""
+        told = []
+        for where, row in self.agreement.iterrows():
+            if np.isfinite(row["predicted"]):
+                told.append(
+                    f"Which of {int(row['n_genes'])} genes are high towards the {where} (enrichment index): "
+                    f"correlation {row['predicted']:.2f} of predicted with measured, half against half of "
+                    f"the counts {row['half']:.2f}; no interval is known."
+                )
+        return told
+
+
+def neighbourhoods(pair: Pair, region: Region, drawn: Drawn, *, max_um: float) -> Neighbourhoods:
+    """Return rings of a third of the reach, and the enrichment index of each gene, measured and predicted.
+
+    Parameters
+    ----------
+    drawn
+        Noise of this pair.  Where measured genes define the region their first half of the counts does, and
+        predictions are compared with the second.
+    max_um
+        Reach on either side of the boundary, um.
+
+    Raises
+    ------
+    DataError
+        When the reach is not positive, the region is of other observations or nothing lies within reach.
+    """
+    check_region(pair, region)
+    width_um = max_um / RINGS
+    means = ring_means(pair, region, width_um=width_um, n_rings=RINGS)
+    tested = [number for number, gene in enumerate(pair.genes) if gene not in region.defined_by]
+    names = pd.Index([pair.genes[number] for number in tested], name="gene")
+    weights = {
+        "boundary": distance_weights(region, "boundary", scale_um=width_um, side="both"),
+        "centre": distance_weights(region, "centre", scale_um=width_um),
+    }
+    weights["boundary"][~(np.abs(region.distance_um) <= max_um)] = np.nan
+    first, second = drawn.measured_halves
+    found, agreement = pd.DataFrame(index=names), {}
+    for where, weight in weights.items():
+
+        def index(values: Float[np.ndarray, "n g"], weight: np.ndarray = weight) -> np.ndarray:
+            return enrichment_index(values[:, tested], weight)
+
+        found[f"{where}_measured"] = index(pair.measured)
+        found[f"{where}_predicted"] = index(drawn.predicted)
+        agreement[where] = _agreement(index(drawn.predicted_halves[0]), index(first), index(second))
+    return Neighbourhoods(means, found, pd.DataFrame(agreement).T, width_um, max_um)
+
+
+def _agreement(predicted: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(np.stack([predicted, first, second]))
+    logs = logs[:, np.isfinite(logs).all(axis=0)]
+    n_genes = logs.shape[1]
+    if n_genes < _LEAST_GENES or (np.ptp(logs, axis=1) < 1e-9).any():
+        return {"predicted": float("nan"), "half": float("nan"), "n_genes": n_genes}
+    r = np.corrcoef(logs)
+    return {"predicted": float(r[0, 2]), "half": float(r[1, 2]), "n_genes": n_genes}
 
 
 def rings(distance_um: Float[np.ndarray, " n"], width_um: float, n_rings: int) -> Int[np.ndarray, " n"]:

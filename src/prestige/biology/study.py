@@ -18,6 +18,7 @@ from prestige.biology.domains import Domains, domains
 from prestige.biology.enrichment import Enrichment, enrichment
 from prestige.biology.gradients import Gradients, gradients
 from prestige.biology.markers import markers
+from prestige.biology.neighbourhoods import Neighbourhoods, neighbourhoods
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.biology.regions import Region, region_of_annotation, region_of_genes
@@ -43,6 +44,8 @@ PARTS = {
 }
 """Part of a study -> what a reader calls it, in the order of the page."""
 
+_AROUND = "neighbourhoods"  # asked and told with the gradients
+
 
 @dataclass(frozen=True, eq=False)
 class Study:
@@ -62,6 +65,8 @@ class Study:
         Each part; None where it was not asked for, or ``skipped`` says why it could not be answered.
     skipped
         Part -> why.
+    neighbourhoods
+        Rings around the region and what is high near its boundary or centre; told with the gradients.
     region_name
         What the region is called.
     """
@@ -81,6 +86,7 @@ class Study:
     conditions: Conditions | None = None
     region: Region | None = None
     gradients: Gradients | None = None
+    neighbourhoods: Neighbourhoods | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
     region_name: str = THE_REGION
 
@@ -98,6 +104,8 @@ class Study:
                 found[part] = answered.sentences()
             elif part in self.skipped:
                 found[part] = [f"Nothing is said of {words}: {self.skipped[part]}."]
+        if self.gradients is not None and self.neighbourhoods is not None:
+            found["gradients"] = [*found["gradients"], *self.neighbourhoods.sentences()]
         if self.gradients is not None and self.region_name != THE_REGION:
             found["gradients"] = [_with_name(text, self.region_name) for text in found["gradients"]]
         return found
@@ -147,6 +155,8 @@ def study(
                 made.ask(part, lambda: _enrichment(pair, pathways, evaluation, ceiling))
             elif part in questions:
                 made.ask(part, questions[part])
+            if part == "gradients" and _AROUND in questions:
+                made.ask(_AROUND, questions[_AROUND])
             progress.advance(1, note=PARTS[part])
     name = config.region.name if config.region is not None else THE_REGION
     return Study(
@@ -205,6 +215,7 @@ def _questions(
     if region is not None and config.region is not None:
         within = config.region.within_um
         asked["gradients"] = lambda: gradients(pair, region, max_um=within, drawn=drawn, seed=seed)
+        asked[_AROUND] = lambda: neighbourhoods(pair, region, drawn, max_um=within)
     return asked
 
 

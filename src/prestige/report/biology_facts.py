@@ -16,6 +16,7 @@ from prestige.biology.correlations import GeneCorrelations
 from prestige.biology.domains import Domains
 from prestige.biology.enrichment import Enrichment
 from prestige.biology.gradients import Gradients
+from prestige.biology.neighbourhoods import Neighbourhoods
 from prestige.biology.structure import Structure
 from prestige.biology.study import Study
 from prestige.report.biology_maps import MICRO
@@ -185,6 +186,18 @@ def gradient_table(found: Gradients) -> Shown:
     return Shown(head, rows[:ROWS], "tables/gradients.csv", _cut(rows))
 
 
+def neighbourhood_table(found: Neighbourhoods) -> Shown:
+    """Return the genes that are highest near the boundary, by the measurement."""
+    head = ["gene", "at the boundary, measured", "predicted", "at the centre, measured", "predicted"]
+    table = found.table.sort_values("boundary_measured", ascending=False, kind="stable")
+    rows = [[str(name), *(written(value) for value in row)] for name, row in table.iterrows()]
+    note = (
+        f"Enrichment index: mean weighted by closeness (Gaussian, {found.width_um:g} {MICRO}) over the mean; "
+        f"1 is no enrichment. Means of rings are in tables/rings.csv. {_cut(rows)}"
+    )
+    return Shown(head, rows[:ROWS], "tables/neighbourhoods.csv", note.strip())
+
+
 def csv_tables(study: Study) -> dict[str, pd.DataFrame]:
     """Return every table of a study as a file holds it."""
     found: dict[str, pd.DataFrame] = {
@@ -217,8 +230,17 @@ def csv_tables(study: Study) -> dict[str, pd.DataFrame]:
     for name, one in (("conditions", study.conditions), ("gradients", study.gradients)):
         if one is not None:
             found[name] = one.table.reset_index()
+    return found | _around(study)
+
+
+def _around(study: Study) -> dict[str, pd.DataFrame]:
+    """Return the further tables of what lies around the region."""
+    found = {}
     if study.gradients is not None:
         found["gradient_curves"] = _curves(study.gradients)
+    if study.neighbourhoods is not None:
+        found["neighbourhoods"] = study.neighbourhoods.table.reset_index()
+        found["rings"] = study.neighbourhoods.rings
     return found
 
 

@@ -253,6 +253,8 @@ def _gradients(maker: Maker, part: Part) -> None:
         label = "Expression along the distance from the boundary, measured and predicted"
         part.figure(svg, label, CAPTIONS["gradients"])
         part.table(facts.gradient_table(found))
+    if (around := maker.study.neighbourhoods) is not None and len(around.table):
+        part.table(facts.neighbourhood_table(around))
 
 
 _FILL: dict[str, Callable[[Maker, Part], None]] = {
