@@ -125,8 +125,9 @@ def test_the_training_mean_is_no_better_than_depth_alone(of_uneven_depth: Study)
     kept = found.conditions.kept
     assert kept["predicted"].kept == pytest.approx(kept["predicted"].by_chance)
     assert np.isnan(kept["predicted"].spearman)
-    assert kept["noisy_half"].spearman > 0.2
-    assert kept["noisy_half"].spearman <= kept["depth"].spearman + 0.15
+    assert kept["noisy_half"].same_direction > 35  # of 50
+    assert kept["noisy_half"].same_direction <= kept["depth"].same_direction + 4
+    assert kept["noisy_half"].spearman <= kept["depth"].spearman + 0.3
     assert np.nan_to_num(found.activity.means["predicted"].value) == 0.0
     types = found.cell_types
     assert types.kappa["predicted"] == pytest.approx(0, abs=1e-9)
