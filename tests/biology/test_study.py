@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from prestige.biology.activity import pathway_activity
 from prestige.biology.cell_types import cell_types
+from prestige.biology.noise import depth_alone
 from prestige.biology.pair import Pair
 from prestige.biology.settings import BiologyConfig
 from prestige.biology.study import PARTS, Study, study
@@ -129,6 +131,8 @@ def test_the_training_mean_is_no_better_than_depth_alone(of_uneven_depth: Study)
     assert kept["noisy_half"].same_direction <= kept["depth"].same_direction + 4
     assert kept["noisy_half"].spearman <= kept["depth"].spearman + 0.3
     assert np.nan_to_num(found.activity.means["predicted"].value) == 0.0
+    alone = pathway_activity(depth_alone(found.pair), SETS, block_um=100.0).means["noisy_half"].value
+    assert found.activity.means["noisy_half"].value <= alone + 0.05
     types = found.cell_types
     assert types.kappa["predicted"] == pytest.approx(0, abs=1e-9)
     assert types.kappa["noisy_half"] <= types.kappa["depth"] + 0.05

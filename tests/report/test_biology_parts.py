@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from matplotlib.figure import Figure
 
+from prestige.biology.domains import domains
 from prestige.genesets import GeneSetConfig
 from prestige.report.biology_maps import sections_of
 from prestige.report.biology_parts import ORDER, Maker, parts_of, set_part
@@ -22,6 +25,20 @@ def maker(study, saved: dict[str, Figure]) -> Maker:
         return f"<svg>{name}</svg>"
 
     return Maker(study, sections_of(study.pair), save)
+
+
+def test_a_sample_without_domains_is_drawn_in_grey() -> None:
+    saved: dict[str, Figure] = {}
+    whole = full_study()
+    of = whole.pair.sample_of.copy()
+    of[:15] = "small"
+    pair = replace(whole.pair, sample_of=of)
+    study = replace(whole, pair=pair, domains=domains(pair, n_domains=4))
+    with drawing():
+        parts_of(maker(study, saved), [])
+    drawn = [figure for name, figure in saved.items() if name.startswith("domains-")]
+    legends = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    assert legends == [*(f"domain {number}" for number in range(1, 5)), "too few observations"]
 
 
 def test_sections_in_the_order_of_the_page() -> None:
