@@ -76,7 +76,7 @@ def test_a_file_with_the_wrong_separator_is_no_flood(tmp_path: Path) -> None:
         (b"", "holds no gene set"),
         (b"\n \n", "holds no gene set"),
         (b"A\tx\tCD3E\n\x00\x01\x02", "binary"),
-        (gzip.compress(b"A\tx\tCD3E\n"), "compressed"),
+        (gzip.compress(b"A\tx\tCD3E\n", mtime=0), "compressed"),
         (b"A\tx\tCD3E\nB\t\xe9t\xe9\tCD4\n", r"line 2: is no UTF-8 text \(byte 0xe9\)"),
     ],
 )

@@ -142,7 +142,7 @@ def study(
     pathways = dict(sets) | collect_sets(GeneSetConfig(shipped=(), files=config.sets, **none))
     types = markers(config.tissue, config.markers) if config.tissue is not None else None
     made = _Parts()
-    region = made.region(pair, config.region)
+    region = made.region(pair, config)
     with Progress("biology", len(PARTS)) as progress:
         pair.measured  # noqa: B018  made once, before the parts that share it
         evaluation = _evaluate(pair, block_um)
@@ -172,12 +172,12 @@ class _Parts:
         self.found: dict[str, Any] = {}
         self.skipped: dict[str, str] = {}
 
-    def region(self, pair: Pair, config: RegionConfig | None) -> Region | None:
+    def region(self, pair: Pair, config: BiologyConfig) -> Region | None:
         """Return the region that is asked for, None where there is none or these data have no such region."""
-        if config is None:
+        if config.region is None:
             return None
         try:
-            return _region(pair, config)
+            return _region(pair, config.region, config.seed)
         except DataError as error:
             self.skipped["gradients"] = str(error)
             return None
@@ -223,9 +223,9 @@ def _members(pair: Pair, sets: Mapping[str, GeneSet]) -> dict[str, tuple[str, ..
     return {name: one.members for name, one in score_sets(pair.genes, sets).items() if one.scored}
 
 
-def _region(pair: Pair, config: RegionConfig) -> Region:
+def _region(pair: Pair, config: RegionConfig, seed: int) -> Region:
     if config.genes:
-        return region_of_genes(pair, config.genes)
+        return region_of_genes(pair, config.genes, seed=seed)
     assert config.column is not None and config.value is not None
     return region_of_annotation(pair, config.column, config.value)
 
