@@ -38,6 +38,11 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert [link for link in local if not (path.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_commands_are_of_the_repository_and_not_of_a_machine(path: Path) -> None:
+    assert re.findall(r"--[a-z-]+ (/\S+)", path.read_text(encoding="utf-8")) == []
+
+
 def test_each_source_file_has_a_line() -> None:
     written = (REPOSITORY / "docs" / "files.md").read_text(encoding="utf-8")
     assert written == load(REPOSITORY / "docs" / "write_reference.py").files_markdown(), "run: make docs"
