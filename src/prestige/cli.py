@@ -65,6 +65,17 @@ Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"],
     typer.Option(help="Where to compute; auto takes a GPU where there is one."),
 ]
+Predicted = Annotated[Path, typer.Argument(metavar="PRED.h5ad", help="Predictions, of this tool or another.")]
+Truth = Annotated[
+    Path, typer.Argument(metavar="TRUTH.h5ad", help="Measured counts of the same observations.")
+]
+Scale = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SCALE",
+        help="Scale of another tool's predictions: counts, total:TOTAL, log1p or log1p:TOTAL.",
+    ),
+]
 
 
 def main() -> None:
@@ -223,20 +234,10 @@ def predict(
 
 @app.command(epilog="Example:  prestige evaluate out/new-slides/S1.h5ad measured/S1.h5ad --json")
 def evaluate(
-    predicted: Annotated[
-        Path, typer.Argument(metavar="PRED.h5ad", help="Predictions, of this tool or another.")
-    ],
-    truth: Annotated[
-        Path, typer.Argument(metavar="TRUTH.h5ad", help="Measured counts of the same observations.")
-    ],
+    predicted: Predicted,
+    truth: Truth,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
-    scale: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SCALE",
-            help="Scale of another tool's predictions: counts, total:TOTAL, log1p or log1p:TOTAL.",
-        ),
-    ] = None,
+    scale: Scale = None,
 ) -> None:
     """Score predictions against the measurement, gene by gene and observation by observation."""
     from prestige.evaluate import evaluate_files
@@ -252,13 +253,9 @@ def evaluate(
     epilog="Example:  prestige biology predicted/S1.h5ad measured/S1.h5ad --sets mine.gmt --out out/biology"
 )
 def biology(
-    predicted: Annotated[
-        Path, typer.Argument(metavar="PRED.h5ad", help="Predictions, of this tool or another.")
-    ],
-    truth: Annotated[
-        Path, typer.Argument(metavar="TRUTH.h5ad", help="Measured counts of the same observations.")
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the page.")],
+    predicted: Predicted,
+    truth: Truth,
+    out: Out,
     sets: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE.gmt", help="Gene sets to judge by, besides the shipped ones; repeatable."),
@@ -267,13 +264,7 @@ def biology(
         Path | None,
         typer.Option(metavar="BIOLOGY.yaml", help="What else is asked: tissue, genes, condition, region."),
     ] = None,
-    scale: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SCALE",
-            help="Scale of another tool's predictions: counts, total:TOTAL, log1p or log1p:TOTAL.",
-        ),
-    ] = None,
+    scale: Scale = None,
 ) -> None:
     """Ask whether the biology survived: gene sets, pathways, structure in space, cell types, regions."""
     from prestige.report.biology import read_biology, write_file_biology

@@ -118,3 +118,15 @@ def test_shares_above_1_and_values_below_0_are_brought_back(make_pair: Make) -> 
 def test_a_share_that_is_none_is_refused(share: float, pair: Pair) -> None:
     with pytest.raises(DataError, match="share"):
         noisy(pair, np.random.default_rng(0), share)
+
+
+def test_the_sides_of_a_draw_are_those_that_are_compared(pair: Pair) -> None:
+    drawn = draw(pair, 5)
+    sides = drawn.sides(pair)
+    assert list(sides) == ["measured", "predicted", "half", "other_half", "predicted_half", "depth"]
+    assert sides["measured"] is pair.measured
+    assert sides["half"] is drawn.measured_halves[0]
+    assert sides["other_half"] is drawn.measured_halves[1]
+    # What depth brings by itself is the same draw whoever asks for it.
+    by_hand = noisy(depth_alone(pair), np.random.default_rng([5, 4]), 0.5)
+    np.testing.assert_array_equal(sides["depth"], by_hand)

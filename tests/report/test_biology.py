@@ -148,7 +148,7 @@ def test_anyones_file_has_a_page(tiny_bench: Path, tmp_path: Path) -> None:
     write_file_biology(other, truth, tmp_path / "out", scale="log1p:100")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
-    with pytest.raises(PrestigeError, match="not empty"):
+    with pytest.raises(PrestigeError, match=r"holds 'thesis\.txt'"):
         write_file_biology(other, truth, tmp_path / "full", scale="log1p:100")
 
 

@@ -81,3 +81,20 @@ def test_curves_have_a_column_for_each_width() -> None:
         assert len(lines) == 2
         for line in lines:
             np.testing.assert_allclose(np.asarray(line.get_ydata()), [0.1, 0.2, 0.3])
+
+
+def test_baselines_are_named_beside_the_panels_and_none_covers_another(tiny_bench: Path) -> None:
+    table = summarise(load_bench(tiny_bench)).table
+    close = table["name"] == "ridge"
+    twin = table[close].assign(name="another", score=table.loc[close, "score"] + 1e-4)
+    with drawing():
+        figure = cost(pd.concat([table, twin]), colours_of(["compact_s", "resnet18"], baselines=["ridge"]))
+        figure.draw_without_rendering()
+    last = figure.axes[-1]
+    assert sorted(words(last)) == ["another", "ridge", "training mean"]
+    assert [words(axes) for axes in figure.axes[:-1]] == [[], []]
+    boxes = [text.get_window_extent() for text in last.texts]
+    for number, box in enumerate(boxes):
+        assert box.x0 >= last.get_window_extent().x1
+        assert box.x1 <= figure.bbox.x1
+        assert not any(box.overlaps(other) for other in boxes[:number])

@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32, Int
 
 from prestige.biology.activity import membership_of
 from prestige.biology.agreement import COMPARISONS, SAID, Mean, agreement, mean_agreement, moments, versions
-from prestige.biology.noise import Drawn, depth_alone, noisy
+from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.biology.places import large_enough, left_out_sentence, nearest
 from prestige.errors import DataError
@@ -202,9 +202,8 @@ def cell_types(
     if not scored:
         return CellTypes(pd.DataFrame(), pd.DataFrame(), {}, {}, {}, np.zeros((len(pair), 2), dtype=np.int64),
                          names, missing, too_small, 0)  # fmt: skip
-    held = versions(pair, drawn, seed)
-    from_seed = seed if drawn is None else drawn.seed
-    held["depth"] = noisy(depth_alone(pair), np.random.default_rng([from_seed, 4]), 0.5)
+    drawn = draw(pair, seed) if drawn is None else drawn
+    held = versions(pair, drawn) | {"depth": drawn.depth_half}
     scores = {name: _scores(pair, held.pop(name), matrix) for name in tuple(held)}
     labels = {name: labels_of(one, min_score) for name, one in scores.items()}
     blocks = spatial_blocks(pair.xy_um, block_um)

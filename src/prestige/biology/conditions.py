@@ -14,7 +14,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Shaped
 
 from prestige.biology.agreement import COMPARISONS, SAID, versions
-from prestige.biology.noise import Drawn, depth_alone, noisy
+from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.errors import ConfigError, DataError, unknown
 
@@ -176,9 +176,8 @@ def differences(
     known = patient in some.obs.columns
     unit_of = (some.obs[patient].to_numpy() if known else some.sample_of).astype(np.str_)
     units, code = np.unique(unit_of, return_inverse=True)
-    held = versions(some, seed=seed) if drawn is None else versions(pair, drawn)
-    of, from_seed = (some, seed) if drawn is None else (pair, drawn.seed)
-    held["depth"] = noisy(depth_alone(of), np.random.default_rng([from_seed, 4]), 0.5)
+    of, made = (some, draw(some, seed)) if drawn is None else (pair, drawn)
+    held = versions(of, made) | {"depth": made.depth_half}
     changes, errors, how = {}, {}, ONE
     for name in tuple(held):
         values = held.pop(name)

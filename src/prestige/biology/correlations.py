@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prestige.biology.noise import Drawn, depth_alone, draw, noisy
+from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
 from prestige.genesets import MIN_GENES
@@ -97,17 +97,7 @@ def gene_correlations(
             expected="3 or more",
         )
     drawn = draw(pair, seed) if drawn is None else drawn
-    half, other = drawn.measured_halves
-    alone = noisy(depth_alone(pair), np.random.default_rng([drawn.seed, 4]), 0.5)
-    sides = {
-        "measured": pair.measured,
-        "predicted": drawn.predicted,
-        "half": half,
-        "other_half": other,
-        "predicted_half": drawn.predicted_halves[0],
-        "depth": alone,
-    }
-    found = {name: correlation(values, pair.sample_of) for name, values in sides.items()}
+    found = {name: correlation(values, pair.sample_of) for name, values in drawn.sides(pair).items()}
     place = {gene: number for number, gene in enumerate(pair.genes)}
     rows, too_small = [_row(ALL, np.arange(len(place)), found)], []
     for name, genes in (sets or {}).items():

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
-from prestige.biology.noise import Drawn, depth_alone, draw, noisy
+from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
-from prestige.biology.places import large_enough, left_out_sentence
+from prestige.biology.places import large_enough, left_out_sentence, nearest
 from prestige.errors import DataError
 
 N_DOMAINS = 6
@@ -125,19 +125,10 @@ def domains(
             expected="2 domains or more with ten observations each",
         )
     drawn = draw(pair, seed) if drawn is None else drawn
-    alone = noisy(depth_alone(pair), np.random.default_rng([drawn.seed, 4]), 0.5)
-    half, other = drawn.measured_halves
     some = pair.take(kept) if left_out else pair
     around = _around(some, neighbours)
     order = _shuffled(some.sample_of, np.random.default_rng([seed, 1]))
-    sides = {
-        "measured": pair.measured,
-        "predicted": drawn.predicted,
-        "half": half,
-        "other": other,
-        "predicted_half": drawn.predicted_halves[0],
-        "depth": alone,
-    }
+    sides = drawn.sides(pair)
     if left_out:
         sides = {name: values[kept] for name, values in sides.items()}
     label = {name: _clusters(some, values, around, n_domains, seed) for name, values in sides.items()}
@@ -147,7 +138,7 @@ def domains(
         for name, a, b in (
             ("ari", "measured", "predicted"),
             ("ari_half", "half", "predicted_half"),
-            ("ari_halves", "half", "other"),
+            ("ari_halves", "half", "other_half"),
             ("ari_shuffled", "half", "shuffled"),
             ("ari_depth", "half", "depth"),
         )
@@ -160,13 +151,9 @@ def domains(
 
 def _around(pair: Pair, neighbours: int) -> csr_array:
     """Return the (n, n) matrix that takes means over the nearest observations of the sample."""
-    from scipy.spatial import KDTree
-
-    near = np.empty((len(pair), neighbours), dtype=np.int64)
-    for name in np.unique(pair.sample_of):
-        rows = np.flatnonzero(pair.sample_of == name)
-        found = np.asarray(KDTree(pair.xy_um[rows]).query(pair.xy_um[rows], k=neighbours)[1])
-        near[rows] = rows[found.reshape(len(rows), neighbours)]
+    near = np.arange(len(pair))[:, None]
+    if neighbours > 1:
+        near = np.concatenate([near, nearest(pair.xy_um, pair.sample_of, neighbours - 1)], axis=1)
     start = np.arange(len(pair) + 1) * neighbours
     weight = np.full(near.size, 1 / neighbours, dtype=np.float32)
     return csr_array((weight, near.ravel(), start), shape=(len(pair), len(pair)))

@@ -16,10 +16,10 @@ import pandas as pd
 from jaxtyping import Float, Float32, Int
 
 from prestige.biology.moves import Chart
-from prestige.biology.noise import Drawn, depth_alone, noisy
+from prestige.biology.noise import Drawn, depth_alone, draw, noisy
 from prestige.biology.pair import Pair
 from prestige.biology.places import rows_of_samples
-from prestige.biology.regions import Region, check_places, check_region, measured_half
+from prestige.biology.regions import Region, check_places, check_region
 from prestige.biology.splines import NaturalSpline
 from prestige.errors import DataError
 
@@ -187,26 +187,20 @@ def gradients(
 
 def _versions(pair: Pair, region: Region, drawn: Drawn | None, seed: int) -> dict[str, np.ndarray]:
     """Return what is tested: all counts, or the half of them that does not define the region."""
-    from_seed = seed if drawn is None else drawn.seed
-    alone = np.random.default_rng([from_seed, 4])
     if (half := region.half_seed) is None:
+        from_seed = seed if drawn is None else drawn.seed
         return {
             "measured": pair.measured,
             "predicted": pair.predicted,
             "noisy": noisy(pair, np.random.default_rng(seed)) if drawn is None else drawn.predicted,
-            "depth": noisy(depth_alone(pair), alone),
+            "depth": noisy(depth_alone(pair), np.random.default_rng([from_seed, 4])),
         }
+    made = drawn if drawn is not None and drawn.seed == half else draw(pair, half)
     return {
-        "measured": (
-            drawn.measured_halves[1]
-            if drawn is not None and drawn.seed == half
-            else measured_half(pair, half, 1)
-        ),
+        "measured": made.measured_halves[1],
         "predicted": pair.predicted,
-        "noisy": noisy(pair, np.random.default_rng(seed), 0.5)
-        if drawn is None
-        else drawn.predicted_halves[0],
-        "depth": noisy(depth_alone(pair), alone, 0.5),
+        "noisy": made.predicted_halves[0],
+        "depth": made.depth_half,
     }
 
 

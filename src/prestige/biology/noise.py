@@ -36,6 +36,8 @@ class Drawn:
         The prediction with noise at half the depth, drawn twice.
     measured_halves
         The measured counts in two halves.
+    depth_half
+        What depth and counting bring by themselves (:func:`depth_alone`), at half the depth.
     seed
         What all of them were drawn with.
     """
@@ -43,19 +45,33 @@ class Drawn:
     predicted: Float32[np.ndarray, "n g"]
     predicted_halves: tuple[Float32[np.ndarray, "n g"], Float32[np.ndarray, "n g"]]
     measured_halves: tuple[Float32[np.ndarray, "n g"], Float32[np.ndarray, "n g"]]
+    depth_half: Float32[np.ndarray, "n g"]
     seed: int
+
+    def sides(self, pair: Pair) -> dict[str, Float32[np.ndarray, "n g"]]:
+        """Return what is compared, by name: at the observed depth, and below it at half of that."""
+        half, other = self.measured_halves
+        return {
+            "measured": pair.measured,
+            "predicted": self.predicted,
+            "half": half,
+            "other_half": other,
+            "predicted_half": self.predicted_halves[0],
+            "depth": self.depth_half,
+        }
 
 
 def draw(pair: Pair, seed: int = 0) -> Drawn:
     """Draw all that measured and predicted expression are compared by.
 
-    Five arrays of the size of the prediction; each from its own stream, so none depends on another.
+    Six arrays of the size of the prediction; each from its own stream, so none depends on another.
     """
-    streams = [np.random.default_rng([seed, part]) for part in range(4)]
+    streams = [np.random.default_rng([seed, part]) for part in range(5)]
     return Drawn(
         predicted=noisy(pair, streams[0]),
         predicted_halves=(noisy(pair, streams[1], 0.5), noisy(pair, streams[2], 0.5)),
         measured_halves=halves(pair, streams[3]),
+        depth_half=noisy(depth_alone(pair), streams[4], 0.5),
         seed=seed,
     )
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from prestige.biology.noise import halves
 from prestige.biology.pair import Pair
@@ -221,7 +220,7 @@ def region_of_genes(
         raise DataError(f"the share is {share}", where="region", expected="a number between 0 and 1")
     some = pair.of_genes(names)
     kept, _ = large_enough(pair.sample_of, smooth + 1, "region")
-    half = measured_half(pair, seed, 0)[:, [pair.genes.index(name) for name in names]]
+    half = halves(pair, np.random.default_rng([seed, 3]))[0][:, [pair.genes.index(name) for name in names]]
     score = some.z(half).mean(axis=1, dtype=np.float64)[kept]
     if smooth:
         near = nearest(pair.xy_um[kept], pair.sample_of[kept], smooth)
@@ -246,11 +245,6 @@ def region_of_genes(
         how=f"high measured {', '.join(names)}",
     )
     return replace(found, half_seed=seed)
-
-
-def measured_half(pair: Pair, seed: int, which: Literal[0, 1]) -> Float32[np.ndarray, "n g"]:
-    """Return one of the halves of the measured counts that :func:`prestige.biology.noise.draw` gives."""
-    return halves(pair, np.random.default_rng([seed, 3]))[which]
 
 
 def _components(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from prestige.genesets.settings import GmtFile
 from prestige.settings import Settings, resolve_path
@@ -88,13 +88,6 @@ class BiologyConfig(Settings):
     note: str = ""
     seed: int = Field(default=0, ge=0)
 
-    @field_validator("sets", mode="before")
-    @classmethod
-    def _path_alone(cls, value: object) -> object:
-        if not isinstance(value, list | tuple):
-            return value
-        return tuple({"path": one} if isinstance(one, str | Path) else one for one in value)
-
     @model_validator(mode="after")
     def _markers_of_a_tissue(self) -> BiologyConfig:
         if self.markers is not None and self.tissue is None:
@@ -103,6 +96,6 @@ class BiologyConfig(Settings):
 
     def resolved(self, base: Path) -> BiologyConfig:
         """Return the same settings with the files' paths made absolute against ``base``."""
-        sets = tuple(one.model_copy(update={"path": resolve_path(one.path, base)}) for one in self.sets)
+        sets = tuple(one.resolved(base) for one in self.sets)
         markers = None if self.markers is None else resolve_path(self.markers, base)
         return self.model_copy(update={"sets": sets, "markers": markers})

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from prestige.biology.noise import Drawn, depth_alone, draw, noisy
+from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.biology.smoothing import Smoothing, smoothing_length
 from prestige.errors import DataError
@@ -114,16 +114,9 @@ def structure(pair: Pair, drawn: Drawn | None = None, *, seed: int = 0) -> Struc
     drawn = draw(pair, seed) if drawn is None else drawn
     half, other = drawn.measured_halves
     smoothing, halves = (
-        _smoothing(pair, *sides, seed=seed) for sides in ((pair.measured, pair.predicted), (half, other))
+        _smoothing(pair, *both, seed=seed) for both in ((pair.measured, pair.predicted), (half, other))
     )
-    sides = {
-        "measured": pair.measured,
-        "predicted": drawn.predicted,
-        "half": half,
-        "other_half": other,
-        "predicted_half": drawn.predicted_halves[0],
-        "depth": noisy(depth_alone(pair), np.random.default_rng([drawn.seed, 4]), 0.5),
-    }
+    sides = drawn.sides(pair)
     columns: dict[str, np.ndarray] = {"gene": np.array(pair.genes, dtype=object)}
     for name, values in sides.items():
         columns[f"morans_i_{name}"] = morans_i(values, pair.xy_um, pair.sample_of, seed=seed)

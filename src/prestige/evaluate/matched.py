@@ -73,25 +73,7 @@ class MatchedFiles:
 def read_matched(pred_path: Path, truth_path: Path, scale: str | None = None) -> MatchedFiles:
     """Read predictions and counts of the same observations, rows in the order of the truth.
 
-    Parameters
-    ----------
-    pred_path
-        ``.h5ad``: X (observations x genes), ``obs_names``, ``var_names``; ours has ``uns["prestige"]``.
-    truth_path
-        ``.h5ad`` of counts for at least those genes; ``obs["total_counts"]`` where X is not all that
-        was measured; ``obs["measured"]``, ``obs["sample"]``, ``obsm["spatial"]`` (slide pixels)
-        and ``uns["um_per_px"]`` are used where present.
-    scale
-        The scale of a prediction file that does not say: "log1p:100", "log1p", "total:100", "counts".
-
-    Raises
-    ------
-    StorageError
-        When a file is missing or cannot be read.
-    ConfigError
-        When the scale is not known, or contradicts the file.
-    DataError
-        When genes or observations do not match, or values are NaN, infinite or no counts.
+    Parameters, and what is refused, as in :func:`prestige.evaluate.evaluate_files`.
     """
     pred, truth = _read(Path(pred_path)), _read(Path(truth_path))
     _check_names(pred, Path(pred_path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from prestige.errors import unknown
 from prestige.settings import Settings, resolve_path
@@ -18,7 +18,7 @@ MIN_GENES = 5
 
 
 class GmtFile(Settings):
-    """A GMT file of the user's.
+    """A GMT file of the user's; a path alone stands for all its sets.
 
     Attributes
     ----------
@@ -30,6 +30,15 @@ class GmtFile(Settings):
 
     path: Path
     only: tuple[str, ...] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str | Path) else value
+
+    def resolved(self, base: Path) -> GmtFile:
+        """Return the same settings with the path made absolute against ``base``."""
+        return self.model_copy(update={"path": resolve_path(self.path, base)})
 
 
 class GeneSetConfig(Settings):
@@ -58,13 +67,6 @@ class GeneSetConfig(Settings):
     draws: int = Field(default=1000, ge=100)
     seed: int = Field(default=0, ge=0)
 
-    @field_validator("files", mode="before")
-    @classmethod
-    def _path_alone(cls, value: Any) -> Any:
-        if not isinstance(value, list | tuple):
-            return value
-        return tuple({"path": one} if isinstance(one, str | Path) else one for one in value)
-
     @field_validator("shipped")
     @classmethod
     def _are_shipped(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -77,5 +79,4 @@ class GeneSetConfig(Settings):
 
     def resolved(self, base: Path) -> GeneSetConfig:
         """Return the same settings with the files' paths made absolute against ``base``."""
-        paths = [one.model_copy(update={"path": resolve_path(one.path, base)}) for one in self.files]
-        return self.model_copy(update={"files": tuple(paths)})
+        return self.model_copy(update={"files": tuple(one.resolved(base) for one in self.files)})

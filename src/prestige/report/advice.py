@@ -46,7 +46,7 @@ def advice_sentences(summary: Summary, group: Group, margin: float) -> list[str]
         f"Recommended: **{found.chosen.label}**, the cheapest configuration "
         f"({si(flops[found.chosen])}FLOPs a patch) that is shown to lie within {said_margin} of the best "
         f"{_where(summary, group)}: {row.score:.3f}, {below}, "
-        f"with {found.level:.0%} confidence for all configurations at once."
+        f"with {100 * found.level:g} % confidence for all configurations at once."
     ]
     if low := found.cheaper_not_above_floor:
         sentences.append(

@@ -12,13 +12,14 @@ from prestige.biology.markers import markers
 from prestige.biology.pair import Pair, read_pair
 from prestige.biology.settings import BiologyConfig
 from prestige.biology.study import Study, study
-from prestige.errors import DataError, PrestigeError
+from prestige.errors import PrestigeError
 from prestige.genesets import GeneSet, GeneSetConfig, GmtFile, collect_sets, score_sets
 from prestige.report.answer import Answer
-from prestige.report.biology_page import write_biology
+from prestige.report.biology_page import OWN, write_biology
 from prestige.report.biology_words import findings, with_units
 from prestige.report.load import Bench, Configuration, Run, asked_for
 from prestige.report.pair_sets import pair_set_scores
+from prestige.report.rendering import check_own
 from prestige.report.set_words import score_facts, shown_configuration
 from prestige.report.sets import common_sets, set_config
 from prestige.report.summary import Summary
@@ -132,7 +133,7 @@ def write_file_biology(
     """
     config = config or BiologyConfig()
     judged = collect_sets(_no_chosen(files=tuple(GmtFile(path=path) for path in sets))) | _types(config)
-    _check_out(out)
+    check_own(out, OWN)
     pair = read_pair(pred, truth, scale)
     found = study(pair, judged, config)
     page = write_biology(
@@ -236,12 +237,3 @@ def _types(config: BiologyConfig) -> dict[str, GeneSet]:
 def _notes(found: Study, config: BiologyConfig) -> tuple[str, ...]:
     small = [one.text for one in score_sets(found.pair.genes, found.sets).values() if not one.scored]
     return tuple(filter(None, (config.note, f"Not scored: {'; '.join(small)}." if small else "")))
-
-
-def _check_out(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise DataError("is a file", where=out, expected="a folder for the page")
-    if out.is_dir() and any(out.iterdir()) and not (out / "biology.json").is_file():
-        raise DataError(
-            "the folder is not empty and holds no page of this kind", where=out, remedy="give another folder"
-        )

@@ -35,23 +35,7 @@ def heatmap(grid: Sequence[dict[str, Any]], columns: Sequence[str]) -> Figure:
     figure = Figure(figsize=(2.2 + 1.15 * n_columns, 1.0 + 0.48 * n_rows), layout="constrained")
     axes = figure.add_subplot()
     axes.set(xlim=(0, n_columns), ylim=(n_rows, 0))
-    for i, row in enumerate(grid):
-        for j, cell in enumerate(row["cells"]):
-            if cell is None or not math.isfinite(cell["value"]):
-                axes.text(j + 0.5, i + 0.5, "\N{EN DASH}", ha="center", va="center", color=MUTED)
-                continue
-            axes.fill_between([j + 0.03, j + 0.97], i + 0.04, i + 0.96, color=cell["ground"], linewidth=0)
-            mark = {"best": "\N{BLACK STAR} ", "tied": "\N{ALMOST EQUAL TO} "}.get(cell["mark"], "")
-            weight = "bold" if cell["mark"] == "best" else "normal"
-            axes.text(
-                j + 0.5,
-                i + 0.5,
-                f"{mark}{cell['value']:.3f}",
-                ha="center",
-                va="center",
-                color=cell["ink"],
-                weight=weight,
-            )
+    draw_cells(axes, grid)
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
     axes.set_yticks(np.arange(n_rows) + 0.5, [row["name"] for row in grid])
     axes.tick_params(length=0, labelcolor=INK)
@@ -65,6 +49,20 @@ def heatmap(grid: Sequence[dict[str, Any]], columns: Sequence[str]) -> Figure:
     return figure
 
 
+def draw_cells(axes: Axes, rows: Sequence[dict[str, Any]], **text: Any) -> None:
+    """Draw the cells of a grid, each one unit wide and high, with value and mark; ``text`` sets the font."""
+    for i, row in enumerate(rows):
+        for j, cell in enumerate(row["cells"]):
+            place = {"x": j + 0.5, "y": i + 0.5, "ha": "center", "va": "center"}
+            if cell is None or not math.isfinite(cell["value"]):
+                axes.text(s="\N{EN DASH}", color=MUTED, **place)
+                continue
+            axes.fill_between([j + 0.03, j + 0.97], i + 0.04, i + 0.96, color=cell["ground"], linewidth=0)
+            mark = {"best": "\N{BLACK STAR} ", "tied": "\N{ALMOST EQUAL TO} "}.get(cell["mark"], "")
+            weight = "bold" if cell["mark"] == "best" else "normal"
+            axes.text(s=f"{mark}{cell['value']:.3f}", color=cell["ink"], weight=weight, **place, **text)
+
+
 def cost(summary: pd.DataFrame, colours: dict[str, str]) -> Figure:
     """Draw score against parameters, FLOPs and training time; marker size is the patch width."""
     figure = Figure(figsize=(10.4, 4.1), layout="constrained")
@@ -72,9 +70,10 @@ def cost(summary: pd.DataFrame, colours: dict[str, str]) -> Figure:
     panels = figure.subplots(1, len(COSTS), sharey=True)
     encoders = summary[~summary["baseline"] & ~summary["control"] & summary["score"].notna()]
     sizes = _marker_sizes(encoders["patch_um"])
+    named: list[Annotation] = []
     for axes, (column, label) in zip(panels, COSTS, strict=True):
         drawn = _cost_panel(axes, encoders, column, colours, sizes)
-        _baseline_lines(axes, summary, label=axes is panels[0])
+        named += _baseline_lines(axes, summary, label=axes is panels[-1])
         axes.set(xlabel=label)
         if drawn:
             axes.set_xscale("log")
@@ -91,6 +90,7 @@ def cost(summary: pd.DataFrame, colours: dict[str, str]) -> Figure:
     for title, handles, place in places:
         if handles:
             figure.legend(handles=handles, title=title, loc=place, ncols=min(len(handles), 6), frameon=False)
+    _place_all(figure, [(panels[-1], named)], inside=False)
     return figure
 
 
@@ -165,24 +165,27 @@ def _log_ticks(axes: Axes) -> None:
     axes.tick_params(axis="x", which="minor", length=0)
 
 
-def _baseline_lines(axes: Axes, summary: pd.DataFrame, *, label: bool) -> None:
-    """Draw each baseline's best score as a dashed line, named in the first panel."""
+def _baseline_lines(axes: Axes, summary: pd.DataFrame, *, label: bool) -> list[Annotation]:
+    """Draw each baseline's best score as a dashed line; return the names at the right, where wanted."""
+    names = []
     shown = summary["baseline"] & ~summary["control"] & summary["score"].notna()
     shown &= np.array([not key.diagnostic for key in summary["configuration"]], dtype=bool)
     for name, rows in summary[shown].groupby("name", sort=False):
         score = float(rows["score"].max())
         axes.axhline(score, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
         if label:
-            axes.annotate(
+            named = axes.annotate(
                 str(name),
-                (0.0, score),
+                (1.0, score),
                 xycoords=("axes fraction", "data"),
-                xytext=(3, 2),
+                xytext=(4, 0),
                 textcoords="offset points",
                 color=MUTED,
                 fontsize=8,
-                va="bottom",
+                va="center",
             )
+            names.append(named)
+    return names
 
 
 def _curve_panel(axes: Axes, here: pd.DataFrame, column: str, colours: dict[str, str]) -> list[Annotation]:
@@ -221,21 +224,21 @@ def _curve_panel(axes: Axes, here: pd.DataFrame, column: str, colours: dict[str,
     return labels
 
 
-def _place_all(figure: Figure, placed: list[tuple[Axes, list[Annotation]]]) -> None:
+def _place_all(figure: Figure, placed: list[tuple[Axes, list[Annotation]]], *, inside: bool = True) -> None:
     figure.draw_without_rendering()
     for axes, labels in placed:
-        _place(axes, labels)
+        _place(axes, labels, inside=inside)
 
 
-def _place(axes: Axes, labels: list[Annotation]) -> None:
-    """Move labels up or down until none covers another, and into the panel where they leave it."""
+def _place(axes: Axes, labels: list[Annotation], *, inside: bool) -> None:
+    """Move labels up or down until none covers another, and ``inside`` the panel where they leave it."""
     renderer = axes.figure.canvas.get_renderer()  # type: ignore[union-attr]
     scale = 72.0 / axes.figure.dpi  # type: ignore[union-attr]
     frame = axes.get_window_extent(renderer)
     taken: list[Any] = []
     for label in sorted(labels, key=lambda text: text.get_window_extent(renderer).y0):
         box = label.get_window_extent(renderer)
-        shift_x = min(0.0, frame.x1 - box.x1) + max(0.0, frame.x0 - box.x0)
+        shift_x = min(0.0, frame.x1 - box.x1) + max(0.0, frame.x0 - box.x0) if inside else 0.0
         box = box.translated(shift_x, 0.0)
         shift_y = 0.0
         for other in taken:

@@ -126,7 +126,7 @@ def scoring_facts(bench: Bench, summary: Summary) -> Facts:
 def split_facts(bench: Bench) -> Facts:
     """Return the split's settings as they were given, and what splitting noted."""
     split = dict(bench.info.get("split") or {})
-    found = [(_named(key), _plain(value)) for key, value in split.items() if value is not None]
+    found = [(_named(key), _plain(value)) for key, value in split.items() if value not in (None, [])]
     for fold in bench.info.get("folds") or []:
         found += [(f"fold {fold.get('index')}", str(note)) for note in fold.get("notes") or []]
     return found
@@ -285,7 +285,9 @@ def _rates(rates: Sequence[float], own: Sequence[str]) -> str:
     if not rates:
         return "not recorded"
     tried = ", ".join(f"{rate:g}" for rate in rates)
-    said = f"{tried} tried for every encoder and patch, the best on validation chosen"
+    said = f"{tried} for every encoder and patch"
+    if len(rates) > 1:
+        said = f"{tried} tried for every encoder and patch, the best on validation chosen"
     if own:
         said += (
             f". Apart from these, {', '.join(own)}: set against the same encoder with the bench's rates, to "

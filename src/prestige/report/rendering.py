@@ -75,7 +75,7 @@ def replacing(folder: Path, own: Collection[str]) -> Iterator[Path]:
     """
     partial, old = (folder.with_name(f".{folder.name}.{end}") for end in ("partial", "old"))
     with storing(folder):
-        _check_own(folder, own)
+        check_own(folder, own)
         try:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
@@ -94,10 +94,18 @@ def replacing(folder: Path, own: Collection[str]) -> Iterator[Path]:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _check_own(folder: Path, own: Collection[str]) -> None:
+def check_own(folder: Path, own: Collection[str]) -> None:
+    """Refuse a folder that holds anything besides the names in ``own``, and a file in its place.
+
+    Raises
+    ------
+    StorageError
+        When something would be lost.
+    """
     if not folder.exists():
         return
-    other = sorted(path.name for path in folder.iterdir() if path.name not in own)
+    with storing(folder):
+        other = sorted(path.name for path in folder.iterdir() if path.name not in own)
     if other:
         raise StorageError(
             f"holds '{other[0]}', which is not of this page and would be lost",

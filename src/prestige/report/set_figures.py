@@ -17,6 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from prestige.report.figures import draw_cells
 from prestige.report.load import Configuration
 from prestige.report.set_estimates import Estimate
 from prestige.report.set_scores import SetScores
@@ -103,18 +104,7 @@ def heatmaps(maps: Sequence[dict[str, Any]]) -> Figure | None:
 def _heat_panel(axes: Axes, one: dict[str, Any], *, names: bool) -> None:
     rows, columns = one["rows"], one["columns"] or [""]
     axes.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
-    for i, row in enumerate(rows):
-        for j, cell in enumerate(row["cells"]):
-            if cell is None or not math.isfinite(cell["value"]):
-                axes.text(j + 0.5, i + 0.5, "\N{EN DASH}", ha="center", va="center", color=MUTED)
-                continue
-            axes.fill_between([j + 0.03, j + 0.97], i + 0.04, i + 0.96, color=cell["ground"], linewidth=0)
-            mark = {"best": "\N{BLACK STAR} ", "tied": "\N{ALMOST EQUAL TO} "}.get(cell["mark"], "")
-            weight = "bold" if cell["mark"] == "best" else "normal"
-            text = f"{mark}{cell['value']:.3f}"
-            axes.text(
-                j + 0.5, i + 0.5, text, ha="center", va="center", color=cell["ink"], weight=weight, size=8
-            )
+    draw_cells(axes, rows, size=8)
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns, size=8)
     axes.set_yticks(np.arange(len(rows)) + 0.5, [row["name"] for row in rows] if names else [], size=8)
     axes.tick_params(length=0, labelcolor=INK)
