@@ -1,77 +1,212 @@
-"""What do the statistics of a large bench cost?  Seconds and memory, from predictions to recommendation.
+"""What do the statistics of a large bench cost?  Seconds and memory, from predictions to the report.
 
-By default 48 runs (16 configurations, 3 seeds) of 100,000 observations x 400 genes in 400 blocks, and
-1,000 draws.  Making the synthetic predictions is not counted.
+By default 48 runs (4 encoders x 4 patches x 3 seeds) of 100,000 observations x 400 genes, and the training
+mean.  The bench is a real one, started as anyone would; only its predictions are made up (truth and noise).
+Making them is not counted, nor are opening the samples and writing the predictions.
 
-    OMP_NUM_THREADS=2 python benchmarks/statistics_cost.py
+    OMP_NUM_THREADS=2 python benchmarks/statistics_cost.py --write docs/results/statistics-cost.md
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+import importlib
+import os
 import resource
+import sys
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+import pandas as pd
+import yaml
+from scipy.sparse import csr_matrix
 
-from prestige.stats import (
-    Moments,
-    compare,
-    contrasts,
-    correlogram,
-    interaction_weights,
-    moments_of,
-    recommend,
-    slope_weights,
-    spatial_blocks,
-)
+from prestige.bench import run_bench
+from prestige.config import RunConfig
+from prestige.data.prepared import Card, write_prepared
+from prestige.data.sample import Table
+from prestige.fold import FoldData
+from prestige.outcome import Outcome, outcome_of
+from prestige.run import write_predictions
 
-MICRONS = 6000.0  # side of the section
-ENCODERS, WIDTHS = 4, 4
-Key = tuple[int, int]
+SIDE_UM, TILE_UM, UM_PER_PX = 6000.0, 150.0, 5.0
+ENCODERS = ("compact_xs", "compact_s", "compact_m", "resnet18")
+PATCHES_PX = (16, 32, 64, 128)
+SETS, SET_SIZE = 10, 40
+
+STEPS = {
+    "prestige.run.evaluate": "all metrics and moments of every run",
+    "prestige.run.shifted_moments": "moments with centres moved by 2, 5, 10 um",
+    "prestige.bench.correlogram": "correlation length",
+    "prestige.bench.write_ceilings": "ceilings",
+    "prestige.bench.sets_of_fold": "gene sets chosen on training data",
+    "prestige.report.page.load_bench": "report: reading the runs",
+    "prestige.report.page.summarise": "report: blocks merged, all configurations compared",
+    "prestige.report.page.answers": "report: recommendation",
+    "prestige.report.page.ceilings_of": "report: ceilings over the merged blocks",
+    "prestige.report.page.question_facts": "report: effects",
+    "prestige.report.page.spread_facts": "report: spread over seeds and tissue",
+    "prestige.report.page.sensitivity_facts": "report: sensitivity",
+    "prestige.report.page.all_scored_sets": "report: scores of the gene sets",
+    "prestige.report.page.set_page": "report: sets beside 1,000 random ones each, intervals, figures",
+    "prestige.report.page.illustrate": "report: figures and maps",
+}
+"""Where each step is called -> what it is."""
+
+REPORT, REST = "prestige.bench.write_report", "report: the rest"
 
 
 class Clock:
-    """Seconds and peak memory of each step, in order."""
+    """Seconds of each step, in the order in which they were first taken."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, list[float]] = {}
+        self.seconds: dict[str, list[float]] = {}
+        self.outside = np.zeros(2)
+
+    def add(self, step: str, spent: np.ndarray) -> None:
+        row = self.seconds.setdefault(step, [0.0, 0.0])
+        row[0] += spent[0]
+        row[1] += spent[1]
+
+    def timed(self, step: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timing(*given: Any, **named: Any) -> Any:
+            began, before = now(), self.outside.copy()
+            answer = call(*given, **named)
+            self.add(step, now() - began - (self.outside - before))
+            return answer
+
+        return timing
 
     @contextmanager
-    def __call__(self, step: str) -> Iterator[None]:
-        wall, processor = time.perf_counter(), time.process_time()
+    def not_counted(self) -> Iterator[None]:
+        began = now()
         yield
-        row = self.rows.setdefault(step, [0.0, 0.0, 0.0])
-        row[0] += time.perf_counter() - wall
-        row[1] += time.process_time() - processor
-        row[2] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
+        self.outside += now() - began
 
-    def table(self) -> str:
-        lines = ["| step | seconds | seconds of processor | peak so far, GiB |", "|---|---|---|---|"]
-        lines += [
-            f"| {name} | {wall:.1f} | {own:.1f} | {peak:.2f} |"
-            for name, (wall, own, peak) in self.rows.items()
+    def table(self) -> list[str]:
+        if REPORT in self.seconds:
+            inside = [spent for step, spent in self.seconds.items() if step.startswith("report: ")]
+            whole = np.array(self.seconds.pop(REPORT))
+            self.seconds[REST] = list(whole - np.sum(inside, axis=0))
+        rows = [f"| {step} | {wall:.1f} | {own:.1f} |" for step, (wall, own) in self.seconds.items()]
+        wall, own = np.sum(list(self.seconds.values()), axis=0)
+        return [
+            "| step | seconds | seconds of processor |",
+            "|---|---|---|",
+            *rows,
+            f"| **all** | **{wall:.0f}** | **{own:.0f}** |",
         ]
-        wall, own = (sum(row[i] for row in self.rows.values()) for i in (0, 1))
-        return "\n".join(
-            [*lines, f"| all | {wall:.1f} | {own:.1f} | {max(r[2] for r in self.rows.values()):.2f} |"]
-        )
 
 
-def section(n: int, genes: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions and a truth that follows tiles of 150 um."""
-    xy = rng.uniform(0, MICRONS, (n, 2))
-    tile = np.floor(xy / 150).astype(np.int64)
-    level = rng.normal(size=(tile.max() + 1, tile.max() + 1, genes)).astype(np.float32)
-    return xy, 0.7 * level[tile[:, 0], tile[:, 1]] + rng.standard_normal((n, genes), dtype=np.float32)
+def now() -> np.ndarray:
+    return np.array([time.perf_counter(), time.process_time()])
 
 
-def predicted(truth: np.ndarray, key: Key, seed: int) -> np.ndarray:
-    rng = np.random.default_rng([*key, seed])
-    return (0.1 + 0.02 * key[0] + 0.01 * key[1]) * truth + rng.standard_normal(truth.shape, dtype=np.float32)
+def write_sample(folder: Path, n: int, genes: int, side: str) -> None:
+    """Write a prepared sample: counts that follow tiles of tissue, on an image of noise."""
+    rng = np.random.default_rng([n, genes])
+    xy_um = rng.uniform(0, SIDE_UM - UM_PER_PX, (n, 2))
+    tile = (xy_um // TILE_UM).astype(np.int64)
+    level = rng.normal(size=(*tile.max(axis=0) + 1, genes)).astype(np.float32)
+    mean = np.exp(0.7 * level[tile[:, 0], tile[:, 1]] - 1.5)
+    counts = csr_matrix(rng.poisson(mean).astype(np.float32))
+    obs = pd.DataFrame(
+        {"measured": True, "total_counts": np.asarray(counts.sum(axis=1)).ravel() + 1.0, "side": side},
+        index=[f"{side}-{i}" for i in range(n)],
+    )
+    folder.mkdir(parents=True)
+    pixels = int(SIDE_UM / UM_PER_PX)
+    np.save(folder / "slide.npy", rng.integers(0, 256, (pixels, pixels, 3), dtype=np.uint8))
+    table = Table(obs, xy_um / UM_PER_PX, counts, tuple(f"G{g}" for g in range(genes)))
+    write_prepared(folder, table, Card("prepared", side, side, UM_PER_PX, um_per_px_assumed=False))
+
+
+def write_bench(folder: Path, n: int, genes: int, seeds: int) -> Path:
+    """Write the samples, the gene sets and bench.yaml; return the latter."""
+    for side, size in (("train", max(n // 10, 1000)), ("test", n)):
+        write_sample(folder / side, size, genes, side)
+    samples = [
+        {"id": side, "source": "prepared", "path": side, "patient": side} for side in ("train", "test")
+    ]
+    (folder / "dataset.yaml").write_text(yaml.safe_dump({"name": "synthetic", "samples": samples}))
+    rng = np.random.default_rng(0)
+    sets = [
+        "\t".join([f"set {i}", "drawn", *(f"G{g}" for g in rng.choice(genes, SET_SIZE, replace=False))])
+        for i in range(SETS)
+    ]
+    (folder / "sets.gmt").write_text("\n".join(sets) + "\n")
+    bench = {
+        "name": "cost",
+        "dataset": "dataset.yaml",
+        "split": {"by": "column", "column": "side", "train": ["train"], "test": ["test"], "buffer_um": 640},
+        "panel": {"genes": "all"},
+        "patches": [{"patch_px": width} for width in PATCHES_PX],
+        "encoders": list(ENCODERS),
+        "baselines": ["mean"],
+        "seeds": list(range(seeds)),
+        "train": {"budget": {"steps": 1}},
+        "evaluation": {"block_um": 300, "shifts_um": [2, 5, 10]},
+        "genesets": {"shipped": [], "files": ["sets.gmt"]},
+    }
+    (folder / "bench.yaml").write_text(yaml.safe_dump(bench))
+    return folder / "bench.yaml"
+
+
+def made_up(config: RunConfig, data: FoldData, *given: Any, **named: Any) -> Outcome:
+    """Return predictions that no network made: truth and noise, better for larger encoders and patches."""
+    if config.encoder not in ENCODERS:
+        return outcome_of(config, data, *given, **named)
+    size, width = ENCODERS.index(config.encoder), PATCHES_PX.index(config.patch.patch_px or 0)
+    rng = np.random.default_rng([size, width, config.seed])
+    signal = 0.1 + 0.02 * size + 0.01 * width
+    prediction = rng.standard_normal(data.test_y.shape, dtype=np.float32)
+    prediction *= 0.3
+    prediction += signal * data.test_y
+    return Outcome(
+        prediction,
+        lambda some: prediction[np.searchsorted(data.test.row, some.row)],
+        parameters=10 ** (5 + size),
+        flops=10 ** (7 + size),
+        seconds={"train": 1.0},
+        facts={"steps": 1, "learning_rate": 1e-3, "learning_rates_tried": [1e-3], "validation_score": 0.1},
+    )
+
+
+def measure(bench: Path, out: Path) -> Clock:
+    """Run the bench with its steps timed."""
+    clock = Clock()
+
+    def predict(*given: Any, **named: Any) -> Outcome:
+        with clock.not_counted():
+            found = made_up(*given, **named)
+        inner = found.predict
+
+        def again(observations: Any) -> np.ndarray:
+            with clock.not_counted():
+                return inner(observations)
+
+        object.__setattr__(found, "predict", again)
+        return found
+
+    def written(folder: Path, prediction: np.ndarray, *given: Any) -> Any:
+        best = given[-1]["encoder"] == ENCODERS[-1]  # the maps are drawn from one of these
+        return write_predictions(folder, prediction, *given) if best else []
+
+    with ExitStack() as patches:
+        for place, step in {**STEPS, REPORT: REPORT}.items():
+            module, name = place.rsplit(".", 1)
+            call = getattr(importlib.import_module(module), name)
+            patches.enter_context(patch(place, clock.timed(step, call)))
+        patches.enter_context(patch("prestige.run.outcome_of", predict))
+        patches.enter_context(patch("prestige.run.write_predictions", written))
+        run_bench(bench, out)
+    return clock
 
 
 def main() -> None:
@@ -79,47 +214,36 @@ def main() -> None:
     parser.add_argument("--observations", type=int, default=100_000)
     parser.add_argument("--genes", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=3, help="of each of 16 configurations")
-    parser.add_argument("--blocks", type=int, default=20, help="along a side of the section")
-    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--write", type=Path, help="the page to write")
     asked = parser.parse_args()
-    clock = Clock()
-    xy, truth = section(asked.observations, asked.genes, np.random.default_rng(0))
-    sample, names = np.full(len(xy), "S"), tuple(f"G{g}" for g in range(asked.genes))
-    keys = [(encoder, width) for encoder in range(ENCODERS) for width in range(WIDTHS)]
-    runs: dict[Key, list[Moments]] = {key: [] for key in keys}
-    for key in keys:
-        for seed in range(asked.seeds):
-            pred = predicted(truth, key, seed)
-            with clock("moments of every run"):
-                blocks = spatial_blocks(xy, MICRONS / asked.blocks)
-                runs[key].append(moments_of(pred, truth, sample, blocks, names))
-    residual = truth - predicted(truth, keys[-1], 0)
-    with clock("correlation length"):
-        found = correlogram(xy, residual)
-    with clock("comparison, all genes"):
-        compared = compare(runs, draws=asked.draws)
-    with clock("comparison, a gene set of 40"):
-        compare(runs, draws=asked.draws, genes=names[:40])
-    parameters, doublings = {key: float(key[0]) for key in keys}, {key: float(key[1]) for key in keys}
-    with clock("recommendation and effects"):
-        choice = recommend(compared, {key: 4.0 ** key[0] * 2.0 ** key[1] for key in keys}, 0.01)
-        effects = contrasts(
-            compared,
-            {
-                "tenfold parameters": slope_weights(parameters, doublings),
-                "doubled patch": slope_weights(doublings, parameters),
-                "interaction": interaction_weights(parameters, doublings),
-            },
-        )
-    print(
-        f"{len(keys) * asked.seeds} runs, {asked.observations:,} observations x {asked.genes} genes, ", end=""
-    )
-    print(f"{compared.n_clusters} blocks, {asked.draws:,} draws\n\n{clock.table()}\n")
-    print(f"Correlation length {found.length_um:.0f} um; recommended: {choice.chosen}.")
-    for name, effect in effects.items():
-        assert effect.low is not None
-        assert math.isfinite(effect.low)
-        print(f"{name}: {effect.estimate:.4f} ({effect.low:.4f} to {effect.high:.4f})")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["PRESTIGE_CACHE"] = str(Path(folder) / "cache")
+        bench = write_bench(Path(folder), asked.observations, asked.genes, asked.seeds)
+        clock = measure(bench, Path(folder) / "out")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # KiB on Linux
+    runs = len(ENCODERS) * len(PATCHES_PX) * asked.seeds
+    text = [
+        f"{runs} runs, {asked.observations:,} observations x {asked.genes} genes, {os.cpu_count()} cores; "
+        f"peak of the whole process {peak:.1f} GiB.",
+        "",
+        *clock.table(),
+    ]
+    print("\n".join(text))
+    if asked.write is not None:
+        asked.write.write_text(page(text, " ".join(sys.argv[1:])), encoding="utf-8")
+
+
+def page(text: list[str], arguments: str) -> str:
+    """Return the page: what it is, the command, the table."""
+    head = [
+        "# What the statistics of a large bench cost",
+        "",
+        f"Written by `OMP_NUM_THREADS=2 python benchmarks/statistics_cost.py {arguments}`;",
+        "do not edit by hand. The bench's predictions are made up (truth and noise), all else is real. Not",
+        "counted: opening the samples, training, predicting, writing predictions.",
+        "",
+    ]
+    return "\n".join([*head, *text]) + "\n"
 
 
 if __name__ == "__main__":

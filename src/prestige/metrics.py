@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from prestige.errors import DataError
+from prestige.threads import in_threads
 
 _BLOCK = 1 << 20  # numbers in one block: 8 MB of float64, a few of which are alive at a time
 
@@ -256,29 +257,26 @@ def _sums(pred: np.ndarray, truth: np.ndarray, axis: int) -> _Sums:
 
 def _sums_over_rows(pred: np.ndarray, truth: np.ndarray) -> _Sums:
     """Sum down the columns in two passes over blocks of rows: the means, then the deviations from them."""
-    n, g = pred.shape
-    mean_p, mean_t = np.zeros(g), np.zeros(g)
-    flat_p, flat_t = np.ones(g, dtype=bool), np.ones(g, dtype=bool)
-    for rows in _row_blocks(pred):
-        mean_p += pred[rows].sum(axis=0, dtype=np.float64) / n
-        mean_t += truth[rows].sum(axis=0, dtype=np.float64) / n
-        flat_p &= (pred[rows] == pred[0]).all(axis=0)
-        flat_t &= (truth[rows] == truth[0]).all(axis=0)
-    total = np.zeros((7, g))
-    for rows in _row_blocks(pred):
-        p = pred[rows].astype(np.float64)
-        t = truth[rows].astype(np.float64)
+    n = pred.shape[0]
+
+    def first(rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        sides = ((pred[rows], pred[0]), (truth[rows], truth[0]))
+        means = [part.sum(axis=0, dtype=np.float64) / n for part, _ in sides]
+        return np.stack(means), np.stack([(part == top).all(axis=0) for part, top in sides])
+
+    means, flat = zip(*in_threads(first, _row_blocks(pred)), strict=True)
+    (mean_p, mean_t), (flat_p, flat_t) = np.sum(means, axis=0), np.all(flat, axis=0)
+
+    def second(rows: slice) -> np.ndarray:
+        p, t = pred[rows].astype(np.float64), truth[rows].astype(np.float64)
         error = p - t
-        total[3] += np.einsum("ij,ij->j", error, error)
-        total[4] += np.abs(error, out=error).sum(axis=0)
+        squared, absolute = np.einsum("ij,ij->j", error, error), np.abs(error, out=error).sum(axis=0)
         p -= mean_p
         t -= mean_t
-        total[0] += np.einsum("ij,ij->j", p, p)
-        total[1] += np.einsum("ij,ij->j", t, t)
-        total[2] += np.einsum("ij,ij->j", p, t)
-        total[5] += p.sum(axis=0)
-        total[6] += t.sum(axis=0)
-    pp, tt, pt, squared, absolute, left_p, left_t = total
+        products = [np.einsum("ij,ij->j", a, b) for a, b in ((p, p), (t, t), (p, t))]
+        return np.stack([*products, squared, absolute, p.sum(axis=0), t.sum(axis=0)])
+
+    pp, tt, pt, squared, absolute, left_p, left_t = np.sum(in_threads(second, _row_blocks(pred)), axis=0)
     # What is left of the sums of deviations is the rounding of the means: taken off again.
     pp, tt, pt = (
         np.maximum(pp - left_p**2 / n, 0),
@@ -293,7 +291,8 @@ def _sums_over_genes(pred: np.ndarray, truth: np.ndarray) -> _Sums:
     n, g = pred.shape
     total = np.zeros((7, n))
     flat_p, flat_t = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-    for rows in _row_blocks(pred):
+
+    def part(rows: slice) -> None:
         p = pred[rows].astype(np.float64)
         t = truth[rows].astype(np.float64)
         flat_p[rows] = (p == p[:, :1]).all(axis=1)
@@ -308,56 +307,27 @@ def _sums_over_genes(pred: np.ndarray, truth: np.ndarray) -> _Sums:
         total[0, rows] = np.einsum("ij,ij->i", p, p)
         total[1, rows] = np.einsum("ij,ij->i", t, t)
         total[2, rows] = np.einsum("ij,ij->i", p, t)
+
+    in_threads(part, _row_blocks(pred))
     pp, tt, pt, squared, absolute, mean_p, mean_t = total
     return _Sums(g, mean_p, mean_t, pp, tt, pt, squared, absolute, flat_p, flat_t)
 
 
 def _spearman(pred: np.ndarray, truth: np.ndarray, axis: int) -> np.ndarray:
+    from prestige.ranks import rank_correlation  # compiles, so only where it is needed
+
     many, length = (pred.shape[1], pred.shape[0]) if axis == 0 else pred.shape
     out = np.empty(many)
+    both = np.result_type(pred, truth)
+    small = both.kind == "f" and both.itemsize <= 4  # float16, float32
+    width, bits = (np.float32, np.uint32) if small else (np.float64, np.uint64)
+
+    def part(start: int) -> None:
+        rows = slice(start, start + step)
+        sides = ((x[:, rows].T if axis == 0 else x[rows]) for x in (pred, truth))
+        p, t = (np.ascontiguousarray(x, dtype=width).view(bits) for x in sides)
+        rank_correlation(p, t, out[rows])
+
     step = max(1, _BLOCK // length)
-    for start in range(0, many, step):
-        part = slice(start, start + step)
-        p, t = (pred[:, part].T, truth[:, part].T) if axis == 0 else (pred[part], truth[part])
-        p, t = _centred_ranks(p), _centred_ranks(t)
-        # Ranks are multiples of one half around zero: a constant row is exactly zero.
-        norms = np.sqrt(np.einsum("ij,ij->i", p, p)) * np.sqrt(np.einsum("ij,ij->i", t, t))
-        out[part] = _ratio(np.einsum("ij,ij->i", p, t), norms, norms > 0)
-    return np.clip(out, -1.0, 1.0)
-
-
-def _centred_ranks(x: np.ndarray) -> np.ndarray:
-    """Return the average ranks of each row less their mean, float64."""
-    rows, length = x.shape
-    order, first = _order_float32(x) if x.dtype in (np.float32, np.float16) else _order(x)
-    starts = np.flatnonzero(first)
-    tied = np.diff(starts, append=rows * length)
-    rank = starts % length + (tied - 1) / 2.0 - (length - 1) / 2.0
-    out = np.empty((rows, length))
-    np.put_along_axis(out, order, np.repeat(rank, tied).reshape(rows, length), axis=1)
+    in_threads(part, range(0, many, step))
     return out
-
-
-def _order(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sorting order of each row, and a mark on the first of each run of equal values."""
-    x = np.ascontiguousarray(x)
-    order = np.argsort(x, axis=1)
-    value = np.take_along_axis(x, order, axis=1)
-    first = np.ones(x.shape, dtype=bool)
-    np.not_equal(value[:, 1:], value[:, :-1], out=first[:, 1:])
-    return order, first
-
-
-def _order_float32(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Do the same for float32, several times faster: value and position are sorted as one integer."""
-    bits = (np.ascontiguousarray(x, dtype=np.float32) + np.float32(0)).view(np.uint32)  # -0 becomes 0
-    negative = bits >> 31
-    # Order-preserving map to unsigned integers: all bits flip for negatives, the sign bit for the rest.
-    key = bits ^ ((-negative.astype(np.int32)).view(np.uint32) | np.uint32(0x80000000))
-    packed = (key.astype(np.uint64) << np.uint64(32)) | np.arange(x.shape[1], dtype=np.uint64)
-    packed.sort(axis=1)
-    order = (packed & np.uint64(0xFFFFFFFF)).astype(np.intp)
-    packed >>= np.uint64(32)
-    first = np.ones(x.shape, dtype=bool)
-    np.not_equal(packed[:, 1:], packed[:, :-1], out=first[:, 1:])
-    return order, first

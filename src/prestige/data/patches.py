@@ -6,7 +6,6 @@ this file loads neither torch nor numba; constructing a :class:`PatchReader` doe
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pydantic import Field, model_validator
 
 from prestige.errors import ConfigError, DataError
 from prestige.settings import Settings
+from prestige.threads import n_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -167,7 +167,7 @@ class PatchReader:
                     remedy="choose a smaller patch or leave the sample out",
                 )
             self._pixels.append(np.ascontiguousarray(np.asarray(slide.pixels)))
-        self._threads = threads or min(4, len(os.sched_getaffinity(0)))
+        self._threads = threads or n_threads()
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
 
     def __call__(

@@ -171,7 +171,7 @@ def _of_unit(blocks: Float[np.ndarray, "d r"], sums: UnitSums, weights: np.ndarr
     n = np.maximum(blocks @ sums.n, 1.0)[:, None]
     t, tt = np.split(blocks @ sums.truth, 2, axis=-1)
     spread_t, mean_t = centred(n[:, 0], t, tt), t / n
-    score = np.zeros_like(t)
+    score, of_t, squares_t, of_n = (np.zeros_like(t) for _ in range(4))
     moved = np.zeros((0 if weights is None else len(weights), len(blocks), blocks.shape[1]))
     for predicted in sums.predicted:
         p, pp, pt = np.split(blocks @ predicted, 3, axis=-1)
@@ -184,28 +184,31 @@ def _of_unit(blocks: Float[np.ndarray, "d r"], sums: UnitSums, weights: np.ndarr
             continue
         half_p = np.divide(0.5 * r, spread_p, out=np.zeros_like(r), where=norm > 0)
         half_t = np.divide(0.5 * r, spread_t, out=np.zeros_like(r), where=norm > 0)
-        of_n = slope * mean_p * mean_t - half_p * mean_p**2 - half_t * mean_t**2
-        parts = [2.0 * half_p * mean_p - slope * mean_t, -half_p, slope]
-        parts += [2.0 * half_t * mean_t - slope * mean_p, -half_t, of_n]
-        table = np.concatenate([predicted, sums.truth], axis=1).reshape(len(sums.n), 5, -1)
-        moved += _weighted(np.stack(parts, axis=1), table, sums.n, weights)
+        # What goes with the truth's sums is the same product for every seed: it is added up first.
+        of_n += slope * mean_p * mean_t - half_p * mean_p**2 - half_t * mean_t**2
+        of_t += 2.0 * half_t * mean_t - slope * mean_p
+        squares_t -= half_t
+        moved += _weighted([2.0 * half_p * mean_p - slope * mean_t, -half_p, slope], predicted, weights)
+    if weights is not None:
+        moved += _weighted([of_t, squares_t], sums.truth, weights)
+        moved += (weights @ of_n.T)[:, :, None] * sums.n
     k = len(sums.predicted)
     return _Genes(score / k, spread_t > 0, moved / k)
 
 
 def _weighted(
-    parts: Float[np.ndarray, "d 6 g"], table: Float[np.ndarray, "r 5 g"], n: np.ndarray, weights: np.ndarray
+    parts: Sequence[Float[np.ndarray, "d g"]], table: Float[np.ndarray, "r _"], weights: np.ndarray
 ) -> Float[np.ndarray, "q d r"]:
-    """Return for each set of weights the sum over genes of weight x part x sum over the block."""
-    d = len(parts)
-    out = np.empty((len(weights), d, len(n)))
+    """Return for each set of weights the sum over genes of weight x part x sum over the block.
+
+    ``table`` holds the sums that belong to the parts side by side, g columns each.
+    """
+    out = np.empty((len(weights), len(parts[0]), len(table)))
+    starts = weights.shape[1] * np.arange(len(parts))[:, None]
     for i, of_genes in enumerate(weights):
         used = np.flatnonzero(of_genes)
-        left = parts[:, :, used].reshape(d, -1)
-        blocks = np.concatenate(
-            [table[:, :, used], np.broadcast_to(n[:, None, None], (len(n), 1, len(used)))], 1
-        )
-        out[i] = left @ (blocks * of_genes[used]).reshape(len(n), -1).T
+        left = np.concatenate([part[:, used] * of_genes[used] for part in parts], axis=1)
+        np.matmul(left, table[:, (starts + used).ravel()].T, out=out[i])
     return out
 
 
