@@ -276,7 +276,7 @@ def _farthest(dataset: Dataset, folds: list[Fold]) -> int:
 def shuffled(seed: int, folder: Path) -> dict[str, Any]:
     """One gene's values shuffled within samples: is it at chance, and are the others where they were?"""
     settings = bench_of((32.0,), 500, baselines=[], seeds=[0, 1, 2])
-    phantom = PhantomConfig(widths_um=(32.0,), size_px=1000, seed=seed)
+    phantom = PhantomConfig(widths_um=(32.0,), um_per_px=1.0, size_px=640, seed=seed)
     trial = open_trial(folder, phantom, settings)
     plain = pd.DataFrame({key[2]: scores_of(path) for key, path in trial.all_runs().items()})
     gene = str(plain.mean(axis=1).idxmax())  # the one with most to lose
@@ -313,7 +313,7 @@ def _with_shuffled_gene(data: FoldData, column: int, seed: int) -> FoldData:
 def parameters(seed: int, folder: Path) -> dict[str, Any]:
     """Twice the parameters, nothing more to find: is a gain claimed?"""
     settings = bench_of((32.0,), 900, encoders=["compact_xs", "compact_xs_twice"], baselines=["mean"])
-    phantom = PhantomConfig(widths_um=(32.0,), size_px=1000, seed=seed)
+    phantom = PhantomConfig(widths_um=(32.0,), um_per_px=1.0, size_px=640, seed=seed)
     trial = open_trial(folder, phantom, settings)
     runs = trial.all_runs()
     found = compare({key[0]: [Moments.load(path / "moments.npz")] for key, path in runs.items()})

@@ -47,7 +47,7 @@ def test_a_bench_without_sets_has_nothing_of_them(tiny_bench: Path, tmp_path: Pa
     bench = load_bench(tiny_bench)
     summary = summarise(bench)
     answer = answers(bench, summary)[0]
-    empty = {"set_scores": {}, "set_forest": None, "set_maps": None}
+    empty = {"set_scores": {}, "set_effects": {}, "set_forest": None, "set_maps": None}
     assert set_page(bench, summary, answer, ceilings_of(bench), folder=tmp_path, maps=[]) == empty
     assert set_page(bench, summary, None, ceilings_of(bench), folder=tmp_path, maps=[]) == empty
     assert not (tmp_path / "tables").exists()

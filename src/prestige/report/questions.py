@@ -84,18 +84,34 @@ def _words(effect: Contrast, *, change: bool) -> list[str]:
     return [size, interval, verdicts[effect.sign]]
 
 
-def _questions(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | str]]:
-    """Yield each question with the weights of its effect, or why it cannot be asked."""
+def slopes(summary: Summary, group: Group) -> dict[str, Weights | str]:
+    """Return the weights of what parameters and what patch width bring, or why it cannot be asked."""
     table = summary.table
     parameters = dict(zip(table["configuration"], table["parameters"], strict=True))
-    encoders = [key for key in group.asked.rows if not key.baseline]
-    plain = [key for key in encoders if not key.control and not key.variant]
+    plain = plain_encoders(group)
     size = {key: math.log10(parameters[key]) for key in plain if parameters[key] > 0}
-    width = {key: math.log2(key.patch_um) for key in plain}
     patch = {key: (family(key.encoder), key.patch_um, key.input_px) for key in size}
-    yield PARAMETERS, _tried(slope_weights, size, patch, lack="two encoders of one family at one patch")
+    width = {key: math.log2(key.patch_um) for key in plain}
     own = {key: key.encoder for key in plain}
-    yield WIDTH, _tried(slope_weights, width, own, lack="one encoder at two patch widths")
+    return {
+        PARAMETERS: _tried(slope_weights, size, patch, lack="two encoders of one family at one patch"),
+        WIDTH: _tried(slope_weights, width, own, lack="one encoder at two patch widths"),
+    }
+
+
+def plain_encoders(group: Group) -> list[Configuration]:
+    """Return the encoders of a group that see the whole patch and are as they were designed."""
+    return [key for key in group.asked.rows if not (key.baseline or key.control or key.variant)]
+
+
+def _questions(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | str]]:
+    """Yield each question with the weights of its effect, or why it cannot be asked."""
+    yield from slopes(summary, group).items()
+    encoders = [key for key in group.asked.rows if not key.baseline]
+    table = summary.table
+    parameters = dict(zip(table["configuration"], table["parameters"], strict=True))
+    size = {key: math.log10(parameters[key]) for key in plain_encoders(group) if parameters[key] > 0}
+    width = {key: math.log2(key.patch_um) for key in size}
     yield from _controls(encoders)
     yield INTERACTION, _interaction(size, width)
     for begins, (asked, lack) in VARIANTS.items():
@@ -107,7 +123,7 @@ def _questions(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | 
 def _interaction(size: dict[Configuration, float], width: dict[Configuration, float]) -> Weights | str:
     kin = {key: family(key.encoder) for key in size}
     try:
-        return interaction_weights(size, {key: width[key] for key in size}, kin)
+        return interaction_weights(size, width, kin)
     except DataError:
         return "it takes two encoders of one family at two patch widths each"
 
@@ -152,7 +168,7 @@ def _variants(
 ) -> Iterator[tuple[str, Weights | str]]:
     """Yield, for each variant, its own effect and how it changes those of patch width and of parameters."""
     slopes = (
-        (OF_WIDTH, _slope_on_width, "one encoder at two patch widths"),
+        (OF_WIDTH, slope_on_width, "one encoder at two patch widths"),
         (OF_PARAMETERS, partial(_slope_on_parameters, parameters), "two encoders of one family at one patch"),
     )
     for name in dict.fromkeys(key.variant for key in encoders if key.variant and not key.control):
@@ -178,7 +194,8 @@ def _equal(encoders: list[Configuration], key: Configuration) -> Configuration |
     return _partner(encoders, replace(key, variant=", ".join(others) if key.own_rates else ""))
 
 
-def _slope_on_width(keys: list[Configuration]) -> Weights:
+def slope_on_width(keys: list[Configuration]) -> Weights:
+    """Return the weights of what a doubled patch width brings in some configurations."""
     return slope_weights({key: math.log2(key.patch_um) for key in keys}, {key: key.encoder for key in keys})
 
 

@@ -13,6 +13,7 @@ from prestige.report import tables
 from prestige.report.answer import Answer
 from prestige.report.load import Bench
 from prestige.report.set_figures import forest, heatmaps
+from prestige.report.set_questions import set_question_facts, set_questions
 from prestige.report.set_scores import set_scores, set_scores_table
 from prestige.report.set_words import score_facts, shown_configuration
 from prestige.report.sets import common_sets
@@ -29,7 +30,7 @@ def set_page(
     folder: Path,
     maps: list[dict[str, Any]],
 ) -> Mapping[str, Any]:
-    """Write ``tables/set_scores.csv`` and the figures into a report's folder, and return what its page shows.
+    """Write the tables (``set_scores``, ``set_effects``) and figures of sets, and return what the page shows.
 
     Parameters
     ----------
@@ -43,18 +44,22 @@ def set_page(
     Returns
     -------
     Mapping
-        ``set_scores`` ({} without sets), ``set_forest`` and ``set_maps`` (SVG, None where nothing is drawn).
+        ``set_scores`` and ``set_effects`` ({} without sets), ``set_forest`` and ``set_maps`` (SVG, None where
+        nothing is drawn).
     """
-    empty = {"set_scores": {}, "set_forest": None, "set_maps": None}
+    empty = {"set_scores": {}, "set_effects": {}, "set_forest": None, "set_maps": None}
     shown, genes_of = shown_configuration(summary, answer), common_sets(bench, summary)
     if shown is None or not genes_of:
         return empty
     scores = set_scores(bench, summary, genes_of, ceilings)
-    tables.write_tables(folder / "tables", {"set_scores": set_scores_table(scores)})
+    group = next(one for one in summary.groups if one.pretrained == shown.pretrained)
+    asked = set_questions(summary, group, scores)
+    written = {"set_scores": set_scores_table(scores)}
+    tables.write_tables(folder / "tables", written | ({"set_effects": asked.table()} if asked else {}))
     with drawing():
         drawn = {"set_forest": forest(scores, shown), "set_maps": heatmaps(maps)}
         figures = {
             name: None if figure is None else Markup(save_figure(figure, folder / "figures" / name))
             for name, figure in drawn.items()
         }
-    return {"set_scores": score_facts(scores, shown), **figures}
+    return {"set_scores": score_facts(scores, shown), "set_effects": set_question_facts(asked), **figures}

@@ -87,7 +87,7 @@ def set_scores(
     config = set_config(bench)
     panel = summary.common_genes
     runs = {key: summary.used[key] for key in configurations}
-    seeds = {key: _seeds(of_key, panel) for key, of_key in runs.items()}
+    seeds = {key: seeds_of(of_key, panel) for key, of_key in runs.items()}
     values = {
         key: gene_values((run.fold, run.scores) for run in of_key).reindex(list(panel))
         for key, of_key in runs.items()
@@ -148,8 +148,8 @@ def set_scores_table(scores: SetScores) -> pd.DataFrame:
     return tables.with_identity(scores.table).drop(columns="configuration")
 
 
-def _seeds(runs: Sequence[Run], panel: Sequence[str]) -> list[list[Moments]]:
-    """Return seeds x folds of one configuration, on the genes of the panel."""
+def seeds_of(runs: Sequence[Run], panel: Sequence[str]) -> list[list[Moments]]:
+    """Return the moments of one configuration, seeds x folds, on the genes of the panel."""
     by_fold: dict[int, list[Run]] = {}
     for run in runs:
         by_fold.setdefault(run.fold, []).append(run)

@@ -93,17 +93,11 @@ def resample_genes(
     sums = [unit_sums([folds[unit.fold] for folds in seeds], unit.rows) for unit in plan.units]
     scores, genes = np.empty((q, plan.draws)), np.empty((plan.draws, g))
     covariances = np.empty((plan.draws, q, q))
-    width = max(6 * g, q * plan.n_clusters) if isinstance(plan, BlockDraws) else 8 * g * plan.n_clusters
-    step = max(1, _CHUNK // width)
+    step = draws_in_flight(plan, q, g)
     for start in range(0, plan.draws, step):
         part = slice(start, min(start + step, plan.draws))
-        if isinstance(plan, BlockDraws):
-            found = _score_blocks(plan, sums, weights, factor, part)
-        elif isinstance(plan, PatientDraws):
-            found = _score_patients(plan, sums, weights, factor, part)
-        else:
-            raise TypeError(f"no means over genes for draws of {type(plan).__name__}")
-        scores[:, part], covariances[part], genes[part] = found
+        scores[:, part], moved, genes[part] = moved_means(plan, sums, weights, factor, part)
+        covariances[part] = covariances_of(plan, moved)
     return GeneDraws(genes, Draws(scores, covariances))
 
 
@@ -222,10 +216,35 @@ def _unit_means(
     return (weights * factor) @ unit.score.T * share, there.astype(np.float64), share
 
 
-def _score_blocks(
+def moved_means(
+    plan: Resampling, sums: Sequence[UnitSums], weights: np.ndarray, factor: np.ndarray, part: slice
+) -> tuple[Float[np.ndarray, "q d"], Float[np.ndarray, "d q c"], Float[np.ndarray, "d g"]]:
+    """Return q means in some draws, what each of the c clusters does to them, and the genes' correlations."""
+    if isinstance(plan, BlockDraws):
+        return _moved_by_blocks(plan, sums, weights, factor, part)
+    if isinstance(plan, PatientDraws):
+        return _moved_by_patients(plan, sums, weights, factor, part)
+    raise TypeError(f"no means over genes for draws of {type(plan).__name__}")
+
+
+def covariances_of(plan: Resampling, moved: Float[np.ndarray, "d q c"]) -> Float[np.ndarray, "d q q"]:
+    """Return the covariances of q numbers in each draw, of what the clusters do to them."""
+    spread = moved
+    if isinstance(plan, BlockDraws):
+        spread = (moved.reshape(-1, plan.n_clusters) @ plan.kernel).reshape(moved.shape)
+    return spread @ moved.transpose(0, 2, 1)
+
+
+def draws_in_flight(plan: Resampling, q: int, g: int) -> int:
+    """Return how many draws of q means over g genes to take at a time."""
+    width = max(6 * g, q * plan.n_clusters) if isinstance(plan, BlockDraws) else 8 * g * plan.n_clusters
+    return max(1, _CHUNK // width)
+
+
+def _moved_by_blocks(
     plan: BlockDraws, sums: Sequence[UnitSums], weights: np.ndarray, factor: np.ndarray, part: slice
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return means, their covariances and the genes' correlations in some draws of blocks."""
+    """Return means, influences of the blocks and the genes' correlations in some draws of blocks."""
     blocks, q = plan.weights(part), len(weights)
     total, count = np.zeros((2, q, len(blocks)))
     moved = np.zeros((len(blocks), q, plan.n_clusters))
@@ -240,12 +259,11 @@ def _score_blocks(
     each = np.divide(1.0, count, out=np.full(count.shape, np.nan), where=count > 0)
     moved *= each.T[:, :, None]
     moved = np.take_along_axis(moved, plan.donors[part][:, None, :], axis=2)
-    spread = (moved.reshape(-1, plan.n_clusters) @ plan.kernel).reshape(moved.shape)
     genes = np.divide(genes, varied, out=np.full(genes.shape, np.nan), where=varied > 0)
-    return total * each, spread @ moved.transpose(0, 2, 1), genes
+    return total * each, moved, genes
 
 
-def _score_patients(
+def _moved_by_patients(
     plan: PatientDraws, sums: Sequence[UnitSums], weights: np.ndarray, factor: np.ndarray, part: slice
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the same in some draws of patients: the influences are those of the copies of patients."""
@@ -268,4 +286,4 @@ def _score_patients(
     mean = total.sum(axis=2) * each
     moved = (total - mean[:, :, None] * count) * each[:, :, None]
     genes = np.divide(genes, varied, out=np.full(genes.shape, np.nan), where=varied > 0)
-    return mean.T, moved @ moved.transpose(0, 2, 1), genes
+    return mean.T, moved, genes
