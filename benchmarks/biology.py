@@ -26,9 +26,9 @@ from prestige.biology.correlations import gene_correlations
 from prestige.biology.domains import domains
 from prestige.biology.enrichment import enrichment
 from prestige.biology.gradients import gradients
+from prestige.biology.marks import region_of_genes
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
-from prestige.biology.regions import region_of_genes
 from prestige.biology.structure import structure
 from prestige.biology.study import Study
 from prestige.evaluate import evaluate

@@ -54,6 +54,19 @@ def test_truth_is_raw_counts_of_all_genes_with_the_totals_they_are_scaled_by(
     assert table.uns["um_per_px"] == sample.um_per_px
 
 
+def test_truth_keeps_annotations_and_the_columns_given(
+    small_samples, observations: Observations, tmp_path: Path
+) -> None:
+    columns = {"eosin": np.arange(len(observations)) / 10}
+    files = write_truth(tmp_path, observations, small_samples, columns=columns)
+    tables = [ad.read_h5ad(file) for file in files]
+    np.testing.assert_array_equal(tables[0].obs["group"], small_samples[0].obs["group"].iloc[[1, 2]])
+    for table, number in zip(tables, (0, 2), strict=True):
+        of_sample = columns["eosin"][observations.slide_index == number]
+        np.testing.assert_array_equal(table.obs["eosin"], of_sample)
+    assert set(tables[0].obs.columns) == {"sample", "group", "total_counts", "eosin"}
+
+
 def test_a_full_disk_leaves_nothing_half_written(
     small_samples, observations: Observations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ from prestige.progress import clock, say
 from prestige.report import write_report
 from prestige.report.biology import check_biology
 from prestige.run import check_names, check_runs, execute, is_done, write_whole
+from prestige.staining import stain_columns
 from prestige.stats import correlogram
 from prestige.train import make_fabric
 
@@ -123,7 +124,8 @@ def _keep_truth(folder: Path, data: FoldData, block_um: float) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        write_truth(partial, data.test, data.dataset.samples)
+        stains = stain_columns(data.test, data.dataset.samples)
+        write_truth(partial, data.test, data.dataset.samples, columns=stains)
         write_ceilings(partial, data.test, data.dataset.samples, data.panel, block_um=block_um)
         with storing(folder):
             shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,7 @@ and deviations, so that it can be scored anywhere.  A truth file holds raw count
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,16 @@ def write_predictions(
     return written
 
 
-def write_truth(folder: Path, observations: Observations, samples: Sequence[Sample]) -> list[Path]:
+def write_truth(
+    folder: Path,
+    observations: Observations,
+    samples: Sequence[Sample],
+    *,
+    columns: Mapping[str, Float[np.ndarray, " n"]] | None = None,
+) -> list[Path]:
     """Write the raw counts of all genes of the given observations, a file for each sample.
+
+    ``obs`` has the sample's own annotations and, for each observation, the numbers in ``columns``.
 
     Raises
     ------
@@ -89,12 +97,15 @@ def write_truth(folder: Path, observations: Observations, samples: Sequence[Samp
 
     written = []
     for number, sample in enumerate(samples):
-        rows = observations.row[observations.slide_index == number]
-        if not len(rows):
+        chosen = np.flatnonzero(observations.slide_index == number)
+        if not len(chosen):
             continue
+        rows = observations.row[chosen]
+        own = sample.obs.drop(columns=["measured", "sample"], errors="ignore").iloc[rows]
+        own = own.set_axis(own.index.astype(str)).assign(**{k: v[chosen] for k, v in (columns or {}).items()})
         table = ad.AnnData(
             X=sample.counts[rows],
-            obs=_obs(sample, rows).assign(total_counts=sample.obs["total_counts"].to_numpy()[rows]),
+            obs=pd.concat([_obs(sample, rows), own], axis=1),
             var=pd.DataFrame(index=pd.Index(sample.genes, name=None)),
             uns={"um_per_px": sample.um_per_px, "sample": sample.id},
             obsm={"spatial": sample.xy_px[rows]},  # pyright: ignore[reportArgumentType]

@@ -12,9 +12,10 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import kstest
 
 from prestige.biology.gradients import _centred, gradients
+from prestige.biology.marks import region_of_genes
 from prestige.biology.noise import draw
 from prestige.biology.pair import Pair
-from prestige.biology.regions import Region, region_of_genes, region_of_mask
+from prestige.biology.regions import Region, region_of_mask
 from prestige.errors import DataError
 
 SIZE, STEP = 1600.0, 20.0

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import numpy as np
-import pandas as pd
 import pytest
 
-from prestige.biology.noise import draw
-from prestige.biology.pair import Pair
-from prestige.biology.regions import region_of_annotation, region_of_genes, region_of_mask
-from prestige.errors import ConfigError, DataError
+from prestige.biology.regions import region_of_mask
+from prestige.errors import DataError
 
 CENTRES = np.array([[300.0, 300.0], [700.0, 650.0]])
 RADIUS = 120.0
@@ -85,66 +79,20 @@ def test_samples_have_their_own_components_and_distances() -> None:
     assert np.isnan(found.distance_um[sample == "c"]).all()
 
 
-def planted(make_pair: Callable[..., Pair]) -> Pair:
+def test_a_sample_too_small_to_vote_is_left_out_and_told() -> None:
     xy = np.random.default_rng(2).uniform(0, 1000, (3000, 2))
-    mean = np.full((3000, 30), 1.0)
-    mean[:, :3] += 6 * (away(xy) < 0)[:, None]
-    pair = make_pair(mean, xy)
-    kind = np.where(away(xy) < 0, "disc", "rest")
-    return replace(pair, obs=pd.DataFrame({"kind": kind}, index=pair.obs.index))
-
-
-def test_an_annotation_makes_a_region(make_pair: Callable[..., Pair]) -> None:
-    pair = planted(make_pair)
-    found = region_of_annotation(pair, "kind", "disc")
-    assert (found.inside == (away(pair.xy_um) < 0)).mean() > 0.97
-    assert found.how == "kind 'disc'"
-    with pytest.raises(ConfigError, match=r"unknown value 'disk'.*did you mean 'disc'"):
-        region_of_annotation(pair, "kind", "disk")
-    with pytest.raises(ConfigError, match="unknown column"):
-        region_of_annotation(pair, "sort", "disc")
-
-
-@pytest.mark.parametrize("share", [None, 0.09])
-def test_genes_make_a_region_and_are_kept_apart(share: float | None, make_pair: Callable[..., Pair]) -> None:
-    pair = planted(make_pair)
-    found = region_of_genes(pair, ["g0", "G1", "G2", "GONE"], share=share)
-    assert found.defined_by == ("G0", "G1", "G2")
-    assert (found.inside == (away(pair.xy_um) < 0)).mean() > 0.95
-    assert "G0, G1, G2 define it and are not tested" in found.text
-
-
-def test_a_sample_too_small_to_vote_is_left_out_and_told(make_pair: Callable[..., Pair]) -> None:
-    pair = planted(make_pair)
-    few = np.arange(len(pair)) < 5
+    few = np.arange(len(xy)) < 5
     of = np.where(few, "small", "s")
-    found = region_of_mask(away(pair.xy_um) < 0, pair.xy_um, of)
-    alone = region_of_mask(away(pair.xy_um[5:]) < 0, pair.xy_um[5:], of[5:])
+    found = region_of_mask(away(xy) < 0, xy, of)
+    alone = region_of_mask(away(xy[5:]) < 0, xy[5:], of[5:])
     assert found.left_out == ("small",)
     np.testing.assert_array_equal(found.distance_um[5:], alone.distance_um)
     assert np.isnan(found.distance_um[few]).all()
     assert not found.inside[few].any()
     assert found.text.endswith("Left out of the region, with fewer than 9 observations: sample small.")
-    genes = region_of_genes(replace(pair, sample_of=of), ["G0", "G1", "G2"])
-    assert genes.left_out == ("small",)
-    assert genes.n_components == 2
 
 
-def test_genes_define_a_region_by_the_first_half_of_the_counts(make_pair: Callable[..., Pair]) -> None:
-    """Where nothing but noise is high, it is high in the half that was looked at and not in the other."""
-    xy = np.random.default_rng(2).uniform(0, 1000, (3000, 2))
-    pair = make_pair(np.full((3000, 8), 1.0), xy)
-    found = region_of_genes(pair, ["G0", "G1"], share=0.3, smooth=4, min_size=5, seed=7)
-    assert found.half_seed == 7
-    first, second = draw(pair, 7).measured_halves
-    higher = [half[found.inside, :2].mean() - half[~found.inside, :2].mean() for half in (first, second)]
-    assert higher[0] > 0.2
-    assert abs(higher[1]) < 0.1
-    assert "read from one half of the counts" in found.text
-    assert region_of_mask(xy[:, 0] < 500, xy, pair.sample_of).half_seed is None
-
-
-def test_bad_input(make_pair: Callable[..., Pair]) -> None:
+def test_bad_input() -> None:
     xy = grid()
     with pytest.raises(DataError, match="all observations are inside"):
         region_of_mask(np.ones(len(xy), dtype=bool), xy, one(xy))
@@ -152,10 +100,3 @@ def test_bad_input(make_pair: Callable[..., Pair]) -> None:
         region_of_mask(np.zeros(len(xy), dtype=bool), xy, one(xy))
     with pytest.raises(DataError, match="a mask of 3"):
         region_of_mask(np.zeros(3, dtype=bool), xy, one(xy))
-    pair = planted(make_pair)
-    with pytest.raises(DataError, match="none of the genes"):
-        region_of_genes(pair, ["GONE"])
-    with pytest.raises(DataError, match=r"the share is 1\.5"):
-        region_of_genes(pair, ["G0"], share=1.5)
-    with pytest.raises(DataError, match="no places"):
-        region_of_genes(replace(pair, has_positions=False), ["G0"])

@@ -33,9 +33,11 @@ def test_paths_are_against_the_yaml() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"region": {"genes": ["A"], "column": "c", "value": "v"}}, "give either `genes` or `column`"),
-        ({"region": {}}, "give either `genes` or `column`"),
-        ({"region": {"column": "c"}}, "give either `genes` or `column`"),
+        ({"region": {"genes": ["A"], "column": "c", "value": "v"}}, "give either `genes`, or `column`"),
+        ({"region": {}}, "give either `genes`, or `column`"),
+        ({"region": {"column": "c"}}, "give either `genes`, or `column`"),
+        ({"region": {"column": "c", "value": "v", "above": 1}}, "give either `genes`, or `column`"),
+        ({"region": {"column": "c", "above": "otzu"}}, "otsu"),
         ({"region": {"genes": ["A"], "within_um": 0}}, "within_um"),
         ({"condition": {"column": "c", "first": "a", "second": "a"}}, "both values are 'a'"),
         ({"markers": "m.yaml"}, "needs `tissue`"),

@@ -1,4 +1,4 @@
-"""Regions of the tissue: from an annotation, from genes or from a mask, and the distance to their boundary.
+"""Regions of the tissue: components of what is marked (``marks.py``), and the distance to their boundary.
 
 After SpNeigh (github.com/jinming-cheng/SpNeigh), with another way to the boundary: no polygon is drawn.
 Components come from the density of the region's observations, and the boundary lies midway between
@@ -7,17 +7,14 @@ observations inside and outside.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from prestige.biology.noise import halves
 from prestige.biology.pair import Pair
 from prestige.biology.places import large_enough, left_out_sentence, nearest, rows_of_samples, spacing_um
-from prestige.errors import DataError, unknown
-from prestige.genesets import match
+from prestige.errors import DataError
 
 MIN_SIZE = 20
 """Observations of a component; smaller ones are strays."""
@@ -161,90 +158,6 @@ def region_of_mask(
         inside, component, stray, distance, centre, int(component.max()) + 1, spacing, defined_by, how,
         left_out=left_out, least=least
     )  # fmt: skip
-
-
-def region_of_annotation(
-    pair: Pair, column: str, value: str, *, smooth: int = SMOOTH, min_size: int = MIN_SIZE
-) -> Region:
-    """Return the region of the observations whose annotation is ``value``.
-
-    Raises
-    ------
-    ConfigError
-        When the column or the value is not there.
-    DataError
-        As :func:`region_of_mask`, or when the pair has no places.
-    """
-    check_places(pair)
-    if column not in pair.obs.columns:
-        raise unknown("column", column, [str(name) for name in pair.obs.columns], where="obs")
-    values = pair.obs[column].astype(str).to_numpy().astype(np.str_)
-    if value not in values:
-        raise unknown("value", value, np.unique(values).tolist(), where=f"obs['{column}']")
-    said = f"{column} '{value}'"
-    return region_of_mask(
-        values == value, pair.xy_um, pair.sample_of, smooth=smooth, min_size=min_size, how=said
-    )  # fmt: skip
-
-
-def region_of_genes(
-    pair: Pair,
-    genes: Sequence[str],
-    *,
-    share: float | None = None,
-    smooth: int = SMOOTH,
-    min_size: int = MIN_SIZE,
-    seed: int = 0,
-) -> Region:
-    """Return the region in which measured genes are high; these genes are tested for nothing afterwards.
-
-    The genes' standardised measured values are averaged, over genes and over an observation and its
-    ``smooth`` nearest others.  Marked is what lies above the threshold that best splits these means in two
-    (Otsu 1979), or the highest ``share`` of the observations.
-
-    Only one half of the counts is looked at, the first of :func:`prestige.biology.noise.draw` with ``seed``,
-    and the other half is left for tests (``Region.half_seed``).
-
-    Raises
-    ------
-    DataError
-        When none of the genes is in the panel, the share is not between 0 and 1, the pair has no places, or
-        as :func:`region_of_mask`.
-    """
-    check_places(pair)
-    found = match(genes, pair.genes)
-    names = tuple(found.found.values())
-    if not names:
-        raise DataError("none of the genes is in the panel", where="region", expected=", ".join(genes))
-    if share is not None and not 0 < share < 1:
-        raise DataError(f"the share is {share}", where="region", expected="a number between 0 and 1")
-    some = pair.of_genes(names)
-    kept, _ = large_enough(pair.sample_of, smooth + 1, "region")
-    half = halves(pair, np.random.default_rng([seed, 3]))[0][:, [pair.genes.index(name) for name in names]]
-    score = some.z(half).mean(axis=1, dtype=np.float64)[kept]
-    if smooth:
-        near = nearest(pair.xy_um[kept], pair.sample_of[kept], smooth)
-        score = (score + score[near].sum(axis=1)) / (smooth + 1)
-    if np.ptp(score) <= 0:
-        raise DataError("the genes do not vary", where="region", expected="genes that mark a region")
-    if share is None:
-        from skimage.filters import threshold_otsu
-
-        limit = float(threshold_otsu(score))
-    else:
-        limit = float(np.quantile(score, 1 - share))
-    mask = np.zeros(len(pair), dtype=bool)
-    mask[kept] = score > limit
-    found = region_of_mask(
-        mask,
-        pair.xy_um,
-        pair.sample_of,
-        smooth=smooth,
-        min_size=min_size,
-        defined_by=names,
-        how=f"high measured {', '.join(names)}",
-    )
-    return replace(found, half_seed=seed)
 
 
 def _components(

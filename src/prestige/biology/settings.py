@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -30,12 +31,19 @@ class ConditionConfig(Settings):
 class RegionConfig(Settings):
     """A region of the tissue around whose boundary expression is looked at: give ``genes`` or ``column``.
 
+    A bench keeps how much ``haematoxylin`` and ``eosin`` lie around each observation: with one of them as the
+    column, the image says where the region is.
+
     Attributes
     ----------
     genes
         Genes that are high in it, by their measured counts; they are not tested themselves.
-    column, value
-        An annotation in the truth's table, and the value that marks the region.
+    column
+        An annotation in the truth's table.
+    value
+        The one that marks the region; with a column of numbers give ``above`` instead.
+    above
+        Above which number the region lies, ``otsu`` for the threshold that best splits the numbers in two.
     name
         What the page calls it.
     within_um
@@ -45,13 +53,15 @@ class RegionConfig(Settings):
     genes: tuple[str, ...] = ()
     column: str | None = None
     value: str | None = None
+    above: Literal["otsu"] | float | None = None
     name: str = Field(default=THE_REGION, min_length=1)
     within_um: float = Field(default=150.0, gt=0)
 
     @model_validator(mode="after")
     def _one_way(self) -> RegionConfig:
-        if bool(self.genes) == (self.column is not None) or (self.column is None) != (self.value is None):
-            raise ValueError("give either `genes` or `column` with `value`")
+        marks = (self.value is not None) + (self.above is not None)
+        if bool(self.genes) == (self.column is not None) or marks != (self.column is not None):
+            raise ValueError("give either `genes`, or `column` with `value` or `above`")
         return self
 
 

@@ -18,10 +18,11 @@ from prestige.biology.domains import Domains, domains
 from prestige.biology.enrichment import Enrichment, enrichment
 from prestige.biology.gradients import Gradients, gradients
 from prestige.biology.markers import markers
+from prestige.biology.marks import region_of_annotation, region_of_genes, region_of_level
 from prestige.biology.neighbourhoods import Neighbourhoods, neighbourhoods
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
-from prestige.biology.regions import Region, region_of_annotation, region_of_genes
+from prestige.biology.regions import Region
 from prestige.biology.settings import THE_REGION, BiologyConfig, RegionConfig
 from prestige.biology.structure import Structure, structure
 from prestige.errors import DataError
@@ -226,7 +227,10 @@ def _members(pair: Pair, sets: Mapping[str, GeneSet]) -> dict[str, tuple[str, ..
 def _region(pair: Pair, config: RegionConfig, seed: int) -> Region:
     if config.genes:
         return region_of_genes(pair, config.genes, seed=seed)
-    assert config.column is not None and config.value is not None
+    assert config.column is not None
+    if config.above is not None:
+        return region_of_level(pair, config.column, None if config.above == "otsu" else config.above)
+    assert config.value is not None
     return region_of_annotation(pair, config.column, config.value)
 
 
