@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prestige.evaluate import evaluate_files
     from prestige.predict import predict_dataset
     from prestige.report import write_report
+    from prestige.report.biology import write_file_biology
     from prestige.report.inspection import inspect
     from prestige.run import train_from_yaml
 
@@ -40,6 +41,7 @@ __all__ = [
     "read_run",
     "run_bench",
     "train_from_yaml",
+    "write_file_biology",
     "write_phantom",
     "write_report",
 ]
@@ -59,6 +61,7 @@ _PLACES = {
     "read_run": "prestige.config",
     "run_bench": "prestige.bench",
     "train_from_yaml": "prestige.run",
+    "write_file_biology": "prestige.report.biology",
     "write_phantom": "prestige.data.phantom",
     "write_report": "prestige.report",
 }

@@ -65,9 +65,9 @@ def test_a_file_of_ours_with_rows_in_any_order(tmp_path: Path) -> None:
     assert summary["mean_baseline"]["genes"]["mse"] == pytest.approx(
         ((pair.log[:, :4] - MEAN) ** 2).mean(), rel=1e-5
     )
-    low, high = summary["pearson_interval"]  # 16 blocks of 500 um in 2000 x 2000 um
+    low, high = summary["pearson_interval"]  # 64 blocks of 250 um in 2000 x 2000 um, 57 of them not empty
     assert low < wanted < high
-    assert "16 spatial blocks" in summary["notes"][-1]
+    assert "57 spatial blocks" in summary["notes"][-1]
     json.dumps(summary, allow_nan=False)
 
 
@@ -139,10 +139,20 @@ def test_no_interval_without_places_or_with_few_blocks(tmp_path: Path, missing: 
     elif missing == "um_per_px":
         del pair.truth.uns["um_per_px"]
     else:
-        pair.truth.uns["um_per_px"] = 0.1  # 800 x 800 um: 4 blocks
+        pair.truth.uns["um_per_px"] = 0.05  # 400 x 400 um: 4 blocks
     summary = evaluate_files(*pair.write(tmp_path)).summary()
     assert summary["pearson_interval"] is None
     assert any("no interval" in note for note in summary["notes"])
+
+
+def test_blocks_are_those_that_were_asked_for_or_fit_the_tissue(tmp_path: Path) -> None:
+    files = Pair().write(tmp_path)
+    asked, fitting = (evaluate_files(*files, block_um=width) for width in (900.0, None))
+    assert any("Blocks are 900 um wide" in note for note in asked.summary()["notes"])
+    assert any(
+        "Blocks are 250 um wide (correlation length 0 um)" in note for note in fitting.summary()["notes"]
+    )
+    assert asked.summary()["scores"] == fitting.summary()["scores"]
 
 
 def test_a_truth_without_variation_has_no_score_but_errors(tmp_path: Path) -> None:

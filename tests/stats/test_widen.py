@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from prestige.errors import DataError
 from prestige.stats import (
     MIN_CLUSTERS,
+    Blocks,
     Moments,
+    blocks_of_tissue,
     choose_blocks,
     compare,
     correlation_length_um,
@@ -157,3 +159,33 @@ def test_intervals_grow_where_tissue_is_alike_over_several_blocks() -> None:
     assert narrow.se is not None
     assert wide.se is not None
     assert wide.se > 1.3 * narrow.se
+
+
+def tissue(wave_um: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return expression that follows smooth fields of about a wave's length, on a section of 5 mm."""
+    rng = np.random.default_rng(2)
+    xy = rng.uniform(0, 5000, (4000, 2))
+    k = rng.normal(size=(2, len(GENES), 40)) / wave_um
+    fields = np.cos(np.tensordot(xy, k, axes=(1, 0)) + rng.uniform(0, 2 * np.pi, (len(GENES), 40))).mean(
+        axis=2
+    )
+    return fields / fields.std(axis=0) + rng.normal(0, 0.5, (len(xy), len(GENES))), xy, np.full(len(xy), "S")
+
+
+def test_blocks_of_tissue_hold_its_correlation_length() -> None:
+    # The correlation of such fields is exp(-r^2 / (2 wave^2)): 1/e at sqrt(2) waves.
+    found = blocks_of_tissue(*tissue(160.0))
+    assert found.length_um == pytest.approx(160 * math.sqrt(2), rel=0.3)
+    assert found.times == math.ceil(4 * found.length_um / 250)
+    assert found.wide_enough
+    assert f"(correlation length {found.length_um:.0f} um)" in found.text
+
+
+def test_fine_tissue_keeps_its_blocks_and_what_has_no_length_says_so() -> None:
+    y, xy, sample = tissue(160.0)
+    noise = np.random.default_rng(0).normal(size=y.shape)
+    assert blocks_of_tissue(noise, xy, sample).times == 1
+    assert blocks_of_tissue(np.ones_like(y), xy, sample).text == "250 um wide (correlation length not known)"
+    narrow = Blocks(250.0, 100.0).text
+    assert narrow == "250 um wide, too narrow (correlation length 100 um)"
+    assert "alike across the whole tissue" in Blocks(250.0, 0.0, endless=True).text

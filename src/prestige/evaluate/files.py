@@ -7,6 +7,7 @@ normalised likewise, with totals over all its genes.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from prestige.evaluate.matched import read_matched
 from prestige.evaluate.scores import Evaluation, evaluate
-from prestige.stats import compare, mean_gene_pearson
+from prestige.stats import Blocks, blocks_of_tissue, compare, mean_gene_pearson
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class FileEvaluation:
     evaluation: Evaluation
     baseline: Evaluation | None
     scale: str
-    block_um: float
+    blocks: Blocks
     has_positions: bool
     counted: dict[str, int]
     notes: tuple[str, ...]
@@ -58,12 +59,12 @@ class FileEvaluation:
             return None, "no interval: no gene varies in the truth"
         compared = compare({"prediction": [self.evaluation.moments]})
         row = compared.rows["prediction"]
-        note = f"{compared.note} Blocks of {self.block_um:g} um."
+        note = f"{compared.note} Blocks are {self.blocks.text}."
         return (None if row.low is None or row.high is None else [row.low, row.high]), note
 
 
 def evaluate_files(
-    pred_path: Path, truth_path: Path, *, scale: str | None = None, block_um: float = 500.0
+    pred_path: Path, truth_path: Path, *, scale: str | None = None, block_um: float | None = None
 ) -> FileEvaluation:
     """Score a file of predictions against a file of counts.
 
@@ -78,7 +79,7 @@ def evaluate_files(
     scale
         The scale of a prediction file that does not say: "log1p:100", "log1p", "total:100", "counts".
     block_um
-        Width of the spatial blocks of the interval, um.
+        Width of the spatial blocks of the interval, um; by the tissue's correlation length if left out.
 
     Raises
     ------
@@ -94,11 +95,15 @@ def evaluate_files(
     notes = []
     if files.no_positions is not None:
         notes.append(f"no interval: {files.no_positions}")
+    if block_um is None:
+        blocks = blocks_of_tissue(expected, files.xy_um, files.sample_of)
+    else:
+        blocks = Blocks(block_um, math.nan, unknown=True)
     common = {
         "genes": files.genes,
         "sample_of": files.sample_of,
         "xy_um": files.xy_um,
-        "block_um": block_um,
+        "block_um": blocks.width_um,
     }
     evaluation = evaluate(files.predicted, expected, train_mean=mean, **common)
     baseline = None
@@ -111,7 +116,7 @@ def evaluate_files(
         evaluation,
         baseline,
         str(files.scale),
-        block_um,
+        blocks,
         files.no_positions is None,
         files.counted,
         tuple(notes),

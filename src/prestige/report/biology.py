@@ -24,6 +24,7 @@ from prestige.report.set_words import score_facts, shown_configuration
 from prestige.report.sets import common_sets, set_config
 from prestige.report.summary import Summary
 from prestige.settings import build, read_yaml
+from prestige.stats import blocks_of_tissue
 
 FOLDER = "biology"
 
@@ -135,13 +136,15 @@ def write_file_biology(
     judged = collect_sets(_no_chosen(files=tuple(GmtFile(path=path) for path in sets))) | _types(config)
     check_own(out, OWN)
     pair = read_pair(pred, truth, scale)
-    found = study(pair, judged, config)
+    blocks = blocks_of_tissue(pair.measured, pair.xy_um, pair.sample_of, patient_of=pair.patient_of)
+    notes = (f"Blocks of the intervals are {blocks.text}.",) if pair.has_positions else ()
+    found = study(pair, judged, config, block_um=blocks.width_um)
     page = write_biology(
         found,
         out,
         title="Biology",
         subtitle=pred.name,
-        notes=_notes(found, config),
+        notes=(*_notes(found, config), *notes),
         genes=config.genes,
         sets=pair_set_scores(found, GeneSetConfig()),
     )

@@ -27,7 +27,7 @@ from prestige.stats.moments import (
     spatial_blocks,
 )
 from prestige.stats.recommend import Recommendation, recommend
-from prestige.stats.widen import LEAST_LENGTHS, Blocks, choose_blocks
+from prestige.stats.widen import LEAST_LENGTHS, Blocks, blocks_of_tissue, choose_blocks
 
 __all__ = [
     "BLOCK_LENGTHS",
@@ -43,6 +43,7 @@ __all__ = [
     "Moments",
     "Recommendation",
     "block_bootstrap",
+    "blocks_of_tissue",
     "blocks_to_merge",
     "ceiling_counts",
     "ceiling_log",

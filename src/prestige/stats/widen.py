@@ -11,11 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from prestige.errors import DataError
 from prestige.stats.bootstrap import MIN_CLUSTERS, PatientDraws, draw, too_few
-from prestige.stats.correlogram import blocks_to_merge
-from prestige.stats.moments import Moments, merge_blocks, places_of_blocks
+from prestige.stats.correlogram import blocks_to_merge, correlogram
+from prestige.stats.moments import Moments, merge_blocks, moments_of, places_of_blocks, spatial_blocks
+
+KEPT_UM = 250.0
+"""Width of blocks that are widened where the tissue asks for it, um."""
 
 LEAST_LENGTHS = 3.0
 """Correlation lengths in a block from which intervals keep their word (docs/results/coverage.md)."""
@@ -58,11 +62,50 @@ class Blocks:
         return self.kept_um * self.times
 
     @property
+    def text(self) -> str:
+        """How wide the blocks are, and of which correlation length: a clause for a reader."""
+        words = f"{self.width_um:g} um wide"
+        if self.unknown:
+            return f"{words} (correlation length not known)"
+        if self.endless:
+            return f"{words}, too narrow: expression is alike across the whole tissue"
+        few = "" if self.wide_enough else ", too narrow"
+        return f"{words}{few} (correlation length {self.length_um:.0f} um)"
+
+    @property
     def wide_enough(self) -> bool | None:
         """Whether they hold :data:`LEAST_LENGTHS` correlation lengths of every fold; None: not known."""
         if self.endless or self.width_um < LEAST_LENGTHS * self.length_um:
             return False
         return None if self.unknown else True
+
+
+def blocks_of_tissue(
+    y: Float[np.ndarray, "n g"],
+    xy_um: Float[np.ndarray, "n 2"],
+    sample_of: Shaped[np.ndarray, " n"],
+    *,
+    patient_of: Mapping[str, str] | None = None,
+) -> Blocks:
+    """Return blocks wide enough for measured expression: :data:`KEPT_UM`, or several correlation lengths.
+
+    Parameters
+    ----------
+    y
+        Measured expression on the log1p scale.
+    xy_um, sample_of
+        Where each observation lies, and in which sample.
+    patient_of
+        As in :func:`choose_blocks`.
+    """
+    try:
+        found = correlogram(xy_um, y, sample_of=sample_of)
+        length = found.length_um
+    except DataError:  # too few observations, or none that varies
+        length = math.nan
+    blocks = spatial_blocks(xy_um, KEPT_UM)
+    bare = moments_of(y[:, :1], y[:, :1], sample_of, blocks, ("any",))
+    return choose_blocks([bare], KEPT_UM, [length], patient_of=patient_of)
 
 
 def choose_blocks(
