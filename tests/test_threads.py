@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
 
-from prestige.threads import in_threads, n_threads
+from prestige.threads import as_done, in_threads, n_threads
 
 
 @pytest.mark.parametrize("asked", ["1", "3"])
@@ -43,3 +44,25 @@ def test_a_fault_in_a_part_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ZeroDivisionError):
         in_threads(work, [1, 0])
+
+
+def test_one_at_a_time_and_after_a_fault_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    begun = []
+
+    def work(part: int) -> int:
+        begun.append(part)
+        if part == 3:
+            raise ValueError("three")
+        time.sleep(0.01)
+        return part
+
+    with pytest.raises(ValueError, match="three"):
+        list(as_done(work, range(500)))
+    assert len(begun) < 50
+
+
+def test_what_decodes_may_take_every_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(32)), raising=False)
+    assert (n_threads(), n_threads(None)) == (4, 32)

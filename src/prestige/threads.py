@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
@@ -12,22 +12,37 @@ Part = TypeVar("Part")
 Answer = TypeVar("Answer")
 
 MOST = 4
+"""Threads that numpy and memory can feed; what decodes or compresses asks for more."""
 
 
-def n_threads() -> int:
-    """Return how many threads to use: the cores this process may use, ``OMP_NUM_THREADS`` and 4 at most."""
+def n_threads(most: int | None = MOST) -> int:
+    """Return how many threads to use: as many as cores, ``OMP_NUM_THREADS`` and ``most`` allow."""
     # Not every system says which cores a process may use.
     usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
-    asked = MOST
+    limits = [len(usable(0)), *([] if most is None else [most])]
     with suppress(ValueError):  # OpenMP allows lists of numbers, which say nothing here
-        asked = max(1, int(os.environ.get("OMP_NUM_THREADS", MOST)))
-    return min(len(usable(0)), asked, MOST)
+        limits.append(max(1, int(os.environ.get("OMP_NUM_THREADS", limits[0]))))
+    return min(limits)
 
 
 def in_threads(work: Callable[[Part], Answer], parts: Iterable[Part]) -> list[Answer]:
     """Return what ``work`` gives for each part, in their order, however many threads there are."""
-    number = n_threads()
+    return list(as_done(work, parts, most=MOST))
+
+
+def as_done(
+    work: Callable[[Part], Answer], parts: Iterable[Part], *, most: int | None = None
+) -> Iterator[Answer]:
+    """Yield what ``work`` gives for each part, in their order, while others are worked on.
+
+    After a fault nothing more is begun.
+    """
+    number = n_threads(most)
     if number == 1:
-        return [work(part) for part in parts]
-    with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(work, parts))
+        yield from map(work, parts)
+        return
+    pool = ThreadPoolExecutor(number)
+    try:
+        yield from pool.map(work, parts)
+    finally:
+        pool.shutdown(cancel_futures=True)

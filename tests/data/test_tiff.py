@@ -104,3 +104,25 @@ def test_a_jpeg_that_was_never_converted_is_read_as_rgb(tmp_path: Path) -> None:
         assert holds_rgb_tagged_ycbcr(page)
     write_slide(tmp_path / "a.tif", tmp_path / "slide.npy")
     assert np.abs(np.load(tmp_path / "slide.npy").astype(int) - smooth).mean() < 6
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_each_tile_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tagged: bool) -> None:
+    import imagecodecs
+
+    smooth = np.kron(np.random.default_rng(1).integers(0, 255, (4, 4, 3)), np.ones((32, 32, 1))).astype(
+        np.uint8
+    )
+    tifffile.imwrite(tmp_path / "a.tif", smooth, photometric="rgb", tile=(32, 32), compression="jpeg")
+    decoded = []
+    original = imagecodecs.jpeg_decode
+
+    def counting(data: bytes, **named: Any) -> np.ndarray:
+        decoded.append(bytes(data))
+        return original(data, **named)
+
+    monkeypatch.setattr(imagecodecs, "jpeg_decode", counting)
+    monkeypatch.setattr(tifffile.tifffile.imagecodecs, "jpeg_decode", counting, raising=False)
+    monkeypatch.setattr("prestige.data.tiff.holds_rgb_tagged_ycbcr", lambda page: tagged)
+    write_slide(tmp_path / "a.tif", tmp_path / "slide.npy")
+    assert len(decoded) == 16

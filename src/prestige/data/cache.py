@@ -4,6 +4,8 @@
 ``CACHE/slides``     decoded pixels, one file a slide
 ``CACHE/samples``    prepared folders; their ``slide.npy`` is a hard link, so two tables of one slide share it
 ``CACHE/partial``    what is being made; renamed when whole, so a crash leaves nothing that looks finished
+
+It is kept within ``PRESTIGE_CACHE_GB`` (``eviction.py``).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from prestige.data.eviction import limit_bytes, touch, trim
 from prestige.data.prepared import SLIDE, Card, Prepared, is_prepared, read_prepared, write_prepared
 from prestige.data.sample import Table, faults_in
 from prestige.data.slide import open_pixels
@@ -82,6 +85,7 @@ def prepare(recipe: Recipe, cache_dir: Path) -> Prepared:
     StorageError
         When the cache cannot be written.
     """
+    limit_bytes()  # what is wrong with it is told before anything is decoded
     with _storage(cache_dir):
         slide_key = digest(recipe.source, "slide", *_contents(recipe.slide_files, cache_dir))
         options = json.dumps(
@@ -89,13 +93,25 @@ def prepare(recipe: Recipe, cache_dir: Path) -> Prepared:
         )
         key = digest(slide_key, "table", options, *_contents(recipe.table_files, cache_dir))
         folder = cache_dir / "samples" / key
-        if not is_prepared(folder):
-            with _partial(cache_dir) as partial:
-                _make(
-                    recipe, partial, _slide(recipe, cache_dir / "slides" / f"{slide_key}.npy"), key, slide_key
-                )
-                _move(partial, folder)
-    return read_prepared(folder)
+        while True:
+            touch(folder)
+            if not is_prepared(folder):
+                slide = cache_dir / "slides" / f"{slide_key}.npy"
+                try:
+                    with _partial(cache_dir) as partial:
+                        _make(recipe, partial, _slide(recipe, slide), key, slide_key)
+                        _move(partial, folder)
+                except FileNotFoundError as error:
+                    if error.filename != str(slide) or slide.exists():
+                        raise
+                    continue  # another process has just removed the slide to stay within the limit
+                trim(cache_dir, folder)
+            try:
+                return read_prepared(folder)
+            except DataError:
+                if is_prepared(folder):
+                    raise
+                # Removed between the two, likewise: it is made again.
 
 
 def digest(*parts: str) -> str:
@@ -110,7 +126,7 @@ def _make(recipe: Recipe, folder: Path, slide: Path, key: str, slide_key: str) -
         if error.errno == errno.ENOSPC:
             raise
         shutil.copyfile(slide, folder / SLIDE)  # a file system without hard links
-    pixels = open_pixels(slide)
+    pixels = open_pixels(folder / SLIDE)
     table = recipe.read_table(pixels)
     raise_all(faults_in(table, height_px=pixels.shape[0], width_px=pixels.shape[1], where=recipe.where))
     source = recipe.source.partition("/")[0]

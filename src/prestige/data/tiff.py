@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from prestige.data.slide import checked_image, new_pixels
 from prestige.errors import DataError
 from prestige.progress import Progress
+from prestige.threads import as_done, n_threads
 
 _JPEG, _YCBCR = 7, 6
 _LOOKED_AT = 16  # tiles
@@ -48,7 +49,7 @@ def opened_tiff(path: Path) -> Iterator[Any]:
 
 
 def write_slide(image: Path, target: Path) -> None:
-    """Decode level 0 of a TIFF into a new slide file, one tile in memory at a time.
+    """Decode level 0 of a TIFF into a new slide file, each tile once, on all cores straight into its place.
 
     Raises
     ------
@@ -60,16 +61,20 @@ def write_slide(image: Path, target: Path) -> None:
             (page.imagelength, page.imagewidth, page.samplesperpixel), page.dtype, where=str(image)
         )
         _check_whole(page, image)
-        tiles = _tiles_as_they_are(page) if holds_rgb_tagged_ycbcr(page) else _tiles(page)
         with (
             new_pixels(target, height, width) as pixels,
             Progress(f"decoding {image.name}", len(page.dataoffsets)) as progress,
         ):
-            for tile, channel, y, x in tiles:
+
+            def place(tile: _Pixels | None, channel: slice, y: int, x: int) -> None:
                 if tile is None:
                     raise DataError("a tile is missing", where=image, expected="a whole TIFF")
                 rows, columns = min(tile.shape[0], height - y), min(tile.shape[1], width - x)
                 pixels[y : y + rows, x : x + columns, channel] = tile[:rows, :columns]
+
+            for _ in (
+                _placed_as_they_are(page, place) if holds_rgb_tagged_ycbcr(page) else _placed(page, place)
+            ):
                 progress.advance()
 
 
@@ -84,7 +89,8 @@ def holds_rgb_tagged_ycbcr(page: Any) -> bool:
         return False
     step = max(1, len(page.dataoffsets) // _LOOKED_AT)
     out, seen = 0, 0
-    for tile, _, _, _ in _tiles_as_they_are(page, step):
+    for number in _kept(page, step):
+        tile = _tile_as_it_is(page, number)[0]
         y, cb, cr = np.moveaxis(tile[::2, ::2].astype(np.float32), 2, 0)
         red, blue = y + 1.402 * (cr - 128), y + 1.772 * (cb - 128)
         beyond = np.maximum(np.maximum(red, blue) - 255, -np.minimum(red, blue))
@@ -108,29 +114,40 @@ _Pixels = UInt8[np.ndarray, "h w c"]
 _Tile = tuple[_Pixels, slice, int, int]
 
 
-def _tiles(page: Any) -> Iterator[tuple[_Pixels | None, slice, int, int]]:
-    """Go over the tiles: pixels, the colours they are of, and the row and column they begin at."""
+_Place = Callable[[_Pixels | None, slice, int, int], None]
+
+
+def _placed(page: Any, place: _Place) -> Iterator[None]:
+    """Decode the tiles on all cores: pixels, colours they are of, row and column they begin at."""
     planar = int(page.planarconfig) == 2  # one plane a colour instead of colours side by side
-    for tile, index, _ in page.segments(maxworkers=1):
-        plane, _, y, x, _ = index
-        channel = slice(plane, plane + 1) if planar else slice(None)
-        yield (None if tile is None else tile[0]), channel, y, x
+
+    def decoded(found: tuple[np.ndarray | None, tuple[int, ...], tuple[int, ...]]) -> None:
+        tile, (plane, _, y, x, _), _ = found
+        place(None if tile is None else tile[0], slice(plane, plane + 1) if planar else slice(None), y, x)
+
+    yield from page.segments(maxworkers=n_threads(None), func=decoded)
 
 
-def _tiles_as_they_are(page: Any, step: int = 1) -> Iterator[_Tile]:
-    """Go over every ``step``-th JPEG tile without any conversion of colours."""
+def _placed_as_they_are(page: Any, place: _Place) -> Iterator[None]:
+    """Do the same with JPEG tiles whose colours are not to be converted."""
+    yield from as_done(lambda number: place(*_tile_as_it_is(page, number)), _kept(page))
+
+
+def _kept(page: Any, step: int = 1) -> Iterator[int]:
+    """Go over the numbers of every ``step``-th tile that is there."""
+    return (number for number in range(0, len(page.dataoffsets), step) if page.databytecounts[number])
+
+
+def _tile_as_it_is(page: Any, number: int) -> _Tile:
+    """Decode a JPEG tile without any conversion of colours."""
     import imagecodecs
 
     rows = page.tilelength or page.rowsperstrip
     columns = page.tilewidth or page.imagewidth
     across = -(-page.imagewidth // columns)
     file = page.parent.filehandle
-    for number in range(0, len(page.dataoffsets), step):
-        if not page.databytecounts[number]:
-            continue
+    with file.lock:
         file.seek(page.dataoffsets[number])
         data = file.read(page.databytecounts[number])
-        tile = imagecodecs.jpeg_decode(
-            data, tables=page.jpegtables, colorspace="YCBCR", outcolorspace="YCBCR"
-        )
-        yield tile, slice(None), number // across * rows, number % across * columns
+    tile = imagecodecs.jpeg_decode(data, tables=page.jpegtables, colorspace="YCBCR", outcolorspace="YCBCR")
+    return tile, slice(None), number // across * rows, number % across * columns

@@ -105,14 +105,19 @@ def level0(group: Any, where: str) -> Any:
     return array
 
 
-def chunks(array: Any, label: str) -> Iterator[tuple[slice, slice]]:
-    """Go over the chunks of an image (c, y, x) as windows in y and x."""
+def windows_of(array: Any) -> list[tuple[slice, slice]]:
+    """Return the chunks of an image (c, y, x) as windows in y and x."""
     (_, height, width), (_, rows, columns) = array.shape, array.shards or array.chunks
-    windows = [
+    return [
         (slice(y, min(y + rows, height)), slice(x, min(x + columns, width)))
         for y in range(0, height, rows)
         for x in range(0, width, columns)
     ]
+
+
+def chunks(array: Any, label: str) -> Iterator[tuple[slice, slice]]:
+    """Go over the chunks of an image (c, y, x) as windows in y and x."""
+    windows = windows_of(array)
     with Progress(label, len(windows)) as progress:
         for window in windows:
             yield window

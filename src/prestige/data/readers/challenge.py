@@ -34,8 +34,10 @@ from prestige.data.tables import (
     read_genes,
     row_sums,
 )
-from prestige.data.zarrs import AGAIN, WHOLE, check_elements, chunks, element, level0
+from prestige.data.zarrs import AGAIN, WHOLE, check_elements, chunks, element, level0, windows_of
 from prestige.errors import DataError
+from prestige.progress import Progress
+from prestige.threads import as_done
 
 IMAGE, MASK = "images/HE_original", "images/HE_nuc_original"
 CELLS, COUNTS = "tables/cell_id-group", "tables/anucleus"
@@ -77,7 +79,7 @@ def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
 
 
 def write_slide(store: Path, target: Path) -> None:
-    """Decode ``HE_original`` chunk by chunk into a new slide file.
+    """Decode ``HE_original`` into a new slide file, each chunk once, on all cores.
 
     Raises
     ------
@@ -88,9 +90,17 @@ def write_slide(store: Path, target: Path) -> None:
         array = level0(group, f"{store}, {IMAGE}")
         channels, height, width = array.shape
         checked_image((height, width, channels), array.dtype, where=f"{store}, {IMAGE}")
-        with new_pixels(target, height, width) as pixels:
-            for y, x in chunks(array, f"decoding {IMAGE}"):
-                pixels[y, x] = array[:, y, x].transpose(1, 2, 0)
+        windows = windows_of(array)
+        with (
+            new_pixels(target, height, width) as pixels,
+            Progress(f"decoding {IMAGE}", len(windows)) as progress,
+        ):
+
+            def copy(window: tuple[slice, slice]) -> None:
+                pixels[window] = array[:, *window].transpose(1, 2, 0)
+
+            for _ in as_done(copy, windows):
+                progress.advance()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,115 @@
+"""The cache's size limit: what was used least recently goes first.
+
+A sample was last used when it was last opened: that is the time of its ``sample.json``.  A slide goes with
+the last sample that is linked to it.  A process that has a slide mapped keeps it: the system frees the room
+when it is done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from prestige.data.prepared import CARD
+from prestige.errors import ConfigError
+from prestige.progress import say
+
+VARIABLE, DEFAULT_GB = "PRESTIGE_CACHE_GB", 200.0
+
+
+def limit_bytes() -> float:
+    """Return the most bytes that the cache may hold: ``$PRESTIGE_CACHE_GB``, 200 by default, 0 for no limit.
+
+    Raises
+    ------
+    ConfigError
+        When the variable is no number, or below 0.
+    """
+    named = os.environ.get(VARIABLE, "")
+    try:
+        gigabytes = float(named) if named else DEFAULT_GB
+    except ValueError:
+        gigabytes = math.nan
+    if not gigabytes >= 0:
+        raise ConfigError(f"'{named}' is no size", where=VARIABLE, expected="gigabytes, or 0 for no limit")
+    return gigabytes * 1e9 or math.inf
+
+
+def touch(sample: Path) -> None:
+    """Note that a prepared sample is used now."""
+    with contextlib.suppress(OSError):  # another user's cache is read and not written
+        os.utime(sample / CARD)
+
+
+def trim(cache_dir: Path, keep: Path) -> list[Path]:
+    """Remove what was used least recently until the cache is within its limit; ``keep`` stays in any case.
+
+    Several processes may do so at once: a folder is renamed before it is emptied, so nobody opens half of it.
+
+    Returns
+    -------
+    The samples that were removed.
+    """
+    limit, removed = limit_bytes(), []
+    samples, slides = cache_dir / "samples", cache_dir / "slides"
+    order = sorted((used, folder) for folder in _folders(samples) if (used := _used(folder)) is not None)
+    size = _bytes_in([samples, slides])
+    for _, folder in order:
+        if size <= limit:
+            break
+        if folder == keep or not _remove(folder, cache_dir / "partial"):
+            continue
+        removed.append(folder)
+        for slide in slides.glob("*.npy"):
+            with contextlib.suppress(FileNotFoundError):
+                if slide.stat().st_nlink == 1:  # no sample is linked to it any more
+                    slide.unlink()
+        size = _bytes_in([samples, slides])
+    if removed:
+        plural = "samples" if len(removed) > 1 else "sample"
+        say(
+            f"the cache is kept within {limit / 1e9:g} GB ({VARIABLE}): "
+            f"{len(removed)} {plural} used least recently removed"
+        )
+    return removed
+
+
+def _folders(samples: Path) -> Iterator[Path]:
+    if samples.is_dir():
+        yield from (folder for folder in samples.iterdir() if folder.is_dir())
+
+
+def _used(folder: Path) -> float | None:
+    """Return when a sample was last used, None where another process has just removed it."""
+    for path in (folder / CARD, folder):
+        with contextlib.suppress(OSError):
+            return path.stat().st_mtime
+    return None
+
+
+def _remove(folder: Path, partial: Path) -> bool:
+    gone = partial / f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        os.rename(folder, gone)
+    except OSError:
+        return False  # another process was faster
+    shutil.rmtree(gone, ignore_errors=True)
+    return True
+
+
+def _bytes_in(folders: list[Path]) -> int:
+    """Return the bytes on the disk below some folders; files that are linked twice count once."""
+    seen: dict[tuple[int, int], int] = {}
+    for folder in folders:
+        for path in folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                stat = path.stat()
+                if path.is_file():
+                    seen[stat.st_dev, stat.st_ino] = stat.st_size
+    return sum(seen.values())
