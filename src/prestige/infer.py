@@ -12,14 +12,14 @@ from torch import Tensor
 
 from prestige.data.augment import to_float
 from prestige.data.observations import Observations
-from prestige.data.patches import PatchReader
+from prestige.data.patches import Reader
 from prestige.models.predictor import Predictor
 from prestige.progress import Progress
 
 
 def predict_observations(
     predictor: Predictor,
-    reader: PatchReader,
+    reader: Reader,
     observations: Observations,
     *,
     forward: Callable[[Tensor], Tensor] | None = None,

@@ -19,6 +19,7 @@ from prestige.baselines.shuffled import shuffle_within
 from prestige.bundle import write_bundle
 from prestige.config import RunConfig
 from prestige.data.observations import Observations, positions_um
+from prestige.data.on_device import on_device
 from prestige.data.patches import Patch, PatchReader, window_inside
 from prestige.data.sample import Sample
 from prestige.fold import FoldData
@@ -106,7 +107,8 @@ def _of_model(
         seed=config.seed,
     )
     flops = count_flops(predictor, patch.input_px)
-    feed = TrainData(reader, data.train, data.train_y, data.validation, data.validation_y)
+    near = on_device(reader, fabric.device)
+    feed = TrainData(near, data.train, data.train_y, data.validation, data.validation_y)
     result = train(
         predictor, feed, config.train, folder=folder / "checkpoints", seed=config.seed, fabric=fabric
     )
@@ -114,7 +116,7 @@ def _of_model(
     predict = partial(
         predict_observations,
         predictor,
-        reader,
+        near,
         forward=fabric.setup_module(predictor),
         batch_size=config.train.batch_size,
         label="predicting test",

@@ -8,6 +8,7 @@ from pathlib import Path
 from prestige.bundle import read_bundle
 from prestige.data.dataset import open_dataset, read_dataset
 from prestige.data.observations import all_observations
+from prestige.data.on_device import on_device
 from prestige.data.patches import Patch, PatchReader
 from prestige.data.sample import Sample
 from prestige.errors import DataError, ModelError, raise_all
@@ -44,7 +45,7 @@ def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str
     _check_sizes(samples, bundle.patch)
     for words in pixel_notes(samples, bundle.extra.get("um_per_px")):
         say(words)
-    reader = PatchReader([sample.slide for sample in samples], bundle.patch)
+    reader = on_device(PatchReader([sample.slide for sample in samples], bundle.patch), fabric.device)
     observations = all_observations(samples)
     prediction = predict_observations(
         bundle.predictor,

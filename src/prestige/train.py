@@ -27,7 +27,7 @@ from prestige import metrics
 from prestige.checkpoint import Standing, load_checkpoint, pack, save_checkpoint, unpack
 from prestige.data.augment import augment
 from prestige.data.observations import Observations
-from prestige.data.patches import PatchReader
+from prestige.data.patches import Reader
 from prestige.errors import ConfigError, ModelError
 from prestige.infer import predict_observations
 from prestige.models.losses import losses
@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 class TrainData:
     """What a training sees: patches, and expression on the log1p scale."""
 
-    reader: PatchReader
+    reader: Reader
     train: Observations
     train_y: Float[np.ndarray, "n g"]
     validation: Observations

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -124,6 +124,17 @@ def resolve_patch(config: PatchConfig, um_per_px: Sequence[float]) -> Patch:
             expected=f"at most {patch_um:g} um",
         )
     return Patch(patch_um, config.input_px or width_px(patch_um, high), config.visible_um)
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """What gives a batch of patches, wherever they come from and wherever they lie afterwards."""
+
+    def __call__(
+        self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"], /
+    ) -> UInt8[Tensor, "n 3 d d"]:
+        """Return the patches of n observations as bytes, in channels-last memory order."""
+        ...
 
 
 class PatchReader:
