@@ -124,3 +124,12 @@ def test_with_one_patient_there_is_no_verdict(
     se = summary.groups[0].comparison.rows[best].se
     assert se is not None
     assert float(row[facts["head"].index("standard error over tissue")]) == pytest.approx(se, abs=1e-4)
+
+
+def test_a_bench_under_way_says_how_many_seeds_there_are(tiny_bench: Path) -> None:
+    add_seeds(tiny_bench, {1: 0.9})
+    for run in (tiny_bench / "runs").glob("resnet18*-seed-1"):
+        (run / "DONE").unlink()
+    summary = summarise(load_bench(tiny_bench))
+    (said,) = seeds_limit(summary, summary.groups[0].standings)
+    assert said.startswith("1 to 2 seeds: the spread over trainings is not known of every encoder;")

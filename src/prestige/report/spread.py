@@ -131,10 +131,14 @@ def spread_record(summary: Summary, keys: Iterable[Configuration]) -> dict[str, 
 def seeds_limit(summary: Summary, keys: Iterable[Configuration]) -> list[str]:
     """Say what too few trainings of each encoder leave open."""
     found = [one.n_seeds for key, one in spreads(summary).items() if key in set(keys) and not key.baseline]
-    fewest = min(found, default=MIN_SEEDS)
+    fewest, most = min(found, default=MIN_SEEDS), max(found, default=MIN_SEEDS)
     if fewest >= MIN_SEEDS:
         return []
     needed = f"a bench that claims something needs {MIN_SEEDS}"
+    if fewest < most:
+        return [
+            f"{fewest} to {most} seeds: the spread over trainings is not known of every encoder; {needed}."
+        ]
     if fewest == 1:
         return [f"One seed: the spread over trainings is unknown; {needed}."]
     return [f"{fewest} seeds: the spread over trainings is hardly known; {needed}."]
