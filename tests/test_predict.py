@@ -13,12 +13,13 @@ import pytest
 
 from prestige import predict as predict_module
 from prestige.bundle import write_bundle
+from prestige.data.observations import all_observations
 from prestige.data.panel import Panel
 from prestige.data.patches import Patch
 from prestige.errors import ModelError
 from prestige.models.predictor import build_predictor
 from prestige.models.settings import ModelConfig
-from prestige.predict import pixel_notes, predict_dataset
+from prestige.predict import pixel_notes, predict_dataset, reading_order
 
 
 @pytest.fixture
@@ -87,3 +88,14 @@ def test_an_assumed_pixel_size_is_said(small_samples: Any) -> None:
     (note,) = pixel_notes([assumed], None)
     assert sample.id in note
     assert "0.5 um was assumed" in note
+
+
+def test_bands_are_gone_through_one_after_the_other(small_samples: Any) -> None:
+    observations = all_observations(small_samples)
+    order = reading_order(observations, band_px=50)
+    np.testing.assert_array_equal(np.sort(order), np.arange(len(observations)))
+    read = observations.take(order)
+    place = read.slide_index * 1000 + read.xy_px[:, 1] // 50
+    assert (np.diff(place) >= 0).all()
+    same = np.diff(place) == 0
+    assert (np.diff(read.xy_px[:, 0])[same] >= 0).all()

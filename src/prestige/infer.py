@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from prestige.data.augment import to_float
@@ -22,6 +22,7 @@ def predict_observations(
     reader: Reader,
     observations: Observations,
     *,
+    order: Int[np.ndarray, " n"] | None = None,
     forward: Callable[[Tensor], Tensor] | None = None,
     batch_size: int = 256,
     label: str | None = None,
@@ -30,6 +31,8 @@ def predict_observations(
 
     Parameters
     ----------
+    order
+        In which the observations are gone through, each position once; the result is in their own order.
     forward
         What computes the standardised prediction, where it is not the bare predictor: the same
         module as Fabric wraps it, which brings device and precision.
@@ -45,9 +48,10 @@ def predict_observations(
     out = np.empty((len(observations), predictor.train_mean.shape[0]), dtype=np.float32)
     spans = [slice(start, start + batch_size) for start in range(0, len(observations), batch_size)]
 
+    order = np.arange(len(observations)) if order is None else order
+
     def read(span: slice) -> Tensor:
-        rows = np.arange(span.start, min(span.stop, len(observations)))
-        chosen = observations.take(rows)
+        chosen = observations.take(order[span])
         return reader(chosen.slide_index, chosen.xy_px)
 
     predictor.eval()
@@ -64,7 +68,7 @@ def predict_observations(
                 ahead = pool.submit(read, spans[number + 1])
             z = compute(to_float(patches.to(device, non_blocking=True)))
             y = predictor.to_expression(z)
-            out[span] = y.cpu().numpy()
+            out[order[span]] = y.cpu().numpy()
             if label:
                 progress.advance(y.shape[0])
     return out

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Int
+
 from prestige.bundle import read_bundle
 from prestige.data.dataset import open_dataset, read_dataset
-from prestige.data.observations import all_observations
+from prestige.data.observations import Observations, all_observations
 from prestige.data.on_device import on_device
 from prestige.data.patches import Patch, PatchReader
 from prestige.data.sample import Sample
@@ -16,6 +19,12 @@ from prestige.infer import predict_observations
 from prestige.predictions import write_predictions
 from prestige.progress import say
 from prestige.train import make_fabric
+
+MOST_MAPPED_BYTES = 1 << 29
+"""How much of the slides' files is kept in memory while they are gone through, whatever their size."""
+
+BAND_PX = 1024
+"""Height of the bands of a slide that observations are taken from, one after the other."""
 
 
 def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str = "auto") -> list[Path]:
@@ -45,12 +54,14 @@ def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str
     _check_sizes(samples, bundle.patch)
     for words in pixel_notes(samples, bundle.extra.get("um_per_px")):
         say(words)
-    reader = on_device(PatchReader([sample.slide for sample in samples], bundle.patch), fabric.device)
+    slides = [sample.slide for sample in samples]
+    reader = PatchReader(slides, bundle.patch, most_mapped_bytes=MOST_MAPPED_BYTES)
     observations = all_observations(samples)
     prediction = predict_observations(
         bundle.predictor,
-        reader,
+        on_device(reader, fabric.device),
         observations,
+        order=reading_order(observations, band_px=BAND_PX),
         forward=fabric.setup_module(bundle.predictor),
         label=f"predicting {len(observations):,} observations",
     )
@@ -61,6 +72,12 @@ def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str
         "visible_um": bundle.patch.visible_um,
     }
     return write_predictions(Path(out), prediction, observations, samples, bundle.panel, model)
+
+
+def reading_order(observations: Observations, *, band_px: int) -> Int[np.ndarray, " n"]:
+    """Return the observations slide by slide, band by band, and along the band: each page is read once."""
+    x, y = observations.xy_px.T
+    return np.lexsort((x, y // band_px, observations.slide_index))
 
 
 def pixel_notes(samples: Sequence[Sample], trained_at: float | Sequence[float] | None) -> list[str]:

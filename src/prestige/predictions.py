@@ -64,7 +64,7 @@ def write_predictions(
             continue
         rows = observations.row[chosen]
         table = ad.AnnData(
-            X=prediction[chosen],
+            X=prediction if len(chosen) == len(prediction) else prediction[chosen],
             obs=_obs(sample, rows),
             var=pd.DataFrame(
                 {"train_mean": panel.train_mean, "train_std": panel.train_std},

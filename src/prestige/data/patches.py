@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import Field, model_validator
 
+from prestige.data.slide import mapped_bytes, release_pages
 from prestige.errors import ConfigError, DataError
 from prestige.settings import Settings
 from prestige.threads import n_threads
@@ -154,6 +155,9 @@ class PatchReader:
     threads
         Threads that crop parts of one batch; the result does not depend on it.  Default: the
         processors this process may use, up to 4.
+    most_mapped_bytes
+        How much of the slides' files may stay in this process's memory from batch to batch: for going once
+        through a slide that is larger than that.  Left out, the system decides.
 
     Raises
     ------
@@ -161,7 +165,14 @@ class PatchReader:
         When the patch is larger than one of the images.
     """
 
-    def __init__(self, slides: Sequence[Slide], patch: Patch, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        slides: Sequence[Slide],
+        patch: Patch,
+        *,
+        threads: int | None = None,
+        most_mapped_bytes: int | None = None,
+    ) -> None:
         from prestige.data.crop import crop
 
         self.slides = tuple(slides)
@@ -180,6 +191,7 @@ class PatchReader:
             self._pixels.append(np.ascontiguousarray(np.asarray(slide.pixels)))
         self._threads = threads or n_threads()
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        self._most_mapped = None if most_mapped_bytes is None else mapped_bytes() + most_mapped_bytes
 
     def __call__(
         self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"]
@@ -203,6 +215,9 @@ class PatchReader:
         else:
             for number in np.unique(slide_index):
                 self._fill(int(number), np.flatnonzero(slide_index == number), xy_px, out)
+        if self._most_mapped is not None and mapped_bytes() > self._most_mapped:
+            for pixels in self._pixels:
+                release_pages(pixels)
         return torch.from_numpy(out).permute(0, 3, 1, 2)
 
     def _fill(self, number: int, rows: np.ndarray, xy_px: np.ndarray, out: np.ndarray) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -112,3 +114,24 @@ def checked_image(shape: tuple[int, ...], dtype: np.dtype, *, where: str) -> tup
     if height < 1 or width < 1:
         raise DataError(f"the image is empty ({width} x {height} px)", where=where, expected=expected)
     return int(height), int(width)
+
+
+def release_pages(pixels: UInt8[np.ndarray, "height width 3"]) -> None:
+    """Let go of the pages of a mapped slide that this process holds; they are read again where needed.
+
+    Nothing happens to pixels that are not mapped, and on systems that cannot be told.
+    """
+    mapped: Any = pixels
+    while isinstance(mapped, np.ndarray):
+        mapped = mapped.base
+    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def mapped_bytes() -> int:
+    """Return how many bytes of mapped files this process holds in memory; 0 where the system does not say."""
+    try:
+        shared = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[2])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return shared * mmap.PAGESIZE
