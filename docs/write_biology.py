@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ RESULTS = Path(__file__).resolve().parent / "results"
 JUDGED = ("immune", "inflammation")
 """The study's immune and disease genes, among the sets that come with the package."""
 
+Row = dict[str, float]
+NUMBERS = ("n_genes", "on_set", "difference", "low", "high")
 OVER_ALL, OVER_RANDOM = "less that on all genes", "less that on genes like its own"
 FIGURES = (
     ("sets", "Gene sets beside their matched random sets"),
@@ -52,29 +55,25 @@ def page(folders: list[Path]) -> str:
 
 def _answers(folder: Path) -> list[str]:
     """Return the answer of one bench, a sentence for each effect of the patch width and set."""
-    table, name = _effects(folder), _bench(folder)["name"].capitalize()
-    found = []
-    for effect, of_effect in table.groupby("effect", sort=False):
-        if "patch width" not in str(effect):
+    name, found = _bench(folder)["name"].capitalize(), []
+    for effect, sets in _effects(folder).items():
+        if "patch width" not in effect:
             continue
         for judged in JUDGED:
-            rows = of_effect[of_effect["gene_set"] == judged].set_index("compared")
-            if OVER_ALL not in rows.index:
+            if judged not in sets:
                 continue
-            over, on = rows.loc[OVER_ALL], float(rows.loc[OVER_ALL, "on_set"])
-            beside = rows.loc[OVER_RANDOM] if OVER_RANDOM in rows.index else None
+            over, beside = sets[judged][OVER_ALL], sets[judged].get(OVER_RANDOM)
             said = f"{_interval(over)} against all genes"
-            said += f", {_interval(beside)} against genes like them" if beside is not None else ""
-            found.append(
-                f"**{name}, {effect}, {judged}: {_verdict(on, over, beside)}** {on:+.4f} on them; {said}."
-            )
+            said += f", {_interval(beside)} against genes like them" if beside else ""
+            answer = _verdict(over, beside)
+            found.append(f"**{name}, {effect}, {judged}: {answer}** {over['on_set']:+.4f} on them; {said}.")
     return found
 
 
-def _verdict(on: float, over: pd.Series, beside: pd.Series | None) -> str:
-    if over["low"] != over["low"]:
+def _verdict(over: Row, beside: Row | None) -> str:
+    if math.isnan(over["low"]):
         return "not decided, there is no interval."
-    if on <= 0:
+    if over["on_set"] <= 0:
         return "no, nothing is gained on them at all."
     if over["low"] <= 0:
         return "no, they are not shown to gain more than all genes."
@@ -92,10 +91,7 @@ def _tissue(folder: Path) -> str:
         f"Predictions shown: {biology['subtitle']}, {biology['n_observations']:,} observations, "
         f"{biology['n_genes']:,} genes. Verdict: **{biology['verdict']}**.",
         f"{answer['text']} {' '.join(answer['limits'])}",
-        *(
-            _effect_table(str(effect), rows)
-            for effect, rows in _effects(folder).groupby("effect", sort=False)
-        ),
+        *(_effect_table(effect, sets) for effect, sets in _effects(folder).items()),
         "### What was found",
         "\n".join(f"- {sentence}" for sentences in biology["sentences"].values() for sentence in sentences),
         *_figures(folder / "report" / "biology" / "figures", slug),
@@ -103,25 +99,22 @@ def _tissue(folder: Path) -> str:
     return "\n\n".join(parts)
 
 
-def _effect_table(effect: str, rows: pd.DataFrame) -> str:
+def _effect_table(effect: str, sets: dict[str, dict[str, Row]]) -> str:
     lines = [
         f"### {effect[0].upper()}{effect[1:]}",
         "",
         f"| gene set | genes | effect on it | {OVER_ALL} | {OVER_RANDOM} |",
         "|---|---|---|---|---|",
     ]
-    for name, of_set in rows.groupby("gene_set", sort=False):
-        kinds = of_set.set_index("compared")
-        cells = [
-            _interval(kinds.loc[kind]) if kind in kinds.index else "" for kind in (OVER_ALL, OVER_RANDOM)
-        ]
-        first = of_set.iloc[0]
-        lines.append(f"| {name} | {first['n_genes']} | {first['on_set']:+.4f} | {cells[0]} | {cells[1]} |")
+    for name, kinds in sets.items():
+        cells = [_interval(kinds[kind]) if kind in kinds else "" for kind in (OVER_ALL, OVER_RANDOM)]
+        first = kinds[OVER_ALL]
+        lines.append(f"| {name} | {first['n_genes']:.0f} | {first['on_set']:+.4f} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _interval(row: pd.Series) -> str:
-    if row["low"] != row["low"]:
+def _interval(row: Row) -> str:
+    if math.isnan(row["low"]):
         return f"{row['difference']:+.4f} (no interval)"
     return f"{row['difference']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})"
 
@@ -137,8 +130,14 @@ def _figures(source: Path, slug: str) -> list[str]:
     return shown
 
 
-def _effects(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "report" / "tables" / "set_effects.csv")
+def _effects(folder: Path) -> dict[str, dict[str, dict[str, Row]]]:
+    """Return effect -> gene set -> what it is compared with -> the numbers."""
+    table = pd.read_csv(folder / "report" / "tables" / "set_effects.csv")
+    found: dict[str, dict[str, dict[str, Row]]] = {}
+    for row in table.to_dict("records"):
+        kinds = found.setdefault(str(row["effect"]), {}).setdefault(str(row["gene_set"]), {})
+        kinds[str(row["compared"])] = {name: float(row[name]) for name in NUMBERS}
+    return found
 
 
 def _bench(folder: Path) -> dict[str, Any]:

@@ -71,13 +71,17 @@ def test_rows_of_validity_pass_only_where_something_could_have_been_claimed():
 
 def test_the_page_of_validity_counts_what_passed_and_guesses_no_chance():
     page = _loaded("validity_page").page
-    empty = {row: [] for row in ("radii", "null", "own", "stain", "shuffled", "parameters")}
+    empty = {row: [] for row in ("radii", "null", "own", "stain", "stain_far", "shuffled", "parameters")}
+    scores = {"shift 0.35, jitter 0.2": 0.5, "shift 0.35, jitter 0": 0.4, "shift 0, jitter 0": 0.6}
+    scores["shift 0, jitter 0.2"] = 0.55
     stain = [
-        {"passed": True, "fallen": 0.1, "won_back": 0.05},
-        {"passed": False, "fallen": -0.1, "won_back": 0.01},
+        {"scores": scores, "passed": True, "fallen": 0.1, "won_back": 0.05},
+        {"scores": scores, "passed": False, "fallen": -0.1, "won_back": 0.01},
     ]
     line = next(line for line in page(empty | {"stain": stain}).splitlines() if "stain of patients" in line)
     assert "| 1 of 2 |" in line
+    # Without shift and jitter, with jitter; then the same with shift: in the order of the head.
+    assert "| the first patient | 0.600 | 0.550 | 0.400 | 0.500 | yes |" in page(empty | {"stain": stain})
     assert "falls by 0.000, +0.030 with jitter" in line
     # Equal scores in any order: of six orders, two have the stained one without jitter as the least.
     orders = list(itertools.permutations(range(3)))

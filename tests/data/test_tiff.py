@@ -122,7 +122,6 @@ def test_each_tile_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return original(data, **named)
 
     monkeypatch.setattr(imagecodecs, "jpeg_decode", counting)
-    monkeypatch.setattr(tifffile.tifffile.imagecodecs, "jpeg_decode", counting, raising=False)
     monkeypatch.setattr("prestige.data.tiff.holds_rgb_tagged_ycbcr", lambda page: tagged)
     write_slide(tmp_path / "a.tif", tmp_path / "slide.npy")
     assert len(decoded) == 16
