@@ -13,6 +13,7 @@ import pytest
 from prestige.data import cache, eviction
 from prestige.data.cache import Recipe, prepare
 from prestige.data.eviction import limit_bytes, trim
+from prestige.data.feature_store import FeatureStore
 from prestige.data.prepared import CARD
 from prestige.errors import ConfigError, DataError
 
@@ -61,7 +62,7 @@ def test_the_least_recently_used_goes_first(
     monkeypatch.setenv(eviction.VARIABLE, str(280 * KILOBYTE / 1e9))
     assert trim(tmp_path / "cache", three["c"]) == [three["b"]]
     assert held(tmp_path) == (2, 2)  # its slide went with it
-    assert "1 sample used least recently removed" in capsys.readouterr().err
+    assert "1 entry used least recently removed" in capsys.readouterr().err
     monkeypatch.setenv(eviction.VARIABLE, str(1 / 1e9))
     assert trim(tmp_path / "cache", three["c"]) == [three["a"]]  # what is kept stays, too large or not
     assert held(tmp_path) == (1, 1)
@@ -159,6 +160,19 @@ def test_a_source_that_is_gone_is_said_and_not_tried_for_ever(tmp_path: Path) ->
 
     with pytest.raises(DataError, match="image: cannot be read"):
         prepare(replace(one, write_slide=gone), tmp_path / "cache")
+
+
+def test_features_go_as_samples_do(
+    tmp_path: Path, three: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (FeatureStore(tmp_path / "cache", name, 100) for name in ("old", "new"))
+    for store in (old, new):
+        store.add(np.zeros((500, 2), np.int64) + np.arange(500)[:, None], np.zeros((500, 100), np.float32))
+    os.utime(old.folder, (500.0, 500.0))
+    monkeypatch.setenv(eviction.VARIABLE, str(620 * KILOBYTE / 1e9))
+    assert trim(tmp_path / "cache", three["a"]) == [old.folder]
+    assert len(FeatureStore(tmp_path / "cache", "new", 100)) == 500
+    assert len(FeatureStore(tmp_path / "cache", "old", 100)) == 0
 
 
 @pytest.mark.parametrize(("named", "expected"), [("", 200e9), ("0", float("inf")), ("0.5", 5e8)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from prestige.baselines.depth import DepthLines, fit_depth
 from prestige.baselines.features import n_features, patch_features
 from prestige.baselines.frozen import FrozenEncoder, freeze
 from prestige.baselines.hest import HestRidge, fit_hest
+from prestige.baselines.kept import KeptFeatures
 from prestige.baselines.ridge import Ridge, fit_ridge
 from prestige.baselines.settings import BaselineConfig
 from prestige.data.observations import Observations
@@ -33,6 +34,7 @@ SCHEMA = "prestige.baseline/2"
 MAX_TRAIN = 100_000
 _BYTES = 1 << 25  # of patches read in one call
 _FEATURE_BYTES = 1 << 29  # of features held at once
+_KEPT_AT_ONCE = 2048  # observations whose features make a chunk of the store
 _ENCODER = "encoder."
 
 Part = Ridge | HestRidge | Neighbours | DepthLines
@@ -323,12 +325,16 @@ def _batches(
     reader: PatchReader, places: Observations, label: str, encoder: FrozenEncoder | None
 ) -> Iterator[tuple[slice, Float[np.ndarray, "n f"]]]:
     """Yield (rows, features) over some observations, reading a bounded number of patches at a time."""
-    compute: Callable[..., np.ndarray] = patch_features if encoder is None else encoder
     step = max(1, _BYTES // (3 * reader.patch.input_px**2))
-    if encoder is not None:
-        step = min(step, encoder.batch_size)
+    if encoder is None:
+
+        def compute(places: Observations, /) -> np.ndarray:
+            return patch_features(reader(places.slide_index, places.xy_px))
+    else:
+        compute = KeptFeatures(reader, encoder).__call__
+        step = max(min(step, encoder.batch_size), _KEPT_AT_ONCE)
     with Progress(label, len(places)) as progress:
         for start in range(0, len(places), step):
             rows = slice(start, min(len(places), start + step))
-            yield rows, compute(reader(places.slide_index[rows], places.xy_px[rows]))
+            yield rows, compute(places.take(np.arange(rows.start, rows.stop)))
             progress.advance(rows.stop - start)

@@ -1,8 +1,8 @@
 """The cache's size limit: what was used least recently goes first.
 
-A sample was last used when it was last opened: that is the time of its ``sample.json``.  A slide goes with
-the last sample that is linked to it.  A process that has a slide mapped keeps it: the system frees the room
-when it is done.
+A sample was last used when it was last opened: that is the time of its ``sample.json``; features when they
+were last read: the time of their folder.  A slide goes with the last sample that is linked to it.  A process
+that has a slide mapped keeps it: the system frees the room when it is done.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from prestige.data.feature_store import FOLDER
 from prestige.data.prepared import CARD
 from prestige.errors import ConfigError
 from prestige.progress import say
@@ -53,12 +54,13 @@ def trim(cache_dir: Path, keep: Path) -> list[Path]:
 
     Returns
     -------
-    The samples that were removed.
+    The folders of samples and features that were removed.
     """
     limit, removed = limit_bytes(), []
-    samples, slides = cache_dir / "samples", cache_dir / "slides"
-    order = sorted((used, folder) for folder in _folders(samples) if (used := _used(folder)) is not None)
-    size = _bytes_in([samples, slides])
+    samples, slides, features = (cache_dir / name for name in ("samples", "slides", FOLDER))
+    folders = [*_folders(samples), *_folders(features)]
+    order = sorted((used, folder) for folder in folders if (used := _used(folder)) is not None)
+    size = _bytes_in([samples, slides, features])
     for _, folder in order:
         if size <= limit:
             break
@@ -69,9 +71,9 @@ def trim(cache_dir: Path, keep: Path) -> list[Path]:
             with contextlib.suppress(FileNotFoundError):
                 if slide.stat().st_nlink == 1:  # no sample is linked to it any more
                     slide.unlink()
-        size = _bytes_in([samples, slides])
+        size = _bytes_in([samples, slides, features])
     if removed:
-        plural = "samples" if len(removed) > 1 else "sample"
+        plural = "entries" if len(removed) > 1 else "entry"
         say(
             f"the cache is kept within {limit / 1e9:g} GB ({VARIABLE}): "
             f"{len(removed)} {plural} used least recently removed"

@@ -1,0 +1,80 @@
+"""A frozen encoder's features by way of the store: what it has is not computed again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+from jaxtyping import Float32
+
+from prestige.baselines.frozen import FrozenEncoder
+from prestige.data.cache import default_cache_dir, digest
+from prestige.data.feature_store import FeatureStore
+from prestige.data.observations import Observations
+from prestige.data.patches import PatchReader, window_start
+
+_VERSION = "1"
+
+
+class KeptFeatures:
+    """Observations -> features; those that are not in the store are computed and added to it.
+
+    Parameters
+    ----------
+    reader
+        Gives the patches, and says of which slides and which patch they are.
+    encoder
+        Whose features.
+    """
+
+    def __init__(self, reader: PatchReader, encoder: FrozenEncoder) -> None:
+        self._reader, self._encoder = reader, encoder
+        made_by = _fingerprint(encoder)
+        patch = json.dumps([reader.patch.patch_um, reader.patch.input_px, reader.patch.visible_um])
+        self._stores = [
+            FeatureStore(
+                default_cache_dir(),
+                digest(_VERSION, slide.fingerprint, f"{slide.um_per_px:.9g}", made_by, patch),
+                encoder.n_features,
+            )
+            for slide in reader.slides
+        ]
+
+    def __call__(self, places: Observations) -> Float32[np.ndarray, "n f"]:
+        """Return the features of some observations, float32."""
+        out = np.empty((len(places), self._encoder.n_features), dtype=np.float32)
+        for number in np.unique(places.slide_index):
+            rows = np.flatnonzero(places.slide_index == number)
+            out[rows] = self._of_slide(int(number), places.take(rows))
+        return out
+
+    def _of_slide(self, number: int, places: Observations) -> Float32[np.ndarray, "n f"]:
+        store, reader = self._stores[number], self._reader
+        start = window_start(places.xy_px, reader.patch.width_px(reader.slides[number].um_per_px))
+        if reader.patch.visible_um is not None:  # two windows, of an even and an odd width: halves of a pixel
+            start = np.floor(places.xy_px * 2).astype(np.int64)
+        found, there = store.find(start)
+        missing = np.flatnonzero(~there)
+        if len(missing):
+            some = places.take(missing)
+            step = self._encoder.batch_size
+            parts = [
+                self._encoder(reader(some.slide_index[at : at + step], some.xy_px[at : at + step]))
+                for at in range(0, len(missing), step)
+            ]
+            found[missing] = np.concatenate(parts)
+            store.add(start[missing], found[missing])
+        return found
+
+
+def _fingerprint(encoder: FrozenEncoder) -> str:
+    """Return a hash of all that an encoder's features hang on, its weights first."""
+    arrays, details = encoder.pack()
+    out = hashlib.blake2b(digest_size=16)
+    for name in sorted(arrays):
+        out.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        out.update(np.ascontiguousarray(arrays[name]).tobytes())
+    details = {**details, "model": {**details["model"], "checkpoint": None}}
+    out.update(json.dumps(details, sort_keys=True, default=str).encode())
+    return out.hexdigest()
