@@ -399,7 +399,11 @@ def main() -> None:
     if asked.write:
         from validity_page import page
 
-        asked.write.write_text(page({row: kept_of(row, asked.out) for row in ROWS}), encoding="utf-8")
+        kept, planned = (
+            {row: kept_of(row, asked.out) for row in ROWS},
+            {row: n for row, (_, n) in ROWS.items()},
+        )
+        asked.write.write_text(page(kept, planned), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scipy.stats import binomtest
@@ -10,9 +10,10 @@ from scipy.stats import binomtest
 Kept = dict[str, list[dict[str, Any]]]
 
 
-def page(kept: Kept) -> str:
-    """Return the whole page; a row without results says so."""
+def page(kept: Kept, planned: Mapping[str, int]) -> str:
+    """Return the whole page; a row without results, or without all that were planned, says so."""
     rows = [_row(*parts) for parts in _rows(kept)]
+    missing = [f"{row} {len(kept[row])} of {n}" for row, n in planned.items() if len(kept[row]) < n]
     return "\n".join(
         [
             "# The benchmark on trial",
@@ -23,6 +24,7 @@ def page(kept: Kept) -> str:
             "Beside it: how often someone who guesses would, where that can be worked out, and the 95 %",
             "interval of the share (Wilson). Rows that ask for intervals need them to pass.",
             "",
+            *([f"**Not complete.** Done so far: {', '.join(missing)}.", ""] if missing else []),
             "| planted | wanted | passed | 95 % interval | by chance | what was seen |",
             "|---|---|---|---|---|---|",
             *rows,

@@ -70,7 +70,11 @@ def test_rows_of_validity_pass_only_where_something_could_have_been_claimed():
 
 
 def test_the_page_of_validity_counts_what_passed_and_guesses_no_chance():
-    page = _loaded("validity_page").page
+    whole = _loaded("validity_page").page
+
+    def page(kept: dict[str, list[dict[str, object]]]) -> str:
+        return whole(kept, {"stain": 2, "own": 5})
+
     empty = {row: [] for row in ("radii", "null", "own", "stain", "stain_far", "shuffled", "parameters")}
     scores = {"shift 0.35, jitter 0.2": 0.5, "shift 0.35, jitter 0": 0.4, "shift 0, jitter 0": 0.6}
     scores["shift 0, jitter 0.2"] = 0.55
@@ -80,6 +84,8 @@ def test_the_page_of_validity_counts_what_passed_and_guesses_no_chance():
     ]
     line = next(line for line in page(empty | {"stain": stain}).splitlines() if "stain of patients" in line)
     assert "| 1 of 2 |" in line
+    assert "**Not complete.** Done so far: own 0 of 5." in page(empty | {"stain": stain})
+    assert "Not complete" not in whole(empty, {"own": 0})
     # Without shift and jitter, with jitter; then the same with shift: in the order of the head.
     assert "| the first patient | 0.600 | 0.550 | 0.400 | 0.500 | yes |" in page(empty | {"stain": stain})
     assert "falls by 0.000, +0.030 with jitter" in line
