@@ -36,10 +36,23 @@ the same command goes on where it was. `python -m prestige` is the same as `pres
 """
 
 
+ENVIRONMENT = """## Environment
+
+| | |
+|---|---|
+| `PRESTIGE_CACHE` | Folder of decoded slides and kept features; `~/.cache/prestige` where it is not set. |
+| `PRESTIGE_CACHE_GB` | Its size limit, least recently used goes first: 200 by default, 0 for none. |
+| `PRESTIGE_DATA` | Folder of the data that yaml files name with `${PRESTIGE_DATA}`, gene sets among them. |
+| `OMP_NUM_THREADS` | Most threads of one process, for reading, decoding and scoring too. |
+"""
+
+
 def commands_markdown() -> str:
     """Return the reference of all commands."""
     group: Any = typer.main.get_command(app)
-    return "\n".join([HEAD, *(_section(name, command) for name, command in group.commands.items())])
+    return "\n".join(
+        [HEAD, *(_section(name, command) for name, command in group.commands.items()), ENVIRONMENT]
+    )
 
 
 def _section(name: str, command: Any) -> str:
