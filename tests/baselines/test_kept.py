@@ -107,3 +107,19 @@ def test_what_is_shown_of_a_greyed_patch_hangs_on_halves_of_a_pixel(small_sample
     np.testing.assert_allclose(
         KeptFeatures(reader, encoder())(places), direct(encoder(), reader, places), atol=1e-5
     )
+
+
+def test_the_cache_stays_within_its_limit(
+    small_samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, places = scattered(small_samples[:1])
+    first, second = (KeptFeatures(reader, encoder(seed=seed)) for seed in (0, 1))
+    first(places)
+    monkeypatch.setenv("PRESTIGE_CACHE_GB", "1e-9")  # one byte
+    second(places)
+    second.close()
+    left = list((tmp_path / "cache" / "features").iterdir())
+    assert len(left) == 1  # what was just made stays
+    seen = KeptFeatures(reader, encoder(seed=1))._stores[0]
+    assert seen.folder == left[0]
+    assert len(seen) == len(np.unique(np.round(places.xy_px), axis=0))

@@ -109,9 +109,9 @@ def test_weights_of_genes_are_shares(configs: dict[int, list[list[Moments]]]) ->
         ({"x": SetEffect(DOUBLED, equally("AZ"))}, "'Z' was not scored"),
         ({"x": SetEffect(DOUBLED, {})}, "a set of no gene"),
         ({"x": SetEffect(DOUBLED, {"A": -1.0})}, "weight is not above 0"),
-        ({"x": SetEffect({1: 1.0, 2: -0.5}, equally("A"))}, "no contrast"),
-        ({"x": SetEffect({1: 1.0, 9: -1.0}, equally("A"))}, "'9' is not among the configurations"),
-        ({"x": SetEffect({1: float("nan"), 2: 1.0}, equally("A"))}, "no contrast"),
+        ({"x": SetEffect({1: 1.0, 2: -0.5}, equally("A"))}, "the weights sum to 0.5"),
+        ({"x": SetEffect({1: 1.0, 9: -1.0}, equally("A"))}, "'9' is not in the comparison"),
+        ({"x": SetEffect({1: float("nan"), 2: 1.0}, equally("A"))}, "the weights sum to nan"),
     ],
 )
 def test_bad_inputs(

@@ -325,16 +325,13 @@ def _batches(
     reader: PatchReader, places: Observations, label: str, encoder: FrozenEncoder | None
 ) -> Iterator[tuple[slice, Float[np.ndarray, "n f"]]]:
     """Yield (rows, features) over some observations, reading a bounded number of patches at a time."""
-    step = max(1, _BYTES // (3 * reader.patch.input_px**2))
-    if encoder is None:
-
-        def compute(places: Observations, /) -> np.ndarray:
-            return patch_features(reader(places.slide_index, places.xy_px))
-    else:
-        compute = KeptFeatures(reader, encoder).__call__
-        step = max(min(step, encoder.batch_size), _KEPT_AT_ONCE)
+    kept = None if encoder is None else KeptFeatures(reader, encoder)
+    step = max(1, _BYTES // (3 * reader.patch.input_px**2)) if kept is None else _KEPT_AT_ONCE
     with Progress(label, len(places)) as progress:
         for start in range(0, len(places), step):
             rows = slice(start, min(len(places), start + step))
-            yield rows, compute(places.take(np.arange(rows.start, rows.stop)))
+            some = places.take(np.arange(rows.start, rows.stop))
+            yield rows, patch_features(reader(some.slide_index, some.xy_px)) if kept is None else kept(some)
             progress.advance(rows.stop - start)
+    if kept is not None:
+        kept.close()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
 from prestige.baselines.frozen import FrozenEncoder
 from prestige.data.cache import default_cache_dir, digest
+from prestige.data.eviction import trim
 from prestige.data.feature_store import FeatureStore
 from prestige.data.observations import Observations
 from prestige.data.patches import PatchReader, window_start
@@ -30,6 +32,7 @@ class KeptFeatures:
 
     def __init__(self, reader: PatchReader, encoder: FrozenEncoder) -> None:
         self._reader, self._encoder = reader, encoder
+        self._added: Path | None = None
         made_by = _fingerprint(encoder)
         patch = json.dumps([reader.patch.patch_um, reader.patch.input_px, reader.patch.visible_um])
         self._stores = [
@@ -65,7 +68,14 @@ class KeptFeatures:
             ]
             found[missing] = np.concatenate(parts)
             store.add(start[missing], found[missing])
+            self._added = store.folder
         return found
+
+    def close(self) -> None:
+        """Bring the cache back within its limit where something was added."""
+        if self._added is not None:
+            trim(default_cache_dir(), self._added)
+            self._added = None
 
 
 def _fingerprint(encoder: FrozenEncoder) -> str:

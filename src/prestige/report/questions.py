@@ -86,17 +86,25 @@ def _words(effect: Contrast, *, change: bool) -> list[str]:
 
 def slopes(summary: Summary, group: Group) -> dict[str, Weights | str]:
     """Return the weights of what parameters and what patch width bring, or why it cannot be asked."""
-    table = summary.table
-    parameters = dict(zip(table["configuration"], table["parameters"], strict=True))
-    plain = plain_encoders(group)
-    size = {key: math.log10(parameters[key]) for key in plain if parameters[key] > 0}
+    size, width = _sizes(summary, group)
     patch = {key: (family(key.encoder), key.patch_um, key.input_px) for key in size}
-    width = {key: math.log2(key.patch_um) for key in plain}
-    own = {key: key.encoder for key in plain}
+    own = {key: key.encoder for key in width}
     return {
         PARAMETERS: _tried(slope_weights, size, patch, lack="two encoders of one family at one patch"),
         WIDTH: _tried(slope_weights, width, own, lack="one encoder at two patch widths"),
     }
+
+
+def parameters_of(summary: Summary) -> dict[Configuration, float]:
+    """Return the number of trained parameters of each configuration."""
+    return dict(zip(summary.table["configuration"], summary.table["parameters"], strict=True))
+
+
+def _sizes(summary: Summary, group: Group) -> tuple[dict[Configuration, float], dict[Configuration, float]]:
+    """Return the logarithms of parameters (to 10) and of the patch width (to 2) of the plain encoders."""
+    parameters, plain = parameters_of(summary), plain_encoders(group)
+    size = {key: math.log10(parameters[key]) for key in plain if parameters[key] > 0}
+    return size, {key: math.log2(key.patch_um) for key in plain}
 
 
 def plain_encoders(group: Group) -> list[Configuration]:
@@ -108,22 +116,18 @@ def _questions(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | 
     """Yield each question with the weights of its effect, or why it cannot be asked."""
     yield from slopes(summary, group).items()
     encoders = [key for key in group.asked.rows if not key.baseline]
-    table = summary.table
-    parameters = dict(zip(table["configuration"], table["parameters"], strict=True))
-    size = {key: math.log10(parameters[key]) for key in plain_encoders(group) if parameters[key] > 0}
-    width = {key: math.log2(key.patch_um) for key in size}
     yield from _controls(encoders)
-    yield INTERACTION, _interaction(size, width)
+    yield INTERACTION, _interaction(*_sizes(summary, group))
     for begins, (asked, lack) in VARIANTS.items():
         if not any(words.startswith(begins) for key in encoders for words in key.variant.split(", ")):
             yield f"{EITHER} {asked}", lack
-    yield from _variants(encoders, parameters)
+    yield from _variants(encoders, parameters_of(summary))
 
 
 def _interaction(size: dict[Configuration, float], width: dict[Configuration, float]) -> Weights | str:
     kin = {key: family(key.encoder) for key in size}
     try:
-        return interaction_weights(size, width, kin)
+        return interaction_weights(size, {key: width[key] for key in size}, kin)
     except DataError:
         return "it takes two encoders of one family at two patch widths each"
 

@@ -15,7 +15,15 @@ import numpy as np
 import pandas as pd
 
 from prestige.report.load import Configuration
-from prestige.report.questions import WIDTH, Weights, family, plain_encoders, slope_on_width, slopes
+from prestige.report.questions import (
+    WIDTH,
+    Weights,
+    family,
+    parameters_of,
+    plain_encoders,
+    slope_on_width,
+    slopes,
+)
 from prestige.report.set_estimates import SetGenes
 from prestige.report.set_scores import SetScores, seeds_of
 from prestige.report.summary import Group, Summary
@@ -96,8 +104,7 @@ def _wanted(summary: Summary, group: Group) -> Iterator[tuple[str, Weights]]:
     several = [key for key, weight in found.get(WIDTH, {}).items() if weight]
     if len({family(key.encoder) for key in several}) < 2:
         return
-    size = dict(zip(summary.table["configuration"], summary.table["parameters"], strict=True))
-    smallest = family(min(several, key=lambda key: size[key]).encoder)
+    smallest = family(min(several, key=parameters_of(summary).__getitem__).encoder)
     yield f"{WIDTH}, {smallest} alone", slope_on_width([k for k in several if family(k.encoder) == smallest])
 
 

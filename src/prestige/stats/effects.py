@@ -10,7 +10,7 @@ Each of the study's questions is one such combination, since a least-squares slo
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -99,37 +99,54 @@ def contrasts(
         drawn = Draws(comparison.draws, comparison.draw_covariances)
         found = combine(table, comparison.scores, comparison.covariance, drawn)
         (low, high), se = bounds(found, comparison.level, at_once=at_once), found.se
+    return as_contrasts(
+        weights, estimate, (low, high, se), level=comparison.level, at_once=at_once, reason=comparison.reason
+    )
+
+
+def as_contrasts(
+    names: Iterable[N],
+    estimate: Float[np.ndarray, " m"],
+    ends: tuple[
+        Float[np.ndarray, " m"] | None, Float[np.ndarray, " m"] | None, Float[np.ndarray, " m"] | None
+    ],
+    *,
+    level: float,
+    at_once: bool,
+    reason: str | None,
+) -> dict[N, Contrast]:
+    """Return effects by name; ``ends`` are low, high and standard error, None where there is no interval."""
+    columns = [[None] * len(estimate) if one is None else one.tolist() for one in ends]
     return {
-        name: Contrast(
-            estimate=float(estimate[i]),
-            low=None if low is None else float(low[i]),
-            high=None if high is None else float(high[i]),
-            se=None if se is None else float(se[i]),
-            level=comparison.level,
-            at_once=at_once,
-            reason=comparison.reason,
-        )
-        for i, name in enumerate(weights)
+        name: Contrast(float(value), low, high, se, level, at_once, reason)
+        for name, value, low, high, se in zip(names, estimate, *columns, strict=True)
     }
+
+
+def check_contrast(weights: Mapping[K, float], known: Iterable[K], where: str) -> None:
+    """Refuse weights of something unknown, and weights that are no contrast.
+
+    Raises
+    ------
+    DataError
+        Naming it, or saying what the weights sum to.
+    """
+    known = set(known)
+    if strangers := [key for key in weights if key not in known]:
+        raise DataError(f"'{strangers[0]}' is not in the comparison", where=where)
+    total, size = sum(weights.values()), sum(abs(weight) for weight in weights.values())
+    if not (np.isfinite(size) and size > 0 and abs(total) <= 1e-9 * size):
+        raise DataError(
+            f"the weights sum to {total:.3g}, in absolute value to {size:.3g}",
+            where=where,
+            expected="finite weights, not all 0, that sum to 0",
+        )
 
 
 def _vector(keys: Sequence[K], name: Hashable, weights: Mapping[K, float]) -> Float[np.ndarray, " k"]:
     where = f"contrast '{name}'" if name != "" else "contrast"
-    position = {key: i for i, key in enumerate(keys)}
-    strangers = [key for key in weights if key not in position]
-    if strangers:
-        raise DataError(f"'{strangers[0]}' is not in the comparison", where=where)
-    vector = np.zeros(len(keys))
-    for key, weight in weights.items():
-        vector[position[key]] = weight
-    size = np.abs(vector).sum()
-    if not (np.isfinite(size) and size > 0 and abs(vector.sum()) <= 1e-9 * size):
-        raise DataError(
-            f"the weights sum to {vector.sum():.3g}, in absolute value to {size:.3g}",
-            where=where,
-            expected="finite weights, not all 0, that sum to 0",
-        )
-    return vector
+    check_contrast(weights, keys, where)
+    return np.array([weights.get(key, 0.0) for key in keys], dtype=np.float64)
 
 
 def slope_weights(

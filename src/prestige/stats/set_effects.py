@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from prestige.errors import DataError
 from prestige.stats.bootstrap import Draws, Resampling, Seeds, draw
-from prestige.stats.effects import Contrast
+from prestige.stats.effects import Contrast, as_contrasts, check_contrast
 from prestige.stats.gene_means import covariances_of, draws_in_flight, moved_means
 from prestige.stats.influence import unit_sums
 from prestige.stats.intervals import bounds, combine
@@ -94,18 +94,7 @@ def set_effects(
             (low, high), se = bounds(found, level, at_once=True), found.se
         except DataError as error:
             reason = str(error)
-    return {
-        name: Contrast(
-            estimate=float(estimate[i]),
-            low=None if low is None else float(low[i]),
-            high=None if high is None else float(high[i]),
-            se=None if se is None else float(se[i]),
-            level=level,
-            at_once=True,
-            reason=reason,
-        )
-        for i, name in enumerate(asked)
-    }
+    return as_contrasts(asked, estimate, (low, high, se), level=level, at_once=True, reason=reason)
 
 
 def _tables(
@@ -117,7 +106,7 @@ def _tables(
     entries = []
     for m, (name, one) in enumerate(asked.items()):
         where = f"effect '{name}'"
-        _check_weights(one.weights, used, where)
+        check_contrast(one.weights, used, where)
         for genes, sign in ((one.genes, 1.0), (one.against, -1.0)):
             if genes is one.against and not genes:
                 continue
@@ -131,14 +120,6 @@ def _tables(
     for genes, q in means.items():
         weights[q, [place[gene] for gene, _ in genes]] = [weight for _, weight in genes]
     return weights, table
-
-
-def _check_weights(weights: Mapping[K, float], used: Sequence[K], where: str) -> None:
-    if strange := [key for key in weights if key not in used]:
-        raise DataError(f"'{strange[0]}' is not among the configurations", where=where)
-    size = sum(abs(weight) for weight in weights.values())
-    if not (np.isfinite(size) and size > 0 and abs(sum(weights.values())) <= 1e-9 * size):
-        raise DataError("the weights are no contrast", where=where, expected="weights that sum to 0")
 
 
 def _check_genes(genes: Mapping[str, float], place: Mapping[str, int], where: str) -> None:
