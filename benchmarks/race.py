@@ -11,54 +11,17 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from opened import Bench, open_bench
 
-from prestige.config import BenchConfig, read_bench
-from prestige.data.dataset import open_dataset
-from prestige.data.patches import PatchConfig, PatchReader, resolve_patch
-from prestige.data.spec import read_dataset
-from prestige.data.split import make_folds
-from prestige.fold import FoldData, prepare_fold
-from prestige.models.predictor import Predictor, build_predictor
-from prestige.models.settings import ModelConfig
 from prestige.schedule import Budget, TrainConfig
-from prestige.train import TrainData, make_fabric, train
+from prestige.train import make_fabric, train
 
 RATES = (1e-3, 2e-3, 4e-3, 8e-3)
-
-
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """One fold of a bench, opened."""
-
-    config: BenchConfig
-    slides: list
-    um_per_px: list[float]
-    data: FoldData
-
-    def train_data(self, patch_px: int) -> tuple[TrainData, int]:
-        patch = resolve_patch(PatchConfig(patch_px=patch_px), self.um_per_px)
-        reader = PatchReader(self.slides, patch, threads=1)
-        data = self.data
-        return (
-            TrainData(reader, data.train, data.train_y, data.validation, data.validation_y),
-            patch.input_px,
-        )
-
-
-def open_bench(path: Path) -> Bench:
-    config = read_bench(path)
-    dataset = open_dataset(read_dataset(config.dataset))
-    um_per_px = [sample.um_per_px for sample in dataset.samples]
-    largest = max(resolve_patch(patch, um_per_px).patch_um for patch in config.patches)
-    fold = make_folds(dataset.samples, config.split, largest_patch_um=largest)[0]
-    slides = [sample.slide for sample in dataset.samples]
-    return Bench(config, slides, um_per_px, prepare_fold(dataset, fold, config))
 
 
 def trace(bench: Bench, encoder: str, patch_px: int, seconds: float, observations: int) -> pd.DataFrame:
@@ -70,7 +33,7 @@ def trace(bench: Bench, encoder: str, patch_px: int, seconds: float, observation
     )
     with tempfile.TemporaryDirectory() as folder:
         timed = train(
-            fresh(bench, encoder, input_px), data, config, folder=Path(folder), seed=0, fabric=fabric
+            bench.fresh(encoder, input_px), data, config, folder=Path(folder), seed=0, fabric=fabric
         )
     steps = round(seconds / (timed.plan.seconds_per_step or 1.0))
     lengths = {"trial": max(round(steps * config.race_share), 1), "end": steps}
@@ -81,23 +44,12 @@ def trace(bench: Bench, encoder: str, patch_px: int, seconds: float, observation
             alone = config.model_copy(
                 update={"budget": Budget(steps=length), "validations": 1, "learning_rates": (rate,)}
             )
-            predictor = fresh(bench, encoder, input_px)
+            predictor = bench.fresh(encoder, input_px)
             with tempfile.TemporaryDirectory() as folder:
                 result = train(predictor, data, alone, folder=Path(folder), seed=0, fabric=fabric)
             row |= {f"{name}_steps": length, name: result.validation_score}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def fresh(bench: Bench, encoder: str, input_px: int) -> Predictor:
-    panel = bench.data.panel
-    return build_predictor(
-        ModelConfig(encoder=encoder),
-        input_px=input_px,
-        train_mean=panel.train_mean,
-        train_std=panel.train_std,
-        seed=0,
-    )
 
 
 def verdict(traced: pd.DataFrame) -> str:

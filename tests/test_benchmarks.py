@@ -49,6 +49,7 @@ def _loaded(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where data classes look for their module
     spec.loader.exec_module(module)
     return module
 
@@ -97,3 +98,62 @@ def test_the_page_of_validity_counts_what_passed_and_guesses_no_chance():
     assert "1 in 3" in line
     assert "about" not in page(empty)
     assert "none worked out" in page(empty)
+
+
+def test_figures_are_kept_and_the_page_shows_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    measured = _loaded("measured")
+    history, page = tmp_path / "history.csv", tmp_path / "README.md"
+    monkeypatch.setattr(measured, "HISTORY", history)
+    monkeypatch.setattr(measured, "PAGE", page)
+    page.write_text(f"# Head\n\n{measured.BEGINS}\n{measured.ENDS}\n\nFoot\n")
+    slow = measured.Figure("feed", "64 px", "100", "50, HDF5", 2.0, ">= 8")
+    quick = measured.Figure("feed", "64 px", "500", "50, HDF5", 10.0, ">= 8")
+    lean = measured.Figure("memory", "all", "1.2 GB", "1.0 GB", 1.2, "<= 1.3")
+    bare = measured.Figure("feed", "copy", "500", "900")
+    measured.show([slow], record=False)
+    assert not history.exists()
+    measured.show([slow, bare], record=True, where="a machine")
+    measured.show([quick, lean], record=True, where="a machine")
+    kept = history.read_text().splitlines()
+    assert len(kept) == 5
+    assert all("a machine" in line for line in kept[1:])
+    text = page.read_text()
+    assert text.startswith("# Head\n")
+    assert text.endswith("\n\nFoot\n")
+    assert "| feed | 64 px | 500 | 50, HDF5 | 10 | >= 8 | yes |" in text
+    assert "| feed | copy | 500 | 900 |  |  |  |" in text
+    assert "| memory | all | 1.2 GB | 1.0 GB | 1.2 | <= 1.3 | yes |" in text
+    assert "| 100 |" not in text  # an older figure of the same row and case
+    assert "| 100 | 50, HDF5 | 2 | >= 8 | no |" in capsys.readouterr().out
+    once = text
+    measured.write_page()
+    assert page.read_text() == once
+
+
+@pytest.mark.parametrize(
+    ("ratio", "wanted", "reached"),
+    [
+        (8.0, ">= 8", "yes"),
+        (7.9, ">= 8", "no"),
+        (1.05, "<= 1.05", "yes"),
+        (1.06, "<= 1.05", "no"),
+        (3.0, "", ""),
+    ],
+)
+def test_what_is_reached(ratio: float, wanted: str, reached: str):
+    assert _loaded("measured").Figure("row", "case", "1", "2", ratio, wanted).reached == reached
+
+
+def test_medians_let_everyone_have_his_turn():
+    turns: list[str] = []
+    values = {"a": iter([3.0, 1.0, 2.0]), "b": iter([5.0, 5.0, 9.0])}
+
+    def taking(name: str) -> float:
+        turns.append(name)
+        return next(values[name])
+
+    found = _loaded("measured").medians({name: lambda name=name: taking(name) for name in values}, 3)
+    assert found == {"a": 2.0, "b": 5.0}
+    assert "".join(turns) == "ababab"
