@@ -43,9 +43,9 @@ SETS, SET_SIZE = 10, 40
 STEPS = {
     "prestige.run.evaluate": "all metrics and moments of every run",
     "prestige.run.shifted_moments": "moments with centres moved by 2, 5, 10 um",
-    "prestige.bench.correlogram": "correlation length",
+    "prestige.bench_record.correlogram": "correlation length",
     "prestige.bench.write_ceilings": "ceilings",
-    "prestige.bench.sets_of_fold": "gene sets chosen on training data",
+    "prestige.bench_record.sets_of_fold": "gene sets chosen on training data",
     "prestige.report.page.load_bench": "report: reading the runs",
     "prestige.report.page.summarise": "report: blocks merged, all configurations compared",
     "prestige.report.page.answers": "report: recommendation",

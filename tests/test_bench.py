@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.sparse import csr_matrix
 from prestige import bench as bench_module
 from prestige import run as run_module
 from prestige.bench import run_bench
+from prestige.bench_record import _correlation
 from prestige.config import BenchConfig
 from prestige.data.dataset import Dataset
 from prestige.data.sample import Sample
@@ -19,6 +21,7 @@ from prestige.data.sides import TEST
 from prestige.errors import ConfigError, DataError, ModelError, SplitError, StorageError
 from prestige.evaluate.ceilings import read_ceilings
 from prestige.fold import audited_folds, prepare_fold
+from prestige.locks import BusyError
 
 BENCH = {
     "name": "small",
@@ -104,7 +107,7 @@ def test_the_correlation_length_is_that_of_the_tissues_squares(small_samples) ->
         samples = tuple(checkered(sample, 10 * seed + number) for number, sample in enumerate(small_samples))
         config = BenchConfig.model_validate(BENCH)
         (fold,), _ = audited_folds(samples, config.split, largest_patch_um=12.0, only=0)
-        measured = bench_module._correlation(prepare_fold(Dataset("small", samples), fold, config))
+        measured = _correlation(prepare_fold(Dataset("small", samples), fold, config))
         assert measured["length_um"] is not None
         found.append(measured["length_um"])
     assert np.mean(found) == pytest.approx(24 * u, rel=0.2)
@@ -115,7 +118,7 @@ def test_too_few_observations_have_no_correlation_length(small_samples) -> None:
     (fold,), _ = audited_folds(small_samples, config.split, largest_patch_um=12.0, only=0)
     data = prepare_fold(Dataset("small", small_samples), fold, config)
     few = dataclasses.replace(data, test=data.test.take(np.arange(20)), test_y=data.test_y[:20])
-    assert bench_module._correlation(few) == {"length_um": None, "structured": None}
+    assert _correlation(few) == {"length_um": None, "structured": None}
 
 
 def test_a_leak_that_the_audit_finds_stops_the_bench_before_anything_is_written(
@@ -164,6 +167,63 @@ def test_a_bench_cut_off_goes_on_and_does_nothing_twice(
     run_bench(write(tmp_path), tmp_path / "out", device="cpu")
     assert len(done) == 10 - 3
     assert not set(first) & set(done)
+
+
+def test_two_that_work_on_one_bench_share_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    reports: list[Path] = []
+    work, report = run_module._execute, bench_module.write_report
+
+    def counted(config, data, folder, *rest, **named):
+        begun.append(folder.name)
+        work(config, data, folder, *rest, **named)
+
+    def reported(out: Path) -> Path:
+        reports.append(out)
+        return report(out)
+
+    monkeypatch.setattr(run_module, "_execute", counted)
+    monkeypatch.setattr(bench_module, "write_report", reported)
+    monkeypatch.setattr(bench_module, "_PAUSE_SECONDS", 0.05)
+    path = write(tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        pages = [pool.submit(run_bench, path, tmp_path / "out", device="cpu") for _ in range(2)]
+        first, second = (page.result() for page in pages)
+    assert first == second
+    assert first.exists()
+    summary = json.loads((tmp_path / "out" / "bench.json").read_text())
+    assert summary["finished"]
+    assert len(begun) == len(set(begun)) == len(summary["runs"]) == 10
+    assert len(reports) == 1
+    assert not list((tmp_path / "out").rglob("*.partial"))
+    run_bench(path, tmp_path / "out", device="cpu")  # asked for anew, the report is made anew
+    assert len(reports) == 2
+    assert len(begun) == 10
+
+
+def test_what_another_process_works_on_comes_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order: list[str] = []
+    execute = run_module.execute
+    other: list[str] = []
+
+    def busy_at_first(config, data, folder, **named):
+        other.append(folder.name)
+        if folder.name == other[0] and len(order) < 9:
+            raise BusyError("another process works on it")
+        if folder.name == other[0] and other.count(folder.name) < 4:
+            raise BusyError("another process works on it")
+        order.append(folder.name)
+        return execute(config, data, folder, **named)
+
+    monkeypatch.setattr(bench_module, "execute", busy_at_first)
+    monkeypatch.setattr(bench_module, "_PAUSE_SECONDS", 0.0)
+    run_bench(write(tmp_path), tmp_path / "out", device="cpu")
+    assert len(order) == 10
+    assert order[-1] == other[0]
+    said = capsys.readouterr().err
+    assert said.count("other processes work on the last 1 runs: waiting for them") == 1
 
 
 def test_the_buffer_covers_the_largest_patch_of_the_bench(tmp_path: Path) -> None:

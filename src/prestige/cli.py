@@ -178,8 +178,9 @@ def bench(
 ) -> None:
     """Train and score every encoder at every patch size under the same rules, and write the report.
 
-    Interrupted, it goes on where it was when the same command is run again.  The last line is the
-    path of the report.
+    Interrupted, it goes on where it was when the same command is run again.  Run several times at once,
+    in two terminals or by two jobs of a cluster, the processes share the runs.  The last line is the path
+    of the report.
     """
     from prestige.config import read_bench
 

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,16 +30,17 @@ from prestige.errors import ConfigError, StorageError, storing
 from prestige.evaluate import evaluate
 from prestige.evaluate.shifts import shifted_file, shifted_moments
 from prestige.fold import FoldData, audited_folds, prepare_fold
+from prestige.locks import held
 from prestige.models.encoders import check_encoder, encoders
 from prestige.models.losses import losses
 from prestige.outcome import Outcome, outcome_of
 from prestige.predictions import write_predictions
-from prestige.progress import logged
+from prestige.progress import logged, say
 from prestige.provenance import forget_peak_memory, hardware, peak_memory_bytes, versions
 from prestige.stats import Moments, spatial_blocks
 from prestige.train import make_fabric
 
-MARKER = "DONE"
+MARKER, SETTINGS = "DONE", "config.yaml"
 _log = logging.getLogger(__name__)
 
 
@@ -109,17 +111,35 @@ def check_runs(configs: Sequence[RunConfig], dataset: Dataset) -> None:
     )
 
 
-def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "auto") -> Path:
+def execute(
+    config: RunConfig, data: FoldData, folder: Path, *, device: str = "auto", words: str | None = None
+) -> Path:
     """Do one run in ``folder``, or go on with it, or find it done; return the folder.
+
+    Parameters
+    ----------
+    words
+        What to say when it begins.
 
     Raises
     ------
+    BusyError
+        When another process works on this run.
     StorageError
         When the folder holds something else, or cannot be written.
     """
     digest = run_hash(config, data.dataset.fingerprint)
-    if not _claim(folder, config, digest):
-        return folder
+    if _claim(folder, config, digest):
+        with held(folder / SETTINGS, wait=False):
+            if not is_done(folder):
+                if words is not None:
+                    say(words)
+                _execute(config, data, folder, digest, device=device)
+    return folder
+
+
+def _execute(config: RunConfig, data: FoldData, folder: Path, digest: str, *, device: str) -> None:
+    """Do one run in a folder that is its own, or go on with it."""
     began = time.perf_counter()
     forget_peak_memory()
     with logged(folder / "log.txt"):
@@ -133,7 +153,6 @@ def execute(config: RunConfig, data: FoldData, folder: Path, *, device: str = "a
         _log.info("done, %.0f seconds", outcome.seconds["total"])
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     write_whole(folder / MARKER, digest + "\n")
-    return folder
 
 
 def _write_results(
@@ -256,7 +275,7 @@ def _manifest(config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome)
 
 def _claim(folder: Path, config: RunConfig, digest: str) -> bool:
     """Make the folder this run's own; return False where the run is done already."""
-    settings = folder / "config.yaml"
+    settings = folder / SETTINGS
     if settings.exists():
         found = yaml.safe_load(settings.read_text(encoding="utf-8")) or {}
         if found.get("hash") != digest:
@@ -267,8 +286,7 @@ def _claim(folder: Path, config: RunConfig, digest: str) -> bool:
             )
         return not is_done(folder)
     # What a kill or a full disk left of the settings themselves is no reason to refuse.
-    begun = settings.name + ".partial"
-    if folder.exists() and any(path.name != begun for path in folder.iterdir()):
+    if folder.exists() and any(not path.name.startswith(SETTINGS) for path in folder.iterdir()):
         raise StorageError(
             "the folder is not empty and holds no run", where=folder, remedy="give another folder"
         )
@@ -277,16 +295,24 @@ def _claim(folder: Path, config: RunConfig, digest: str) -> bool:
     except OSError as error:
         raise StorageError(f"the folder cannot be made ({error.strerror})", where=folder) from error
     raw = {"hash": digest, **config.model_dump(mode="json")}
-    write_whole(settings, yaml.safe_dump(raw, sort_keys=False))
+    write_whole(settings, yaml.safe_dump(raw, sort_keys=False), keep=True)
     return True
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    temporary = path.with_name(path.name + ".partial")
+def write_whole(path: Path, text: str, *, keep: bool = False) -> None:
+    """Write a text file whole or not at all; with ``keep`` one that is there stays, whoever wrote it."""
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.partial")
     with storing(path):
         try:
             temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
+            if not keep:
+                os.replace(temporary, path)
+                return
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without hard links
+                os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

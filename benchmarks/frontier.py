@@ -1,0 +1,145 @@
+"""Does the compact family give most score for the seconds?  A table and a figure from finished benches.
+
+Each bench has networks of the shelf beside the compact family: equal minutes of training, the same learning
+rates on trial.  A network is on the frontier where none that is as quick has a higher validation score.
+
+    MINUTES=2 prestige bench benchmarks/frontier.yaml --out out/frontier-2
+    python benchmarks/frontier.py out/frontier-2 out/frontier-5 --write docs/results/frontier.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from prestige.report.style import MUTED, OKABE_ITO, PNG_DPI, drawing
+
+FAMILY = "compact_"
+BLUE, ORANGE = OKABE_ITO[:2]
+
+
+def read(folder: Path) -> pd.DataFrame:
+    """Return a row for each network of a bench: its minutes, speed, validation and test scores."""
+    bench = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
+    if not bench["finished"]:
+        raise SystemExit(f"frontier.py: the bench in {folder} is not finished: run its command again")
+    summary = pd.read_csv(folder / "report" / "tables" / "summary.csv").set_index("encoder")
+    rows = []
+    for entry in bench["runs"]:
+        run = json.loads((folder / entry["folder"] / "manifest.json").read_text(encoding="utf-8"))
+        if run["baseline"] or run.get("diagnostic"):
+            continue
+        test = summary.loc[run["encoder"]]
+        rows.append(
+            {
+                "tissue": bench["name"],
+                "minutes": float(bench["train"]["budget"]["minutes"]),
+                "encoder": run["encoder"].removeprefix("timm:"),
+                "parameters": run["parameters"],
+                "images_s": run["steps"] * run["batch_size"] / run["seconds"]["train"],
+                "rate": run["learning_rate"],
+                "validation": run["validation_score"],
+                "test": test["pearson"],
+                "low": test["pearson_low"],
+                "high": test["pearson_high"],
+            }
+        )
+    found = pd.DataFrame(rows)
+    found["frontier"] = [
+        not ((found["images_s"] >= row.images_s) & (found["validation"] > row.validation)).any()
+        for row in found.itertuples()
+    ]
+    return found
+
+
+def table(found: pd.DataFrame) -> list[str]:
+    """Return the lines of one bench's table, the best on validation first."""
+    head = ["network", "parameters", "images/s, training", "learning rate", "validation", "test (95 %)"]
+    lines = ["| " + " | ".join([*head, "on the frontier"]) + " |", "|---" * 7 + "|"]
+    for row in found.sort_values("validation", ascending=False).to_dict("records"):
+        test = f"{row['test']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+        lines.append(
+            f"| {row['encoder']} | {row['parameters']:,} | {row['images_s']:,.0f} | {row['rate']:g} | "
+            f"{row['validation']:.3f} | {test} | {'yes' if row['frontier'] else 'no'} |"
+        )
+    return lines
+
+
+def draw(benches: list[pd.DataFrame]) -> Figure:
+    """Draw score against speed, a panel for each bench."""
+    with drawing():
+        figure = Figure(figsize=(3.3 * len(benches), 3.2), layout="constrained")
+        axes = figure.subplots(1, len(benches), sharey=False, squeeze=False)[0]
+        for ax, found in zip(axes, benches, strict=True):
+            best = found[found["frontier"]].sort_values("images_s")
+            ax.plot(best["images_s"], best["validation"], color=MUTED, lw=1, ls=":", zorder=1)
+            for own, part in found.groupby(found["encoder"].str.startswith(FAMILY)):
+                colour, marker, words = (BLUE, "o", "compact family") if own else (ORANGE, "s", "others")
+                ax.scatter(
+                    part["images_s"], part["validation"], color=colour, marker=marker, s=26, label=words
+                )
+            for row in found.itertuples():
+                ax.annotate(
+                    str(row.encoder),
+                    (row.images_s, row.validation),
+                    (4, 3),
+                    textcoords="offset points",
+                    fontsize=6.5,
+                )
+            ax.set_xscale("log")
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.xaxis.set_minor_locator(NullLocator())
+            ax.margins(x=0.25, y=0.12)
+            ax.set_title(f"{found['tissue'][0].capitalize()}, {found['minutes'][0]:g} minutes")
+            ax.set_xlabel("images a second in training")
+        axes[0].set_ylabel("validation score (Pearson)")
+        figure.legend(
+            *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
+        )
+    return figure
+
+
+def page(benches: list[pd.DataFrame], command: str, figure: str) -> str:
+    """Return the page: what it is, the figure, a table for each bench."""
+    head = [
+        f"Written by `{command}`",
+        "from benches of `benchmarks/frontier.yaml` and `frontier_pancreas.yaml`; do not edit by hand.",
+        "Patches of 64 px, all from scratch, equal minutes of one core, the same learning rates on trial,",
+        "one seed: validation scores that differ by less than 0.003 are ties. A network is on the frontier",
+        "where none that is as quick has a higher validation score.",
+    ]
+    parts = [
+        "# The compact family beside networks of the shelf",
+        "\n".join(head),
+        f"![Validation score against speed]({figure})",
+    ]
+    for found in benches:
+        parts.append(f"## {found['tissue'][0].capitalize()}, {found['minutes'][0]:g} minutes")
+        parts.append("\n".join(table(found)))
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("benches", type=Path, nargs="+", help="folders of finished benches")
+    parser.add_argument("--write", type=Path, help="the page to write; its figure goes beside it")
+    asked = parser.parse_args()
+    benches = [read(folder) for folder in asked.benches]
+    for found in benches:
+        print("\n".join(table(found)), end="\n\n")
+    if asked.write is not None:
+        image = asked.write.with_suffix(".png")
+        draw(benches).savefig(image, dpi=PNG_DPI)
+        command = " ".join(["python benchmarks/frontier.py", *sys.argv[1:]])
+        asked.write.write_text(page(benches, command, image.name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

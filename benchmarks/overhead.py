@@ -1,0 +1,67 @@
+"""A whole bench beside the computing of its runs alone: training, validation, prediction.
+
+The bench of an example, its encoders and patches only (12 runs), in a folder of its own.  What is on top:
+start, sides and panel, scores, gene sets, intervals, the report.
+
+    OMP_NUM_THREADS=1 python benchmarks/overhead.py examples/kidney.yaml --minutes 4
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from measured import Figure, seconds, show
+
+BARE = ("train", "validate", "predict")
+
+
+def write_bench(example: Path, folder: Path, minutes: float) -> Path:
+    """Write the example's bench without baselines, with one seed, paths made absolute."""
+    raw: dict[str, Any] = yaml.safe_load(example.read_text(encoding="utf-8").replace("${MINUTES:-4}", "4"))
+    for left_out in ("baselines", "diagnostics", "biology"):
+        raw.pop(left_out, None)
+    raw |= {"seeds": [0], "dataset": str((example.parent / raw["dataset"]).resolve())}
+    raw["train"]["budget"] = {"minutes": minutes}
+    path = folder / "bench.yaml"
+    path.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("bench", type=Path, help="an example")
+    parser.add_argument("--minutes", type=float, default=4.0, help="of each run")
+    parser.add_argument("--record", action="store_true", help="keep the figures in history.csv")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name) / "out"
+        path = write_bench(asked.bench, Path(name), asked.minutes)
+        command = [sys.executable, "-m", "prestige", "bench", str(path), "--out", str(out)]
+        whole = seconds(lambda: subprocess.run(command, check=True))
+        manifests = [
+            json.loads(file.read_text(encoding="utf-8")) for file in out.glob("runs/*/manifest.json")
+        ]
+    spent = Counter[str]()
+    for manifest in manifests:
+        spent.update(manifest["seconds"])
+    bare = sum(spent[step] for step in BARE)
+    parts = [f"{step} {spent[step]:,.0f}" for step in (*BARE, "score")]
+    outside = whole - spent["total"]
+    case = f"{asked.bench.stem}, {len(manifests)} runs of {asked.minutes:g} minutes"
+    words = f"{bare:,.0f} s of computing ({', '.join(parts)}; outside the runs {outside:,.0f})"
+    show(
+        [Figure("a whole bench", case, f"{whole:,.0f} s", words, whole / bare, "<= 1.10")],
+        record=asked.record,
+    )
+
+
+if __name__ == "__main__":
+    main()
