@@ -14,6 +14,9 @@ from typing import Any
 import pandas as pd
 
 RESULTS = Path(__file__).resolve().parent / "results"
+LEAST_CEILING = 0.2
+"""Below it a fraction of the ceiling says nothing."""
+
 YARDSTICKS = {
     "kidney": "a strip kept back, other tissue than here: 0.182 / 0.154 / 0.118 at 32 / 64 / 128 px",
     "yardstick": "0.151 / 0.164 at 32 / 64 px on these cells, no buffer, trained on all training cells",
@@ -73,6 +76,7 @@ def _bench(folder: Path) -> str:
             f"Yardstick (a throwaway compact CNN, 4 minutes on 2 cores, {_share(bench, manifests)} times the "
             f"computing of a run here): {YARDSTICKS.get(name, 'none')}.",
             *shown,
+            *_evidence(folder, bench, entries[0]),
             _method(bench, manifests),
         ]
     )
@@ -100,6 +104,43 @@ def _table(summary: pd.DataFrame, bench: dict[str, Any]) -> str:
         ]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
+
+
+def _evidence(folder: Path, bench: dict[str, Any], answer: dict[str, Any]) -> list[str]:
+    """Return what stands behind the answer: audit, ceilings, questions; nothing for older benches."""
+    audit = bench.get("audit")
+    if audit is None or "questions" not in answer:
+        return []
+    lines = [f"Audit: {checked}." for checked in audit["checked"]]
+    for found in audit["findings"]:
+        accepted = f"accepted by `{found['accepted']}`" if found.get("accepted") else found["severity"]
+        lines.append(f"Audit, {found['name']}: {found['text']} ({accepted}).")
+    apart = [one["train and test"] for one in audit["distances"] if one.get("train and test") is not None]
+    if apart:
+        lines.append(f"Training and test tissue are at least {min(apart):.0f} um apart.")
+    lines += [_ceilings(pd.read_csv(folder / "report" / "tables" / "genes.csv"), answer["best"])]
+    blocks = answer["blocks"]
+    lines.append(
+        f"Intervals: blocks of {blocks['merged_um']:g} um; the correlation length of the test side is "
+        f"{blocks['correlation_length_um']:.0f} um. {answer['spread']['text']}"
+    )
+    asked = [f"| {asked} | {size} | {ends} | {said} |" for asked, size, ends, said in answer["questions"]]
+    table = ["| what it brings | effect | 95 % interval | in words |", "|---|---|---|---|", *asked]
+    return ["\n".join(f"- {line}" for line in lines), "\n".join(table)]
+
+
+def _ceilings(genes: pd.DataFrame, best: str) -> str:
+    """Say how near the best configuration comes to what counting noise allows."""
+    own = genes[
+        [f"{row.encoder} at {row.patch_um:.3g}" == best.removesuffix(" µm") for row in genes.itertuples()]
+    ]
+    clear = own[own["ceiling_lower"] > LEAST_CEILING]
+    share = (clear["pearson"] / clear["ceiling"]).median()
+    return (
+        f"Ceilings: {len(clear):,} of {len(own):,} genes have one that is shown to be above {LEAST_CEILING:g}; "
+        f"on these {best} reaches {share:.0%} of it (median), with a mean Pearson of "
+        f"{clear['pearson'].mean():.3f}."
+    )
 
 
 def _method(bench: dict[str, Any], manifests: list[dict[str, Any]]) -> str:
