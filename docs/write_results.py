@@ -137,8 +137,8 @@ def _ceilings(genes: pd.DataFrame, best: str) -> str:
     clear = own[own["ceiling_lower"] > LEAST_CEILING]
     share = (clear["pearson"] / clear["ceiling"]).median()
     return (
-        f"Ceilings: {len(clear):,} of {len(own):,} genes have one that is shown to be above {LEAST_CEILING:g}; "
-        f"on these {best} reaches {share:.0%} of it (median), with a mean Pearson of "
+        f"Ceilings: {len(clear):,} of {len(own):,} genes have one that is shown to be above "
+        f"{LEAST_CEILING:g}; on these {best} reaches {share:.0%} of it (median), with a mean Pearson of "
         f"{clear['pearson'].mean():.3f}."
     )
 

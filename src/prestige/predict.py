@@ -14,14 +14,12 @@ from prestige.data.observations import Observations, all_observations
 from prestige.data.on_device import on_device
 from prestige.data.patches import Patch, PatchReader
 from prestige.data.sample import Sample
+from prestige.data.slide import MOST_HELD_BYTES
 from prestige.errors import DataError, ModelError, raise_all
 from prestige.infer import predict_observations
 from prestige.predictions import write_predictions
 from prestige.progress import say
 from prestige.train import make_fabric
-
-MOST_MAPPED_BYTES = 1 << 29
-"""How much of the slides' files is kept in memory while they are gone through, whatever their size."""
 
 BAND_PX = 1024
 """Height of the bands of a slide that observations are taken from, one after the other."""
@@ -55,7 +53,7 @@ def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str
     for words in pixel_notes(samples, bundle.extra.get("um_per_px")):
         say(words)
     slides = [sample.slide for sample in samples]
-    reader = PatchReader(slides, bundle.patch, most_mapped_bytes=MOST_MAPPED_BYTES)
+    reader = PatchReader(slides, bundle.patch, most_mapped_bytes=MOST_HELD_BYTES)
     observations = all_observations(samples)
     prediction = predict_observations(
         bundle.predictor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from prestige.data import tiff
+from prestige.data.slide import Held, mapped_bytes
 from prestige.data.tiff import holds_rgb_tagged_ycbcr, opened_tiff, write_slide
 from prestige.errors import DataError
 
@@ -34,6 +37,32 @@ def test_every_layout_gives_the_same_pixels(
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", **layout)
     write_slide(tmp_path / "a.tif", tmp_path / "slide.npy")
     np.testing.assert_array_equal(np.load(tmp_path / "slide.npy"), pixels)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what a process holds")
+def test_a_slide_larger_than_what_may_be_held_is_decoded_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.arange(4000, dtype=np.uint32)[:, None, None]
+    columns = np.arange(3000, dtype=np.uint32)[None, :, None]
+    pixels = ((7 * rows + 13 * columns + np.arange(3, dtype=np.uint32)) % 251).astype(np.uint8)  # 36 MB
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", tile=(256, 256), compression="zlib")
+    most: dict[int, int] = {}
+    for budget in (4_000_000, 1 << 40):
+        held: list[int] = []
+
+        class Watched(Held):
+            def trim(self, *slides: np.ndarray) -> None:
+                super().trim(*slides)
+                held.append(mapped_bytes())  # noqa: B023
+
+        monkeypatch.setattr(tiff, "Held", Watched)
+        monkeypatch.setattr(tiff, "MOST_HELD_BYTES", budget)
+        write_slide(tmp_path / "a.tif", tmp_path / "slide.npy")
+        most[budget] = max(held) - min(held)
+        np.testing.assert_array_equal(np.load(tmp_path / "slide.npy"), pixels)
+    assert most[4_000_000] < 8_000_000
+    assert most[1 << 40] > 25_000_000  # so that the above says something
 
 
 def test_only_level_0_of_a_pyramid_is_read(tmp_path: Path, pixels: np.ndarray) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import Field, model_validator
 
-from prestige.data.slide import mapped_bytes, release_pages
+from prestige.data.slide import Held
 from prestige.errors import ConfigError, DataError
 from prestige.settings import Settings
 from prestige.threads import n_threads
@@ -191,7 +191,7 @@ class PatchReader:
             self._pixels.append(np.ascontiguousarray(np.asarray(slide.pixels)))
         self._threads = threads or n_threads()
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
-        self._most_mapped = None if most_mapped_bytes is None else mapped_bytes() + most_mapped_bytes
+        self._held = Held(most_mapped_bytes)
 
     def __call__(
         self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"]
@@ -215,9 +215,7 @@ class PatchReader:
         else:
             for number in np.unique(slide_index):
                 self._fill(int(number), np.flatnonzero(slide_index == number), xy_px, out)
-        if self._most_mapped is not None and mapped_bytes() > self._most_mapped:
-            for pixels in self._pixels:
-                release_pages(pixels)
+        self._held.trim(*self._pixels)
         return torch.from_numpy(out).permute(0, 3, 1, 2)
 
     def _fill(self, number: int, rows: np.ndarray, xy_px: np.ndarray, out: np.ndarray) -> None:

@@ -15,6 +15,9 @@ from jaxtyping import UInt8
 
 from prestige.errors import DataError
 
+MOST_HELD_BYTES = 1 << 29
+"""How much of the slides' files is held in memory while they are gone through once, whatever their size."""
+
 
 @dataclass(frozen=True, eq=False)
 class Slide:
@@ -126,6 +129,25 @@ def release_pages(pixels: UInt8[np.ndarray, "height width 3"]) -> None:
         mapped = mapped.base
     if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
+
+
+class Held:
+    """What this process holds of mapped slides, kept within a limit above what it held before.
+
+    Parameters
+    ----------
+    most_bytes
+        How much of the slides' files may stay in memory; None for as much as the system lets.
+    """
+
+    def __init__(self, most_bytes: int | None) -> None:
+        self._most = None if most_bytes is None else mapped_bytes() + most_bytes
+
+    def trim(self, *slides: UInt8[np.ndarray, "_ _ 3"]) -> None:
+        """Let go of all pages of these slides where the limit is passed."""
+        if self._most is not None and mapped_bytes() > self._most:
+            for pixels in slides:
+                release_pages(pixels)
 
 
 def mapped_bytes() -> int:

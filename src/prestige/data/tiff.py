@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from prestige.data.slide import checked_image, new_pixels
+from prestige.data.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
 from prestige.errors import DataError
 from prestige.progress import Progress
 from prestige.threads import as_done, n_threads
@@ -72,9 +72,11 @@ def write_slide(image: Path, target: Path) -> None:
                 rows, columns = min(tile.shape[0], height - y), min(tile.shape[1], width - x)
                 pixels[y : y + rows, x : x + columns, channel] = tile[:rows, :columns]
 
+            held = Held(MOST_HELD_BYTES)
             for _ in (
                 _placed_as_they_are(page, place) if holds_rgb_tagged_ycbcr(page) else _placed(page, place)
             ):
+                held.trim(pixels)
                 progress.advance()
 
 

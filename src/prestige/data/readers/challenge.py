@@ -23,7 +23,7 @@ from prestige.data.cache import Recipe, prepare
 from prestige.data.centroids import Centroids
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Table, some
-from prestige.data.slide import checked_image, new_pixels
+from prestige.data.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
     as_numbers,
@@ -99,7 +99,9 @@ def write_slide(store: Path, target: Path) -> None:
             def copy(window: tuple[slice, slice]) -> None:
                 pixels[window] = array[:, *window].transpose(1, 2, 0)
 
+            held = Held(MOST_HELD_BYTES)
             for _ in as_done(copy, windows):
+                held.trim(pixels)
                 progress.advance()
 
 
