@@ -90,13 +90,29 @@ def _tissue(folder: Path) -> str:
     parts += [
         f"Predictions shown: {biology['subtitle']}, {biology['n_observations']:,} observations, "
         f"{biology['n_genes']:,} genes. Verdict: **{biology['verdict']}**.",
-        f"{answer['text']} {' '.join(answer['limits'])}",
+        f"{answer['text']} {' '.join(answer['limits'])} {_training(folder, bench)}",
         *(_effect_table(effect, sets) for effect, sets in _effects(folder).items()),
         "### What was found",
         "\n".join(f"- {sentence}" for sentences in biology["sentences"].values() for sentence in sentences),
         *_figures(folder / "report" / "biology" / "figures", slug),
     ]
     return "\n\n".join(parts)
+
+
+def _training(folder: Path, bench: dict[str, Any]) -> str:
+    """Say how long the networks trained: what a width or parameters bring is what is learnt in that time."""
+    runs = pd.read_csv(folder / "report" / "tables" / "runs.csv")
+    trained = runs[~runs["encoder"].str.contains(":")]
+    compact = trained["encoder"].str.startswith("compact")
+    saw = [
+        f"{epochs.min():.2g} to {epochs.max():.2g} times"
+        for epochs in (trained.loc[compact, "epochs_seen"], trained.loc[~compact, "epochs_seen"])
+    ]
+    return (
+        f"Each network trained for {bench['train']['budget']['minutes']:g} minutes of one core, with "
+        f"{trained['seed'].nunique()} seeds. In that time the compact ones saw the training side {saw[0]}, "
+        f"the others {saw[1]}: effects are of what is learnt in equal time, not of what a network can learn."
+    )
 
 
 def _effect_table(effect: str, sets: dict[str, dict[str, Row]]) -> str:
