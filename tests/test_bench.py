@@ -4,23 +4,17 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from scipy.sparse import csr_matrix
 
 from prestige import bench as bench_module
 from prestige import run as run_module
 from prestige.bench import run_bench
-from prestige.bench_record import _correlation
-from prestige.config import BenchConfig
 from prestige.data.dataset import Dataset
-from prestige.data.sample import Sample
 from prestige.data.sides import TEST
 from prestige.errors import ConfigError, DataError, ModelError, SplitError, StorageError
 from prestige.evaluate.ceilings import read_ceilings
-from prestige.fold import audited_folds, prepare_fold
 from prestige.locks import BusyError
 
 BENCH = {
@@ -81,44 +75,6 @@ def test_a_bench_does_every_run_and_ends_with_a_report(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "Audit of the split" in text
     assert "6 pairs of images" in text
-
-
-def checkered(sample: Sample, seed: int) -> Sample:
-    """Return the sample with a level for each gene in each square of 24 um, and little noise upon it."""
-    rng = np.random.default_rng(seed)
-    levels = rng.uniform(0.2, 1.8, (4, 4, 4))  # 96 um hold 4 x 4 squares, for each of 4 genes
-    x, y = (sample.xy_px * 0.5 // 24).astype(int).T
-    counts = csr_matrix(rng.poisson(500 * levels[y, x]) * sample.obs["measured"].to_numpy()[:, None])
-    total = np.asarray(counts.sum(axis=1), float).ravel()
-    return dataclasses.replace(
-        sample, counts=counts.astype(np.float32), obs=sample.obs.assign(total_counts=total)
-    )
-
-
-def test_the_correlation_length_is_that_of_the_tissues_squares(small_samples) -> None:
-    """Levels of squares drawn at random: P(both in one square) = 1 - 4 u / pi + u^2 / pi at u = d / width.
-
-    That is Buffon's grid, averaged over directions; it falls to 1/e at u = 0.579.
-    """
-    u = 2 - math.sqrt(4 - math.pi * (1 - 1 / math.e))
-    assert 1 - 4 * u / math.pi + u**2 / math.pi == pytest.approx(1 / math.e)
-    found = []
-    for seed in range(3):
-        samples = tuple(checkered(sample, 10 * seed + number) for number, sample in enumerate(small_samples))
-        config = BenchConfig.model_validate(BENCH)
-        (fold,), _ = audited_folds(samples, config.split, largest_patch_um=12.0, only=0)
-        measured = _correlation(prepare_fold(Dataset("small", samples), fold, config))
-        assert measured["length_um"] is not None
-        found.append(measured["length_um"])
-    assert np.mean(found) == pytest.approx(24 * u, rel=0.2)
-
-
-def test_too_few_observations_have_no_correlation_length(small_samples) -> None:
-    config = BenchConfig.model_validate(BENCH)
-    (fold,), _ = audited_folds(small_samples, config.split, largest_patch_um=12.0, only=0)
-    data = prepare_fold(Dataset("small", small_samples), fold, config)
-    few = dataclasses.replace(data, test=data.test.take(np.arange(20)), test_y=data.test_y[:20])
-    assert _correlation(few) == {"length_um": None, "structured": None}
 
 
 def test_a_leak_that_the_audit_finds_stops_the_bench_before_anything_is_written(

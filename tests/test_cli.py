@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -150,11 +151,29 @@ def test_arguments_reach_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("predict", "model", "d.yaml", "--out", "o").stdout == "o/a.h5ad\no/b.h5ad\n"
     assert run("report", "d").stdout == "d/report.html\n"
     assert calls == [
-        (Path("b.yaml"), Path("out"), ("device", "cpu")),
+        (Path("b.yaml"), Path("out"), ("device", "cpu"), ("jobs", 1)),
         (Path("r.yaml"), Path("out"), ("device", "auto")),
         (Path("model"), Path("d.yaml"), Path("o"), ("device", "auto")),
         (Path("d"),),
     ]
+
+
+def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    from prestige import cli
+
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+    for name in names:
+        monkeypatch.setenv(name, "1")  # so that they are put back afterwards
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("prestige.threads.n_threads", lambda most: 8)
+    cli._share_cores(1)
+    assert not set(names) & set(os.environ)
+    cli._share_cores(3)
+    assert [os.environ[name] for name in names] == ["2"] * 4
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")  # the user's own
+    cli._share_cores(16)
+    assert os.environ["OMP_NUM_THREADS"] == "5"
+    assert run("bench", "b.yaml", "--out", "out", "--jobs", 0).exit_code == 2
 
 
 def test_files_that_are_missing(tmp_path: Path) -> None:
@@ -239,8 +258,12 @@ def test_the_whole_way_from_a_phantom_to_scores(tmp_path: Path, monkeypatch: pyt
         "train: {budget: {steps: 6}, batch_size: 16, precision: 32-true}\n"
         "evaluation: {block_um: 20}\n"
     )
-    benched = run("bench", "bench.yaml", "--out", "out", "--device", "cpu")
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    benched = run("bench", "bench.yaml", "--out", "out", "--device", "cpu", "--jobs", 2)
     assert benched.exit_code == 0, (benched.output, benched.exception)
+    assert "failed" not in benched.stderr
+    assert Path("out/jobs/1.log").read_text().endswith(benched.stdout)  # it found the same report
     page = Path(benched.stdout.strip())
     assert page.is_file()
     assert page.suffix == ".html"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 
 from prestige.baselines.checks import why_not
 from prestige.bench_record import Grid, describe_fold, write_record
+from prestige.beside import beside
 from prestige.config import BenchConfig, RunConfig, read_bench, run_hash
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.patches import PatchConfig, resolve_patch
@@ -34,11 +36,16 @@ SETTINGS = "bench.yaml"
 _PAUSE_SECONDS = 2.0
 
 
-def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
+def run_bench(path: Path, out: Path, *, device: str = "auto", jobs: int = 1) -> Path:
     """Do every run of BENCH.yaml in ``out``, then write the report; return the report's path.
 
     Killed at any moment and started again it goes on where it was.  Started several times at once, on one
     machine or on several that share the folder, the processes share the runs.
+
+    Parameters
+    ----------
+    jobs
+        How many processes work on it here, this one included; what the others say is in ``out/jobs``.
 
     Raises
     ------
@@ -46,10 +53,17 @@ def run_bench(path: Path, out: Path, *, device: str = "auto") -> Path:
         When the settings, the data or the split are wrong; before anything is written.
     """
     config = read_bench(Path(path))
-    grid = _opened(config, path, device)
-    runs, folds, dataset, out = grid.runs, grid.folds, grid.dataset, Path(out)
-    fold_data = prepare_fold(dataset, folds[0], runs[0])  # the last that can be wrong with the settings
+    grid, out = _opened(config, path, device), Path(out)
+    fold_data = prepare_fold(grid.dataset, grid.folds[0], grid.runs[0])  # the last that can be wrong
     _claim(out, config)
+    command = ["-m", "prestige", "bench", str(path), "--out", str(out), "--device", device]
+    with beside(jobs - 1, [sys.executable, *command], out / "jobs"):
+        return _share(grid, config, fold_data, out, device)
+
+
+def _share(grid: Grid, config: BenchConfig, fold_data: FoldData, out: Path, device: str) -> Path:
+    """Do the runs that no other process does, then write the report unless another has."""
+    runs, folds, dataset = grid.runs, grid.folds, grid.dataset
     folders = [f"runs/{run_hash(run, dataset.fingerprint)}" for run in runs]
     described: dict[str, Any] = {}
     done: set[int] = set()

@@ -175,19 +175,32 @@ def bench(
     ],
     out: Out,
     device: Device = "auto",
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Runs at a time, each with its share of the cores.")
+    ] = 1,
 ) -> None:
     """Train and score every encoder at every patch size under the same rules, and write the report.
 
     Interrupted, it goes on where it was when the same command is run again.  Run several times at once,
-    in two terminals or by two jobs of a cluster, the processes share the runs.  The last line is the path
-    of the report.
+    in two terminals or by two jobs of a cluster, the processes share the runs, as with --jobs.  The last
+    line is the path of the report.
     """
+    _share_cores(jobs)
     from prestige.config import read_bench
 
     read_bench(config)  # a wrong key is answered before torch is loaded
     from prestige.bench import run_bench
 
-    typer.echo(run_bench(config, out, device=device))
+    typer.echo(run_bench(config, out, device=device, jobs=jobs))
+
+
+def _share_cores(jobs: int) -> None:
+    """Give each process its share, before the libraries that read these are loaded; who set them decides."""
+    from prestige.threads import n_threads
+
+    if jobs > 1:
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+            os.environ.setdefault(name, str(max(1, n_threads(None) // jobs)))
 
 
 @app.command(epilog="Example:  prestige report out/phantom")
