@@ -6,12 +6,14 @@ import ast
 import importlib.machinery
 import importlib.util
 import itertools
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from prestige.config import read_bench
 from prestige.report.questions import _words
 from prestige.stats.effects import Contrast
 
@@ -50,7 +52,11 @@ def _loaded(name: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where data classes look for their module
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(FOLDER))  # as for a script that is started
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(FOLDER))
     return module
 
 
@@ -157,3 +163,54 @@ def test_medians_let_everyone_have_his_turn():
     found = _loaded("measured").medians({name: lambda name=name: taking(name) for name in values}, 3)
     assert found == {"a": 2.0, "b": 5.0}
     assert "".join(turns) == "ababab"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_bench_here_can_be_read(path: Path):
+    config = read_bench(path)
+    assert config.dataset.is_file()
+    assert f"prestige bench benchmarks/{path.name}" in path.read_text(encoding="utf-8")
+
+
+def test_an_example_without_its_baselines(tmp_path: Path):
+    path = _loaded("overhead").write_bench(FOLDER.parent / "examples" / "kidney.yaml", tmp_path, 2.5)
+    config, example = read_bench(path), read_bench(FOLDER.parent / "examples" / "kidney.yaml")
+    assert config.baselines == config.diagnostics == ()
+    assert config.seeds == (0,)
+    assert config.train.budget.minutes == 2.5
+    assert (config.encoders, config.patches, config.dataset) == (
+        example.encoders,
+        example.patches,
+        example.dataset,
+    )
+    assert len(list(config.runs([0], 100.0))) == 12
+
+
+def test_a_network_is_on_the_frontier_where_none_as_quick_scores_higher(tmp_path: Path):
+    frontier = _loaded("frontier")
+    runs = [("compact_s", 100, 0.2), ("resnet18", 50, 0.15), ("timm:quick", 200, 0.1), ("slow", 10, 0.25)]
+    (tmp_path / "report" / "tables").mkdir(parents=True)
+    lines = ["encoder,pearson,pearson_low,pearson_high"]
+    for number, (encoder, images_s, score) in enumerate(runs):
+        (tmp_path / str(number)).mkdir()
+        manifest = {"encoder": encoder, "baseline": False, "parameters": 7, "steps": images_s}
+        manifest |= {"batch_size": 2, "seconds": {"train": 2.0}, "learning_rate": 0.002}
+        (tmp_path / str(number) / "manifest.json").write_text(
+            json.dumps(manifest | {"validation_score": score})
+        )
+        lines.append(f"{encoder},{score - 0.01},{score - 0.02},{score}")
+    (tmp_path / "report" / "tables" / "summary.csv").write_text("\n".join(lines))
+    bench = {"name": "kidney", "train": {"budget": {"minutes": 2}}, "finished": True}
+    bench["runs"] = [{"folder": str(number)} for number in range(len(runs))]
+    (tmp_path / "bench.json").write_text(json.dumps(bench))
+    found = frontier.read(tmp_path)
+    assert list(found["images_s"]) == [100, 50, 200, 10]
+    assert list(found["frontier"]) == [True, False, True, True]
+    table = frontier.table(found)
+    assert table[2].startswith("| slow | 7 | 10 | 0.002 | 0.250 | 0.240 (0.230 to 0.250) | yes |")
+    assert table[4].startswith("| resnet18 ")
+    assert table[5].startswith("| quick ")
+    bench["finished"] = False
+    (tmp_path / "bench.json").write_text(json.dumps(bench))
+    with pytest.raises(SystemExit, match="not finished"):
+        frontier.read(tmp_path)
