@@ -1,4 +1,4 @@
-"""A whole bench beside the computing of its runs alone: training, validation, prediction.
+"""A whole bench beside the computing of its runs alone: training, validation, all predictions.
 
 The bench of an example, its encoders and patches only (12 runs), in a folder of its own.  What is on top:
 start, sides and panel, scores, gene sets, intervals, the report.
@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 from measured import Figure, seconds, show
 
-BARE = ("train", "validate", "predict")
+BARE = ("train", "validate", "predict", "shift")
 
 
 def write_bench(example: Path, folder: Path, minutes: float) -> Path:

@@ -218,3 +218,6 @@ def test_the_test_side_is_scored_again_at_moved_centres(dataset: Dataset, tmp_pa
         assert scores[2] == pytest.approx(scores[0])  # it reads no image
     else:
         assert scores[2] < scores[0]
+    spent = [json.loads((one / "manifest.json").read_text())["seconds"] for one in (plain, folder)]
+    assert ["shift" in one for one in spent] == [False, True]  # what is predicted again is no scoring
+    assert spent[1]["total"] >= sum(value for name, value in spent[1].items() if name != "total") - 1e-3

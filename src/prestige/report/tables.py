@@ -37,7 +37,7 @@ _COSTS = (
     "parameters", "flops", "train_seconds", "total_seconds", "steps", "observations_seen", "epochs_seen",
     "ms_per_observation",
 )  # fmt: skip
-_SECONDS = ("timing", "train", "validate", "predict", "score", "total")
+_SECONDS = ("timing", "train", "validate", "predict", "score", "shift", "total")
 CENTRED = "_centred"
 LEAST_SPAN = 0.03
 
