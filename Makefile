@@ -7,6 +7,7 @@ VENV   ?= .venv
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
             $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 DEMO   ?= demo
+JOBS   ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ $$n -gt 4 ] && echo 4 || echo $$n)
 
 STAMP  := $(VENV)/.prestige-complete
 BIN    := $(VENV)/bin
@@ -32,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)
 	@$(ONE_THREAD) $(BIN)/prestige phantom $(DEMO)/phantom
-	@$(ONE_THREAD) $(BIN)/prestige bench examples/phantom.yaml --out $(DEMO)/bench
+	@$(ONE_THREAD) $(BIN)/prestige bench examples/phantom.yaml --out $(DEMO)/bench --jobs $(JOBS)
 
 check: $(STAMP)
 	$(BIN)/ruff check --quiet

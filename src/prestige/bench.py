@@ -78,8 +78,9 @@ def _share(grid: Grid, config: BenchConfig, fold_data: FoldData, out: Path, devi
         if fold_data.fold.index != run.fold:
             fold_data = prepare_fold(dataset, next(fold for fold in folds if fold.index == run.fold), run)
         if str(run.fold) not in described:
+            described[str(run.fold)] = describe_fold(fold_data, config)
             with held(out / SETTINGS, wait=True):
-                described[str(run.fold)] = _keep_fold(out, fold_data, config)
+                _keep_fold(out, fold_data, config, started)
         words = f"[{number + 1}/{len(runs)}] {run.encoder}, {_patch_words(run)}, fold {run.fold}"
         words += f", seed {run.seed}  ({clock(time.monotonic() - began)} so far)"
         try:
@@ -165,12 +166,15 @@ def _refuse_twins(configs: Sequence[PatchConfig], dataset: Dataset, path: Path) 
             )
 
 
-def _keep_fold(out: Path, data: FoldData, config: BenchConfig) -> dict[str, Any]:
-    """Write what belongs to a fold and to no run; return what the report reads of it in bench.json."""
-    described = describe_fold(data, config)
-    _keep_truth(out / "truth" / f"fold-{data.fold.index}", data, config.evaluation.block_um)
-    _keep_sides(out / "split" / f"fold-{data.fold.index}.parquet", data)
-    return described
+def _keep_fold(out: Path, data: FoldData, config: BenchConfig, started: float) -> None:
+    """Write what belongs to a fold and to no run, unless another process has since this one started."""
+    truth, sides = (
+        out / "truth" / f"fold-{data.fold.index}",
+        out / "split" / f"fold-{data.fold.index}.parquet",
+    )
+    if not (truth.exists() and truth.stat().st_mtime > started):
+        _keep_truth(truth, data, config.evaluation.block_um)
+    _keep_sides(sides, data)
 
 
 def _keep_truth(folder: Path, data: FoldData, block_um: float) -> None:
