@@ -450,14 +450,14 @@ def test_models_that_are_missing_or_cut_off(sound: Path, tmp_path: Path, file: s
 @pytest.fixture
 def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing get its last name under ``tmp_path/out``."""
-    real = os.replace
+    for name, real in (("replace", os.replace), ("link", os.link)):
 
-    def replace_(source: Any, target: Any) -> None:
-        if Path(target).is_relative_to(tmp_path / "out"):
-            raise OSError(28, "No space left on device")
-        real(source, target)
+        def full_(source: Any, target: Any, real: Callable[[Any, Any], None] = real) -> None:
+            if Path(target).is_relative_to(tmp_path / "out"):
+                raise OSError(28, "No space left on device")
+            real(source, target)
 
-    monkeypatch.setattr(os, "replace", replace_)
+        monkeypatch.setattr(os, name, full_)
 
 
 @pytest.mark.usefixtures("full")
