@@ -50,6 +50,10 @@ def test_planted_types_are_found_and_the_truth_reaches_the_halves(make_pair: Cal
     assert found.missing == {"left": (), "right": ("ABSENT",), "tiny": ("GONE",)}
     assert "tiny: 1 of 2 genes in the panel" in found.too_small[0]
     told = " ".join(found.sentences())
+    for name in ("noisy", "halves"):
+        low, high = found.kappa_intervals[name] or (1.0, 0.0)
+        assert low < found.kappa[name] < high
+        assert f"(kappa {found.kappa[name]:.2f}, {low:.2f} to {high:.2f})" in told
     assert "Composition of the 30 nearest neighbours" in told
     assert "right (ABSENT)" in told
 
@@ -64,6 +68,7 @@ def test_the_confusion_counts_every_observation_once(make_pair: Callable[..., Pa
         assert found.same[name] == pytest.approx(np.trace(n) / n.sum())
         chance = (n.sum(0) / n.sum()) @ (n.sum(1) / n.sum())
         assert found.kappa[name] == pytest.approx((found.same[name] - chance) / (1 - chance))
+        assert found.kappa_intervals[name] is None  # blocks of 500 um are too few
         shares = rows.groupby("truth")["share"].sum()
         assert shares[rows.groupby("truth")["n"].sum() > 0].to_numpy() == pytest.approx(1.0)
 

@@ -46,6 +46,20 @@ def test_the_domains_are_found_on_both_sides(pair: Pair) -> None:
     assert "adjusted Rand index" in found.sentences()[0]
 
 
+def test_the_indices_have_intervals_where_there_are_blocks_enough(pair: Pair) -> None:
+    fine, coarse = (domains(pair, n_domains=K, block_um=width) for width in (60.0, 300.0))
+    assert set(fine.intervals) == {"ari", "ari_half", "ari_halves", "ari_shuffled", "ari_depth"}
+    for name, ends in fine.intervals.items():
+        assert ends is not None
+        assert ends[0] <= getattr(fine, name) + 1e-9
+        assert ends[1] >= getattr(fine, name) - 1e-9
+    low, high = fine.intervals["ari_half"] or (0, 0)
+    assert high - low < 0.35
+    assert f"half of the measurement {fine.ari_half:.2f} ({low:.2f} to {high:.2f})" in fine.sentences()[0]
+    assert all(ends is None for ends in coarse.intervals.values())
+    assert f"depth {coarse.ari:.2f}." in coarse.sentences()[0]
+
+
 def test_a_prediction_without_domains_agrees_no_better_than_a_shuffled_one(pair: Pair) -> None:
     constant = np.broadcast_to(pair.predicted.mean(axis=0), pair.predicted.shape)
     shuffled = pair.predicted[np.random.default_rng(0).permutation(len(pair))]

@@ -81,8 +81,13 @@ class Mean:
     @property
     def text(self) -> str:
         """The value, with its interval where there is one."""
-        span = "" if self.low is None or self.high is None else f" ({self.low:.2f} to {self.high:.2f})"
-        return f"{self.value:.2f}{span}"
+        ends = None if self.low is None or self.high is None else (self.low, self.high)
+        return with_interval(self.value, ends)
+
+
+def with_interval(value: float, ends: tuple[float, float] | None) -> str:
+    """Return a value in words, with its interval where there is one."""
+    return f"{value:.2f}" + ("" if ends is None else f" ({ends[0]:.2f} to {ends[1]:.2f})")
 
 
 def versions(pair: Pair, drawn: Drawn | None = None, seed: int = 0) -> dict[str, Float32[np.ndarray, "n g"]]:

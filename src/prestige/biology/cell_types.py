@@ -21,6 +21,7 @@ from prestige.biology.places import large_enough, left_out_sentence, nearest
 from prestige.errors import DataError
 from prestige.genesets import GeneSet
 from prestige.stats import Moments, spatial_blocks
+from prestige.stats.labels import kappa, label_interval, label_tables
 
 MIN_MARKERS = 2
 """A type with fewer markers in the panel is listed and not scored."""
@@ -55,6 +56,8 @@ class CellTypes:
         ``share`` of the observations with that true label.
     same, kappa
         Comparison -> share of observations with the same label on both sides, and Cohen's kappa.
+    kappa_intervals
+        Comparison -> 95 % interval of kappa over resampled tissue, None with too few blocks.
     means
         Comparison -> mean correlation of the composition over types, with its interval.
     labels
@@ -77,6 +80,7 @@ class CellTypes:
     confusion: pd.DataFrame
     same: Mapping[str, float]
     kappa: Mapping[str, float]
+    kappa_intervals: Mapping[str, tuple[float, float] | None]
     means: Mapping[str, Mean]
     labels: Int[np.ndarray, "n 2"]
     types: tuple[str, ...]
@@ -113,13 +117,17 @@ class CellTypes:
 
     def _labels(self) -> str:
         parts = [
-            f"{_SAID[name]} {self.same[name]:.0%} (kappa {self.kappa[name]:.2f})"
+            f"{_SAID[name]} {self.same[name]:.0%} (kappa {self._kappa(name)})"
             for name in ("predicted", "noisy", "noisy_half", "halves", "depth")
         ]
         return (
             f"Same type as the measurement: {parts[0]}, {parts[1]}; same type as a half: "
             f"{parts[2]}, {parts[3]}, {parts[4]}."
         )
+
+    def _kappa(self, name: str) -> str:
+        ends = self.kappa_intervals.get(name)
+        return f"{self.kappa[name]:.2f}" + ("" if ends is None else f", {ends[0]:.2f} to {ends[1]:.2f}")
 
 
 def marker_scores(
@@ -200,8 +208,10 @@ def cell_types(
             missing[name] = tuple(gene for gene in one.genes if gene not in panel)
     names = (*scored, NONE)
     if not scored:
-        return CellTypes(pd.DataFrame(), pd.DataFrame(), {}, {}, {}, np.zeros((len(pair), 2), dtype=np.int64),
-                         names, missing, too_small, 0)  # fmt: skip
+        nothing = np.zeros((len(pair), 2), dtype=np.int64)
+        return CellTypes(
+            pd.DataFrame(), pd.DataFrame(), {}, {}, {}, {}, nothing, names, missing, too_small, 0
+        )
     drawn = draw(pair, seed) if drawn is None else drawn
     held = versions(pair, drawn) | {"depth": drawn.depth_half}
     scores = {name: _scores(pair, held.pop(name), matrix) for name in tuple(held)}
@@ -224,12 +234,22 @@ def cell_types(
         name: mean_agreement(one, list(scored), patient_of=pair.patient_of, seed=seed)
         for name, one in found.items()
     }
-    confusion, same, kappa = _confusion(labels, names)
+    confusion, same, values = _confusion(labels, names)
+    ends = {
+        name: label_interval(
+            label_tables((labels[t], labels[p]), (len(names), len(names)), pair.sample_of, blocks),
+            kappa,
+            patient_of=pair.patient_of,
+            seed=seed,
+        )
+        for name, (p, t) in _COMPARED.items()
+    }
     return CellTypes(
         table=table,
         confusion=confusion,
         same=same,
-        kappa=kappa,
+        kappa=values,
+        kappa_intervals=ends,
         means=means,
         labels=np.stack([labels["measured"], labels["predicted"]], axis=1),
         types=names,

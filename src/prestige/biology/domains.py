@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
+from prestige.biology.agreement import with_interval
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.biology.places import large_enough, left_out_sentence, nearest
 from prestige.errors import DataError
+from prestige.stats import spatial_blocks
+from prestige.stats.labels import adjusted_rand, label_interval, label_tables
 
 N_DOMAINS = 6
 NEIGHBOURS = 20
 """Observations whose mean stands for the place of one of them, itself included."""
 
+_COMPARED = {
+    "ari": ("measured", "predicted"),
+    "ari_half": ("half", "predicted_half"),
+    "ari_halves": ("half", "other_half"),
+    "ari_shuffled": ("half", "shuffled"),
+    "ari_depth": ("half", "depth"),
+}
 _COMPONENTS = 15
 _FITTED = 20_000  # observations that components and centres are fitted to
 _STARTS = 5
@@ -50,6 +61,9 @@ class Domains:
         Observations of a neighbourhood.
     left_out
         Samples with fewer observations than a neighbourhood.
+    intervals
+        Index ("ari", "ari_half", ...) -> its 95 % interval over resampled tissue, of these very clusters;
+        None with too few blocks.
     """
 
     measured: Int[np.ndarray, " n"]
@@ -62,6 +76,7 @@ class Domains:
     n_domains: int
     neighbours: int = NEIGHBOURS
     left_out: tuple[str, ...] = ()
+    intervals: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
         """Return what was found, and which samples were left out."""
@@ -70,11 +85,16 @@ class Domains:
             return ["The prediction has no domains: all observations are alike.", *left]
         return [
             f"Tissue domains ({self.n_domains} clusters of neighbourhoods, each side clustered by itself): "
-            f"adjusted Rand index of prediction and half of the measurement {self.ari_half:.2f}, of the two "
-            f"halves of the measurement {self.ari_halves:.2f}, of depth alone {self.ari_depth:.2f}, of "
-            f"shuffled predictions {self.ari_shuffled:.2f}; at the observed depth {self.ari:.2f}.",
+            f"adjusted Rand index of prediction and half of the measurement {self.text('ari_half')}, of the "
+            f"two halves of the measurement {self.text('ari_halves')}, of depth alone "
+            f"{self.text('ari_depth')}, of shuffled predictions {self.text('ari_shuffled')}; at the observed "
+            f"depth {self.text('ari')}.",
             *left,
         ]
+
+    def text(self, name: str) -> str:
+        """Return an index ("ari", "ari_half", ...) in words, with its interval where there is one."""
+        return with_interval(getattr(self, name), self.intervals.get(name))
 
 
 def domains(
@@ -83,6 +103,7 @@ def domains(
     *,
     n_domains: int = N_DOMAINS,
     neighbours: int = NEIGHBOURS,
+    block_um: float = 500.0,
     seed: int = 0,
 ) -> Domains:
     """Cluster neighbourhoods of measured and of predicted expression, each side by itself, and compare.
@@ -106,6 +127,8 @@ def domains(
         Clusters, 2 or more.
     neighbours
         Observations of a neighbourhood, the one in its middle included.
+    block_um
+        Width of the spatial blocks of the intervals, um.
 
     Raises
     ------
@@ -133,20 +156,29 @@ def domains(
         sides = {name: values[kept] for name, values in sides.items()}
     label = {name: _clusters(some, values, around, n_domains, seed) for name, values in sides.items()}
     label["shuffled"] = _clusters(some, sides["predicted_half"], around, n_domains, seed, order)
-    ari = {
-        name: float(adjusted_rand_score(label[a], label[b]))
-        for name, a, b in (
-            ("ari", "measured", "predicted"),
-            ("ari_half", "half", "predicted_half"),
-            ("ari_halves", "half", "other_half"),
-            ("ari_shuffled", "half", "shuffled"),
-            ("ari_depth", "half", "depth"),
+    ari = {name: float(adjusted_rand_score(label[a], label[b])) for name, (a, b) in _COMPARED.items()}
+    blocks = spatial_blocks(some.xy_um, block_um)
+    intervals = {
+        name: label_interval(
+            label_tables((label[a], label[b]), (n_domains, n_domains), some.sample_of, blocks),
+            adjusted_rand,
+            patient_of=pair.patient_of,
+            seed=seed,
         )
+        for name, (a, b) in _COMPARED.items()
     }
     measured, predicted = np.full((2, len(pair)), n_domains)
     measured[kept] = _by_size(label["measured"], n_domains)
     predicted[kept] = _named_after(label["predicted"], measured[kept], n_domains)
-    return Domains(measured, predicted, n_domains=n_domains, neighbours=neighbours, left_out=left_out, **ari)
+    return Domains(
+        measured,
+        predicted,
+        n_domains=n_domains,
+        neighbours=neighbours,
+        left_out=left_out,
+        intervals=intervals,
+        **ari,
+    )
 
 
 def _around(pair: Pair, neighbours: int) -> csr_array:

@@ -204,7 +204,7 @@ def _questions(
     asked: dict[str, Callable[[], Any]] = {
         "structure": lambda: structure(pair, drawn, seed=seed),
         "correlations": lambda: gene_correlations(pair, _members(pair, judged), drawn, seed=seed),
-        "domains": lambda: domains(pair, drawn, n_domains=config.domains, seed=seed),
+        "domains": lambda: domains(pair, drawn, n_domains=config.domains, block_um=block_um, seed=seed),
         "activity": lambda: pathway_activity(pair, pathways, block_um=block_um, drawn=drawn, seed=seed),
     }
     if types is not None:

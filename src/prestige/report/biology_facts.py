@@ -97,18 +97,17 @@ def correlation_table(found: GeneCorrelations) -> Shown:
 
 def domain_table(found: Domains) -> Shown:
     """Return the adjusted Rand indices."""
-    rows = [[words, written(value)] for words, value in _ARI(found).items()]
-    return Shown(["compared", "adjusted Rand index"], rows, "tables/domains.csv")
+    rows = [[words, found.text(name)] for words, name in _ARI.items()]
+    return Shown(["compared", "adjusted Rand index (95 % interval)"], rows, "tables/domains.csv")
 
 
-def _ARI(found: Domains) -> dict[str, float]:
-    return {
-        "prediction and measurement, at the observed depth": found.ari,
-        "prediction and a half of the counts, at half the depth": found.ari_half,
-        "the two halves of the counts": found.ari_halves,
-        "depth alone (the same shares everywhere) and a half of the counts": found.ari_depth,
-        "shuffled predictions and a half of the counts": found.ari_shuffled,
-    }
+_ARI = {
+    "prediction and measurement, at the observed depth": "ari",
+    "prediction and a half of the counts, at half the depth": "ari_half",
+    "the two halves of the counts": "ari_halves",
+    "depth alone (the same shares everywhere) and a half of the counts": "ari_depth",
+    "shuffled predictions and a half of the counts": "ari_shuffled",
+}
 
 
 def activity_table(table: pd.DataFrame) -> Shown:
@@ -219,8 +218,12 @@ def csv_tables(study: Study) -> dict[str, pd.DataFrame]:
     if study.correlations is not None:
         found["correlations"] = study.correlations.table
     if study.domains is not None:
-        ari = _ARI(study.domains)
-        found["domains"] = pd.DataFrame({"compared": list(ari), "adjusted_rand_index": list(ari.values())})
+        one = study.domains
+        rows = [
+            (words, getattr(one, name), *(one.intervals.get(name) or (math.nan, math.nan)))
+            for words, name in _ARI.items()
+        ]
+        found["domains"] = pd.DataFrame(rows, columns=["compared", "adjusted_rand_index", "low", "high"])
     for name, one in (("activity", study.activity), ("enrichment", study.enrichment)):
         if one is not None:
             found[name] = one.table.reset_index()

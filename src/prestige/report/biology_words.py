@@ -203,16 +203,15 @@ def numbers(study: Study) -> dict[str, Any]:
         rows = study.correlations.table.set_index("set").filter(like="agreement")
         found["correlations"] = rows.to_dict(orient="index")
     if (one := study.domains) is not None:
-        found["domains"] = {
-            name: getattr(one, name)
-            for name in ("ari", "ari_half", "ari_halves", "ari_depth", "ari_shuffled")
-        }
+        names = ("ari", "ari_half", "ari_halves", "ari_depth", "ari_shuffled")
+        found["domains"] = {name: getattr(one, name) for name in names} | {"intervals": dict(one.intervals)}
     if (one := study.activity) is not None:
         found["activity"] = {name: _of_mean(mean) for name, mean in one.means.items()}
     if (one := study.cell_types) is not None:
         found["cell_types"] = {
             "same": dict(one.same),
             "kappa": dict(one.kappa),
+            "kappa_intervals": dict(one.kappa_intervals),
             "composition": {name: _of_mean(mean) for name, mean in one.means.items()},
         }
     return found | _optional_numbers(study)
