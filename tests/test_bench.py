@@ -157,6 +157,16 @@ def test_two_that_work_on_one_bench_share_the_runs(tmp_path: Path, monkeypatch: 
     assert len(begun) == 10
 
 
+def test_settings_that_another_is_writing_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "bench.yaml.0123.partial").write_text("name: sm")
+    assert run_bench(write(tmp_path), tmp_path / "out", device="cpu").exists()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    with pytest.raises(StorageError, match="holds no bench"):
+        run_bench(write(tmp_path), tmp_path / "other", device="cpu")
+
+
 def test_what_another_process_works_on_comes_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -216,7 +216,9 @@ def _claim(out: Path, config: BenchConfig) -> None:
     """Make the folder this bench's own."""
     settings = out / SETTINGS
     text = yaml.safe_dump(config.model_dump(mode="json", exclude_none=True), sort_keys=False)
-    if settings.exists() or not out.exists() or not any(out.iterdir()):
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    # Settings that are half-written are those of another process that begins this very bench, or of a kill.
+    if SETTINGS in names or all(name.startswith(SETTINGS) for name in names):
         with storing(settings):
             out.mkdir(parents=True, exist_ok=True)
         # A file that stays keeps the lock that another process holds on it.

@@ -288,8 +288,10 @@ def _claim(folder: Path, config: RunConfig, digest: str) -> bool:
                 remedy="give another folder, or delete this one",
             )
         return not is_done(folder)
-    # What a kill or a full disk left of the settings themselves is no reason to refuse.
-    if folder.exists() and any(not path.name.startswith(SETTINGS) for path in folder.iterdir()):
+    # What a kill or a full disk left of the settings is no reason to refuse, nor what another process
+    # that begins this very run has put there by now: its settings come first.
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if SETTINGS not in names and any(not name.startswith(SETTINGS) for name in names):
         raise StorageError(
             "the folder is not empty and holds no run", where=folder, remedy="give another folder"
         )

@@ -4,9 +4,8 @@ Kept in a file of its own because importing it loads numba and, once per machine
 about a second (the result is cached on disk).  Written over flat byte arrays with unsigned
 indices: the compiler then turns the inner loop into wide moves, five times as fast as the same
 loop over three-dimensional arrays with signed indices.  Each row of a patch lies in a page of its own, far
-from the last: rows are asked for some rows ahead, the next patch's at the end of one, which makes large
-patches a third faster (`benchmarks/feed.py`).  The global interpreter lock is released, so several threads
-can crop parts of one batch.
+from the last: rows are asked for some rows ahead, the next patch's at the end of one (docs/log.md).  The
+global interpreter lock is released, so several threads can crop parts of one batch.
 """
 
 import inspect
