@@ -2,7 +2,8 @@
 
 Each row plants one thing (a radius, no signal, a stain shift, ...) in phantoms of several seeds, runs the
 bench on them and counts how often it says the right thing.  What a seed gave is kept in `--out`, so a row can
-be done in parts and by several processes; the page is written from what is there.
+be done in parts and by several processes; `--write` adds it to what `validity.json` keeps of earlier ones,
+which are not done again, and writes the page.
 
     python benchmarks/validity.py radii null own stain stain_far shuffled parameters --out out/validity
     python benchmarks/validity.py --write docs/validity.md --out out/validity
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from validity_kept import joined, read, seeds_of, write
 from validity_rules import null_passed, own_passed, parameters_passed
 
 from prestige.config import BenchConfig, RunConfig
@@ -360,11 +362,12 @@ ROWS: dict[str, tuple[Callable[[int, Path], dict[str, Any]], int]] = {
 
 def do(row: str, seeds: Iterator[int] | range, out: Path) -> None:
     work, _ = ROWS[row]
+    done = seeds_of(read().get(row, []))
     for seed in seeds:
         kept = out / row / f"{seed}.json"
         claim = kept.with_suffix(".claimed")
         kept.parent.mkdir(parents=True, exist_ok=True)
-        if kept.exists():
+        if seed in done or kept.exists():
             continue
         try:
             claim.touch(exist_ok=False)
@@ -380,17 +383,12 @@ def do(row: str, seeds: Iterator[int] | range, out: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def kept_of(row: str, out: Path) -> list[dict[str, Any]]:
-    files = sorted((out / row).glob("*.json"), key=lambda path: int(path.stem))
-    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("rows", nargs="*", choices=[*ROWS, []], metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--out", type=Path, default=Path("out/validity"))
     parser.add_argument("--seeds", type=int, help="how many; each row has its own number")
-    parser.add_argument("--write", type=Path, help="the page to write from what is there")
+    parser.add_argument("--write", type=Path, help="the page to write from what is done")
     asked = parser.parse_args()
     os.environ.setdefault("PRESTIGE_CACHE", str(asked.out.resolve() / "cache"))
     torch.set_num_threads(1)
@@ -399,11 +397,10 @@ def main() -> None:
     if asked.write:
         from validity_page import page
 
-        kept, planned = (
-            {row: kept_of(row, asked.out) for row in ROWS},
-            {row: n for row, (_, n) in ROWS.items()},
-        )
-        asked.write.write_text(page(kept, planned), encoding="utf-8")
+        earlier = read()
+        kept = {row: joined(earlier.get(row, []), asked.out / row) for row in ROWS}
+        write(kept)
+        asked.write.write_text(page(kept, {row: n for row, (_, n) in ROWS.items()}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scipy.stats import binomtest
+from validity_kept import n_seeds
 
 Kept = dict[str, list[dict[str, Any]]]
 
@@ -13,7 +14,8 @@ Kept = dict[str, list[dict[str, Any]]]
 def page(kept: Kept, planned: Mapping[str, int]) -> str:
     """Return the whole page; a row without results, or without all that were planned, says so."""
     rows = [_row(*parts) for parts in _rows(kept)]
-    missing = [f"{row} {len(kept[row])} of {n}" for row, n in planned.items() if len(kept[row]) < n]
+    done = {row: sum(map(n_seeds, kept[row])) for row in planned}
+    missing = [f"{row} {done[row]} of {n}" for row, n in planned.items() if done[row] < n]
     return "\n".join(
         [
             "# The benchmark on trial",
@@ -37,11 +39,9 @@ def page(kept: Kept, planned: Mapping[str, int]) -> str:
 def _row(planted: str, wanted: str, results: Sequence[dict[str, Any]], chance: str, seen: str) -> str:
     if not results:
         return f"| {planted} | {wanted} | not run | | {chance} | |"
-    passed = sum(bool(one["passed"]) for one in results)
-    low, high = binomtest(passed, len(results)).proportion_ci(method="wilson")
-    return (
-        f"| {planted} | {wanted} | {passed} of {len(results)} | {low:.0%} to {high:.0%} | {chance} | {seen} |"
-    )
+    passed, n = sum(int(one["passed"]) for one in results), sum(map(n_seeds, results))
+    low, high = binomtest(passed, n).proportion_ci(method="wilson")
+    return f"| {planted} | {wanted} | {passed} of {n} | {low:.0%} to {high:.0%} | {chance} | {seen} |"
 
 
 def _rows(kept: Kept) -> list[tuple[str, str, list[dict[str, Any]], str, str]]:
@@ -109,7 +109,9 @@ def _stained(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _mean(results: Sequence[dict[str, Any]], key: str, words: str) -> str:
-    return words.format(sum(one[key] for one in results) / len(results)) if results else ""
+    if not results:
+        return ""
+    return words.format(sum(n_seeds(one) * one[key] for one in results) / sum(map(n_seeds, results)))
 
 
 def _details(kept: Kept) -> list[str]:

@@ -86,8 +86,8 @@ def test_the_page_of_validity_counts_what_passed_and_guesses_no_chance():
     scores = {"shift 0.35, jitter 0.2": 0.5, "shift 0.35, jitter 0": 0.4, "shift 0, jitter 0": 0.6}
     scores["shift 0, jitter 0.2"] = 0.55
     stain = [
-        {"scores": scores, "passed": True, "fallen": 0.1, "won_back": 0.05},
-        {"scores": scores, "passed": False, "fallen": -0.1, "won_back": 0.01},
+        {"seeds": [0, 0], "scores": scores, "passed": True, "fallen": 0.1, "won_back": 0.05},
+        {"seeds": [1, 1], "scores": scores, "passed": False, "fallen": -0.1, "won_back": 0.01},
     ]
     line = next(line for line in page(empty | {"stain": stain}).splitlines() if "stain of patients" in line)
     assert "| 1 of 2 |" in line
@@ -104,6 +104,36 @@ def test_the_page_of_validity_counts_what_passed_and_guesses_no_chance():
     assert "1 in 3" in line
     assert "about" not in page(empty)
     assert "none worked out" in page(empty)
+
+
+def test_a_record_of_many_seeds_counts_as_many():
+    empty = {row: [] for row in ("radii", "null", "own", "stain", "stain_far", "shuffled", "parameters")}
+    null = [
+        {"seeds": [0, 8], "passed": 8, "intervals": 20, "covering": 19},
+        {"seeds": [9, 9], "passed": True, "intervals": 5, "covering": 5},
+    ]
+    own = [{"seeds": [0, 2], "passed": 3, "gain": 0.01}, {"seeds": [3, 3], "passed": False, "gain": 0.05}]
+    text = _loaded("validity_page").page(empty | {"null": null, "own": own}, {"null": 10, "own": 5})
+    assert "Done so far: own 4 of 5." in text
+    assert "| 9 of 10 | 60% to 98% |" in text  # the interval of Wilson, worked out by hand
+    assert "24 of 25 intervals hold 0 (96.0%)" in text
+    assert "| 3 of 4 |" in text
+    assert "mean gain of the best larger patch +0.020" in text
+
+
+def test_what_the_trial_found_is_kept_and_not_done_again(tmp_path: Path):
+    kept = _loaded("validity_kept")
+    rows = {"radii": [{"seeds": [0, 2], "passed": 3}, {"seeds": [4, 4], "passed": True}], "null": []}
+    kept.write(rows, tmp_path / "kept.json")
+    assert kept.read(tmp_path / "kept.json") == rows
+    assert kept.read(tmp_path / "nothing.json") == {}
+    assert kept.seeds_of(rows["radii"]) == {0, 1, 2, 4}
+    for seed, passed in ((3, False), (2, False)):
+        (tmp_path / "radii").mkdir(exist_ok=True)
+        (tmp_path / "radii" / f"{seed}.json").write_text(json.dumps({"passed": passed}))
+    joined = kept.joined(rows["radii"], tmp_path / "radii")
+    assert [(one["seeds"], one["passed"]) for one in joined] == [([0, 2], 3), ([3, 3], False), ([4, 4], True)]
+    assert rows["radii"][1]["seeds"] == [4, 4]
 
 
 def test_figures_are_kept_and_the_page_shows_the_latest(
