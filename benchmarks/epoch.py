@@ -24,8 +24,9 @@ from opened import Bench, open_bench
 
 from prestige.checkpoint import Standing
 from prestige.data.on_device import on_device
+from prestige.devices import make_fabric
 from prestige.schedule import Plan
-from prestige.train import Feed, Job, TrainData, _optimizer, make_fabric
+from prestige.train import Feed, Job, TrainData, _optimizer
 
 
 def job_of(bench: Bench, encoder: str, patch_px: int, device: str) -> Job:

@@ -18,8 +18,9 @@ import pandas as pd
 import torch
 from opened import Bench, open_bench
 
+from prestige.devices import make_fabric
 from prestige.schedule import Budget, TrainConfig
-from prestige.train import make_fabric, train
+from prestige.train import train
 
 RATES = (1e-3, 2e-3, 4e-3, 8e-3)
 

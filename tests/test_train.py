@@ -9,12 +9,13 @@ from prestige.checkpoint import save_checkpoint
 from prestige.data.observations import Observations, targets
 from prestige.data.panel import Panel
 from prestige.data.patches import Patch, PatchReader
+from prestige.devices import make_fabric
 from prestige.errors import ModelError
 from prestige.infer import predict_observations
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig
 from prestige.schedule import TrainConfig
-from prestige.train import Feed, TrainData, TrainResult, make_fabric, mean_gene_pearson, train
+from prestige.train import Feed, TrainData, TrainResult, mean_gene_pearson, train
 
 
 def observations(samples, numbers) -> Observations:

@@ -19,6 +19,7 @@ from prestige.config import BenchConfig, RunConfig, read_bench, run_hash
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.patches import PatchConfig, resolve_patch
 from prestige.data.split import Fold
+from prestige.devices import make_fabric
 from prestige.errors import ConfigError, StorageError, storing
 from prestige.evaluate.ceilings import write_ceilings
 from prestige.fold import FoldData, audited_folds, prepare_fold, widest_um
@@ -30,7 +31,6 @@ from prestige.report import write_report
 from prestige.report.biology import check_biology
 from prestige.run import MARKER, check_names, check_runs, execute, is_done, write_whole
 from prestige.staining import stain_columns
-from prestige.train import make_fabric
 
 SETTINGS = "bench.yaml"
 _PAUSE_SECONDS = 2.0

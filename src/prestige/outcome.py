@@ -22,12 +22,13 @@ from prestige.data.observations import Observations, positions_um
 from prestige.data.on_device import on_device
 from prestige.data.patches import Patch, PatchReader, window_inside
 from prestige.data.sample import Sample
+from prestige.devices import make_fabric
 from prestige.fold import FoldData
 from prestige.infer import predict_observations
 from prestige.models.predictor import Predictor, build_predictor, count_flops, count_parameters
 from prestige.schedule import Plan, TrainConfig, plan_steps
 from prestige.stats import spatial_blocks
-from prestige.train import TrainData, TrainResult, make_fabric, train
+from prestige.train import TrainData, TrainResult, train
 
 
 @dataclass(frozen=True, eq=False)

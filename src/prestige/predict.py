@@ -15,11 +15,11 @@ from prestige.data.on_device import on_device
 from prestige.data.patches import Patch, PatchReader
 from prestige.data.sample import Sample
 from prestige.data.slide import MOST_HELD_BYTES
+from prestige.devices import make_fabric
 from prestige.errors import DataError, ModelError, raise_all
 from prestige.infer import predict_observations
 from prestige.predictions import write_predictions
 from prestige.progress import say
-from prestige.train import make_fabric
 
 BAND_PX = 1024
 """Height of the bands of a slide that observations are taken from, one after the other."""

@@ -26,6 +26,7 @@ from prestige.config import RESULT_VERSION, RunConfig, read_run, run_hash
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.observations import positions_um
 from prestige.data.patches import Patch, resolve_patch
+from prestige.devices import make_fabric
 from prestige.errors import ConfigError, StorageError, storing
 from prestige.evaluate import evaluate
 from prestige.evaluate.shifts import shifted_file, shifted_moments
@@ -38,7 +39,6 @@ from prestige.predictions import write_predictions
 from prestige.progress import logged, say
 from prestige.provenance import forget_peak_memory, hardware, peak_memory_bytes, versions
 from prestige.stats import Moments, spatial_blocks
-from prestige.train import make_fabric
 
 MARKER, SETTINGS = "DONE", "config.yaml"
 _log = logging.getLogger(__name__)

@@ -26,9 +26,10 @@ from torch import Tensor
 from prestige import metrics
 from prestige.checkpoint import Standing, load_checkpoint, pack, save_checkpoint, unpack
 from prestige.data.augment import augment
+from prestige.data.buffers import Buffers
 from prestige.data.observations import Observations
 from prestige.data.patches import Reader
-from prestige.errors import ConfigError, ModelError
+from prestige.errors import ModelError
 from prestige.infer import predict_observations
 from prestige.models.losses import losses
 from prestige.models.predictor import Predictor
@@ -253,6 +254,7 @@ class Feed:
         self.validation = _subset(data.validation, data.validation_y, config.validation_observations, seed)
         self._augment, self._seed, self._device = config.augment, seed, device
         self._order: tuple[int, Int[np.ndarray, " n"]] | None = None
+        self._buffers = Buffers()
 
     def batch(self, step: int) -> tuple[Float[Tensor, "b 3 d d"], Float[Tensor, "b g"]]:
         """Return the patches (0..1, augmented) and the expression of one step's observations."""
@@ -263,7 +265,7 @@ class Feed:
         )
         generator = torch.Generator().manual_seed(self._seed * _STEP_SEED + step)
         y = torch.from_numpy(self.data.train_y[chosen]).to(self._device, non_blocking=True)
-        return augment(patches, self._augment, generator), y
+        return augment(patches, self._augment, generator, self._buffers), y
 
     def batches(
         self, start: int, stop: int
@@ -312,28 +314,6 @@ def mean_gene_pearson(
         if varies.any():
             scores.append(float(np.nan_to_num(per_gene[varies]).mean()))
     return float(np.mean(scores)) if scores else float("nan")
-
-
-def make_fabric(precision: str = "auto", device: str = "auto") -> Fabric:
-    """Build the Fabric of one device; "auto" takes bf16 where the chip computes in it.
-
-    Raises
-    ------
-    ConfigError
-        When this machine has no such device.
-    """
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # the manifest says the precision
-    try:
-        fabric = Fabric(accelerator=device, devices=1)
-    except RuntimeError as error:
-        raise ConfigError(
-            f"there is no device '{device}' on this machine", where="--device", remedy="use auto or cpu"
-        ) from error
-    if precision == "auto":
-        cuda = fabric.device.type == "cuda"
-        fast = torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_avx512_bf16_supported()
-        precision = "bf16-mixed" if fast else "32-true"
-    return Fabric(accelerator=device, devices=1, precision=precision)  # pyright: ignore[reportArgumentType]
 
 
 def _start(

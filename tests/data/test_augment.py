@@ -21,6 +21,7 @@ from prestige.data.augment import (
     restain,
     to_float,
 )
+from prestige.data.buffers import Buffers
 
 OFF = AugmentConfig(flips=False, quarter_turns=False, stain_jitter=0)
 
@@ -139,6 +140,17 @@ def test_memory_order_of_the_input_does_not_matter() -> None:
     assert torch.equal(
         augment(x.contiguous(), AugmentConfig(), seeded()), augment(x, AugmentConfig(), seeded())
     )
+
+
+def test_what_is_held_of_a_batch_stays_as_it_is() -> None:
+    buffers = Buffers()
+    first = augment(batch(seed=1), AugmentConfig(), seeded(1), buffers)
+    kept, middle = first.clone(), first[:, :, 2:5]
+    del first
+    for seed in range(2, 6):
+        again = augment(batch(seed=seed), AugmentConfig(), seeded(seed), buffers)
+        assert torch.equal(again, augment(batch(seed=seed), AugmentConfig(), seeded(seed)))
+    assert torch.equal(middle, kept[:, :, 2:5])
 
 
 def test_the_input_is_left_alone() -> None:

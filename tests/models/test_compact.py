@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from prestige.errors import ModelError
-from prestige.models.compact import GRID_PX, grid_px, view_widths
+from prestige.models.compact import GRID_PX, _view, grid_px, view_widths
 from prestige.models.encoder import Encoder
 from prestige.models.encoders import build_encoder
 
@@ -97,6 +97,19 @@ def test_views_and_maps_are_centred(input_px: int) -> None:
     with torch.no_grad():
         for features, mirrored in zip(encoder(x), encoder(x.flip(-1)), strict=True):
             torch.testing.assert_close(features, mirrored, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("width", [64, 96, 224])
+@pytest.mark.parametrize("order", [torch.channels_last, torch.contiguous_format])
+def test_the_whole_is_the_mean_of_squares_of_pixels(width: int, order: torch.memory_format) -> None:
+    x = torch.rand(3, 3, width, width).contiguous(memory_format=order).requires_grad_()
+    squares = x.detach().unfold(2, width // 32, width // 32).unfold(3, width // 32, width // 32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):  # rounded no more than by the convolution that follows
+        found = _view(x, width, 32)
+    torch.testing.assert_close(found, squares.mean(dim=(4, 5)), atol=1e-6, rtol=1e-6)
+    found.sum().backward()
+    assert x.grad is not None
+    torch.testing.assert_close(x.grad, torch.full_like(x, (32 / width) ** 2))
 
 
 @pytest.mark.parametrize("name", MILLIONS)

@@ -85,6 +85,18 @@ def test_every_encoder(name: str, px: int) -> None:
     assert not [key for key, weight in encoder.named_parameters() if weight.grad is None]
 
 
+@pytest.mark.parametrize(("name", "px"), [case for case in CASES if case[0] not in HUGE])
+def test_pixels_are_normalised_by_the_encoder_as_patches_are_before_it(name: str, px: int) -> None:
+    encoder = build(name, px).eval()
+    mean, std = (torch.tensor(colours).view(1, 3, 1, 1) for colours in (encoder.mean, encoder.std))
+    x = torch.rand(2, 3, px, px, generator=torch.Generator().manual_seed(2))
+    kept = x.clone()
+    with torch.no_grad():
+        for found, expected in zip(encoder.of_pixels(x, mean, std), encoder((x - mean) / std), strict=True):
+            torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    assert torch.equal(x, kept)
+
+
 @pytest.mark.parametrize("name", [name for name in encoders if name not in BIG])
 def test_same_seed_same_weights(name: str) -> None:
     first, same = (build(name, 32, seed=3).state_dict() for _ in range(2))

@@ -74,11 +74,13 @@ def test_a_gene_without_variation_stays_finite() -> None:
     assert predictor.expression(patches(1))[0].tolist() == pytest.approx(MEAN.tolist())
 
 
-def test_colours_are_normalised_as_the_encoder_wants() -> None:
-    predictor = build()
+@pytest.mark.parametrize("encoder", ["compact_xs", "resnet18"])
+def test_colours_are_normalised_as_the_encoder_wants(encoder: str) -> None:
+    predictor = build(encoder, px=64)
     seen = []
-    predictor.encoder.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    predictor(torch.full((2, 3, 32, 32), 0.5))
+    first = next(module for module in predictor.encoder.modules() if isinstance(module, nn.Conv2d))
+    first.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    predictor(torch.full((2, 3, 64, 64), 0.5))
     for colour, (mean, std) in enumerate(zip(predictor.encoder.mean, predictor.encoder.std, strict=True)):
         assert seen[0][0, colour, 0, 0].item() == pytest.approx((0.5 - mean) / std)
 

@@ -37,3 +37,13 @@ def test_whole_is_the_mean_of_all_cells() -> None:
     centre, everything = centre_and_whole(torch.stack([torch.zeros(5, 5), torch.eye(5)])[None])
     assert centre.tolist() == [[0.0, 1.0]]
     assert everything[0].tolist() == pytest.approx([0.0, 0.2])
+
+
+def test_gradients_lie_in_memory_as_the_maps_do() -> None:
+    maps = torch.rand(2, 8, 5, 5).contiguous(memory_format=torch.channels_last).requires_grad_()
+    features = maps * 1
+    seen: list[torch.Tensor] = []
+    features.register_hook(seen.append)
+    centre, everything = centre_and_whole(features)
+    (centre.square().sum() + everything.square().sum()).backward()
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)

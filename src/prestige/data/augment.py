@@ -5,11 +5,14 @@ Everything random comes from the generator that is passed in, so a step can be r
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 from jaxtyping import Float, Int, UInt8
 from pydantic import Field
 
+from prestige.data.buffers import Buffers
 from prestige.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,7 +48,10 @@ def to_float(x: UInt8[Tensor, "b 3 d d"]) -> Float[Tensor, "b 3 d d"]:
 
 
 def augment(
-    x: UInt8[Tensor, "b 3 d d"], config: AugmentConfig, generator: torch.Generator
+    x: UInt8[Tensor, "b 3 d d"],
+    config: AugmentConfig,
+    generator: torch.Generator,
+    buffers: Buffers | None = None,
 ) -> Float[Tensor, "b 3 d d"]:
     """Return a batch turned, mirrored and restained at random, each patch its own way, as 0..1.
 
@@ -57,11 +63,13 @@ def augment(
         What may vary.
     generator
         The only source of chance; on the CPU, so that every device gets the same draws.
+    buffers
+        Where the result's memory comes from, where it is made on the CPU.
     """
     element = draw_symmetries(len(x), config, generator)
     matrix, shift = draw_stains(len(x), config.stain_jitter, generator)
     if x.device.type == "cpu":
-        return _augment_compiled(x, element, matrix, shift)
+        return _augment_compiled(x, element, matrix, shift, buffers or Buffers())
     return restain(apply_symmetry(x, element), matrix, shift)
 
 
@@ -123,26 +131,34 @@ def restain(
     return light.reshape(len(x), *x.shape[2:], 3).permute(0, 3, 1, 2)
 
 
-def _augment_compiled(x: Tensor, element: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
+def _augment_compiled(x: Tensor, element: Tensor, matrix: Tensor, shift: Tensor, buffers: Buffers) -> Tensor:
     """Do the same on the CPU in one pass over the bytes (see `restain.py`)."""
     import torch
 
     from prestige.data.restain import restain as compiled
 
     b, side = len(x), x.shape[-1]
-    pixel = torch.arange(side * side).reshape(side, side)
-    walk = torch.zeros((8, 3), dtype=torch.int64)
-    for e in range(8):
-        seen = torch.rot90(pixel.flip(1) if e >= 4 else pixel, e % 4)
-        walk[e, 0] = seen[0, 0]
-        if side > 1:
-            walk[e, 1], walk[e, 2] = seen[1, 0] - seen[0, 0], seen[0, 1] - seen[0, 0]
     log_light = torch.log(torch.arange(1, 257, dtype=torch.float32) / 256)
     tables = torch.ones((b, 3, 256, 4))
     exponent = matrix.mT[:, :, None, :] * log_light[None, None, :, None]
     exponent[:, 0] -= shift[:, None, :]
     tables[..., :3] = exponent.exp()
     source = x.permute(0, 2, 3, 1).contiguous().reshape(b, -1).numpy()
-    out = torch.empty((b, side, side, 3))
-    compiled(source, walk[element].numpy(), tables.numpy(), side, out.reshape(b, -1).numpy())
-    return out.permute(0, 3, 1, 2)
+    out = buffers.take((b, side, side, 3), np.float32)
+    compiled(source, _walks(side)[element].numpy(), tables.numpy(), side, out.reshape(b, -1))
+    return torch.from_numpy(out).permute(0, 3, 1, 2)
+
+
+@cache
+def _walks(side: int) -> Int[Tensor, "8 3"]:
+    """Return for each symmetry where it begins in the image, its steps to the next row and column."""
+    import torch
+
+    pixel = torch.arange(side * side).reshape(side, side)
+    walks = torch.zeros((8, 3), dtype=torch.int64)
+    for e in range(8):
+        seen = torch.rot90(pixel.flip(1) if e >= 4 else pixel, e % 4)
+        walks[e, 0] = seen[0, 0]
+        if side > 1:
+            walks[e, 1], walks[e, 2] = seen[1, 0] - seen[0, 0], seen[0, 1] - seen[0, 0]
+    return walks

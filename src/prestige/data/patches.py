@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import Field, model_validator
 
+from prestige.data.buffers import Buffers
 from prestige.data.slide import Held
 from prestige.errors import ConfigError, DataError
 from prestige.settings import Settings
@@ -192,6 +193,7 @@ class PatchReader:
         self._threads = threads or n_threads()
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
         self._held = Held(most_mapped_bytes)
+        self._buffers = Buffers()
 
     def __call__(
         self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"]
@@ -208,7 +210,7 @@ class PatchReader:
         import torch
 
         side = self.patch.input_px
-        out = np.empty((len(xy_px), side, side, 3), np.uint8)
+        out = self._buffers.take((len(xy_px), side, side, 3), np.uint8)
         slide_index = np.asarray(slide_index)
         if len(self.slides) == 1:
             self._fill(0, np.arange(len(xy_px)), xy_px, out)
@@ -225,7 +227,7 @@ class PatchReader:
         if width == self.patch.input_px:
             self._copy(number, rows, places, out)
             return
-        native = np.empty((len(rows), width, width, 3), np.uint8)
+        native = self._buffers.take((len(rows), width, width, 3), np.uint8)
         self._copy(number, np.arange(len(rows)), places, native)
         out[rows] = _resize(native, self.patch.input_px)
 

@@ -10,6 +10,7 @@ What was measured on the way to this design stands in `benchmarks/compact_search
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -104,7 +105,20 @@ class Compact(Encoder):
 
     def forward(self, x: Float[Tensor, "b 3 d d"]) -> tuple[Float[Tensor, "b c1"], Float[Tensor, "b c2"]]:
         """Return features of the centre (b, c) and of the whole (b, c) or, over two views, (b, 2 c)."""
-        views = torch.cat([_view(x, width, self.grid) for width in self.widths])
+        return self._of_views(self._views(x))
+
+    def of_pixels(
+        self, x: Float[Tensor, "b 3 d d"], mean: Float[Tensor, "1 3 1 1"], std: Float[Tensor, "1 3 1 1"]
+    ) -> tuple[Float[Tensor, "b c1"], Float[Tensor, "b c2"]]:
+        """Return the features of patches in 0..1: the views, which are averages of pixels, are normalised."""
+        return self._of_views((self._views(x) - mean).div_(std))
+
+    def _views(self, x: Float[Tensor, "b 3 d d"]) -> Float[Tensor, "v 3 e e"]:
+        return torch.cat([_view(x, width, self.grid) for width in self.widths])
+
+    def _of_views(
+        self, views: Float[Tensor, "v 3 e e"]
+    ) -> tuple[Float[Tensor, "b c1"], Float[Tensor, "b c2"]]:
         maps = self.trunk(views).chunk(len(self.widths))
         return central(maps[0]), torch.cat([whole(features) for features in maps], dim=1)
 
@@ -113,9 +127,35 @@ def _view(x: Float[Tensor, "b 3 d d"], width: int, grid: int) -> Float[Tensor, "
     """Return the middle ``width`` pixels, brought to ``grid``: averaged where they are more."""
     edge = (x.shape[-1] - width) // 2
     middle = x[..., edge : edge + width, edge : edge + width]
+    if width % grid == 0 and width > grid:
+        return _averaged(middle, grid)
     if width > grid:
         return functional.adaptive_avg_pool2d(middle, grid)
     return middle if width == grid else functional.interpolate(middle, grid, mode="bilinear")
+
+
+def _averaged(x: Float[Tensor, "b 3 d d"], grid: int) -> Float[Tensor, "b 3 e e"]:
+    """Return the means of squares of whole pixels.
+
+    Rows of a square are added as they lie in memory, columns by a product with a matrix: two to three times
+    as fast as the library's pooling.
+    """
+    b, colours, width, _ = x.shape
+    each = width // grid
+    rows = x.permute(0, 2, 3, 1).reshape(b, grid, each, width * colours).sum(dim=2)
+    with torch.autocast(x.device.type, enabled=False):
+        found = rows.view(b * grid, width * colours) @ _columns(width, grid, x.device)
+    return found.view(b, grid, grid, colours).permute(0, 3, 1, 2)
+
+
+@cache
+def _columns(width: int, grid: int, device: torch.device) -> Float[Tensor, "w e"]:
+    """Return the matrix that averages the colours of pixels side by side, and the rows that were added."""
+    each = width // grid
+    place, colour = torch.arange(3 * width).div(3, rounding_mode="floor"), torch.arange(3 * width) % 3
+    matrix = torch.zeros(3 * width, 3 * grid)
+    matrix[torch.arange(3 * width), 3 * (place // each) + colour] = 1 / each**2
+    return matrix.to(device)
 
 
 def _convolution(

@@ -40,6 +40,15 @@ class Encoder(nn.Module, ABC):
     def forward(self, x: Float[Tensor, "b 3 d d"]) -> tuple[Float[Tensor, "b c1"], Float[Tensor, "b c2"]]:
         """Return centre features (b, centre_dim) and whole features (b, whole_dim) of normalised patches."""
 
+    def of_pixels(
+        self, x: Float[Tensor, "b 3 d d"], mean: Float[Tensor, "1 3 1 1"], std: Float[Tensor, "1 3 1 1"]
+    ) -> tuple[Float[Tensor, "b c1"], Float[Tensor, "b c2"]]:
+        """Return the features of patches in 0..1, normalised here.
+
+        A subclass that looks at less than all pixels overrides it: normalising is a pass over them.
+        """
+        return self((x - mean).div_(std))
+
 
 @runtime_checkable
 class EncoderBuilder(Protocol):

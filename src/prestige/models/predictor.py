@@ -71,7 +71,7 @@ class Predictor(nn.Module):
         """
         if x.shape[-1] != self.input_px:
             raise ModelError(f"patches of {x.shape[-1]} px", where="model", expected=f"{self.input_px} px")
-        centre, whole = self.encoder((x - self.pixel_mean) / self.pixel_std)
+        centre, whole = self.encoder.of_pixels(x, self.pixel_mean, self.pixel_std)
         return self.head(centre, whole)
 
     def expression(self, x: Float[Tensor, "b 3 d d"]) -> Float[Tensor, "b g"]:
