@@ -1,7 +1,7 @@
 """A synthetic whole slide predicted, beside its encoder alone on batches that are ready in memory.
 
-`prestige predict` runs as a process of its own, into a cache that is empty (the TIFF is decoded) and once
-more (it is there).  The square slide has the density of 1,000,000 cells on 60,000 x 60,000 pixels at every
+`prestige predict` runs as a process of its own, into a cache that is empty (the TIFF is decoded) and again
+(it is there; few cells several times, of which the median counts).  The square slide has the density of 1,000,000 cells on 60,000 x 60,000 pixels at every
 number of cells.  The model is not trained: what it says costs the same.
 
     python benchmarks/whole_slide.py --cells 10000 100000 1000000
@@ -40,6 +40,7 @@ from prestige.models.settings import ModelConfig
 
 UM_PER_PX, TILE_PX = 0.5, 512
 PX_A_CELL = 60_000**2 / 1_000_000
+MOST_RUNS = 7
 
 
 def write_slide(path: Path, side: int) -> None:
@@ -156,13 +157,15 @@ class Measured:
 
 
 def measure(encoder: str, patch_px: int, genes: int, cells: int) -> Measured:
-    """Predict a slide of so many cells twice, and time the encoder alone before and after."""
+    """Predict a slide of so many cells, decoded and at hand, and time the encoder alone before and after."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         predictor = write_model(folder / "model", encoder, patch_px, genes)
         write_sample(folder / "data", cells)
         rates = [bare_rate(predictor, patch_px, 256, 20)]
-        cold, warm = predicted(folder, "out"), predicted(folder, "out")
+        cold = predicted(folder, "out")
+        again = [predicted(folder, "out") for _ in range(min(MOST_RUNS, max(1, 100_000 // cells)))]
+        warm = sorted(again, key=lambda cost: cost.seconds)[len(again) // 2]
         rates.append(bare_rate(predictor, patch_px, 256, 20))
     return Measured(cells, cold, warm, cells / statistics.mean(rates))
 
