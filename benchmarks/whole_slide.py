@@ -1,8 +1,9 @@
 """A synthetic whole slide predicted, beside its encoder alone on batches that are ready in memory.
 
 `prestige predict` runs as a process of its own, into a cache that is empty (the TIFF is decoded) and again
-(it is there; few cells several times, of which the median counts).  The square slide has the density of 1,000,000 cells on 60,000 x 60,000 pixels at every
-number of cells.  The model is not trained: what it says costs the same.
+(it is there; few cells several times, of which the median counts).  The square slide has the density of
+1,000,000 cells on 60,000 x 60,000 pixels at every number of cells.  The model is not trained: what it says
+costs the same.
 
     python benchmarks/whole_slide.py --cells 10000 100000 1000000
 """
