@@ -107,7 +107,9 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help="keep the figures in history.csv")
     asked = parser.parse_args()
     bench = open_bench(asked.bench)
-    found, where = [], f"{machine()}, {torch.get_num_threads()} threads"
+    found, where = [], machine()
+    n = torch.get_num_threads()
+    threads = f", {n} thread{'s' if n > 1 else ''}"
     for encoder in asked.encoders:
         for patch_px in asked.patch_px:
             job = job_of(bench, encoder, patch_px, asked.device)
@@ -117,7 +119,7 @@ def main() -> None:
             found.append(
                 Figure(
                     "a step of training" + (" on a GPU" if cuda else ""),
-                    f"{encoder}, {patch_px} px, batches of {job.feed.batch_size}",
+                    f"{encoder}, {patch_px} px, batches of {job.feed.batch_size}" + ("" if cuda else threads),
                     f"{fed:.1f} ms{busy}",
                     f"{ready:.1f} ms on a ready batch",
                     fed / ready,

@@ -11,9 +11,13 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+import torch
 
 from prestige.config import read_bench
+from prestige.models.predictor import build_predictor
+from prestige.models.settings import ModelConfig
 from prestige.report.questions import _words
 from prestige.stats.effects import Contrast
 
@@ -244,3 +248,38 @@ def test_a_network_is_on_the_frontier_where_none_as_quick_scores_higher(tmp_path
     (tmp_path / "bench.json").write_text(json.dumps(bench))
     with pytest.raises(SystemExit, match="not finished"):
         frontier.read(tmp_path)
+
+
+def test_the_network_is_timed_between_the_batches_of_a_prediction(monkeypatch: pytest.MonkeyPatch):
+    whole_slide = _loaded("whole_slide")
+    monkeypatch.setattr(whole_slide, "BATCH", 4)
+    settings = ModelConfig(encoder="compact_xs")
+    mean = np.ones(3)
+    predictor = build_predictor(settings, input_px=16, train_mean=mean, train_std=mean, seed=0).eval()
+    beside = whole_slide.Beside()
+    with torch.inference_mode():
+        for n in [4] * (2 * whole_slide.EVERY) + [3]:
+            x = torch.rand(n, 3, 16, 16)
+            assert torch.equal(beside(predictor, x), predictor(x))
+    assert len(beside.seconds) == 2
+    assert min(beside.seconds) > 0
+
+
+def test_the_cost_of_a_cell_is_counted_in_that_of_the_network():
+    whole_slide = _loaded("whole_slide")
+    start = whole_slide.Cost(5.0, float("nan"), 1)
+    few = whole_slide.Cost(5.0 + 11.0, whole_slide.BATCH * 0.001, 2 << 30)  # 10 s of the network alone
+    many = whole_slide.Cost(5.0 + 190.0, whole_slide.BATCH * 0.002, 4 * 10**9)  # a slower machine: 200 s
+    measured = [whole_slide.Measured(10_000, few, few), whole_slide.Measured(100_000, many, many)]
+    rows = whole_slide.figures(measured, whole_slide.Measured(100, start, start))
+    assert [round(row.ratio, 4) for row in rows if row.row == "a whole slide predicted"] == [
+        1.6,
+        1.6,
+        0.975,
+        0.975,
+    ]
+    flat = rows[-1]
+    assert (flat.case, flat.measured) == ("100,000 cells", "0.95 x the encoder alone")
+    assert flat.against == "1.10 x at 10,000 cells (start 5 s)"
+    assert flat.ratio == pytest.approx(1.1 / 0.95)
+    assert flat.reached == "no"
