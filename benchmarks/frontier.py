@@ -15,13 +15,18 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.transforms import Bbox
 
 from prestige.report.style import MUTED, OKABE_ITO, PNG_DPI, drawing
 
 FAMILY = "compact_"
 BLUE, ORANGE = OKABE_ITO[:2]
+MARK_PX, AWAY_POINTS = 4, 5
+PLACES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
+"""Where a name may stand beside its point, the first that is free: right or left, above or below."""
 
 
 def read(folder: Path) -> pd.DataFrame:
@@ -84,14 +89,6 @@ def draw(benches: list[pd.DataFrame]) -> Figure:
                 ax.scatter(
                     part["images_s"], part["validation"], color=colour, marker=marker, s=26, label=words
                 )
-            for row in found.itertuples():
-                ax.annotate(
-                    str(row.encoder),
-                    (row.images_s, row.validation),
-                    (4, 3),
-                    textcoords="offset points",
-                    fontsize=6.5,
-                )
             ax.set_xscale("log")
             ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
             ax.xaxis.set_major_formatter("{x:g}")
@@ -103,7 +100,46 @@ def draw(benches: list[pd.DataFrame]) -> Figure:
         figure.legend(
             *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
         )
+        figure.draw_without_rendering()  # where a label lies is known only then
+        for ax, found in zip(axes, benches, strict=True):
+            name_points(ax, found)
     return figure
+
+
+def name_points(ax: Axes, found: pd.DataFrame) -> None:
+    """Write the networks' names beside their points, each where it covers no point and no other name."""
+    points = ax.transData.transform(found[["images_s", "validation"]])
+    taken = [Bbox.from_bounds(x - MARK_PX, y - MARK_PX, 2 * MARK_PX, 2 * MARK_PX) for x, y in points]
+    for row in found.to_dict("records"):
+        for (right, up), last in zip(PLACES, [*[False] * (len(PLACES) - 1), True], strict=True):
+            label = ax.annotate(
+                row["encoder"],
+                (row["images_s"], row["validation"]),
+                (AWAY_POINTS * right, AWAY_POINTS * up),
+                textcoords="offset points",
+                ha={1: "left", 0: "center", -1: "right"}[right],
+                va={1: "bottom", 0: "center", -1: "top"}[up],
+                fontsize=6.5,
+            )
+            box = label.get_window_extent()
+            inside = ax.bbox.x0 <= box.x0 and box.x1 <= ax.bbox.x1
+            if last or (inside and not any(box.overlaps(other) for other in taken)):
+                taken.append(box)
+                break
+            label.remove()
+
+
+def answer(found: pd.DataFrame) -> str:
+    """Say in a sentence which network is best and which of the others comes next."""
+    rows = found.sort_values("validation", ascending=False).to_dict("records")
+    best, *rest = rows
+    others = [row for row in rest if not row["encoder"].startswith(FAMILY)]
+    told = f"{best['encoder']} has the highest validation score, {best['validation']:.3f}"
+    if not best["encoder"].startswith(FAMILY):
+        told += ", and is none of the family"
+    elif others:
+        told += f"; the best of the others is {others[0]['encoder']}, {others[0]['validation']:.3f}"
+    return f"{told}. On the frontier: {', '.join(row['encoder'] for row in rows if row['frontier'])}."
 
 
 def page(benches: list[pd.DataFrame], command: str, figure: str) -> str:
@@ -113,7 +149,8 @@ def page(benches: list[pd.DataFrame], command: str, figure: str) -> str:
         "from benches of `benchmarks/frontier.yaml` and `frontier_pancreas.yaml`; do not edit by hand.",
         "Patches of 64 px, all from scratch, equal minutes of one core, the same learning rates on trial,",
         "one seed: validation scores that differ by less than 0.003 are ties. A network is on the frontier",
-        "where none that is as quick has a higher validation score.",
+        "where none that is as quick has a higher validation score. A slow network has seen little in these",
+        "minutes: what it would say after hours is another question, which the minutes of a bench ask.",
     ]
     parts = [
         "# The compact family beside networks of the shelf",
@@ -122,7 +159,7 @@ def page(benches: list[pd.DataFrame], command: str, figure: str) -> str:
     ]
     for found in benches:
         parts.append(f"## {found['tissue'][0].capitalize()}, {found['minutes'][0]:g} minutes")
-        parts.append("\n".join(table(found)))
+        parts += [answer(found), "\n".join(table(found))]
     return "\n\n".join(parts) + "\n"
 
 

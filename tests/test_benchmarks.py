@@ -244,6 +244,12 @@ def test_a_network_is_on_the_frontier_where_none_as_quick_scores_higher(tmp_path
     assert table[2].startswith("| slow | 7 | 10 | 0.002 | 0.250 | 0.240 (0.230 to 0.250) | yes |")
     assert table[4].startswith("| resnet18 ")
     assert table[5].startswith("| quick ")
+    told = frontier.answer(found)
+    assert told.startswith("slow has the highest validation score, 0.250, and is none of the family.")
+    assert told.endswith("On the frontier: slow, compact_s, quick.")
+    assert "0.200; the best of the others is resnet18, 0.150." in frontier.answer(found.iloc[:2])
+    figure = frontier.draw([found.iloc[:2].reset_index(drop=True)])
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["compact_s", "resnet18"]
     bench["finished"] = False
     (tmp_path / "bench.json").write_text(json.dumps(bench))
     with pytest.raises(SystemExit, match="not finished"):
