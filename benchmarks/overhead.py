@@ -59,7 +59,7 @@ def main() -> None:
     bare = sum(spent[step] for step in BARE)
     parts = [f"{step} {spent[step]:,.0f}" for step in (*BARE, "score")]
     outside = whole - spent["total"]
-    case = f"{asked.bench.stem}, {len(manifests)} runs of {asked.minutes:g} minutes"
+    case = f"{asked.bench.stem}, {len(manifests)} runs of {asked.minutes:g} min"
     words = f"{bare:,.0f} s of computing ({', '.join(parts)}; outside the runs {outside:,.0f})"
     show(
         [Figure("a whole bench", case, f"{whole:,.0f} s", words, whole / bare, "<= 1.10")],
