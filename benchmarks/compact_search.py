@@ -27,12 +27,13 @@ from prestige.data.patches import PatchConfig, PatchReader, resolve_patch
 from prestige.data.spec import read_dataset
 from prestige.data.split import TRAIN, VALIDATION, SplitConfig, make_folds
 from prestige.devices import make_fabric
+from prestige.feed import Feed, TrainData
 from prestige.models.compact import GRID_PX, Compact, Design
 from prestige.models.encoder import Encoder, encoders
 from prestige.models.predictor import Predictor, build_predictor, count_flops, count_parameters
 from prestige.models.settings import ModelConfig
 from prestige.schedule import Budget, TrainConfig
-from prestige.train import Feed, TrainData, train
+from prestige.train import train
 
 SMALL = Design(channels=(32, 64, 128), depth=(0, 1, 1))
 

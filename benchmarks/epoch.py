@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -23,28 +24,29 @@ from measured import Figure, machine, show
 from opened import Bench, open_bench
 
 from prestige.checkpoint import Standing
-from prestige.data.on_device import on_device
+from prestige.data.on_device import StreamedReader, on_device
+from prestige.data.patches import PatchReader
 from prestige.devices import make_fabric
+from prestige.feed import Feed
 from prestige.schedule import Plan
-from prestige.train import Feed, Job, TrainData, _optimizer
+from prestige.train import Job, _optimizer
 
 
-def job_of(bench: Bench, encoder: str, patch_px: int, device: str) -> Job:
+def job_of(bench: Bench, encoder: str, patch_px: int, asked: argparse.Namespace) -> Job:
     """Return a training that is ready for its first step."""
+    device = asked.device
     data, input_px = bench.train_data(patch_px)
     fabric = make_fabric("auto", device)
-    near = TrainData(
-        on_device(data.reader, fabric.device),  # pyright: ignore[reportArgumentType]
-        data.train,
-        data.train_y,
-        data.validation,
-        data.validation_y,
-    )
+    cropped, gpu = data.reader, fabric.device
+    assert isinstance(cropped, PatchReader)
+    reader = StreamedReader(cropped, gpu) if asked.streamed else on_device(cropped, gpu)
+    near = replace(data, reader=reader)
     config = bench.config.train
     assert config is not None
+    config = config.model_copy(update={"compile": asked.compile})
     predictor = bench.fresh(encoder, input_px).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     feed = Feed(near, config, 0, fabric.device)
-    bare = _optimizer(predictor, config)
+    bare = _optimizer(predictor, config, fabric.device)
     model, optimizer = fabric.setup(predictor, bare)
     standing = Standing(plan=Plan(race_steps=0, main_steps=1, validate_every=1), n_rates=1)
     return Job(predictor, model, bare, optimizer, fabric, feed, config, 0, Path(mkdtemp()), standing, {})
@@ -53,17 +55,12 @@ def job_of(bench: Bench, encoder: str, patch_px: int, device: str) -> Job:
 def milliseconds(job: Job, batches: Iterator[tuple[Any, Any]], steps: int) -> float:
     """Return the milliseconds a step over some steps, after one whose batch had all the time it wanted."""
     job.step(*next(batches))
-    _wait(job)
+    job.wait()
     began = time.perf_counter()
     for _, (x, y) in zip(range(steps), batches, strict=False):
         job.step(x, y)
-    _wait(job)
+    job.wait()
     return (time.perf_counter() - began) / steps * 1e3
-
-
-def _wait(job: Job) -> None:
-    if job.fabric.device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 def forever(batch: tuple[Any, Any]) -> Iterator[tuple[Any, Any]]:
@@ -101,25 +98,34 @@ def main() -> None:
     parser.add_argument("bench", type=Path)
     parser.add_argument("--encoders", nargs="+", default=["compact_s"])
     parser.add_argument("--patch-px", type=int, nargs="+", default=[64, 128])
-    parser.add_argument("--steps", type=int, default=20, help="taken in turn with as many on a ready batch")
+    parser.add_argument(
+        "--steps", type=int, help="taken in turn with as many on a ready batch: 20, on a GPU 200"
+    )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--compile", action="store_true", help="steps as `compile: true` in `train` makes them"
+    )
+    parser.add_argument("--streamed", action="store_true", help="as if the slides did not fit on the GPU")
     parser.add_argument("--record", action="store_true", help="keep the figures in history.csv")
     asked = parser.parse_args()
     bench = open_bench(asked.bench)
     found, where = [], machine()
     n = torch.get_num_threads()
+    how = ", compiled" * asked.compile + ", slides not on the GPU" * asked.streamed
     threads = f", {n} thread{'s' if n > 1 else ''}"
     for encoder in asked.encoders:
         for patch_px in asked.patch_px:
-            job = job_of(bench, encoder, patch_px, asked.device)
-            fed, ready = measure(job, asked.steps, asked.rounds)
-            cuda = job.fabric.device.type == "cuda"
-            busy = utilisation(job, asked.steps * asked.rounds) if cuda else ""
+            job = job_of(bench, encoder, patch_px, asked)
+            cuda = job.on_gpu
+            steps = asked.steps or (200 if cuda else 20)  # a GPU's batches come in lots of up to 16
+            fed, ready = measure(job, steps, asked.rounds)
+            busy = utilisation(job, steps * asked.rounds) if cuda else ""
             found.append(
                 Figure(
                     "a step of training" + (" on a GPU" if cuda else ""),
-                    f"{encoder}, {patch_px} px, batches of {job.feed.batch_size}" + ("" if cuda else threads),
+                    f"{encoder}, {patch_px} px, batches of {job.feed.batch_size}"
+                    + (how if cuda else threads),
                     f"{fed:.1f} ms{busy}",
                     f"{ready:.1f} ms on a ready batch",
                     fed / ready,

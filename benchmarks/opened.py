@@ -11,10 +11,10 @@ from prestige.data.patches import PatchConfig, PatchReader, resolve_patch
 from prestige.data.slide import Slide
 from prestige.data.spec import read_dataset
 from prestige.data.split import make_folds
+from prestige.feed import TrainData
 from prestige.fold import FoldData, prepare_fold
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig
-from prestige.train import TrainData
 
 
 @dataclass(frozen=True, eq=False)

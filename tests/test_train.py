@@ -6,77 +6,18 @@ import torch
 
 from prestige import train as train_module
 from prestige.checkpoint import save_checkpoint
-from prestige.data.observations import Observations, targets
-from prestige.data.panel import Panel
-from prestige.data.patches import Patch, PatchReader
 from prestige.devices import make_fabric
 from prestige.errors import ModelError
+from prestige.feed import TrainData
 from prestige.infer import predict_observations
-from prestige.models.predictor import Predictor, build_predictor
-from prestige.models.settings import ModelConfig
-from prestige.schedule import TrainConfig
-from prestige.train import Feed, TrainData, TrainResult, mean_gene_pearson, train
+from prestige.train import mean_gene_pearson, train
 
-
-def observations(samples, numbers) -> Observations:
-    parts = [(number, np.flatnonzero(samples[number].measured)) for number in numbers]
-    return Observations(
-        np.concatenate([np.full(len(rows), number) for number, rows in parts]),
-        np.concatenate([rows for _, rows in parts]),
-        np.concatenate([samples[number].xy_px[rows] for number, rows in parts]),
-    )
+from .small_train import go, settings, train_data, weights, without_seconds
 
 
 @pytest.fixture
 def data(small_samples) -> TrainData:
-    samples = small_samples
-    panel = Panel(samples[0].genes, 100.0, np.zeros(4), np.ones(4))
-    reader = PatchReader([sample.slide for sample in samples], Patch(8.0, 16))
-    training, validation = observations(samples, (0, 1, 2)), observations(samples, (3,))
-    return TrainData(
-        reader,
-        training,
-        targets(samples, training, panel),
-        validation,
-        targets(samples, validation, panel),
-    )
-
-
-def fresh(data: TrainData, seed: int = 0) -> Predictor:
-    return build_predictor(
-        ModelConfig(encoder="compact_xs"),
-        input_px=16,
-        train_mean=data.train_y.mean(axis=0).astype(float),
-        train_std=data.train_y.std(axis=0).astype(float),
-        seed=seed,
-    )
-
-
-def settings(**changes) -> TrainConfig:
-    raw = {
-        "budget": {"steps": 24},
-        "batch_size": 32,
-        "learning_rates": [1e-3, 4e-3],
-        "race_share": 0.2,
-        "validations": 3,
-        "precision": "32-true",
-        "checkpoint_seconds": 1e-6,
-    }
-    return TrainConfig.model_validate(raw | changes)
-
-
-def go(data: TrainData, folder: Path, config: TrainConfig, seed: int = 0) -> tuple[Predictor, TrainResult]:
-    predictor = fresh(data)
-    result = train(predictor, data, config, folder=folder, seed=seed, fabric=make_fabric("32-true", "cpu"))
-    return predictor, result
-
-
-def weights(predictor: Predictor) -> torch.Tensor:
-    return torch.cat([tensor.flatten().float() for tensor in predictor.state_dict().values()])
-
-
-def without_seconds(result: TrainResult) -> list[dict]:
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in result.history]
+    return train_data(small_samples)
 
 
 def test_training_learns_what_the_patch_shows_and_keeps_its_best_state(
@@ -227,26 +168,6 @@ def test_a_learning_rate_that_diverges_loses_and_none_left_is_an_error(
     monkeypatch.setattr(train_module, "mean_gene_pearson", lambda *args: float("nan"))
     with pytest.raises(ModelError, match="smaller `learning_rates`"):
         go(data, tmp_path, settings())
-
-
-def test_every_epoch_takes_each_observation_at_most_once(data: TrainData) -> None:
-    feed = Feed(data, settings(), 0, torch.device("cpu"))
-    per_epoch = len(data.train) // 32
-    first = np.concatenate([feed._chosen(step) for step in range(per_epoch)])
-    second = np.concatenate([feed._chosen(step) for step in range(per_epoch, 2 * per_epoch)])
-    assert len(np.unique(first)) == len(first) == per_epoch * 32
-    assert not np.array_equal(first, second)
-    assert np.array_equal(feed._chosen(1), first[32:64])  # going back gives the same batch
-
-
-def test_batches_made_ahead_are_those_made_one_by_one(data: TrainData) -> None:
-    feed = Feed(data, settings(), 0, torch.device("cpu"))
-    ahead = list(feed.batches(5, 9))
-    assert len(ahead) == 4
-    for step, (x, y) in zip(range(5, 9), ahead, strict=True):
-        x_alone, y_alone = feed.batch(step)
-        assert torch.equal(x, x_alone)
-        assert torch.equal(y, y_alone)
 
 
 def test_mean_gene_pearson_follows_the_rule_for_constants() -> None:

@@ -124,7 +124,10 @@ def pack(
 def unpack(
     tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> dict[str, Tensor]:
-    """Put back what :func:`pack` gathered; return the best state (empty when there was none)."""
+    """Put back what :func:`pack` gathered; return the best state (empty when there was none).
+
+    What the optimizer holds already is overwritten where it lies: a recorded step knows no other place.
+    """
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
     for name, tensor in tensors.items():
         part, rest = name.split(".", 1)
@@ -135,6 +138,11 @@ def unpack(
         number, slot = name.split(".", 1)
         slots.setdefault(int(number), {})[slot] = tensor
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if optimizer.state:
+        for number, values in slots.items():
+            for slot, tensor in values.items():
+                optimizer.state[parameters[number]][slot].copy_(tensor)
+        return parts["best"]
     for number, values in slots.items():
         for slot, tensor in values.items():
             if tensor.shape == parameters[number].shape:

@@ -23,12 +23,13 @@ from prestige.data.on_device import on_device
 from prestige.data.patches import Patch, PatchReader, window_inside
 from prestige.data.sample import Sample
 from prestige.devices import make_fabric
+from prestige.feed import TrainData
 from prestige.fold import FoldData
 from prestige.infer import predict_observations
 from prestige.models.predictor import Predictor, build_predictor, count_flops, count_parameters
 from prestige.schedule import Plan, TrainConfig, plan_steps
 from prestige.stats import spatial_blocks
-from prestige.train import TrainData, TrainResult, train
+from prestige.train import TrainResult, train
 
 
 @dataclass(frozen=True, eq=False)

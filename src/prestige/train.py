@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
-import statistics
 import time
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,31 +22,17 @@ from torch import Tensor
 
 from prestige import metrics
 from prestige.checkpoint import Standing, load_checkpoint, pack, save_checkpoint, unpack
-from prestige.data.augment import augment
-from prestige.data.buffers import Buffers
-from prestige.data.observations import Observations
-from prestige.data.patches import Reader
 from prestige.errors import ModelError
+from prestige.feed import STEP_SEED, Feed, TrainData
 from prestige.infer import predict_observations
 from prestige.models.losses import losses
 from prestige.models.predictor import Predictor
 from prestige.progress import Progress
 from prestige.provenance import working_seconds
+from prestige.recorded import PLAIN, Recorded
 from prestige.schedule import Plan, TrainConfig, plan_steps, schedule
 
-_STEP_SEED = 1_000_003
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class TrainData:
-    """What a training sees: patches, and expression on the log1p scale."""
-
-    reader: Reader
-    train: Observations
-    train_y: Float[np.ndarray, "n g"]
-    validation: Observations
-    validation_y: Float[np.ndarray, "v g"]
 
 
 @dataclass(frozen=True)
@@ -131,10 +114,9 @@ def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> No
     while standing.step < until:
         began = working_seconds()
         lr = rate * schedule(standing.step, standing.span(), config.warmup_share, standing.decay_from)
-        for group in job.optimizer.param_groups:
-            group["lr"] = lr
+        job.set_rate(lr)
         x, y = next(batches)
-        torch.manual_seed(job.seed * _STEP_SEED + standing.step)
+        torch.manual_seed(job.seed * STEP_SEED + standing.step)
         loss = job.step(x, y)
         standing.step += 1
         standing.train_seconds += working_seconds() - began
@@ -142,6 +124,7 @@ def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> No
         progress.advance(1)
 
         if standing.step == until or (phase == "main" and standing.step % standing.plan.validate_every == 0):
+            standing.train_seconds += job.wait()
             score = job.validate()
             standing.note(phase, lr, float(torch.stack(job.recent).mean()), score)
             job.recent.clear()
@@ -183,9 +166,32 @@ class Job:
     best: dict[str, Tensor] = field(default_factory=dict)
     recent: list[Tensor] = field(default_factory=list)  # losses since the last validation
 
+    def __post_init__(self) -> None:
+        self.on_gpu = self.fabric.device.type == "cuda"
+        self._compiled = torch.compile(self.predictor) if self.config.compile else None
+        self._take = Recorded(self._plain_step, self.fabric.device) if self.on_gpu else self._plain_step
+
     def step(self, x: Float[Tensor, "b 3 d d"], y: Float[Tensor, "b g"]) -> Float[Tensor, ""]:
         """Take one step of the optimizer and return the loss on the standardised scale."""
-        loss = losses.get(self.config.loss)(self.model(x), self.predictor.standardise(y))
+        return self._take(x, y)
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate, where the optimizer keeps it: as a number, or on the device."""
+        for group in self.bare.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def wait(self) -> float:
+        """Wait for the device to finish; return the seconds it took."""
+        began = working_seconds()
+        if self.on_gpu:
+            torch.cuda.synchronize(self.fabric.device)
+        return working_seconds() - began
+
+    def _plain_step(self, x: Float[Tensor, "b 3 d d"], y: Float[Tensor, "b g"]) -> Float[Tensor, ""]:
+        loss = losses.get(self.config.loss)(self._forward(x), self.predictor.standardise(y))
         self.fabric.backward(loss)
         self.fabric.clip_gradients(
             self.model, self.optimizer, max_norm=self.config.gradient_clip, error_if_nonfinite=False
@@ -193,6 +199,12 @@ class Job:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return loss.detach()
+
+    def _forward(self, x: Float[Tensor, "b 3 d d"]) -> Float[Tensor, "b g"]:
+        if self._compiled is None:
+            return self.model(x)
+        with self.fabric.autocast():
+            return self._compiled(x).float()
 
     def validate(self) -> float:
         """Return the validation score: mean per-gene Pearson within a sample, averaged over samples."""
@@ -222,7 +234,9 @@ class Job:
         if standing.phase < standing.n_rates:
             standing.step = 0
             self.predictor.load_state_dict(self.initial)
-            self.bare.state.clear()
+            for state in self.bare.state.values():
+                for slot in state.values():
+                    slot.zero_()  # where it lies: a recorded step knows no other place
         else:
             winner = load_checkpoint(self._race_file(self.winner()))
             assert winner is not None
@@ -238,61 +252,6 @@ class Job:
 
     def _race_file(self, number: int) -> Path:
         return self.folder / f"race-{number}.safetensors"
-
-
-class Feed:
-    """Batches as a pure function of the step, the next one made while the model works."""
-
-    def __init__(self, data: TrainData, config: TrainConfig, seed: int, device: torch.device) -> None:
-        if len(data.train) < 2 or len(data.validation) < 2:
-            raise ModelError(
-                f"{len(data.train)} training and {len(data.validation)} validation observations",
-                expected="at least 2 of each",
-            )
-        self.data = data
-        self.batch_size = min(config.batch_size, len(data.train))
-        self.validation = _subset(data.validation, data.validation_y, config.validation_observations, seed)
-        self._augment, self._seed, self._device = config.augment, seed, device
-        self._order: tuple[int, Int[np.ndarray, " n"]] | None = None
-        self._buffers = Buffers()
-
-    def batch(self, step: int) -> tuple[Float[Tensor, "b 3 d d"], Float[Tensor, "b g"]]:
-        """Return the patches (0..1, augmented) and the expression of one step's observations."""
-        chosen = self._chosen(step)
-        observations = self.data.train.take(chosen)
-        patches = self.data.reader(observations.slide_index, observations.xy_px).to(
-            self._device, non_blocking=True
-        )
-        generator = torch.Generator().manual_seed(self._seed * _STEP_SEED + step)
-        y = torch.from_numpy(self.data.train_y[chosen]).to(self._device, non_blocking=True)
-        return augment(patches, self._augment, generator, self._buffers), y
-
-    def batches(
-        self, start: int, stop: int
-    ) -> Generator[tuple[Float[Tensor, "b 3 d d"], Float[Tensor, "b g"]], None, None]:
-        """Yield the batches of the steps from ``start`` on; past ``stop`` nothing is made ahead."""
-        with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(self.batch, start)
-            step = start
-            while True:
-                ready = ahead.result()
-                step += 1
-                if step < stop:
-                    ahead = pool.submit(self.batch, step)
-                yield ready
-                if step >= stop:
-                    return
-
-    def _chosen(self, step: int) -> Int[np.ndarray, " b"]:
-        """Return the positions of a step's observations: each epoch is a new permutation."""
-        per_epoch = len(self.data.train) // self.batch_size
-        epoch, place = divmod(step, per_epoch)
-        if self._order is None or self._order[0] != epoch:
-            self._order = (
-                epoch,
-                np.random.default_rng([self._seed, epoch]).permutation(len(self.data.train)),
-            )
-        return self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
 
 
 def mean_gene_pearson(
@@ -332,7 +291,7 @@ def _start(
             standing.decay_from = int(0.8 * plan.main_steps)
     else:
         standing = found[0]
-    bare = _optimizer(predictor, config)
+    bare = _optimizer(predictor, config, fabric.device)
     model, optimizer = fabric.setup(predictor, bare)
     job = Job(predictor, model, bare, optimizer, fabric, feed, config, seed, folder, standing, initial)
     if found is None:
@@ -345,14 +304,17 @@ def _start(
     return job
 
 
-def _optimizer(predictor: Predictor, config: TrainConfig) -> torch.optim.Optimizer:
+def _optimizer(predictor: Predictor, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, 2019); vectors (biases, norms) are not decayed."""
     parameters = [p for p in predictor.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rates[0], betas=(0.9, 0.98), fused=True)
+    on_gpu = device.type == "cuda"
+    rate = config.learning_rates[0]
+    lr = torch.tensor(rate, device=device) if on_gpu else rate  # all that a recorded step reads lies there
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), fused=True, capturable=on_gpu)
 
 
 def _time_plan(
@@ -362,36 +324,36 @@ def _time_plan(
     if config.budget.minutes is None:
         return plan_steps(config)
     twin = copy.deepcopy(predictor)
-    bare = _optimizer(twin, config)
+    bare = _optimizer(twin, config, fabric.device)
     model, optimizer = fabric.setup(twin, bare)
     standing = Standing(plan=Plan(race_steps=0, main_steps=1, validate_every=1), n_rates=1)
     job = Job(twin, model, bare, optimizer, fabric, feed, config, 0, folder, standing, {})
     model.train()
-    allowed = max(config.budget.minutes * 60 * 0.02, 1.0)
-    step_seconds: list[float] = []
-    began = working_seconds()
-    for x, y in feed.batches(0, 40):
-        job.step(x, y)
-        if fabric.device.type == "cuda":
-            torch.cuda.synchronize()
-        ended = working_seconds()  # from batch to batch: waiting for the feed is part of a step
-        step_seconds.append(ended - began)
-        began = ended
-        if len(step_seconds) >= 5 and sum(step_seconds) > allowed:
-            break
+    seconds_per_step = _time_steps(job, max(config.budget.minutes * 60 * 0.02, 1.0))
+    if job.on_gpu:
+        job.validate()  # once without the clock: libraries choose their kernels
+        standing.validate_seconds = 0.0
     job.validate()
     return plan_steps(
-        config,
-        seconds_per_step=statistics.median(step_seconds[2:]),
-        seconds_per_validation=standing.validate_seconds,
+        config, seconds_per_step=seconds_per_step, seconds_per_validation=standing.validate_seconds
     )
 
 
-def _subset(
-    observations: Observations, y: Float[np.ndarray, "n g"], most: int, seed: int
-) -> tuple[Observations, Float[np.ndarray, "m g"]]:
-    """Return at most ``most`` observations, drawn once: the same for every configuration."""
-    if len(observations) <= most:
-        return observations, y
-    chosen = np.sort(np.random.default_rng([seed, 1]).choice(len(observations), most, replace=False))
-    return observations.take(chosen), y[chosen]
+def _time_steps(job: Job, allowed: float) -> float:
+    """Return the seconds of a step, from steps that take about ``allowed`` seconds after the first few.
+
+    On the CPU it is their median.  A GPU is given work ahead, as in training, so there it is their mean.
+    """
+    first, most = (PLAIN + 2, 1000) if job.on_gpu else (2, 38)
+    marks = [working_seconds()]
+    for x, y in job.feed.batches(0, first + most):
+        job.step(x, y)
+        if len(marks) <= first:
+            job.wait()
+        marks.append(working_seconds())  # from batch to batch: waiting for the feed is part of a step
+        if len(marks) > first + 3 and marks[-1] - marks[first] > allowed:
+            break
+    job.wait()
+    if job.on_gpu:
+        return (working_seconds() - marks[first]) / (len(marks) - 1 - first)
+    return float(np.median(np.diff(marks)[first:]))

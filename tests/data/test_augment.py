@@ -16,6 +16,7 @@ from prestige.data.augment import (
     AugmentConfig,
     apply_symmetry,
     augment,
+    draw_looks,
     draw_stains,
     draw_symmetries,
     restain,
@@ -36,6 +37,12 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def augmented(
+    x: torch.Tensor, config: AugmentConfig, chance: torch.Generator, buffers: Buffers | None = None
+) -> torch.Tensor:
+    return augment(x, draw_looks(len(x), config, chance), buffers)
+
+
 def test_to_float() -> None:
     x = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 3, 1, 1)
     torch.testing.assert_close(to_float(x).flatten(), torch.tensor([0.0, 0.2, 1.0]))
@@ -44,14 +51,14 @@ def test_to_float() -> None:
 
 def test_nothing_allowed_changes_nothing() -> None:
     x = batch()
-    torch.testing.assert_close(augment(x, OFF, seeded()), to_float(x))
+    torch.testing.assert_close(augmented(x, OFF, seeded()), to_float(x))
 
 
 @pytest.mark.parametrize("d", [1, 2, 7, 8])
 def test_turns_and_mirrors_are_the_eight_symmetries(d) -> None:
     x = batch(200, d)
     config = AugmentConfig(stain_jitter=0)
-    got = augment(x, config, seeded(5))
+    got = augmented(x, config, seeded(5))
     element = draw_symmetries(200, config, seeded(5))
     assert set(element.tolist()) == set(range(8))
     for i, e in enumerate(element.tolist()):
@@ -88,7 +95,7 @@ def test_only_what_is_allowed_is_drawn(flips, turns, allowed) -> None:
 def test_one_pass_equals_the_formula(strength, seed) -> None:
     """The tables give what the logarithm, the matrix product and the exponential give."""
     x, config = batch(5, 6, seed), AugmentConfig(stain_jitter=strength)
-    got = augment(x, config, seeded(seed))
+    got = augmented(x, config, seeded(seed))
     generator = seeded(seed)
     element = draw_symmetries(5, config, generator)
     expected = restain(apply_symmetry(x, element), *draw_stains(5, strength, generator))
@@ -120,43 +127,43 @@ def test_restain_by_hand() -> None:
 
 def test_white_stays_near_white() -> None:
     x = torch.full((64, 3, 4, 4), 255, dtype=torch.uint8)
-    out = augment(x, AugmentConfig(stain_jitter=0.05), seeded())
+    out = augmented(x, AugmentConfig(stain_jitter=0.05), seeded())
     assert float(out.min()) > 0.94
 
 
 def test_generator_is_the_only_source_of_chance() -> None:
     x, config = batch(), AugmentConfig()
     torch.manual_seed(1)
-    first = augment(x, config, seeded(9))
+    first = augmented(x, config, seeded(9))
     torch.manual_seed(2)
     before = torch.get_rng_state()
-    assert torch.equal(augment(x, config, seeded(9)), first)
+    assert torch.equal(augmented(x, config, seeded(9)), first)
     assert torch.equal(torch.get_rng_state(), before)
-    assert not torch.equal(augment(x, config, seeded(10)), first)
+    assert not torch.equal(augmented(x, config, seeded(10)), first)
 
 
 def test_memory_order_of_the_input_does_not_matter() -> None:
     x = batch()
     assert torch.equal(
-        augment(x.contiguous(), AugmentConfig(), seeded()), augment(x, AugmentConfig(), seeded())
+        augmented(x.contiguous(), AugmentConfig(), seeded()), augmented(x, AugmentConfig(), seeded())
     )
 
 
 def test_what_is_held_of_a_batch_stays_as_it_is() -> None:
     buffers = Buffers()
-    first = augment(batch(seed=1), AugmentConfig(), seeded(1), buffers)
+    first = augmented(batch(seed=1), AugmentConfig(), seeded(1), buffers)
     kept, middle = first.clone(), first[:, :, 2:5]
     del first
     for seed in range(2, 6):
-        again = augment(batch(seed=seed), AugmentConfig(), seeded(seed), buffers)
-        assert torch.equal(again, augment(batch(seed=seed), AugmentConfig(), seeded(seed)))
+        again = augmented(batch(seed=seed), AugmentConfig(), seeded(seed), buffers)
+        assert torch.equal(again, augmented(batch(seed=seed), AugmentConfig(), seeded(seed)))
     assert torch.equal(middle, kept[:, :, 2:5])
 
 
 def test_the_input_is_left_alone() -> None:
     x = batch()
     kept = x.clone()
-    augment(x, AugmentConfig(), seeded())
+    augmented(x, AugmentConfig(), seeded())
     assert torch.equal(x, kept)
 
 

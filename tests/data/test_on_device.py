@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prestige.data import on_device as module
-from prestige.data.on_device import DeviceReader, bytes_of, forget, on_device
+from prestige.data.on_device import DeviceReader, StreamedReader, bytes_of, forget, on_device
 from prestige.data.patches import Patch, PatchReader
 
 CPU = torch.device("cpu")
@@ -82,5 +82,8 @@ def test_a_device_that_is_none_or_too_small_keeps_the_reader(
     monkeypatch.setattr(
         module, "_words", lambda slide, _: torch.zeros(slide.pixels.shape[:2], dtype=torch.int32)
     )
+    monkeypatch.setattr(DeviceReader, "_where", lambda _: None)
     found = on_device(reader, torch.device("cuda"))
-    assert isinstance(found, DeviceReader) == fits
+    assert isinstance(found, DeviceReader if fits else StreamedReader)
+    assert found.slides == reader.slides
+    assert found is not reader

@@ -5,6 +5,7 @@ Everything random comes from the generator that is passed in, so a step can be r
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -42,35 +43,60 @@ class AugmentConfig(Settings):
     stain_jitter: float = Field(default=0.05, ge=0, le=1)
 
 
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """How each patch of a batch is to be looked at: turned, mirrored, restained.
+
+    Attributes
+    ----------
+    element
+        (b,) the symmetry, as :func:`apply_symmetry` counts them.
+    matrix, shift
+        (b, 3, 3) and (b, 3), what optical densities go through (see :func:`draw_stains`).
+    """
+
+    element: Int[Tensor, " b"]
+    matrix: Float[Tensor, "b 3 3"]
+    shift: Float[Tensor, "b 3"]
+
+    def __len__(self) -> int:
+        return len(self.element)
+
+
+def draw_looks(b: int, config: AugmentConfig, *generators: torch.Generator) -> Looks:
+    """Draw a look at each of ``b`` patches of every generator, one generator's after another's.
+
+    They are the only source of chance; on the CPU, so that every device gets the same draws.
+    """
+    import torch
+
+    drawn = [(draw_symmetries(b, config, chance), _draw_amounts(b, chance)) for chance in generators]
+    element, amounts = torch.cat([e for e, _ in drawn]), torch.cat([a for _, a in drawn], dim=1)
+    return Looks(element, *_stain_changes(amounts, config.stain_jitter))
+
+
 def to_float(x: UInt8[Tensor, "b 3 d d"]) -> Float[Tensor, "b 3 d d"]:
     """Return bytes as 0..1 (float32), in the same memory order."""
     return x.float().mul_(1 / 255)
 
 
 def augment(
-    x: UInt8[Tensor, "b 3 d d"],
-    config: AugmentConfig,
-    generator: torch.Generator,
-    buffers: Buffers | None = None,
+    x: UInt8[Tensor, "b 3 d d"], looks: Looks, buffers: Buffers | None = None
 ) -> Float[Tensor, "b 3 d d"]:
-    """Return a batch turned, mirrored and restained at random, each patch its own way, as 0..1.
+    """Return a batch turned, mirrored and restained, each patch its own way, as 0..1 (float32).
 
     Parameters
     ----------
     x
         (b, 3, d, d) bytes.
-    config
-        What may vary.
-    generator
-        The only source of chance; on the CPU, so that every device gets the same draws.
+    looks
+        What becomes of each patch.
     buffers
         Where the result's memory comes from, where it is made on the CPU.
     """
-    element = draw_symmetries(len(x), config, generator)
-    matrix, shift = draw_stains(len(x), config.stain_jitter, generator)
     if x.device.type == "cpu":
-        return _augment_compiled(x, element, matrix, shift, buffers or Buffers())
-    return restain(apply_symmetry(x, element), matrix, shift)
+        return _augment_compiled(x, looks, buffers or Buffers())
+    return restain(apply_symmetry(x, looks.element), looks.matrix, looks.shift)
 
 
 def draw_symmetries(b: int, config: AugmentConfig, generator: torch.Generator) -> Int[Tensor, " b"]:
@@ -107,14 +133,35 @@ def draw_stains(
     a in 1 +- s and b in +- s/2, hence OD' = S diag(a) S^-1 OD + S b (after Tellez et al. 2018,
     IEEE TMI 37:2126).
     """
+    return _stain_changes(_draw_amounts(b, generator), strength)
+
+
+def _draw_amounts(b: int, generator: torch.Generator) -> Float[Tensor, "2 b 3"]:
+    """Draw in -1..1 how much of its strength each change of a stain has: of scale, and of shift."""
+    import torch
+
+    return torch.rand((2, b, 3), generator=generator, dtype=torch.float64) * 2 - 1
+
+
+def _stain_changes(
+    amounts: Float[Tensor, "2 b 3"], strength: float
+) -> tuple[Float[Tensor, "b 3 3"], Float[Tensor, "b 3"]]:
+    import torch
+
+    stains, inverse = _stain_vectors()
+    matrix = stains @ torch.diag_embed(1 + strength * amounts[0]) @ inverse
+    shift = (strength / 2 * amounts[1]) @ stains.T
+    return matrix.float(), shift.float()
+
+
+@cache
+def _stain_vectors() -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3 3"]]:
+    """Return the stains' unit vectors as columns, and their inverse."""
     import torch
 
     stains = torch.tensor([HAEMATOXYLIN, EOSIN, RESIDUAL], dtype=torch.float64).T
     stains = stains / stains.norm(dim=0)
-    draw = torch.rand((2, b, 3), generator=generator, dtype=torch.float64) * 2 - 1
-    matrix = stains @ torch.diag_embed(1 + strength * draw[0]) @ torch.linalg.inv(stains)
-    shift = (strength / 2 * draw[1]) @ stains.T
-    return matrix.float(), shift.float()
+    return stains, torch.linalg.inv(stains)
 
 
 def restain(
@@ -131,7 +178,7 @@ def restain(
     return light.reshape(len(x), *x.shape[2:], 3).permute(0, 3, 1, 2)
 
 
-def _augment_compiled(x: Tensor, element: Tensor, matrix: Tensor, shift: Tensor, buffers: Buffers) -> Tensor:
+def _augment_compiled(x: Tensor, looks: Looks, buffers: Buffers) -> Tensor:
     """Do the same on the CPU in one pass over the bytes (see `restain.py`)."""
     import torch
 
@@ -140,17 +187,17 @@ def _augment_compiled(x: Tensor, element: Tensor, matrix: Tensor, shift: Tensor,
     b, side = len(x), x.shape[-1]
     log_light = torch.log(torch.arange(1, 257, dtype=torch.float32) / 256)
     tables = torch.ones((b, 3, 256, 4))
-    exponent = matrix.mT[:, :, None, :] * log_light[None, None, :, None]
-    exponent[:, 0] -= shift[:, None, :]
+    exponent = looks.matrix.mT[:, :, None, :] * log_light[None, None, :, None]
+    exponent[:, 0] -= looks.shift[:, None, :]
     tables[..., :3] = exponent.exp()
     source = x.permute(0, 2, 3, 1).contiguous().reshape(b, -1).numpy()
     out = buffers.take((b, side, side, 3), np.float32)
-    compiled(source, _walks(side)[element].numpy(), tables.numpy(), side, out.reshape(b, -1))
+    compiled(source, walks(side)[looks.element].numpy(), tables.numpy(), side, out.reshape(b, -1))
     return torch.from_numpy(out).permute(0, 3, 1, 2)
 
 
 @cache
-def _walks(side: int) -> Int[Tensor, "8 3"]:
+def walks(side: int) -> Int[Tensor, "8 3"]:
     """Return for each symmetry where it begins in the image, its steps to the next row and column."""
     import torch
 

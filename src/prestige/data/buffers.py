@@ -21,9 +21,16 @@ class Buffers:
     """Gives out arrays, and gives the memory of one again when nobody holds it any more.
 
     Whoever holds an array, a view of it or a tensor over it keeps it: nothing that is in use is written to.
+
+    Parameters
+    ----------
+    pinned
+        Whether the memory is page-locked, so that a GPU fetches it by itself.  What a GPU still reads has to
+        be held until it is done.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, pinned: bool = False) -> None:
+        self._new = _pinned if pinned else _plain
         self._kept: list[np.ndarray] = []
         self._lock = Lock()
 
@@ -43,6 +50,16 @@ class Buffers:
             # The list holds one reference, the call the other: every view has the memory itself as its base.
             if self._kept[i].nbytes >= wanted and sys.getrefcount(self._kept[i]) == 2:
                 return self._kept[i]
-        memory = np.empty(wanted, np.uint8)
+        memory = self._new(wanted)
         self._kept = [*self._kept, memory][-_MOST_KEPT:]
         return memory
+
+
+def _plain(n_bytes: int) -> np.ndarray:
+    return np.empty(n_bytes, np.uint8)
+
+
+def _pinned(n_bytes: int) -> np.ndarray:
+    import torch
+
+    return torch.empty(n_bytes, dtype=torch.uint8, pin_memory=True).numpy()

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Int32, UInt8
+from jaxtyping import Float, Int, Int32, Int64, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from prestige.data.augment import Looks, augment
 from prestige.data.patches import GREY, Patch, PatchReader, width_px, window_start
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ class DeviceReader:
         self.slides, self.patch, self.device = tuple(slides), patch, device
         self._widths = [patch.width_px(slide.um_per_px) for slide in self.slides]
         self._words = _send(self.slides, device)
+        self._slides = self._where()
+        self._at_once = all(width == patch.input_px for width in self._widths) and _has_kernels(device)
 
     def __call__(
         self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"]
@@ -64,6 +68,55 @@ class DeviceReader:
             rows = np.flatnonzero(slide_index == number)
             out[torch.from_numpy(rows).to(self.device)] = self._of_slide(int(number), xy_px[rows])
         return out
+
+    def augmented(
+        self,
+        slide_index: Int[np.ndarray, " n"],
+        xy_px: Float[np.ndarray, "n 2"],
+        looks: Looks,
+        dtype: torch.dtype = torch.float32,
+    ) -> Float[Tensor, "n 3 d d"]:
+        """Return the patches of n observations, each looked at in its own way, as 0..1 on the device.
+
+        Where no patch is resized one kernel does it all, and each pixel is read once and written once.
+        """
+        if not self._at_once:
+            return augment(self(slide_index, xy_px), looks).to(dtype)
+        from prestige.data.gather import gather
+
+        side = self.patch.input_px
+        out = torch.empty((len(xy_px), side, side, 3), dtype=dtype, device=self.device)
+        gather(out, *self.table(slide_index, xy_px, looks))
+        return out.permute(0, 3, 1, 2)
+
+    def table(
+        self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"], looks: Looks
+    ) -> tuple[Int64[Tensor, "s 4"], Int32[Tensor, "n k"]]:
+        """Say on the device where slides and patches lie, as :func:`prestige.data.gather.gather` reads it."""
+        from prestige.data.gather import pack
+
+        start = window_start(xy_px, self.patch.input_px)
+        shown = np.zeros_like(start)
+        if self.patch.visible_um is not None:
+            for number in np.unique(slide_index):
+                at = slide_index == number
+                shown[at] = window_start(xy_px[at], self._shown_px(int(number))) - start[at]
+        places = torch.from_numpy(pack(slide_index, start, shown, self.patch.input_px, looks))
+        return self._slides, places.to(self.device, non_blocking=True)
+
+    def _where(self) -> Int64[Tensor, "s 4"]:
+        """Say where the slides lie, and how much of a patch is shown on each, as the kernel reads it."""
+        table = [
+            [words.data_ptr(), *words.shape, self._shown_px(number)]
+            for number, words in enumerate(self._words)
+        ]
+        return torch.tensor(table, dtype=torch.int64, device=self.device)
+
+    def _shown_px(self, number: int) -> int:
+        """Return the width, in pixels of the slide, of what is shown of a patch."""
+        if self.patch.visible_um is None:
+            return self._widths[number]
+        return min(self._widths[number], width_px(self.patch.visible_um, self.slides[number].um_per_px))
 
     def _of_slide(self, number: int, xy_px: np.ndarray) -> UInt8[Tensor, "n 3 d d"]:
         width, words = self._widths[number], self._words[number]
@@ -83,8 +136,7 @@ class DeviceReader:
         """Hide what lies outside the visible width."""
         if self.patch.visible_um is None:
             return patches
-        width = self._widths[number]
-        size = min(width, width_px(self.patch.visible_um, self.slides[number].um_per_px))
+        width, size = self._widths[number], self._shown_px(number)
         first = window_start(xy_px, size) - window_start(
             xy_px, width
         )  # of half pixels it depends on the place
@@ -95,11 +147,73 @@ class DeviceReader:
         return torch.where(shown, patches, GREY)
 
 
-def on_device(reader: PatchReader, device: torch.device) -> PatchReader | DeviceReader:
-    """Return a reader whose slides lie on the device, or the given one where they do not fit."""
-    if device.type != "cuda" or bytes_of(reader.slides) > _room(device):
+class StreamedReader:
+    """Crops as the reader that is given does, into memory that a device fetches by itself.
+
+    For slides that do not fit on the device.
+
+    Parameters
+    ----------
+    reader
+        What it stands for.
+    device
+        Where :meth:`augmented` leaves the patches.
+    """
+
+    def __init__(self, reader: PatchReader, device: torch.device) -> None:
+        self.slides, self.patch, self.device = reader.slides, reader.patch, device
+        self._reader = PatchReader(reader.slides, reader.patch, pinned=device.type == "cuda")
+
+    def __call__(
+        self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"]
+    ) -> UInt8[Tensor, "n 3 d d"]:
+        """Return the patches of n observations as bytes, channels last in memory, to be fetched."""
+        return self._reader(slide_index, xy_px)
+
+    def augmented(
+        self,
+        slide_index: Int[np.ndarray, " n"],
+        xy_px: Float[np.ndarray, "n 2"],
+        looks: Looks,
+        dtype: torch.dtype = torch.float32,
+    ) -> Float[Tensor, "n 3 d d"]:
+        """Return the patches of n observations, each looked at in its own way, as 0..1 on the device."""
+        cropped = self(slide_index, xy_px)
+        near = cropped.to(self.device, non_blocking=True)
+        if self.device.type == "cuda":
+            torch.cuda.current_stream(self.device).synchronize()  # then `cropped` may be written over
+        if not _has_kernels(self.device):
+            return augment(near, looks).to(dtype)
+        from prestige.data.gather import gather, pack
+
+        n, side = len(near), self.patch.input_px
+        start = np.column_stack([np.zeros(n, np.int64), np.arange(n) * side])  # a batch is a tall slide
+        places = pack(np.zeros(n, np.int64), start, np.zeros_like(start), side, looks)
+        slide = torch.tensor([[near.data_ptr(), n * side, side, side]], device=self.device)
+        out = torch.empty((n, side, side, 3), dtype=dtype, device=self.device)
+        gather(out, slide, torch.from_numpy(places).to(self.device, non_blocking=True), words=False)
+        return out.permute(0, 3, 1, 2)
+
+
+def on_device(reader: PatchReader, device: torch.device) -> PatchReader | DeviceReader | StreamedReader:
+    """Return a reader that serves a device: from its own memory where the slides fit, else by streaming.
+
+    The CPU is served by the reader itself.
+    """
+    if device.type != "cuda":
         return reader
+    if not fits(bytes_of(reader.slides), device):
+        return StreamedReader(reader, device)
     return DeviceReader(reader.slides, reader.patch, device)
+
+
+def fits(n_bytes: int, device: torch.device) -> bool:
+    """Whether that much may lie in the device's memory for as long as a training takes."""
+    return n_bytes <= _room(device)
+
+
+def _has_kernels(device: torch.device) -> bool:
+    return device.type == "cuda" and find_spec("triton") is not None
 
 
 def bytes_of(slides: Sequence[Slide]) -> int:

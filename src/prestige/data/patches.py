@@ -159,6 +159,8 @@ class PatchReader:
     most_mapped_bytes
         How much of the slides' files may stay in this process's memory from batch to batch: for going once
         through a slide that is larger than that.  Left out, the system decides.
+    pinned
+        Whether batches lie in memory that a GPU fetches by itself, while the processor goes on.
 
     Raises
     ------
@@ -173,6 +175,7 @@ class PatchReader:
         *,
         threads: int | None = None,
         most_mapped_bytes: int | None = None,
+        pinned: bool = False,
     ) -> None:
         from prestige.data.crop import crop
 
@@ -193,7 +196,7 @@ class PatchReader:
         self._threads = threads or n_threads()
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
         self._held = Held(most_mapped_bytes)
-        self._buffers = Buffers()
+        self._buffers = Buffers(pinned=pinned)
 
     def __call__(
         self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"]
