@@ -23,6 +23,7 @@ import torch
 from measured import Figure, machine, show
 from opened import Bench, open_bench
 
+from prestige import train
 from prestige.checkpoint import Standing
 from prestige.data.on_device import StreamedReader, on_device
 from prestige.data.patches import PatchReader
@@ -107,12 +108,21 @@ def main() -> None:
         "--compile", action="store_true", help="steps as `compile: true` in `train` makes them"
     )
     parser.add_argument("--streamed", action="store_true", help="as if the slides did not fit on the GPU")
+    parser.add_argument(
+        "--unrecorded", action="store_true", help="each kernel of a GPU's step started by itself"
+    )
     parser.add_argument("--record", action="store_true", help="keep the figures in history.csv")
     asked = parser.parse_args()
     bench = open_bench(asked.bench)
     found, where = [], machine()
     n = torch.get_num_threads()
-    how = ", compiled" * asked.compile + ", slides not on the GPU" * asked.streamed
+    if asked.unrecorded:
+        train.Recorded = lambda take, _: take
+    how = (
+        ", unrecorded" * asked.unrecorded
+        + ", compiled" * asked.compile
+        + ", slides not on the GPU" * asked.streamed
+    )
     threads = f", {n} thread{'s' if n > 1 else ''}"
     for encoder in asked.encoders:
         for patch_px in asked.patch_px:

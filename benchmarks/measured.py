@@ -92,10 +92,9 @@ def show(figures: Iterable[Figure], *, record: bool, where: str = "") -> None:
     print("\n".join(table(asdict(figure) | {"reached": figure.reached} for figure in figures)))
     if not record:
         return
-    asked = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True, check=False
-    )
-    commit = asked.stdout.strip() or os.environ.get("COMMIT", "unknown")  # a copy is no checkout
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True, check=True
+    ).stdout.strip()
     told = {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), "commit": commit}
     new = not HISTORY.exists()
     with HISTORY.open("a", newline="", encoding="utf-8") as file:

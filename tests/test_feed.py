@@ -1,5 +1,7 @@
 """Batches are a function of the seed and the step, whoever makes them and wherever they are made."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -36,6 +38,29 @@ def test_batches_made_ahead_are_those_made_one_by_one(data: TrainData) -> None:
         x_alone, y_alone = feed.batch(step)
         assert torch.equal(x, x_alone)
         assert torch.equal(y, y_alone)
+
+
+@pytest.mark.parametrize("stop", [17, 18, 20, 24])
+def test_batches_made_several_at_once_are_those_made_one_by_one(
+    data: TrainData, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    alone, together = (Feed(data, settings(), 2, torch.device("cpu")) for _ in range(2))
+    together._at_once = 4
+    read: list[int] = []
+    reader = data.reader
+
+    def counted(slide_index, xy_px):
+        read.append(len(xy_px))
+        return reader(slide_index, xy_px)
+
+    monkeypatch.setattr(together, "data", replace(data, reader=counted))
+    expected = [alone.batch(step) for step in range(15, stop)]
+    found = list(together.batches(15, stop))
+    for (x, y), (expected_x, expected_y) in zip(found, expected, strict=True):
+        assert torch.equal(x, expected_x)
+        assert torch.equal(y, expected_y)
+    assert sum(read) == 32 * (stop - 15)  # nothing past the end
+    assert len(read) == -(-(stop - 15) // 4)
 
 
 @needs_gpu

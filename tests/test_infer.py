@@ -11,7 +11,7 @@ import torch
 from prestige.data.augment import to_float
 from prestige.data.observations import Observations, all_observations
 from prestige.data.patches import Patch, PatchReader
-from prestige.infer import predict_observations
+from prestige.infer import _at_once, predict_observations
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig
 
@@ -78,3 +78,11 @@ def test_what_computes_may_be_wrapped(predictor: Predictor, small_samples: Any) 
 
     found = predict_observations(predictor, reader, observations, forward=zero)
     np.testing.assert_allclose(found, np.tile([0.5, 1.0, 2.0], (5, 1)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("device", "input_px", "expected"),
+    [("cpu", 64, 128), ("cuda", 32, 4096), ("cuda", 128, 2048), ("cuda", 224, 668), ("cuda", 1024, 128)],
+)
+def test_a_gpu_is_given_large_batches(device: str, input_px: int, expected: int) -> None:
+    assert _at_once(128, input_px, torch.device(device)) == expected

@@ -191,3 +191,21 @@ def test_samples_weigh_alike_whatever_their_size() -> None:
     prediction[100:] *= -1
     sample = np.repeat([0, 1], [100, 10])
     assert mean_gene_pearson(prediction, truth, sample) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_compiled_steps_are_the_same_steps(
+    data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def as_written(module):  # the shape checks of the tests cannot be compiled
+        asked.append(module)
+        return module
+
+    monkeypatch.setattr(torch, "compile", as_written)
+    plain, expected = go(data, tmp_path / "plain", settings())
+    assert not asked
+    found, result = go(data, tmp_path / "compiled", settings(compile=True))
+    assert asked
+    assert torch.equal(weights(found), weights(plain))
+    assert without_seconds(result) == without_seconds(expected)

@@ -16,6 +16,9 @@ from prestige.data.patches import Reader
 from prestige.models.predictor import Predictor
 from prestige.progress import Progress
 
+_MOST_ON_GPU = 4096
+_PIXELS_ON_GPU = 1 << 25
+
 
 def predict_observations(
     predictor: Predictor,
@@ -36,6 +39,8 @@ def predict_observations(
     forward
         What computes the standardised prediction, where it is not the bare predictor: the same
         module as Fabric wraps it, which brings device and precision.
+    batch_size
+        How many are predicted at once, at least; a GPU takes more.
     label
         Words for a progress bar; none is shown without.
 
@@ -46,6 +51,7 @@ def predict_observations(
     compute = forward or predictor
     device = predictor.train_mean.device
     out = np.empty((len(observations), predictor.train_mean.shape[0]), dtype=np.float32)
+    batch_size = _at_once(batch_size, predictor.input_px, device)
     spans = [slice(start, start + batch_size) for start in range(0, len(observations), batch_size)]
 
     order = np.arange(len(observations)) if order is None else order
@@ -72,3 +78,10 @@ def predict_observations(
             if label:
                 progress.advance(y.shape[0])
     return out
+
+
+def _at_once(batch_size: int, input_px: int, device: torch.device) -> int:
+    """Return how many are predicted at once: on a GPU a few large batches, as each costs Python the same."""
+    if device.type != "cuda":
+        return batch_size
+    return max(batch_size, min(_MOST_ON_GPU, _PIXELS_ON_GPU // input_px**2))
