@@ -3,8 +3,9 @@
 Each bench has networks of the shelf beside the compact family: equal minutes of training, the same learning
 rates on trial.  A network is on the frontier where none that is as quick has a higher validation score.
 
-    MINUTES=2 prestige bench benchmarks/frontier.yaml --out out/frontier-2
-    python benchmarks/frontier.py out/frontier-2 out/frontier-5 --write docs/results/frontier.md
+    OMP_NUM_THREADS=1 MINUTES=5 prestige bench benchmarks/frontier.yaml --out out/frontier-5 --jobs 2
+    MINUTES=0.2 prestige bench benchmarks/frontier.yaml --out out/frontier-gpu --device cuda
+    python benchmarks/frontier.py out/frontier-5 out/frontier-gpu --write docs/results/frontier.md
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from prestige.report.style import MUTED, OKABE_ITO, PNG_DPI, drawing
 
 FAMILY = "compact_"
 BLUE, ORANGE = OKABE_ITO[:2]
+MOST_BESIDE = 3
 MARK_PX, AWAY_POINTS = 4, 5
 PLACES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
 """Where a name may stand beside its point, the first that is free: right or left, above or below."""
@@ -44,7 +46,7 @@ def read(folder: Path) -> pd.DataFrame:
         rows.append(
             {
                 "tissue": bench["name"],
-                "minutes": float(bench["train"]["budget"]["minutes"]),
+                "budget": budget(float(bench["train"]["budget"]["minutes"]), run["hardware"]["device"]),
                 "encoder": run["encoder"].removeprefix("timm:"),
                 "parameters": run["parameters"],
                 "images_s": run["steps"] * run["batch_size"] / run["seconds"]["train"],
@@ -63,6 +65,13 @@ def read(folder: Path) -> pd.DataFrame:
     return found
 
 
+def budget(minutes: float, device: str) -> str:
+    """Return in words what each training was given."""
+    one = "a core" if device == "cpu" else f"an {device.removeprefix('NVIDIA ')}"
+    given = f"{minutes:g} minutes" if minutes >= 1 else f"{60 * minutes:g} seconds"
+    return f"{given} of {one}"
+
+
 def table(found: pd.DataFrame) -> list[str]:
     """Return the lines of one bench's table, the best on validation first."""
     head = ["network", "parameters", "images/s, training", "learning rate", "validation", "test (95 %)"]
@@ -78,10 +87,15 @@ def table(found: pd.DataFrame) -> list[str]:
 
 def draw(benches: list[pd.DataFrame]) -> Figure:
     """Draw score against speed, a panel for each bench."""
+    wide = min(len(benches), MOST_BESIDE)
+    tall = -(-len(benches) // wide)
     with drawing():
-        figure = Figure(figsize=(3.3 * len(benches), 3.2), layout="constrained")
-        axes = figure.subplots(1, len(benches), sharey=False, squeeze=False)[0]
-        for ax, found in zip(axes, benches, strict=True):
+        figure = Figure(figsize=(3.3 * wide, 2.9 * tall + 0.3), layout="constrained")
+        grid = figure.subplots(tall, wide, squeeze=False)
+        panels = list(zip(grid.flat, benches, strict=False))
+        for ax in grid.flat[len(benches) :]:
+            ax.set_axis_off()
+        for ax, found in panels:
             best = found[found["frontier"]].sort_values("images_s")
             ax.plot(best["images_s"], best["validation"], color=MUTED, lw=1, ls=":", zorder=1)
             for own, part in found.groupby(found["encoder"].str.startswith(FAMILY)):
@@ -94,14 +108,14 @@ def draw(benches: list[pd.DataFrame]) -> Figure:
             ax.xaxis.set_major_formatter("{x:g}")
             ax.xaxis.set_minor_locator(NullLocator())
             ax.margins(x=0.25, y=0.12)
-            ax.set_title(f"{found['tissue'][0].capitalize()}, {found['minutes'][0]:g} minutes")
+            ax.set_title(f"{found['tissue'][0].capitalize()}, {found['budget'][0]}")
             ax.set_xlabel("images a second in training")
-        axes[0].set_ylabel("validation score (Pearson)")
-        figure.legend(
-            *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
-        )
+        for row in grid:
+            row[0].set_ylabel("validation score (Pearson)")
+        marks, words = grid[0][0].get_legend_handles_labels()
+        figure.legend(marks[::-1], words[::-1], loc="outside lower center", ncols=2, frameon=False)
         figure.draw_without_rendering()  # where a label lies is known only then
-        for ax, found in zip(axes, benches, strict=True):
+        for ax, found in panels:
             name_points(ax, found)
     return figure
 
@@ -147,10 +161,10 @@ def page(benches: list[pd.DataFrame], command: str, figure: str) -> str:
     head = [
         f"Written by `{command}`",
         "from benches of `benchmarks/frontier.yaml` and `frontier_pancreas.yaml`; do not edit by hand.",
-        "Patches of 64 px, all from scratch, equal minutes of one core, the same learning rates on trial,",
+        "Patches of 64 px, all from scratch, equal minutes, the same learning rates on trial,",
         "one seed: validation scores that differ by less than 0.003 are ties. A network is on the frontier",
-        "where none that is as quick has a higher validation score. A slow network has seen little in these",
-        "minutes: what it would say after hours is another question, which the minutes of a bench ask.",
+        "where none that is as quick has a higher validation score. A slow network has seen little in few",
+        "minutes of a core; the seconds of a GPU, where there are any, are many of those minutes.",
     ]
     parts = [
         "# The compact family beside networks of the shelf",
@@ -158,7 +172,7 @@ def page(benches: list[pd.DataFrame], command: str, figure: str) -> str:
         f"![Validation score against speed]({figure})",
     ]
     for found in benches:
-        parts.append(f"## {found['tissue'][0].capitalize()}, {found['minutes'][0]:g} minutes")
+        parts.append(f"## {found['tissue'][0].capitalize()}, {found['budget'][0]}")
         parts += [answer(found), "\n".join(table(found))]
     return "\n\n".join(parts) + "\n"
 
