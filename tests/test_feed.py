@@ -1,6 +1,9 @@
 """Batches are a function of the seed and the step, whoever makes them and wherever they are made."""
 
 from dataclasses import replace
+from itertools import count
+from unittest.mock import Mock
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ import torch
 
 from prestige.data import on_device as module
 from prestige.data.on_device import DeviceReader, StreamedReader, on_device
-from prestige.feed import Feed, TrainData
+from prestige.feed import Feed, TrainData, _Used
 
 from .small_train import settings, train_data
 
@@ -61,6 +64,41 @@ def test_batches_made_several_at_once_are_those_made_one_by_one(
         assert torch.equal(y, expected_y)
     assert sum(read) == 32 * (stop - 15)  # nothing past the end
     assert len(read) == -(-(stop - 15) // 4)
+
+
+class Lot(list):
+    """A list that a weak reference can point at."""
+
+
+def test_batches_are_held_until_the_steps_on_them_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int]] = []
+    numbers = count()
+
+    class Event:
+        def __init__(self) -> None:
+            self.number = next(numbers)
+
+        def record(self, _) -> None:
+            told.append(("recorded", self.number))
+
+        def synchronize(self) -> None:
+            told.append(("waited", self.number))
+
+    network = Mock(spec=torch.cuda.Stream)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: network)
+    used = _Used(Mock(spec=torch.cuda.Stream, device=torch.device("cuda", 0)))
+    lots = [Lot([torch.zeros(1)]) for _ in range(3)]
+    alive = [ref(lot) for lot in lots]
+    used.follow([])  # the first lot is given out, and none came before
+    for number in range(3):
+        used.follow(lots.pop(0))  # its steps have been started
+        assert told[-2:] == [("waited", number), ("recorded", number + 1)]
+        assert [lot() is not None for lot in alive[:number]] == [False] * number
+        assert alive[number]() is not None
+    used.close()
+    network.synchronize.assert_called_once()
+    assert alive[2]() is None
 
 
 @needs_gpu

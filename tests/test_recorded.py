@@ -67,6 +67,7 @@ def test_a_step_that_cannot_be_recorded_is_taken_as_usual(caplog: pytest.LogCapt
     assert len(set(losses)) == PLAIN + 3
     assert float(total) == 3 * (PLAIN + 3)
     assert caplog.text.count("not recorded") == 1
+    assert torch.cuda.current_stream(GPU) == torch.cuda.default_stream(GPU)
 
 
 @pytest.mark.usefixtures("repeatable")

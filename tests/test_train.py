@@ -198,7 +198,7 @@ def test_compiled_steps_are_the_same_steps(
 ) -> None:
     asked = []
 
-    def as_written(module):  # the shape checks of the tests cannot be compiled
+    def as_written(module, dynamic):  # the shape checks of the tests cannot be compiled
         asked.append(module)
         return module
 

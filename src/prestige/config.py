@@ -21,7 +21,7 @@ from prestige.models.settings import ModelConfig
 from prestige.schedule import TrainConfig
 from prestige.settings import Settings, build, read_yaml, resolve_path
 
-RESULT_VERSION = 4
+RESULT_VERSION = 5
 """Raised whenever the same settings would give other numbers: old run folders then count as other runs."""
 
 BASELINE_PREFIX, DIAGNOSTIC_PREFIX = "baseline:", "diagnostic:"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -24,7 +26,6 @@ STEP_SEED = 1_000_003
 
 _MOST_AT_ONCE = 16  # batches that are made at once on a GPU
 _BYTES_AT_ONCE = 1 << 28  # that they take there; three such lots are alive at a time
-_BYTES_A_PIXEL = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +62,11 @@ class Feed:
         self._stream: torch.cuda.Stream | None = None
         self._at_once = 1
         if device.type == "cuda":
-            self._stream = torch.cuda.Stream(device)
+            self._stream = _own_stream(device)
             self._y = self._y.to(device) if fits(self._y.nbytes, device) else self._y
             self._stream.wait_stream(torch.cuda.default_stream(device))  # which sends them, and the slides
             if isinstance(data.reader, DeviceReader | StreamedReader):
-                n_bytes = self.batch_size * data.reader.patch.input_px**2 * _BYTES_A_PIXEL
+                n_bytes = self.batch_size * data.reader.bytes_a_patch
                 self._at_once = max(1, min(_MOST_AT_ONCE, _BYTES_AT_ONCE // n_bytes))
 
     def batch(self, step: int) -> tuple[Float[Tensor, "b 3 d d"], Float[Tensor, "b g"]]:
@@ -76,26 +77,16 @@ class Feed:
         self, start: int, stop: int
     ) -> Generator[tuple[Float[Tensor, "b 3 d d"], Float[Tensor, "b g"]], None, None]:
         """Yield the batches of the steps from ``start`` on, before ``stop``."""
-        taken: torch.cuda.Event | None = None
-        with ThreadPoolExecutor(1) as pool:
+        step, ready, used = start, [], _Used(self._stream)
+        with ThreadPoolExecutor(1) as pool, closing(used):
             ahead = pool.submit(self._made, start, stop)
-            step = start
             while step < stop:
-                ready = ahead.result()
+                before, ready = ready, ahead.result()
                 step += len(ready)
-                if self._stream is not None:
-                    taken = self._wait_for(taken)
+                used.follow(before)
                 if step < stop:
                     ahead = pool.submit(self._made, step, stop)
                 yield from ready
-
-    def _wait_for(self, taken: torch.cuda.Event | None) -> torch.cuda.Event:
-        """Wait until the network is done with all but the last lot: work is given faster than it is done."""
-        if taken is not None:
-            taken.synchronize()
-        taken = torch.cuda.Event()
-        taken.record(torch.cuda.default_stream(self._device))
-        return taken
 
     def _made(self, start: int, stop: int) -> list[tuple[Float[Tensor, "b 3 d d"], Float[Tensor, "b g"]]]:
         """Make the batches of the next steps, as many as are made at once."""
@@ -106,8 +97,6 @@ class Feed:
             with torch.cuda.stream(self._stream):
                 x, y = self._gathered(steps)
             self._stream.synchronize()
-            for tensor in (x, y):  # its memory is not given away while the network still reads it
-                tensor.record_stream(torch.cuda.default_stream(self._device))
         return list(zip(x.split(self.batch_size), y.split(self.batch_size), strict=True))
 
     def _gathered(self, steps: range) -> tuple[Float[Tensor, "n 3 d d"], Float[Tensor, "n g"]]:
@@ -134,6 +123,39 @@ class Feed:
                 np.random.default_rng([self._seed, epoch]).permutation(len(self.data.train)),
             )
         return self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
+
+
+class _Used:
+    """Holds batches until the network, which is given work faster than it does it, is done with them.
+
+    Their memory belongs to the stream that they are made on, which knows nothing of who reads them.
+    """
+
+    def __init__(self, stream: torch.cuda.Stream | None) -> None:
+        self._stream = stream
+        self._held: list[object] = []
+        self._taken: torch.cuda.Event | None = None
+
+    def follow(self, lot: list) -> None:
+        """Wait for the steps on all lots before this one, whose steps have been started by now."""
+        if self._stream is None:
+            return
+        if self._taken is not None:
+            self._taken.synchronize()
+        self._taken, self._held = torch.cuda.Event(), [lot]
+        self._taken.record(torch.cuda.current_stream(self._stream.device))
+
+    def close(self) -> None:
+        """Wait for all steps that were started."""
+        if self._stream is not None:
+            torch.cuda.current_stream(self._stream.device).synchronize()
+        self._held = []
+
+
+@cache
+def _own_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the stream on which a device makes all batches: memory belongs to the stream it was for."""
+    return torch.cuda.Stream(device)
 
 
 def _subset(

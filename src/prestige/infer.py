@@ -16,8 +16,7 @@ from prestige.data.patches import Reader
 from prestige.models.predictor import Predictor
 from prestige.progress import Progress
 
-_MOST_ON_GPU = 4096
-_PIXELS_ON_GPU = 1 << 25
+_PIXELS_ON_GPU = 1 << 22  # of all patches: less than a step of training on the usual batch keeps
 
 
 def predict_observations(
@@ -51,7 +50,8 @@ def predict_observations(
     compute = forward or predictor
     device = predictor.train_mean.device
     out = np.empty((len(observations), predictor.train_mean.shape[0]), dtype=np.float32)
-    batch_size = _at_once(batch_size, predictor.input_px, device)
+    widest = max(predictor.input_px, getattr(reader, "widest_px", 0))
+    batch_size = _at_once(batch_size, widest, device)
     spans = [slice(start, start + batch_size) for start in range(0, len(observations), batch_size)]
 
     order = np.arange(len(observations)) if order is None else order
@@ -80,8 +80,8 @@ def predict_observations(
     return out
 
 
-def _at_once(batch_size: int, input_px: int, device: torch.device) -> int:
+def _at_once(batch_size: int, side: int, device: torch.device) -> int:
     """Return how many are predicted at once: on a GPU a few large batches, as each costs Python the same."""
     if device.type != "cuda":
         return batch_size
-    return max(batch_size, min(_MOST_ON_GPU, _PIXELS_ON_GPU // input_px**2))
+    return max(batch_size, _PIXELS_ON_GPU // side**2)

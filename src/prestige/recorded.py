@@ -6,8 +6,10 @@ takes as long.  Recorded as a CUDA graph, all of them start at once.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -35,7 +37,7 @@ class Recorded:
 
     def __init__(self, take: Callable[[Tensor, Tensor], Tensor], device: torch.device) -> None:
         self._take, self._device = take, device
-        self._stream = torch.cuda.Stream(device)
+        self._stream = _own_stream(device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._until_recorded = PLAIN
         self._given: tuple[Tensor, ...] = ()
@@ -64,7 +66,10 @@ class Recorded:
 
     def _record(self, x: Tensor, y: Tensor) -> None:
         """Record a step; nothing of it is computed yet."""
+        gc.collect()
+        gc.disable()  # a recording that is thrown away during another would spoil that
         given, graph = (x.clone(), y.clone()), torch.cuda.CUDAGraph()
+        here = torch.cuda.current_stream(self._device)
         chance = torch.cuda.default_generators[self._stream.device_index]
         before = chance.clone_state()
         try:
@@ -75,4 +80,13 @@ class Recorded:
             chance.graphsafe_set_state(before)  # it would wait for the end of the recording
             _log.warning("steps are not recorded, which makes small networks slower: %s", error)
             return
+        finally:
+            torch.cuda.set_stream(here)  # which torch leaves undone where a recording failed
+            gc.enable()
         self._graph, self._given = graph, given
+
+
+@cache
+def _own_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the stream on which a device records all steps: libraries keep memory for each stream."""
+    return torch.cuda.Stream(device)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def train(
     rates = list(config.learning_rates)
     job = _start(predictor, data, config, folder=folder, seed=seed, fabric=fabric)
     standing = job.standing
-    with Progress("training", standing.total_steps()) as progress:
+    with closing(job), Progress("training", standing.total_steps()) as progress:
         progress.start_at(standing.steps_done())
         while standing.phase < len(rates):
             rate = rates[standing.phase]
@@ -168,7 +169,10 @@ class Job:
 
     def __post_init__(self) -> None:
         self.on_gpu = self.fabric.device.type == "cuda"
-        self._compiled = torch.compile(self.predictor) if self.config.compile else None
+        self._compiled = None
+        if self.config.compile:
+            torch.compiler.reset()  # of what was compiled before, too much would turn compiling off
+            self._compiled = torch.compile(self.predictor, dynamic=False)
         self._take = Recorded(self._plain_step, self.fabric.device) if self.on_gpu else self._plain_step
 
     def step(self, x: Float[Tensor, "b 3 d d"], y: Float[Tensor, "b g"]) -> Float[Tensor, ""]:
@@ -190,7 +194,12 @@ class Job:
             torch.cuda.synchronize(self.fabric.device)
         return working_seconds() - began
 
+    def close(self) -> None:
+        """Give back what the steps hold; none follows."""
+        del self._take, self._compiled
+
     def _plain_step(self, x: Float[Tensor, "b 3 d d"], y: Float[Tensor, "b g"]) -> Float[Tensor, ""]:
+        self.optimizer.zero_grad(set_to_none=True)
         loss = losses.get(self.config.loss)(self._forward(x), self.predictor.standardise(y))
         self.fabric.backward(loss)
         self.fabric.clip_gradients(
@@ -334,6 +343,7 @@ def _time_plan(
         job.validate()  # once without the clock: libraries choose their kernels
         standing.validate_seconds = 0.0
     job.validate()
+    job.close()
     return plan_steps(
         config, seconds_per_step=seconds_per_step, seconds_per_validation=standing.validate_seconds
     )

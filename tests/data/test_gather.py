@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -89,7 +90,7 @@ def test_a_batch_that_was_cropped_beside_is_looked_at_alike(
 
 
 @pytest.mark.parametrize(("kind", "words"), [("fp32", True), ("bf16", True), ("fp32", False)])
-def test_it_compiles_for_a_gpu_without_one(kind: str, words: bool) -> None:
+def test_it_compiles_for_a_gpu_without_one(kind: str, words: bool, tmp_path: Path) -> None:
     code = f"""
 import triton
 from triton.backends.compiler import GPUTarget
@@ -98,9 +99,11 @@ from prestige.data.gather import _kernel
 kinds = dict(out="*{kind}", slides="*i64", places="*i32")
 fixed = dict(side=64, words={words})
 source = ASTSource(_kernel, kinds | dict.fromkeys(fixed, "constexpr"), fixed)
-print(triton.compile(source, target=GPUTarget("cuda", 80, 32)).asm["ptx"].count("st.global"))
+gpu, options = GPUTarget("cuda", 80, 32), dict(enable_fp_fusion=True)
+print(triton.compile(source, target=gpu, options=options).asm["ptx"].count("st.global"))
 """
     plain = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    plain["TRITON_CACHE_DIR"] = str(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=plain
     )

@@ -83,7 +83,8 @@ def gather(out: Tensor, slides: Tensor, places: Tensor, *, words: bool = True) -
     grid = b, triton.cdiv(side * side, _AT_ONCE.value)
     if b:
         with torch.cuda.device(out.device) if out.is_cuda else nullcontext():
-            _kernel[grid](out, slides, places, side, words)
+            # Fusion is what Triton does where nothing is said, in some versions with a warning.
+            _kernel[grid](out, slides, places, side, words, enable_fp_fusion=True)
 
 
 def pack(

@@ -6,8 +6,10 @@ patch are read side by side.  That is a third more memory than the bytes, and no
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,13 @@ SHARE = 0.4
 """Part of the device's free memory that slides may take; networks and batches need the rest."""
 
 _BYTES_A_PIXEL = 4
+_BYTES_IN, _BYTES_OUT, _BYTES_EACH = (
+    3,
+    12,
+    48,
+)  # a pixel: cropped; augmented; on the way, operation by operation
 _ROWS_AT_ONCE = 4096  # of a slide, while it is sent: bounds what is needed beside it
+_log = logging.getLogger(__name__)
 _held: dict[tuple[str, str], Tensor] = {}
 """Fingerprint and device -> words of a slide, the one used last at the end."""
 
@@ -52,6 +60,12 @@ class DeviceReader:
         self._words = _send(self.slides, device)
         self._slides = self._where()
         self._at_once = all(width == patch.input_px for width in self._widths) and _has_kernels(device)
+        self.widest_px = max(self._widths, default=0)
+        """Width of a patch on the slide where it has most pixels."""
+        self.bytes_a_patch = (
+            patch.input_px**2 * _BYTES_OUT if self._at_once else self.widest_px**2 * _BYTES_EACH
+        )
+        """What making one takes on the device."""
 
     def __call__(
         self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"]
@@ -162,7 +176,9 @@ class StreamedReader:
 
     def __init__(self, reader: PatchReader, device: torch.device) -> None:
         self.slides, self.patch, self.device = reader.slides, reader.patch, device
-        self._reader = PatchReader(reader.slides, reader.patch, pinned=device.type == "cuda")
+        self._reader = reader.pinned() if device.type == "cuda" else reader
+        self.bytes_a_patch = reader.patch.input_px**2 * (_BYTES_IN + _BYTES_OUT)
+        """What making one takes on the device."""
 
     def __call__(
         self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"]
@@ -212,8 +228,22 @@ def fits(n_bytes: int, device: torch.device) -> bool:
     return n_bytes <= _room(device)
 
 
+@cache
 def _has_kernels(device: torch.device) -> bool:
-    return device.type == "cuda" and find_spec("triton") is not None
+    """Whether a kernel can be compiled and run there: it is tried once, on a patch of one pixel."""
+    if device.type != "cuda" or find_spec("triton") is None:
+        return False
+    try:
+        from prestige.data.gather import PLACE, gather
+
+        pixel, out = (torch.zeros(shape, device=device) for shape in (1, (1, 1, 1, 3)))
+        slide = torch.tensor([[pixel.data_ptr(), 1, 1, 1]], device=device)
+        gather(out, slide, torch.zeros((1, PLACE), dtype=torch.int32, device=device))
+        torch.cuda.synchronize(device)
+    except Exception as error:  # noqa: BLE001 - a compiler may be missing, or too old for the device
+        _log.warning("patches are gathered operation by operation, which takes longer: %s", error)
+        return False
+    return True
 
 
 def bytes_of(slides: Sequence[Slide]) -> int:
@@ -228,7 +258,10 @@ def forget() -> None:
 
 def _room(device: torch.device) -> float:
     """Return the bytes that slides may take, those that are there already included."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else math.inf
+    free = math.inf
+    if device.type == "cuda":
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        free = torch.cuda.mem_get_info(device)[0] + kept
     return SHARE * (free + sum(_size(words) for (_, where), words in _held.items() if where == str(device)))
 
 

@@ -195,8 +195,19 @@ class PatchReader:
             self._pixels.append(np.ascontiguousarray(np.asarray(slide.pixels)))
         self._threads = threads or n_threads()
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        self._most_mapped_bytes = most_mapped_bytes
         self._held = Held(most_mapped_bytes)
-        self._buffers = Buffers(pinned=pinned)
+        self._buffers, self._native = Buffers(pinned=pinned), Buffers()
+
+    def pinned(self) -> PatchReader:
+        """Return a reader that does the same and leaves its batches in page-locked memory."""
+        return PatchReader(
+            self.slides,
+            self.patch,
+            threads=self._threads,
+            most_mapped_bytes=self._most_mapped_bytes,
+            pinned=True,
+        )
 
     def __call__(
         self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"]
@@ -230,7 +241,7 @@ class PatchReader:
         if width == self.patch.input_px:
             self._copy(number, rows, places, out)
             return
-        native = self._buffers.take((len(rows), width, width, 3), np.uint8)
+        native = self._native.take((len(rows), width, width, 3), np.uint8)
         self._copy(number, np.arange(len(rows)), places, native)
         out[rows] = _resize(native, self.patch.input_px)
 
