@@ -166,6 +166,7 @@ def page(benches: list[pd.DataFrame], command: str, figure: str) -> str:
         "where none that is as quick has a higher validation score. A slow network has seen little in few",
         "minutes of a core; the seconds of a GPU, where there are any, are many of those minutes.",
     ]
+    most = max(len(found) for found in benches)
     parts = [
         "# The compact family beside networks of the shelf",
         "\n".join(head),
@@ -173,7 +174,8 @@ def page(benches: list[pd.DataFrame], command: str, figure: str) -> str:
     ]
     for found in benches:
         parts.append(f"## {found['tissue'][0].capitalize()}, {found['budget'][0]}")
-        parts += [answer(found), "\n".join(table(found))]
+        some = "" if len(found) == most else f" {len(found)} of the {most} networks were trained."
+        parts += [answer(found) + some, "\n".join(table(found))]
     return "\n\n".join(parts) + "\n"
 
 
