@@ -229,6 +229,7 @@ def test_a_network_is_on_the_frontier_where_none_as_quick_scores_higher(tmp_path
         (tmp_path / str(number)).mkdir()
         manifest = {"encoder": encoder, "baseline": False, "parameters": 7, "steps": images_s}
         manifest |= {"batch_size": 2, "seconds": {"train": 2.0}, "learning_rate": 0.002}
+        manifest["hardware"] = {"device": "cpu"}
         (tmp_path / str(number) / "manifest.json").write_text(
             json.dumps(manifest | {"validation_score": score})
         )
@@ -248,8 +249,13 @@ def test_a_network_is_on_the_frontier_where_none_as_quick_scores_higher(tmp_path
     assert told.startswith("slow has the highest validation score, 0.250, and is none of the family.")
     assert told.endswith("On the frontier: slow, compact_s, quick.")
     assert "0.200; the best of the others is resnet18, 0.150." in frontier.answer(found.iloc[:2])
-    figure = frontier.draw([found.iloc[:2].reset_index(drop=True)])
-    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["compact_s", "resnet18"]
+    figure = frontier.draw([found.iloc[:2].reset_index(drop=True)] * 4)
+    assert [ax.get_title(loc="left") for ax in figure.axes[:4]] == ["Kidney, 2 minutes of a core"] * 4
+    assert [ax.axison for ax in figure.axes] == [True] * 4 + [False] * 2  # rows of three
+    assert sorted(text.get_text() for text in figure.axes[3].texts) == ["compact_s", "resnet18"]
+    assert frontier.budget(0.2, "NVIDIA H200") == "12 seconds of an H200"
+    page = frontier.page([found, found.iloc[:2]], "command", "figure.png")
+    assert page.count("2 of the 4 networks were trained.") == 1
     bench["finished"] = False
     (tmp_path / "bench.json").write_text(json.dumps(bench))
     with pytest.raises(SystemExit, match="not finished"):

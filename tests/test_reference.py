@@ -92,7 +92,7 @@ def test_every_large_import_is_required() -> None:
     import sys
 
     known = {"yaml": "pyyaml", "sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow"}
-    optional = {"PIL", "markupsafe"}  # come with matplotlib and jinja2
+    optional = {"PIL", "markupsafe", "triton"}  # come with matplotlib, jinja2, and torch where it knows GPUs
     behind = {"pyarrow", "torchvision"}  # imported by pandas and timm
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     required = {re.split(r"[\[=<>!~ ;]", item)[0].lower() for item in project["dependencies"]}
