@@ -1,8 +1,11 @@
 """Small trainings that several files of tests make."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from prestige.data.observations import Observations, targets
@@ -13,7 +16,7 @@ from prestige.feed import TrainData
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig
 from prestige.schedule import TrainConfig
-from prestige.train import TrainResult, train
+from prestige.train import Job, TrainResult, train
 
 
 def observations(samples, numbers) -> Observations:
@@ -76,3 +79,21 @@ def weights(predictor: Predictor) -> torch.Tensor:
 
 def without_seconds(result: TrainResult) -> list[dict]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in result.history]
+
+
+@contextmanager
+def killed(monkeypatch: pytest.MonkeyPatch, after: int) -> Iterator[None]:
+    """Kill the training within, as an interrupt would, once it has taken that many steps."""
+    taken, step = 0, Job.step
+
+    def dying(self, x, y):
+        nonlocal taken
+        if taken == after:
+            raise KeyboardInterrupt
+        taken += 1
+        return step(self, x, y)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            yield

@@ -11,7 +11,7 @@ from prestige.data.on_device import on_device
 from prestige.feed import TrainData
 from prestige.recorded import PLAIN, Recorded
 
-from .small_train import go, settings, train_data, weights, without_seconds
+from .small_train import go, killed, settings, train_data, weights, without_seconds
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU on this machine")
 GPU = torch.device("cuda", 0)
@@ -88,19 +88,8 @@ def test_a_run_killed_on_a_gpu_ends_with_the_very_same_numbers(
 ) -> None:
     config = settings(budget={"steps": 60})
     whole, expected = go(data, tmp_path / "whole", config, device="cuda")
-    taken, step = 0, train_module.Job.step
-
-    def dying(self, x, y):
-        nonlocal taken
-        if taken == killed_after:
-            raise KeyboardInterrupt
-        taken += 1
-        return step(self, x, y)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(train_module.Job, "step", dying)
-        with pytest.raises(KeyboardInterrupt):
-            go(data, tmp_path / "cut", config, device="cuda")
+    with killed(monkeypatch, killed_after):
+        go(data, tmp_path / "cut", config, device="cuda")
     resumed, result = go(data, tmp_path / "cut", config, device="cuda")
     assert torch.equal(weights(resumed), weights(whole))
     assert without_seconds(result) == without_seconds(expected)

@@ -12,7 +12,7 @@ from prestige.feed import TrainData
 from prestige.infer import predict_observations
 from prestige.train import mean_gene_pearson, train
 
-from .small_train import go, settings, train_data, weights, without_seconds
+from .small_train import go, killed, settings, train_data, weights, without_seconds
 
 
 @pytest.fixture
@@ -42,20 +42,8 @@ def test_a_run_killed_at_any_moment_ends_with_the_very_same_numbers(
     data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
 ) -> None:
     whole, expected = go(data, tmp_path / "whole", settings())
-    taken = 0
-    step = train_module.Job.step
-
-    def dying(self, x, y):
-        nonlocal taken
-        if taken == killed_after:
-            raise KeyboardInterrupt
-        taken += 1
-        return step(self, x, y)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(train_module.Job, "step", dying)
-        with pytest.raises(KeyboardInterrupt):
-            go(data, tmp_path / "cut", settings())
+    with killed(monkeypatch, killed_after):
+        go(data, tmp_path / "cut", settings())
     resumed, result = go(data, tmp_path / "cut", settings())
     assert torch.equal(weights(resumed), weights(whole))
     assert without_seconds(result) == without_seconds(expected)
