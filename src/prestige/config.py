@@ -218,8 +218,6 @@ def run_hash(config: RunConfig, dataset_fingerprint: str) -> str:
     raw = config.model_dump(mode="json", exclude=left_out)
     if config.train is not None:
         raw["train"].pop("checkpoint_seconds")
-        if not config.train.compile:
-            raw["train"].pop("compile")  # as before there was such a setting
     raw["genes"] = wanted_genes(config.panel) or config.panel.genes
     raw["data"] = dataset_fingerprint
     raw["result_version"] = RESULT_VERSION

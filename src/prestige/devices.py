@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import Any
 
 import torch
@@ -46,3 +47,12 @@ def make_fabric(precision: str = "auto", device: str = "auto") -> Fabric:
     if precision == "bf16-mixed":
         return Fabric(accelerator=device, devices=1, plugins=[_Mixed("bf16-mixed", device=kind)])
     return Fabric(accelerator=device, devices=1, precision=precision)  # pyright: ignore[reportArgumentType]
+
+
+@cache
+def own_stream(device: torch.device, purpose: str) -> torch.cuda.Stream:
+    """Return a CUDA stream that everything of one purpose shares, as long as the process lives.
+
+    Memory is kept for the stream it was asked on: each stream more would keep its own.
+    """
+    return torch.cuda.Stream(device)

@@ -6,7 +6,6 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from prestige.data.buffers import Buffers
 from prestige.data.observations import Observations
 from prestige.data.on_device import DeviceReader, StreamedReader, fits
 from prestige.data.patches import Reader
+from prestige.devices import own_stream
 from prestige.errors import ModelError
 from prestige.schedule import TrainConfig
 
@@ -62,7 +62,7 @@ class Feed:
         self._stream: torch.cuda.Stream | None = None
         self._at_once = 1
         if device.type == "cuda":
-            self._stream = _own_stream(device)
+            self._stream = own_stream(device, "batches")
             self._y = self._y.to(device) if fits(self._y.nbytes, device) else self._y
             self._stream.wait_stream(torch.cuda.default_stream(device))  # which sends them, and the slides
             if isinstance(data.reader, DeviceReader | StreamedReader):
@@ -150,12 +150,6 @@ class _Used:
         if self._stream is not None:
             torch.cuda.current_stream(self._stream.device).synchronize()
         self._held = []
-
-
-@cache
-def _own_stream(device: torch.device) -> torch.cuda.Stream:
-    """Return the stream on which a device makes all batches: memory belongs to the stream it was for."""
-    return torch.cuda.Stream(device)
 
 
 def _subset(

@@ -9,10 +9,11 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable
-from functools import cache
 
 import torch
 from torch import Tensor
+
+from prestige.devices import own_stream
 
 PLAIN = 3
 """Steps that are taken as usual before one is recorded: libraries choose their kernels in the first ones."""
@@ -37,7 +38,7 @@ class Recorded:
 
     def __init__(self, take: Callable[[Tensor, Tensor], Tensor], device: torch.device) -> None:
         self._take, self._device = take, device
-        self._stream = _own_stream(device)
+        self._stream = own_stream(device, "steps")
         self._graph: torch.cuda.CUDAGraph | None = None
         self._until_recorded = PLAIN
         self._given: tuple[Tensor, ...] = ()
@@ -84,9 +85,3 @@ class Recorded:
             torch.cuda.set_stream(here)  # which torch leaves undone where a recording failed
             gc.enable()
         self._graph, self._given = graph, given
-
-
-@cache
-def _own_stream(device: torch.device) -> torch.cuda.Stream:
-    """Return the stream on which a device records all steps: libraries keep memory for each stream."""
-    return torch.cuda.Stream(device)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from prestige.data.augment import AugmentConfig, augment, draw_looks
 from prestige.data.on_device import DeviceReader, StreamedReader
 from prestige.data.patches import Patch, PatchReader
 
-pytest.importorskip("triton", reason="there is no Triton for this machine")
+TritonError = pytest.importorskip("triton.errors", reason="there is no Triton for this machine").TritonError
 CPU = torch.device("cpu")
 NAME = "prestige.data.gather"
 
@@ -34,6 +35,11 @@ def gather() -> Iterator[ModuleType]:
         patch.delitem(sys.modules, NAME, raising=False)
         yield importlib.import_module(NAME)
         patch.delitem(sys.modules, NAME)
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    yield
     module.forget()
 
 
@@ -87,6 +93,45 @@ def test_a_batch_that_was_cropped_beside_is_looked_at_alike(
     found = StreamedReader(reader, CPU).augmented(where, xy, looks)
     torch.testing.assert_close(found, augment(reader(where, xy), looks), atol=2e-6, rtol=0)
     assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("no C compiler"), OSError("no such file"), TritonError("old")]
+)
+def test_a_kernel_that_cannot_be_compiled_is_done_without(
+    gather: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: Exception
+) -> None:
+    monkeypatch.setattr(gather, "gather", Mock(side_effect=fault))
+    assert not gather.works(CPU)
+    assert str(fault) in caplog.text
+
+
+def test_a_defect_of_the_kernel_is_not_passed_over(
+    gather: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
+    assert gather.works(CPU)
+    monkeypatch.setattr(gather, "gather", Mock(side_effect=TypeError("an argument too many")))
+    with pytest.raises(TypeError, match="too many"):
+        gather.works(CPU)
+
+
+def test_patches_of_several_slides_are_one_launch_and_one_table(
+    gather: ModuleType, make_slide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slides = [make_slide(30 + n, 40, 0.5, seed=n) for n in range(5)]
+    rng = np.random.default_rng(0)
+    where, xy = rng.integers(0, 5, 64), rng.uniform(0, 30, (64, 2))
+    looks = draw_looks(16, AugmentConfig(), *(torch.Generator().manual_seed(n) for n in range(4)))
+    reader = DeviceReader(slides, Patch(4.0, 8), CPU)
+    reader._at_once = True
+    launched, packed = Mock(side_effect=gather.gather), Mock(side_effect=gather.pack)
+    monkeypatch.setattr(gather, "gather", launched)
+    monkeypatch.setattr(gather, "pack", packed)
+    found = reader.augmented(where, xy, looks)
+    assert launched.call_count == packed.call_count == 1
+    expected = augment(PatchReader(slides, Patch(4.0, 8))(where, xy), looks)
+    torch.testing.assert_close(found, expected, atol=2e-6, rtol=0)
 
 
 @pytest.mark.parametrize(("kind", "words"), [("fp32", True), ("bf16", True), ("fp32", False)])

@@ -68,11 +68,8 @@ def draw_looks(b: int, config: AugmentConfig, *generators: torch.Generator) -> L
 
     They are the only source of chance; on the CPU, so that every device gets the same draws.
     """
-    import torch
-
-    drawn = [(draw_symmetries(b, config, chance), _draw_amounts(b, chance)) for chance in generators]
-    element, amounts = torch.cat([e for e, _ in drawn]), torch.cat([a for _, a in drawn], dim=1)
-    return Looks(element, *_stain_changes(amounts, config.stain_jitter))
+    element = draw_symmetries(b, config, *generators)
+    return Looks(element, *draw_stains(b, config.stain_jitter, *generators))
 
 
 def to_float(x: UInt8[Tensor, "b 3 d d"]) -> Float[Tensor, "b 3 d d"]:
@@ -99,12 +96,12 @@ def augment(
     return restain(apply_symmetry(x, looks.element), looks.matrix, looks.shift)
 
 
-def draw_symmetries(b: int, config: AugmentConfig, generator: torch.Generator) -> Int[Tensor, " b"]:
+def draw_symmetries(b: int, config: AugmentConfig, *generators: torch.Generator) -> Int[Tensor, " n"]:
     """Draw one of the allowed symmetries for each patch, as :func:`apply_symmetry` counts them."""
     import torch
 
-    turns = torch.randint(0, 4, (b,), generator=generator)
-    mirror = torch.randint(0, 2, (b,), generator=generator)
+    drawn = [[torch.randint(0, n, (b,), generator=chance) for n in (4, 2)] for chance in generators]
+    turns, mirror = (torch.cat(of_each) for of_each in zip(*drawn, strict=True))
     if not config.quarter_turns:
         turns = turns // 2 * 2 if config.flips else turns * 0
     return turns + 4 * mirror if config.flips else turns
@@ -124,8 +121,8 @@ def apply_symmetry(x: UInt8[Tensor, "b 3 d d"], element: Int[Tensor, " b"]) -> U
 
 
 def draw_stains(
-    b: int, strength: float, generator: torch.Generator
-) -> tuple[Float[Tensor, "b 3 3"], Float[Tensor, "b 3"]]:
+    b: int, strength: float, *generators: torch.Generator
+) -> tuple[Float[Tensor, "n 3 3"], Float[Tensor, "n 3"]]:
     """Draw for each patch the matrix and the shift that its optical densities go through.
 
     Colour deconvolution is linear in optical density OD = -ln((I + 1) / 256): with S the matrix of
@@ -133,24 +130,14 @@ def draw_stains(
     a in 1 +- s and b in +- s/2, hence OD' = S diag(a) S^-1 OD + S b (after Tellez et al. 2018,
     IEEE TMI 37:2126).
     """
-    return _stain_changes(_draw_amounts(b, generator), strength)
-
-
-def _draw_amounts(b: int, generator: torch.Generator) -> Float[Tensor, "2 b 3"]:
-    """Draw in -1..1 how much of its strength each change of a stain has: of scale, and of shift."""
     import torch
 
-    return torch.rand((2, b, 3), generator=generator, dtype=torch.float64) * 2 - 1
-
-
-def _stain_changes(
-    amounts: Float[Tensor, "2 b 3"], strength: float
-) -> tuple[Float[Tensor, "b 3 3"], Float[Tensor, "b 3"]]:
-    import torch
-
+    shape, kind = (2, b, 3), torch.float64
+    drawn = [torch.rand(shape, generator=chance, dtype=kind) * 2 - 1 for chance in generators]
+    scale, amount = torch.cat(drawn, dim=1)
     stains, inverse = _stain_vectors()
-    matrix = stains @ torch.diag_embed(1 + strength * amounts[0]) @ inverse
-    shift = (strength / 2 * amounts[1]) @ stains.T
+    matrix = stains @ torch.diag_embed(1 + strength * scale) @ inverse
+    shift = (strength / 2 * amount) @ stains.T
     return matrix.float(), shift.float()
 
 

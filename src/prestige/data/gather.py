@@ -6,7 +6,9 @@ Kept in a file of its own because importing it loads Triton.
 from __future__ import annotations
 
 import inspect
+import logging
 from contextlib import nullcontext
+from subprocess import SubprocessError
 
 import numpy as np
 import torch
@@ -14,21 +16,21 @@ import triton
 import triton.language as tl
 from jaxtyping import Int, Int32
 from torch import Tensor
+from triton.errors import TritonError
 
 from prestige.data.augment import Looks, walks
 from prestige.data.patches import GREY
 
-PLACE = 20
-"""Numbers that say where a patch lies and what becomes of it (see :func:`pack`)."""
-
+_PLACE, _SLIDE = tl.constexpr(20), tl.constexpr(4)  # numbers of a patch (see `pack`) and of a slide
+_log = logging.getLogger(__name__)
 _AT_ONCE = tl.constexpr(1024)  # pixels
 _GREY = tl.constexpr(GREY)
 
 
 def _gather(out, slides, places, side: tl.constexpr, words: tl.constexpr):
     image = tl.program_id(0).to(tl.int64)
-    place = places + image * 20
-    slide = slides + tl.load(place).to(tl.int64) * 4
+    place = places + image * _PLACE
+    slide = slides + tl.load(place).to(tl.int64) * _SLIDE
     height, width, shown = tl.load(slide + 1), tl.load(slide + 2), tl.load(slide + 3)
 
     pixel = tl.program_id(1) * _AT_ONCE + tl.arange(0, _AT_ONCE)
@@ -87,6 +89,22 @@ def gather(out: Tensor, slides: Tensor, places: Tensor, *, words: bool = True) -
             _kernel[grid](out, slides, places, side, words, enable_fp_fusion=True)
 
 
+def works(device: torch.device) -> bool:
+    """Whether the kernel can be compiled and run on a device: it is tried, on a patch of one pixel.
+
+    A compiler may be missing, or the device be older than Triton knows.
+    """
+    try:
+        pixel, out = (torch.zeros(shape, device=device) for shape in (1, (1, 1, 1, 3)))
+        slide = torch.tensor([[pixel.data_ptr(), 1, 1, 1]], device=device)
+        gather(out, slide, torch.zeros((1, _PLACE.value), dtype=torch.int32, device=device))
+        torch.cuda.synchronize(device)
+    except (TritonError, RuntimeError, OSError, SubprocessError) as error:
+        _log.warning("patches are gathered operation by operation, which takes longer: %s", error)
+        return False
+    return True
+
+
 def pack(
     slide_index: Int[np.ndarray, " n"],
     start: Int[np.ndarray, "n 2"],
@@ -113,7 +131,7 @@ def pack(
     looks
         What becomes of them.
     """
-    places = np.empty((len(start), PLACE), np.int32)
+    places = np.empty((len(start), _PLACE.value), np.int32)
     places[:, 0], places[:, 1:3], places[:, 3:5] = slide_index, start[:, ::-1], shown[:, ::-1]
     places[:, 5:8] = walks(side)[looks.element].numpy()
     numbers = torch.cat([looks.matrix, looks.shift[:, :, None]], dim=2)

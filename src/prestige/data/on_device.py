@@ -6,7 +6,6 @@ patch are read side by side.  That is a third more memory than the bytes, and no
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
 from functools import cache
@@ -35,7 +34,6 @@ _BYTES_IN, _BYTES_OUT, _BYTES_EACH = (
     48,
 )  # a pixel: cropped; augmented; on the way, operation by operation
 _ROWS_AT_ONCE = 4096  # of a slide, while it is sent: bounds what is needed beside it
-_log = logging.getLogger(__name__)
 _held: dict[tuple[str, str], Tensor] = {}
 """Fingerprint and device -> words of a slide, the one used last at the end."""
 
@@ -187,11 +185,7 @@ class StreamedReader:
         return self._reader(slide_index, xy_px)
 
     def augmented(
-        self,
-        slide_index: Int[np.ndarray, " n"],
-        xy_px: Float[np.ndarray, "n 2"],
-        looks: Looks,
-        dtype: torch.dtype = torch.float32,
+        self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"], looks: Looks
     ) -> Float[Tensor, "n 3 d d"]:
         """Return the patches of n observations, each looked at in its own way, as 0..1 on the device."""
         cropped = self(slide_index, xy_px)
@@ -199,14 +193,14 @@ class StreamedReader:
         if self.device.type == "cuda":
             torch.cuda.current_stream(self.device).synchronize()  # then `cropped` may be written over
         if not _has_kernels(self.device):
-            return augment(near, looks).to(dtype)
+            return augment(near, looks)
         from prestige.data.gather import gather, pack
 
         n, side = len(near), self.patch.input_px
         start = np.column_stack([np.zeros(n, np.int64), np.arange(n) * side])  # a batch is a tall slide
         places = pack(np.zeros(n, np.int64), start, np.zeros_like(start), side, looks)
         slide = torch.tensor([[near.data_ptr(), n * side, side, side]], device=self.device)
-        out = torch.empty((n, side, side, 3), dtype=dtype, device=self.device)
+        out = torch.empty((n, side, side, 3), device=self.device)
         gather(out, slide, torch.from_numpy(places).to(self.device, non_blocking=True), words=False)
         return out.permute(0, 3, 1, 2)
 
@@ -230,20 +224,12 @@ def fits(n_bytes: int, device: torch.device) -> bool:
 
 @cache
 def _has_kernels(device: torch.device) -> bool:
-    """Whether a kernel can be compiled and run there: it is tried once, on a patch of one pixel."""
+    """Whether patches are gathered there by a kernel; asked once."""
     if device.type != "cuda" or find_spec("triton") is None:
         return False
-    try:
-        from prestige.data.gather import PLACE, gather
+    from prestige.data.gather import works
 
-        pixel, out = (torch.zeros(shape, device=device) for shape in (1, (1, 1, 1, 3)))
-        slide = torch.tensor([[pixel.data_ptr(), 1, 1, 1]], device=device)
-        gather(out, slide, torch.zeros((1, PLACE), dtype=torch.int32, device=device))
-        torch.cuda.synchronize(device)
-    except Exception as error:  # noqa: BLE001 - a compiler may be missing, or too old for the device
-        _log.warning("patches are gathered operation by operation, which takes longer: %s", error)
-        return False
-    return True
+    return works(device)
 
 
 def bytes_of(slides: Sequence[Slide]) -> int:
