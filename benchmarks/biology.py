@@ -20,20 +20,20 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter, zoom
 from scipy.sparse import csr_matrix
 
-from prestige.biology.activity import network, pathway_activity
-from prestige.biology.cell_types import cell_types
-from prestige.biology.correlations import gene_correlations
-from prestige.biology.domains import domains
-from prestige.biology.enrichment import enrichment
-from prestige.biology.gradients import gradients
-from prestige.biology.marks import region_of_genes
+from prestige.analysis.gene_sets.of_pair import pair_set_scores
+from prestige.biology.genes.activity import network, pathway_activity
+from prestige.biology.genes.cell_types import cell_types
+from prestige.biology.genes.correlations import gene_correlations
+from prestige.biology.genes.enrichment import enrichment
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
-from prestige.biology.structure import structure
+from prestige.biology.space.domains import domains
+from prestige.biology.space.gradients import gradients
+from prestige.biology.space.marks import region_of_genes
+from prestige.biology.space.structure import structure
 from prestige.biology.study import Study
 from prestige.evaluate import evaluate
 from prestige.genesets import GeneSet, GeneSetConfig
-from prestige.report.pair_sets import pair_set_scores
 from prestige.stats import ceiling_log, spatial_blocks
 
 DEPTH = 150.0

@@ -19,21 +19,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from prestige.data.augment import AugmentConfig
+from prestige.compute.devices import make_fabric
 from prestige.data.dataset import open_dataset
 from prestige.data.observations import gather, targets
 from prestige.data.panel import PanelConfig, fit_panel
-from prestige.data.patches import PatchConfig, PatchReader, resolve_patch
+from prestige.data.patches.augment import AugmentConfig
+from prestige.data.patches.reader import PatchConfig, PatchReader, resolve_patch
 from prestige.data.spec import read_dataset
-from prestige.data.split import TRAIN, VALIDATION, SplitConfig, make_folds
-from prestige.devices import make_fabric
-from prestige.feed import Feed, TrainData
+from prestige.data.split.folds import TRAIN, VALIDATION, SplitConfig, make_folds
 from prestige.models.compact import GRID_PX, Compact, Design
 from prestige.models.encoder import Encoder, encoders
 from prestige.models.predictor import Predictor, build_predictor, count_flops, count_parameters
 from prestige.models.settings import ModelConfig
-from prestige.schedule import Budget, TrainConfig
-from prestige.train import train
+from prestige.training.batches import Feed, TrainData
+from prestige.training.loop import train
+from prestige.training.schedule import Budget, TrainConfig
 
 SMALL = Design(channels=(32, 64, 128), depth=(0, 1, 1))
 

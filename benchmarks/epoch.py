@@ -23,14 +23,14 @@ import torch
 from measured import Figure, machine, show
 from opened import Bench, open_bench
 
-from prestige import train
-from prestige.checkpoint import Standing
-from prestige.data.on_device import StreamedReader, on_device
-from prestige.data.patches import PatchReader
-from prestige.devices import make_fabric
-from prestige.feed import Feed
-from prestige.schedule import Plan
-from prestige.train import Job, _optimizer
+from prestige.compute.devices import make_fabric
+from prestige.data.patches.on_device import StreamedReader, on_device
+from prestige.data.patches.reader import PatchReader
+from prestige.training import loop as train
+from prestige.training.batches import Feed
+from prestige.training.loop import Job, _optimizer
+from prestige.training.schedule import Plan
+from prestige.training.state import Standing
 
 
 def job_of(bench: Bench, encoder: str, patch_px: int, asked: argparse.Namespace) -> Job:

@@ -19,9 +19,9 @@ import numpy as np
 from measured import Figure, medians, show
 from usual_way import BATCH, PatchFile, rate_of, tiles, write_patches
 
-from prestige.data.crop import crop
 from prestige.data.dataset import open_dataset, read_dataset
-from prestige.data.patches import PatchConfig, PatchReader, resolve_patch, window_inside, window_start
+from prestige.data.patches.crop import crop
+from prestige.data.patches.reader import PatchConfig, PatchReader, resolve_patch, window_inside, window_start
 from prestige.data.sample import Sample
 
 ROW = "patches a second, warm slide"

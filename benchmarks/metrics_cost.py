@@ -22,8 +22,8 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
+from prestige.compute.provenance import forget_peak_memory, peak_memory_bytes
 from prestige.metrics import all_metrics
-from prestige.provenance import forget_peak_memory, peak_memory_bytes
 
 LOOPED = {
     "pearson": lambda p, t: pearsonr(p, t).statistic,

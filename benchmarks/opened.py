@@ -7,14 +7,14 @@ from pathlib import Path
 
 from prestige.config import BenchConfig, read_bench
 from prestige.data.dataset import open_dataset
-from prestige.data.patches import PatchConfig, PatchReader, resolve_patch
-from prestige.data.slide import Slide
+from prestige.data.fold import FoldData, prepare_fold
+from prestige.data.patches.reader import PatchConfig, PatchReader, resolve_patch
+from prestige.data.slides.slide import Slide
 from prestige.data.spec import read_dataset
-from prestige.data.split import make_folds
-from prestige.feed import TrainData
-from prestige.fold import FoldData, prepare_fold
+from prestige.data.split.folds import make_folds
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig
+from prestige.training.batches import TrainData
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,4 +55,4 @@ def open_bench(path: Path) -> Bench:
     largest = max(resolve_patch(patch, um_per_px).patch_um for patch in config.patches)
     fold = make_folds(dataset.samples, config.split, largest_patch_um=largest)[0]
     slides = [sample.slide for sample in dataset.samples]
-    return Bench(config, slides, um_per_px, prepare_fold(dataset, fold, config))
+    return Bench(config, slides, um_per_px, prepare_fold(dataset, fold, config.panel))

@@ -44,7 +44,7 @@ def write_bench(example: Path, folder: Path, minutes: float) -> Path:
 def run(command: list[str]) -> tuple[float, float]:
     """Return the seconds of a command, and those in which it was ready and others held its processor.
 
-    What its runs say of themselves leaves such seconds out (`prestige.provenance.working_seconds`).
+    What its runs say of themselves leaves such seconds out (`prestige.compute.provenance.working_seconds`).
     """
     began, waited = time.perf_counter(), 0.0
     with subprocess.Popen(command) as process:

@@ -18,9 +18,9 @@ import pandas as pd
 import torch
 from opened import Bench, open_bench
 
-from prestige.devices import make_fabric
-from prestige.schedule import Budget, TrainConfig
-from prestige.train import train
+from prestige.compute.devices import make_fabric
+from prestige.training.loop import train
+from prestige.training.schedule import Budget, TrainConfig
 
 RATES = (1e-3, 2e-3, 4e-3, 8e-3)
 

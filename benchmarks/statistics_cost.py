@@ -27,13 +27,13 @@ import pandas as pd
 import yaml
 from scipy.sparse import csr_matrix
 
-from prestige.bench import run_bench
 from prestige.config import RunConfig
+from prestige.data.fold import FoldData
 from prestige.data.prepared import Card, write_prepared
 from prestige.data.sample import Table
-from prestige.fold import FoldData
-from prestige.outcome import Outcome, outcome_of
-from prestige.run import write_predictions
+from prestige.runs.bench import run_bench
+from prestige.runs.outcome import Outcome, outcome_of
+from prestige.runs.run import write_predictions
 
 SIDE_UM, TILE_UM, UM_PER_PX = 6000.0, 150.0, 5.0
 ENCODERS = ("compact_xs", "compact_s", "compact_m", "resnet18")
@@ -41,25 +41,25 @@ PATCHES_PX = (16, 32, 64, 128)
 SETS, SET_SIZE = 10, 40
 
 STEPS = {
-    "prestige.run.evaluate": "all metrics and moments of every run",
-    "prestige.run.shifted_moments": "moments with centres moved by 2, 5, 10 um",
-    "prestige.bench_record.correlogram": "correlation length",
-    "prestige.bench.write_ceilings": "ceilings",
-    "prestige.bench_record.sets_of_fold": "gene sets chosen on training data",
-    "prestige.report.page.load_bench": "report: reading the runs",
-    "prestige.report.page.summarise": "report: blocks merged, all configurations compared",
-    "prestige.report.page.answers": "report: recommendation",
-    "prestige.report.page.ceilings_of": "report: ceilings over the merged blocks",
-    "prestige.report.page.question_facts": "report: effects",
-    "prestige.report.page.spread_facts": "report: spread over seeds and tissue",
-    "prestige.report.page.sensitivity_facts": "report: sensitivity",
-    "prestige.report.page.all_scored_sets": "report: scores of the gene sets",
-    "prestige.report.page.set_page": "report: sets beside 1,000 random ones each, intervals, figures",
-    "prestige.report.page.illustrate": "report: figures and maps",
+    "prestige.runs.run.evaluate": "all metrics and moments of every run",
+    "prestige.runs.run.shifted_moments": "moments with centres moved by 2, 5, 10 um",
+    "prestige.runs.record.correlogram": "correlation length",
+    "prestige.runs.bench.write_ceilings": "ceilings",
+    "prestige.runs.record.sets_of_fold": "gene sets chosen on training data",
+    "prestige.report.bench.page.load_bench": "report: reading the runs",
+    "prestige.report.bench.page.summarise": "report: blocks merged, all configurations compared",
+    "prestige.report.bench.page.answers": "report: recommendation",
+    "prestige.report.bench.page.ceilings_of": "report: ceilings over the merged blocks",
+    "prestige.report.bench.page.question_facts": "report: effects",
+    "prestige.report.bench.page.spread_facts": "report: spread over seeds and tissue",
+    "prestige.report.bench.page.sensitivity_facts": "report: sensitivity",
+    "prestige.report.bench.page.all_scored_sets": "report: scores of the gene sets",
+    "prestige.report.bench.page.set_page": "report: sets beside 1,000 random ones each, intervals, figures",
+    "prestige.report.bench.page.illustrate": "report: figures and maps",
 }
 """Where each step is called -> what it is."""
 
-REPORT, REST = "prestige.bench.write_report", "report: the rest"
+REPORT, REST = "prestige.runs.bench.write_report", "report: the rest"
 
 
 class Clock:
@@ -203,8 +203,8 @@ def measure(bench: Path, out: Path) -> Clock:
             module, name = place.rsplit(".", 1)
             call = getattr(importlib.import_module(module), name)
             patches.enter_context(patch(place, clock.timed(step, call)))
-        patches.enter_context(patch("prestige.run.outcome_of", predict))
-        patches.enter_context(patch("prestige.run.write_predictions", written))
+        patches.enter_context(patch("prestige.runs.run.outcome_of", predict))
+        patches.enter_context(patch("prestige.runs.run.write_predictions", written))
         run_bench(bench, out)
     return clock
 

@@ -21,10 +21,10 @@ from measured import machine
 from opened import Bench, open_bench
 from torch.profiler import ProfilerActivity, profile
 
-from prestige.data.augment import augment, draw_looks
-from prestige.data.buffers import Buffers
-from prestige.data.patches import PatchReader
-from prestige.train import Job
+from prestige.data.patches.augment import augment, draw_looks
+from prestige.data.patches.buffers import Buffers
+from prestige.data.patches.reader import PatchReader
+from prestige.training.loop import Job
 
 OF_A_BATCH = """By one thread, medians, each after a step of the network, whose data fill the caches. The
 plain copy moves as many bytes, one after another; those of a crop lie in rows all over the slide. Two threads

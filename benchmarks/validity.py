@@ -26,23 +26,23 @@ import torch
 from validity_kept import joined, read, seeds_of, write
 from validity_rules import null_passed, own_passed, parameters_passed
 
+from prestige.analysis.advice import advise
+from prestige.analysis.effects import WIDTH
+from prestige.analysis.summary import summarise
 from prestige.config import BenchConfig, RunConfig
 from prestige.data.dataset import Dataset, open_dataset
+from prestige.data.fold import FoldData, prepare_fold
 from prestige.data.observations import positions_um
-from prestige.data.patches import resolve_patch
+from prestige.data.patches.reader import resolve_patch
 from prestige.data.phantom import PhantomConfig, write_phantom
 from prestige.data.phantom.write import read_truth
 from prestige.data.spec import read_dataset
-from prestige.data.split import TEST, Fold, make_folds
-from prestige.fold import FoldData, prepare_fold
+from prestige.data.split.folds import TEST, Fold, make_folds
 from prestige.models.compact import Compact, Design
 from prestige.models.encoder import encoders
+from prestige.records.folders import MEAN_BASELINE, load_bench
 from prestige.report import write_report
-from prestige.report.advice import advise
-from prestige.report.load import MEAN_BASELINE, load_bench
-from prestige.report.questions import WIDTH
-from prestige.report.summary import summarise
-from prestige.run import execute
+from prestige.runs.run import execute
 from prestige.settings import build
 from prestige.stats import Moments, compare, correlogram
 
@@ -100,7 +100,7 @@ def open_trial(
     um = [sample.um_per_px for sample in dataset.samples]
     largest = max(resolve_patch(patch, um).patch_um for patch in config.patches)
     folds = make_folds(dataset.samples, config.split, largest_patch_um=largest)
-    return Trial(config, prepare_fold(dataset, folds[choose(dataset, folds)], config), largest, folder)
+    return Trial(config, prepare_fold(dataset, folds[choose(dataset, folds)], config.panel), largest, folder)
 
 
 def bench_of(widths: tuple[float, ...], steps: int, **changes: Any) -> dict[str, Any]:

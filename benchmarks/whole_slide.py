@@ -32,13 +32,13 @@ import yaml
 from measured import Figure, machine, show
 from scipy.sparse import csr_matrix
 
-from prestige.bundle import write_bundle
-from prestige.data.augment import to_float
 from prestige.data.panel import Panel
-from prestige.data.patches import Patch
+from prestige.data.patches.augment import to_float
+from prestige.data.patches.reader import Patch
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig
-from prestige.predict import predict_dataset
+from prestige.prediction.bundle import write_bundle
+from prestige.prediction.predict import predict_dataset
 
 UM_PER_PX, TILE_PX = 0.5, 512
 PX_A_CELL = 60_000**2 / 1_000_000

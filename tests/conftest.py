@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def small_samples() -> tuple[Any, ...]:
     from scipy.sparse import csr_matrix
 
     from prestige.data.sample import Sample
-    from prestige.data.slide import Slide
+    from prestige.data.slides.slide import Slide
 
     made = []
     for number in range(4):
@@ -112,3 +113,30 @@ def small_samples() -> tuple[Any, ...]:
             )
         )
     return tuple(made)
+
+
+@pytest.fixture(scope="session")
+def _tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from .small_bench import Recipe, build_bench
+
+    return build_bench(tmp_path_factory.mktemp("tiny") / "bench", Recipe())
+
+
+@pytest.fixture
+def tiny_bench(_tiny: Path, tmp_path: Path) -> Path:
+    """A finished bench with a clear winner, in a copy that a test may change."""
+    return Path(shutil.copytree(_tiny, tmp_path / "bench"))
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> Any:
+    """Return a builder of bench folders, each of its own name."""
+    from .small_bench import build_bench
+
+    made: list[Path] = []
+
+    def make(recipe: Any) -> Path:
+        made.append(build_bench(tmp_path / f"bench-{len(made)}", recipe))
+        return made[-1]
+
+    return make

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from prestige.config import RunConfig
 from prestige.data.dataset import Dataset
-from prestige.data.split import make_folds
-from prestige.fold import FoldData, prepare_fold
-from prestige.run import execute
+from prestige.data.fold import FoldData, prepare_fold
+from prestige.data.split.folds import make_folds
+from prestige.runs.run import execute
 
 RUN = {
     "dataset": "dataset.yaml",
@@ -34,7 +34,7 @@ def settings(**changes) -> RunConfig:
 
 def prepared(dataset: Dataset, config: RunConfig) -> FoldData:
     folds = make_folds(dataset.samples, config.split, largest_patch_um=8.0)
-    return prepare_fold(dataset, folds[config.fold], config)
+    return prepare_fold(dataset, folds[config.fold], config.panel)
 
 
 def go(dataset: Dataset, folder: Path, **changes) -> Path:

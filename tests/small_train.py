@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from prestige.compute.devices import make_fabric
 from prestige.data.observations import Observations, targets
 from prestige.data.panel import Panel
-from prestige.data.patches import Patch, PatchReader
-from prestige.devices import make_fabric
-from prestige.feed import TrainData
+from prestige.data.patches.reader import Patch, PatchReader
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig
-from prestige.schedule import TrainConfig
-from prestige.train import Job, TrainResult, train
+from prestige.training.batches import TrainData
+from prestige.training.loop import Job, TrainResult, train
+from prestige.training.schedule import TrainConfig
 
 
 def observations(samples, numbers) -> Observations:

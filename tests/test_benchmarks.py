@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import torch
 
+from prestige.analysis.effects import _words
 from prestige.config import read_bench
 from prestige.models.predictor import build_predictor
 from prestige.models.settings import ModelConfig
-from prestige.report.questions import _words
 from prestige.stats.effects import Contrast
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"

@@ -85,14 +85,16 @@ def raising(error: BaseException) -> Any:
 @pytest.mark.usefixtures("settings_are_right")
 def test_a_fault_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     replace(
-        monkeypatch, "prestige.bench", run_bench=raising(DataError("no cells", where="S1", remedy="add some"))
+        monkeypatch,
+        "prestige.runs.bench",
+        run_bench=raising(DataError("no cells", where="S1", remedy="add some")),
     )
     assert_refused(run("bench", "a.yaml", "--out", "out"), "prestige: S1: no cells; add some")
 
 
 @pytest.mark.usefixtures("settings_are_right")
 def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    replace(monkeypatch, "prestige.bench", run_bench=raising(KeyboardInterrupt()))
+    replace(monkeypatch, "prestige.runs.bench", run_bench=raising(KeyboardInterrupt()))
     result = run("bench", "a.yaml", "--out", "out")
     assert result.exit_code == 130
     assert result.stderr == "prestige: interrupted; run the same command to go on\n"
@@ -120,14 +122,14 @@ def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> N
 )
 @pytest.mark.usefixtures("settings_are_right")
 def test_storage_faults_are_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception, part: str) -> None:
-    replace(monkeypatch, "prestige.run", train_from_yaml=raising(error))
+    replace(monkeypatch, "prestige.runs.run", train_from_yaml=raising(error))
     assert_refused(run("train", "a.yaml", "--out", "out"), part)
 
 
 @pytest.mark.usefixtures("settings_are_right")
 def test_mistakes_in_the_code_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     for mistake in (ZeroDivisionError("a"), RuntimeError("shapes differ"), OSError(errno.EBADF, "closed")):
-        replace(monkeypatch, "prestige.bench", run_bench=raising(mistake))
+        replace(monkeypatch, "prestige.runs.bench", run_bench=raising(mistake))
         assert run("bench", "a.yaml", "--out", "out").exception is mistake
 
 
@@ -142,9 +144,13 @@ def test_arguments_reach_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return call
 
-    replace(monkeypatch, "prestige.bench", run_bench=record(Path("out/report.html")))
-    replace(monkeypatch, "prestige.run", train_from_yaml=record(Path("out")))
-    replace(monkeypatch, "prestige.predict", predict_dataset=record([Path("o/a.h5ad"), Path("o/b.h5ad")]))
+    replace(monkeypatch, "prestige.runs.bench", run_bench=record(Path("out/report.html")))
+    replace(monkeypatch, "prestige.runs.run", train_from_yaml=record(Path("out")))
+    replace(
+        monkeypatch,
+        "prestige.prediction.predict",
+        predict_dataset=record([Path("o/a.h5ad"), Path("o/b.h5ad")]),
+    )
     replace(monkeypatch, "prestige.report", write_report=record(Path("d/report.html")))
     assert run("bench", "b.yaml", "--out", "out", "--device", "cpu").stdout == "out/report.html\n"
     assert run("train", "r.yaml", "-o", "out").stdout == "out\n"
@@ -165,7 +171,7 @@ def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in names:
         monkeypatch.setenv(name, "1")  # so that they are put back afterwards
         monkeypatch.delenv(name)
-    monkeypatch.setattr("prestige.threads.n_threads", lambda most: 8)
+    monkeypatch.setattr("prestige.compute.threads.n_threads", lambda most: 8)
     cli._share_cores(1)
     assert not set(names) & set(os.environ)
     cli._share_cores(3)

@@ -62,7 +62,7 @@ def test_the_buffer_holds_the_largest_patch(name: str) -> None:
 
 @pytest.mark.parametrize("name", BENCHES)
 def test_every_encoder_is_built_at_every_patch(name: str) -> None:
-    from prestige.data.patches import resolve_patch
+    from prestige.data.patches.reader import resolve_patch
     from prestige.models.encoders import build_encoder
 
     config = read_bench(EXAMPLES / name)

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import yaml
 
-from prestige.bench import run_bench
 from prestige.data import cache
-from prestige.data import crop as crop_module
-from prestige.data.patches import width_px
+from prestige.data.patches import crop as crop_module
+from prestige.data.patches.reader import width_px
 from prestige.data.phantom import PhantomConfig, write_phantom
-from prestige.staining import WIDTH_UM
+from prestige.runs.bench import run_bench
+from prestige.runs.staining import WIDTH_UM
 
 UM_PER_PX, STEPS, BATCH, VALIDATIONS, MOST_VALIDATED = 0.5, 6, 16, 2, 40
 WIDTHS = (16, 24)

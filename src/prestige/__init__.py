@@ -10,18 +10,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from prestige.bench import run_bench
-    from prestige.bundle import read_bundle
     from prestige.config import BenchConfig, RunConfig, read_bench, read_run
     from prestige.data.dataset import open_dataset, read_dataset
     from prestige.data.phantom import PhantomConfig, write_phantom
     from prestige.errors import PrestigeError
     from prestige.evaluate import evaluate_files
-    from prestige.predict import predict_dataset
+    from prestige.prediction.bundle import read_bundle
+    from prestige.prediction.predict import predict_dataset
     from prestige.report import write_report
-    from prestige.report.biology import write_file_biology
-    from prestige.report.inspection import inspect
-    from prestige.run import train_from_yaml
+    from prestige.report.biology.of_bench import write_file_biology
+    from prestige.report.dataset.inspection import inspect
+    from prestige.runs.bench import run_bench
+    from prestige.runs.run import train_from_yaml
 
 __version__ = "0.1.0"
 
@@ -52,16 +52,16 @@ _PLACES = {
     "PrestigeError": "prestige.errors",
     "RunConfig": "prestige.config",
     "evaluate_files": "prestige.evaluate",
-    "inspect": "prestige.report.inspection",
+    "inspect": "prestige.report.dataset.inspection",
     "open_dataset": "prestige.data.dataset",
-    "predict_dataset": "prestige.predict",
+    "predict_dataset": "prestige.prediction.predict",
     "read_bench": "prestige.config",
-    "read_bundle": "prestige.bundle",
+    "read_bundle": "prestige.prediction.bundle",
     "read_dataset": "prestige.data.dataset",
     "read_run": "prestige.config",
-    "run_bench": "prestige.bench",
-    "train_from_yaml": "prestige.run",
-    "write_file_biology": "prestige.report.biology",
+    "run_bench": "prestige.runs.bench",
+    "train_from_yaml": "prestige.runs.run",
+    "write_file_biology": "prestige.report.biology.of_bench",
     "write_phantom": "prestige.data.phantom",
     "write_report": "prestige.report",
 }

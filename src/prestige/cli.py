@@ -133,7 +133,7 @@ def inspect(
 ) -> None:
     """Read every sample, list all faults, and draw the observations over each image."""
     from prestige.data.dataset import read_dataset
-    from prestige.report.inspection import inspect as inspect_dataset
+    from prestige.report.dataset.inspection import inspect as inspect_dataset
 
     settings = read_dataset(dataset)
     found = inspect_dataset(settings, out or Path(f"{settings.name}-inspection"))
@@ -161,7 +161,7 @@ def split(
     from prestige.config import read_bench
 
     name = read_bench(config).name
-    from prestige.report.splitting import inspect_split
+    from prestige.report.dataset.split import inspect_split
 
     found = inspect_split(config, out or Path(f"{name}-split"))
     typer.echo(found)
@@ -189,14 +189,14 @@ def bench(
     from prestige.config import read_bench
 
     read_bench(config)  # a wrong key is answered before torch is loaded
-    from prestige.bench import run_bench
+    from prestige.runs.bench import run_bench
 
     typer.echo(run_bench(config, out, device=device, jobs=jobs))
 
 
 def _share_cores(jobs: int) -> None:
     """Give each process its share, before the libraries that read these are loaded; who set them decides."""
-    from prestige.threads import n_threads
+    from prestige.compute.threads import n_threads
 
     if jobs > 1:
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -227,7 +227,7 @@ def train(
     from prestige.config import read_run
 
     read_run(config)  # a wrong key is answered before torch is loaded
-    from prestige.run import train_from_yaml
+    from prestige.runs.run import train_from_yaml
 
     typer.echo(train_from_yaml(config, out, device=device))
 
@@ -240,7 +240,7 @@ def predict(
     device: Device = "auto",
 ) -> None:
     """Predict the expression of all observations, measured or not, into DIR/<sample>.h5ad."""
-    from prestige.predict import predict_dataset
+    from prestige.prediction.predict import predict_dataset
 
     for path in predict_dataset(model, dataset, out, device=device):
         typer.echo(path)
@@ -281,7 +281,7 @@ def biology(
     scale: Scale = None,
 ) -> None:
     """Ask whether the biology survived: gene sets, pathways, structure in space, cell types, regions."""
-    from prestige.report.biology import read_biology, write_file_biology
+    from prestige.report.biology.of_bench import read_biology, write_file_biology
 
     asked = read_biology(config) if config is not None else None
     page, found = write_file_biology(predicted, truth, out, sets=tuple(sets or ()), scale=scale, config=asked)

@@ -13,13 +13,13 @@ from pydantic import Field, model_validator
 from prestige.baselines.settings import BaselineConfig
 from prestige.biology.settings import BiologyConfig
 from prestige.data.panel import PanelConfig, wanted_genes
-from prestige.data.patches import PatchConfig
-from prestige.data.split import SplitConfig
+from prestige.data.patches.reader import PatchConfig
+from prestige.data.split.folds import SplitConfig
 from prestige.errors import ConfigError
 from prestige.genesets.settings import GeneSetConfig
 from prestige.models.settings import ModelConfig
-from prestige.schedule import TrainConfig
 from prestige.settings import Settings, build, read_yaml, resolve_path
+from prestige.training.schedule import TrainConfig
 
 RESULT_VERSION = 5
 """Raised whenever the same settings would give other numbers: old run folders then count as other runs."""

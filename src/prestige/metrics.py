@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from prestige.compute.threads import in_threads
 from prestige.errors import DataError
-from prestige.threads import in_threads
 
 _BLOCK = 1 << 20  # numbers in one block: 8 MB of float64, a few of which are alive at a time
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from prestige.data.observations import Observations
-from prestige.data.patches import Patch, PatchReader
-from prestige.data.slide import Slide
+from prestige.data.patches.reader import Patch, PatchReader
+from prestige.data.slides.slide import Slide
 
 SIZE = 320
 Made = tuple[PatchReader, Observations, np.ndarray, np.ndarray]

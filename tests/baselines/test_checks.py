@@ -13,10 +13,10 @@ from scipy.sparse import csr_matrix
 
 from prestige.baselines.checks import check_own_patch, check_weights, why_not
 from prestige.baselines.settings import HEST_PATCH, BaselineConfig
-from prestige.data.patches import resolve_patch
+from prestige.data.patches.reader import resolve_patch
 from prestige.data.sample import Sample
-from prestige.data.slide import Slide
-from prestige.data.split import TEST, TRAIN, UNUSED, VALIDATION, Fold
+from prestige.data.slides.slide import Slide
+from prestige.data.split.folds import TEST, TRAIN, UNUSED, VALIDATION, Fold
 from prestige.errors import ConfigError, ModelError
 from prestige.models.settings import ModelConfig
 

@@ -11,7 +11,7 @@ import torch
 from prestige.baselines.frozen import FrozenEncoder, freeze
 from prestige.baselines.kept import KeptFeatures
 from prestige.data.observations import Observations
-from prestige.data.patches import Patch, PatchReader
+from prestige.data.patches.reader import Patch, PatchReader
 from prestige.models.settings import ModelConfig
 
 

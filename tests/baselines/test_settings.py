@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prestige.baselines.settings import HEST_CAVEAT, HEST_PATCH, BaselineConfig, baselines
-from prestige.data.patches import PatchConfig
+from prestige.data.patches.reader import PatchConfig
 from prestige.errors import ConfigError
 from prestige.settings import Settings, build
 

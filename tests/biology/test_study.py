@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prestige.biology.activity import pathway_activity
-from prestige.biology.cell_types import cell_types
+from prestige.biology.genes.activity import pathway_activity
+from prestige.biology.genes.cell_types import cell_types
 from prestige.biology.noise import depth_alone
 from prestige.biology.pair import Pair
 from prestige.biology.settings import BiologyConfig

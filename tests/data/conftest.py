@@ -11,7 +11,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from prestige.data.sample import Sample
-from prestige.data.slide import Slide
+from prestige.data.slides.slide import Slide
 
 
 def _make_slide(height: int = 200, width: int = 300, um_per_px: float = 0.5, seed: int = 0) -> Slide:

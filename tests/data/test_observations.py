@@ -8,7 +8,7 @@ import numpy as np
 
 from prestige.data.observations import Observations, all_observations, gather, positions_um, targets
 from prestige.data.panel import Panel
-from prestige.data.split import TEST, TRAIN, UNUSED, Fold
+from prestige.data.split.folds import TEST, TRAIN, UNUSED, Fold
 
 
 def two(make_sample) -> tuple[list, Fold]:

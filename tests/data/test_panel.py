@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from prestige.data import panel as module
 from prestige.data.panel import Panel, PanelConfig, fit_panel
-from prestige.data.split import TEST, TRAIN, UNUSED, Fold
+from prestige.data.split.folds import TEST, TRAIN, UNUSED, Fold
 from prestige.errors import ConfigError, DataError
 from prestige.settings import build
 

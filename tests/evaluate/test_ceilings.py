@@ -13,7 +13,7 @@ from prestige.data.observations import Observations
 from prestige.data.panel import Panel
 from prestige.errors import DataError, StorageError
 from prestige.evaluate.ceilings import COLUMNS, FILE, read_ceilings, write_ceilings
-from prestige.predictions import write_truth
+from prestige.prediction.files import write_truth
 from prestige.stats import ceiling_counts, ceiling_log, spatial_blocks
 
 GENES = ("G2", "G0", "G3")

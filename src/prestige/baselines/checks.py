@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from prestige.baselines.frozen import freeze
 from prestige.baselines.settings import BaselineConfig
-from prestige.data.patches import Patch
+from prestige.data.patches.reader import Patch
 from prestige.data.sample import Sample
-from prestige.data.split import TEST, TRAIN, Fold
+from prestige.data.split.folds import TEST, TRAIN, Fold
 from prestige.errors import ConfigError
 from prestige.models.settings import ModelConfig
 

@@ -17,10 +17,10 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import KDTree
 
 from prestige.baselines.ridge import group_folds
+from prestige.compute.progress import Progress
 from prestige.data.observations import Observations
-from prestige.data.sides import near
+from prestige.data.split.sides import near
 from prestige.errors import DataError
-from prestige.progress import Progress
 
 COUNTS = (1, 4, 16, 64, 256)
 """Numbers of neighbours that are tried."""

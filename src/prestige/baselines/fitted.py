@@ -24,10 +24,10 @@ from prestige.baselines.hest import HestRidge, fit_hest
 from prestige.baselines.kept import KeptFeatures
 from prestige.baselines.ridge import Ridge, fit_ridge
 from prestige.baselines.settings import BaselineConfig
+from prestige.compute.progress import Progress
 from prestige.data.observations import Observations
-from prestige.data.patches import PatchReader
+from prestige.data.patches.reader import PatchReader
 from prestige.errors import ConfigError, DataError, PrestigeError, StorageError
-from prestige.progress import Progress
 from prestige.settings import build
 
 SCHEMA = "prestige.baseline/2"

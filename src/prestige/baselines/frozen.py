@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 
-from prestige.data.augment import to_float
+from prestige.data.patches.augment import to_float
 from prestige.errors import ModelError
 from prestige.models.encoders import Encoder
 from prestige.models.predictor import count_flops, seeded_encoder

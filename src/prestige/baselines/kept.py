@@ -14,7 +14,7 @@ from prestige.data.cache import default_cache_dir, digest
 from prestige.data.eviction import trim
 from prestige.data.feature_store import FeatureStore
 from prestige.data.observations import Observations
-from prestige.data.patches import PatchReader, window_start
+from prestige.data.patches.reader import PatchReader, window_start
 
 _VERSION = "1"
 

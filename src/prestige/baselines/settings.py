@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import model_serializer, model_validator
 
-from prestige.data.patches import PatchConfig
+from prestige.data.patches.reader import PatchConfig
 from prestige.errors import unknown
 from prestige.models.settings import ModelConfig
 from prestige.registry import Registry

@@ -9,26 +9,26 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from prestige.biology.activity import Activity, pathway_activity
 from prestige.biology.agreement import agreement
-from prestige.biology.cell_types import CellTypes, cell_types
-from prestige.biology.conditions import Conditions, differences
-from prestige.biology.correlations import GeneCorrelations, gene_correlations
-from prestige.biology.domains import Domains, domains
-from prestige.biology.enrichment import Enrichment, enrichment
-from prestige.biology.gradients import Gradients, gradients
-from prestige.biology.markers import markers
-from prestige.biology.marks import region_of_annotation, region_of_genes, region_of_level
-from prestige.biology.neighbourhoods import Neighbourhoods, neighbourhoods
+from prestige.biology.genes.activity import Activity, pathway_activity
+from prestige.biology.genes.cell_types import CellTypes, cell_types
+from prestige.biology.genes.conditions import Conditions, differences
+from prestige.biology.genes.correlations import GeneCorrelations, gene_correlations
+from prestige.biology.genes.enrichment import Enrichment, enrichment
+from prestige.biology.genes.markers import markers
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
-from prestige.biology.regions import Region
 from prestige.biology.settings import THE_REGION, BiologyConfig, RegionConfig
-from prestige.biology.structure import Structure, structure
+from prestige.biology.space.domains import Domains, domains
+from prestige.biology.space.gradients import Gradients, gradients
+from prestige.biology.space.marks import region_of_annotation, region_of_genes, region_of_level
+from prestige.biology.space.neighbourhoods import Neighbourhoods, neighbourhoods
+from prestige.biology.space.regions import Region
+from prestige.biology.space.structure import Structure, structure
+from prestige.compute.progress import Progress
 from prestige.errors import DataError
 from prestige.evaluate import Evaluation, evaluate
 from prestige.genesets import GeneSet, GeneSetConfig, collect_sets, score_sets
-from prestige.progress import Progress
 from prestige.stats import Ceiling, ceiling_log, spatial_blocks
 
 T = TypeVar("T")

@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from prestige.compute.progress import Progress
 from prestige.data.eviction import limit_bytes, touch, trim
 from prestige.data.prepared import SLIDE, Card, Prepared, is_prepared, read_prepared, write_prepared
 from prestige.data.sample import Table, faults_in
-from prestige.data.slide import open_pixels
+from prestige.data.slides.slide import open_pixels
 from prestige.errors import DataError, StorageError, raise_all
-from prestige.progress import Progress
 
 _STALE_SECONDS = 24 * 3600.0
 _BLOCK = 1 << 22

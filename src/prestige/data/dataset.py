@@ -10,7 +10,7 @@ from prestige.data.cache import default_cache_dir, digest
 from prestige.data.prepared import Prepared
 from prestige.data.readers import readers
 from prestige.data.sample import Sample, faults_in
-from prestige.data.slide import Slide
+from prestige.data.slides.slide import Slide
 from prestige.data.spec import DatasetConfig, SampleSpec, read_dataset
 from prestige.errors import DataError, PrestigeError, StorageError, raise_all, unknown
 

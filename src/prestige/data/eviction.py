@@ -15,10 +15,10 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from prestige.compute.progress import say
 from prestige.data.feature_store import FOLDER
 from prestige.data.prepared import CARD
 from prestige.errors import ConfigError
-from prestige.progress import say
 
 VARIABLE, DEFAULT_GB = "PRESTIGE_CACHE_GB", 200.0
 

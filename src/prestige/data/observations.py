@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32, Int
 if TYPE_CHECKING:
     from prestige.data.panel import Panel
     from prestige.data.sample import Sample
-    from prestige.data.split import Fold
+    from prestige.data.split.folds import Fold
 
 
 @dataclass(frozen=True, eq=False)

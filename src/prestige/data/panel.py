@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 from pydantic import Field, model_validator
 
-from prestige.data.split import TRAIN, Fold
+from prestige.data.split.folds import TRAIN, Fold
 from prestige.errors import ConfigError, DataError, nearest
 from prestige.settings import Settings
 

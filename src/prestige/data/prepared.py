@@ -23,7 +23,7 @@ import pandas as pd
 from jaxtyping import UInt8
 
 from prestige.data.sample import Table
-from prestige.data.slide import open_pixels
+from prestige.data.slides.slide import open_pixels
 from prestige.data.tables import canonical, opened_h5ad, read_frame, read_part, write_h5ad
 from prestige.errors import DataError
 

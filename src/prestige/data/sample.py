@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from scipy.sparse import csr_matrix
 
-from prestige.data.slide import Slide
+from prestige.data.slides.slide import Slide
 from prestige.errors import DataError
 
 _SHOWN = 3  # ids named in a message

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from prestige.errors import ModelError
-from prestige.models.checkpoint import load_checkpoint
 from prestige.models.encoder import Encoder, encoders
 from prestige.models.readout import central, whole
+from prestige.models.weights import load_checkpoint
 
 GRID_PX = 32
 """Width of a view, in pixels as the trunk reads them."""

@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from prestige.errors import ModelError
-from prestige.models.checkpoint import load_checkpoint
 from prestige.models.encoder import Encoder
 from prestige.models.readout import central, whole
 from prestige.models.timm_weights import Architecture, create_network, find_architecture
+from prestige.models.weights import load_checkpoint
 
 # The centre is read from the deepest map that still has this many cells across: on a coarser one the
 # central cells would be the whole map.

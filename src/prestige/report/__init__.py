@@ -8,8 +8,8 @@ from pathlib import Path
 def write_report(bench_folder: Path) -> Path:
     """Write ``report/index.html`` with its figures and tables into a bench (or run) folder.
 
-    See :func:`prestige.report.page.write_report`, which is imported only now: it draws with matplotlib.
+    See :func:`prestige.report.bench.page.write_report`, which is imported only now: it draws with matplotlib.
     """
-    from prestige.report.page import write_report as write
+    from prestige.report.bench.page import write_report as write
 
     return write(bench_folder)

@@ -14,11 +14,11 @@ import numpy as np
 import yaml
 from jaxtyping import Bool, Float, Int, UInt8, UInt32
 
+from prestige.compute.progress import Progress
 from prestige.data.phantom import expression, oracle, render, tissue
 from prestige.data.phantom.settings import PhantomConfig
 from prestige.data.tables import write_h5ad
 from prestige.errors import ConfigError, StorageError
-from prestige.progress import Progress
 
 SCHEMA = "prestige.phantom/1"
 _UNMEASURED_GROUP = 4

@@ -19,11 +19,14 @@ import pandas as pd
 from jaxtyping import Float, Int, UInt8
 from scipy.sparse import csr_matrix, vstack
 
+from prestige.compute.progress import Progress
+from prestige.compute.threads import as_done
 from prestige.data.cache import Recipe, prepare
-from prestige.data.centroids import Centroids
 from prestige.data.prepared import Prepared
+from prestige.data.readers.centroids import Centroids
+from prestige.data.readers.zarrs import AGAIN, WHOLE, check_elements, chunks, element, level0, windows_of
 from prestige.data.sample import Table, some
-from prestige.data.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
+from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
     as_numbers,
@@ -34,10 +37,7 @@ from prestige.data.tables import (
     read_genes,
     row_sums,
 )
-from prestige.data.zarrs import AGAIN, WHOLE, check_elements, chunks, element, level0, windows_of
 from prestige.errors import DataError
-from prestige.progress import Progress
-from prestige.threads import as_done
 
 IMAGE, MASK = "images/HE_original", "images/HE_nuc_original"
 CELLS, COUNTS = "tables/cell_id-group", "tables/anucleus"

@@ -17,6 +17,7 @@ import pandas as pd
 from prestige.data.cache import Recipe, prepare
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Table
+from prestige.data.slides.tiff import holds_rgb_tagged_ycbcr, opened_tiff, write_slide
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
     as_numbers,
@@ -27,7 +28,6 @@ from prestige.data.tables import (
     read_part,
     row_sums,
 )
-from prestige.data.tiff import holds_rgb_tagged_ycbcr, opened_tiff, write_slide
 from prestige.errors import ConfigError, DataError, PrestigeError, nearest, raise_all
 
 _PIXEL_SIZE_KEYS = ("pixel_size_um", "pixel_size_um_estimated", "pixel_size_um_embedded")

@@ -1,0 +1,79 @@
+"""Scores beside what counting noise allows: gene by gene, and as a fraction of it a configuration."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from prestige.analysis.summary import Summary
+from prestige.analysis.values import with_zeros
+from prestige.evaluate.ceilings import read_ceilings
+from prestige.records.folders import Bench, number
+from prestige.stats import Blocks
+from prestige.stats.ceilings import MIN_SHOWN
+
+COLUMNS = ("configuration", "n_genes", "score", "ceiling", "fraction")
+
+
+def ceilings_of(bench: Bench, blocks: Blocks | None = None) -> pd.DataFrame:
+    """Return ``ceiling``, ``lower`` and ``usable`` by gene, on the scale of the scores; empty without any.
+
+    Usable are ceilings whose lower bound is above 0.2: below, a fraction of them says nothing.  Bounds are of
+    the blocks of the scores' intervals, also where those were merged.
+    """
+    total = number(dict(dict(bench.info.get("panel") or {}).get("config") or {}).get("total"))
+    if blocks is not None and blocks.times > 1 and math.isfinite(total):
+        found = read_ceilings(bench.folder, block_um=blocks.width_um, total=total)
+    else:
+        found = read_ceilings(bench.folder)
+    if found is None or found.empty:
+        return pd.DataFrame(columns=["ceiling", "lower", "usable"], dtype=float)
+    table = found.set_index("gene")[["ceiling_log", "ceiling_log_lower"]]
+    table.columns = pd.Index(["ceiling", "lower"])
+    return table.assign(usable=table["lower"] > MIN_SHOWN)
+
+
+def fractions(summary: Summary, ceilings: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a configuration: mean score and mean fraction of the ceiling over the usable genes.
+
+    The genes are the same for every configuration: those in every fold's panel whose ceiling can be used.
+    """
+    usable = ceilings.index[ceilings["usable"].astype(bool)] if len(ceilings) else []
+    genes: Any = summary.genes[summary.genes["gene"].isin(set(usable) & set(summary.common_genes))]
+    rows = []
+    for key, of_key in with_zeros(genes).groupby("configuration", sort=False):
+        scored = of_key.set_index("gene")["pearson"].dropna()
+        ceiling = ceilings.loc[scored.index, "ceiling"]
+        rows.append((key, len(scored), scored.mean(), ceiling.mean(), (scored / ceiling).mean()))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("score", ascending=False, ignore_index=True)
+
+
+def ceiling_facts(summary: Summary, ceilings: pd.DataFrame) -> dict[str, Any]:
+    """Return what the page says of ceilings: ``text``, and ``head`` and ``rows`` of a table, or {}."""
+    table = fractions(summary, ceilings) if len(ceilings) else pd.DataFrame()
+    if table.empty or not math.isfinite(table["fraction"].iloc[0]):
+        return {}
+    everyone: list[Any] = list(table.itertuples())
+    shown = [row for row in everyone if row.configuration.encoder != "baseline:mean"]
+    best = (shown or everyone)[0]
+    text = (
+        "Counts are noisy, so no reader of the image can reach a correlation of 1. "
+        f"For {best.n_genes:,} of {len(summary.common_genes):,} genes the ceiling can be told from noise "
+        f"(lower bound above {MIN_SHOWN:g}). It is {best.ceiling:.2f} on average, and "
+        f"{best.configuration.label} reaches {best.fraction:.0%} of it. "
+        "Overdispersion of the assay makes ceilings too high and fractions too low."
+    )
+    head = ["configuration", "genes", "mean Pearson of these", "mean ceiling", "fraction of the ceiling"]
+    rows = [
+        [
+            row.configuration.label,
+            f"{row.n_genes:,}",
+            f"{row.score:.3f}",
+            f"{row.ceiling:.3f}",
+            f"{row.fraction:.1%}",
+        ]
+        for row in everyone
+    ]
+    return {"text": text, "head": head, "rows": rows}

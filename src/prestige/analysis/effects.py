@@ -1,0 +1,220 @@
+"""The study's questions, each answered with an effect in units of the score and its interval.
+
+What do more parameters bring at an equal patch, what does a larger patch bring at equal parameters, does the
+one depend on the other, and does either hang on the readout, the normalisation layer or the learning rates
+tried?  Every effect is a linear combination of the configurations' scores, so its interval rests on the same
+paired draws as theirs.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from prestige.analysis.summary import Group, Summary
+from prestige.errors import DataError
+from prestige.models.settings import RATES
+from prestige.records.folders import Configuration
+from prestige.stats import Contrast, contrasts, interaction_weights, slope_weights
+
+Weights = Mapping[Configuration, float]
+PARAMETERS = "a tenfold number of parameters, at equal patch within one family"
+WIDTH = "a doubled patch width, at equal parameters"
+INTERACTION = "how much more (or less) a doubled width brings per tenfold parameters"
+TISSUE = "of a wide patch: what the tissue outside its middle brings (greyed out or not)"
+COMPUTING = "of a wide patch: what the larger computation brings (same tissue, wider input)"
+EITHER = "whether either effect changes with"
+VARIANTS = {
+    "readout": ("the readout", "no entry of the grid has another one (readout: whole)"),
+    "norm": ("the normalisation layer", "no entry of the grid has another one (norm: group)"),
+    RATES: ("the learning rates tried", "no entry of the grid has learning rates of its own"),
+}
+"""How the words of a variant begin: what the effects may hang on, and what to say where no bench asks."""
+OF_WIDTH, OF_PARAMETERS = (
+    "change of what a doubled patch width brings",
+    "change of what tenfold parameters bring",
+)
+
+
+def family(encoder: str) -> str:
+    """Return the family of an encoder: the letters its name begins with (``compact_s``: compact)."""
+    found = re.match(r"(?:timm:)?(?:hf-hub:)?(?:[^/]*/)?([a-z]+)", encoder.lower())
+    return found.group(1) if found else encoder
+
+
+def question_facts(summary: Summary, group: Group) -> dict[str, Any]:
+    """Return what the page says: a table's ``head`` and ``rows``, and what stays ``open``; {} for neither.
+
+    ``reason`` is why there are no intervals, None where there are some.  The intervals of all questions hold
+    together.
+    """
+    asked, open_ones = {}, []
+    for name, weights in _questions(summary, group):
+        if isinstance(weights, str):
+            open_ones.append(f"{name}: {weights}")
+        else:
+            asked[name] = weights
+    if not asked:
+        return {"head": [], "rows": [], "open": open_ones, "reason": None} if open_ones else {}
+    found = contrasts(group.asked, asked)
+    rows = [
+        [name, *_words(effect, change=name.endswith((INTERACTION, OF_WIDTH, OF_PARAMETERS)))]
+        for name, effect in found.items()
+    ]
+    return {
+        "head": ["what is asked", "effect on the score", "95 % interval, all at once", "answer"],
+        "rows": rows,
+        "open": open_ones,
+        "reason": group.asked.reason,
+    }
+
+
+def _words(effect: Contrast, *, change: bool) -> list[str]:
+    size = f"{effect.estimate:+.4f}"
+    if effect.low is None or effect.high is None:
+        return [size, "none", "not decided"]
+    interval = f"{effect.low:+.4f} to {effect.high:+.4f}"
+    verdicts = {1: "a gain", -1: "a loss", 0: "neither a gain nor a loss is shown"}
+    if change:
+        verdicts = {1: "it brings more", -1: "it brings less", 0: "no change is shown"}
+    return [size, interval, verdicts[effect.sign]]
+
+
+def slopes(summary: Summary, group: Group) -> dict[str, Weights | str]:
+    """Return the weights of what parameters and what patch width bring, or why it cannot be asked."""
+    size, width = _sizes(summary, group)
+    patch = {key: (family(key.encoder), key.patch_um, key.input_px) for key in size}
+    own = {key: key.encoder for key in width}
+    return {
+        PARAMETERS: _tried(slope_weights, size, patch, lack="two encoders of one family at one patch"),
+        WIDTH: _tried(slope_weights, width, own, lack="one encoder at two patch widths"),
+    }
+
+
+def parameters_of(summary: Summary) -> dict[Configuration, float]:
+    """Return the number of trained parameters of each configuration."""
+    return dict(zip(summary.table["configuration"], summary.table["parameters"], strict=True))
+
+
+def _sizes(summary: Summary, group: Group) -> tuple[dict[Configuration, float], dict[Configuration, float]]:
+    """Return the logarithms of parameters (to 10) and of the patch width (to 2) of the plain encoders."""
+    parameters, plain = parameters_of(summary), plain_encoders(group)
+    size = {key: math.log10(parameters[key]) for key in plain if parameters[key] > 0}
+    return size, {key: math.log2(key.patch_um) for key in plain}
+
+
+def plain_encoders(group: Group) -> list[Configuration]:
+    """Return the encoders of a group that see the whole patch and are as they were designed."""
+    return [key for key in group.asked.rows if not (key.baseline or key.control or key.variant)]
+
+
+def _questions(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | str]]:
+    """Yield each question with the weights of its effect, or why it cannot be asked."""
+    yield from slopes(summary, group).items()
+    encoders = [key for key in group.asked.rows if not key.baseline]
+    yield from _controls(encoders)
+    yield INTERACTION, _interaction(*_sizes(summary, group))
+    for begins, (asked, lack) in VARIANTS.items():
+        if not any(words.startswith(begins) for key in encoders for words in key.variant.split(", ")):
+            yield f"{EITHER} {asked}", lack
+    yield from _variants(encoders, parameters_of(summary))
+
+
+def _interaction(size: dict[Configuration, float], width: dict[Configuration, float]) -> Weights | str:
+    kin = {key: family(key.encoder) for key in size}
+    try:
+        return interaction_weights(size, {key: width[key] for key in size}, kin)
+    except DataError:
+        return "it takes two encoders of one family at two patch widths each"
+
+
+def _tried(make: Any, x: Mapping[Any, float], group: Mapping[Any, Any], *, lack: str) -> Weights | str:
+    try:
+        return make(x, group)
+    except DataError:
+        return f"it takes {lack}"
+
+
+def _controls(encoders: list[Configuration]) -> Iterator[tuple[str, Weights]]:
+    """Yield the two parts of what a wider patch brings, for greyed-out patches that have both partners."""
+    seen: dict[str, list[Weights]] = {TISSUE: [], COMPUTING: []}
+    for key in encoders:
+        if not key.control:
+            continue
+        whole = _partner(encoders, key)
+        narrow = _partner(encoders, key, patch_um=key.visible_um)
+        if whole is not None:
+            seen[TISSUE].append({whole: 1.0, key: -1.0})
+        if narrow is not None:
+            seen[COMPUTING].append({key: 1.0, narrow: -1.0})
+    for name, parts in seen.items():
+        if parts:
+            yield name, _mean(parts)
+
+
+def _partner(encoders: list[Configuration], key: Configuration, **wanted: float) -> Configuration | None:
+    """Return the same encoder with the whole patch seen, at the width and input that are wanted."""
+    wanted = wanted or {"patch_um": key.patch_um, "input_px": key.input_px}
+    for other in encoders:
+        alike = (other.encoder, other.variant, other.pretrained) == (key.encoder, key.variant, key.pretrained)
+        near = (math.isclose(getattr(other, name), value, rel_tol=0.02) for name, value in wanted.items())
+        if alike and not other.control and all(near):
+            return other
+    return None
+
+
+def _variants(
+    encoders: list[Configuration], parameters: Mapping[Configuration, float]
+) -> Iterator[tuple[str, Weights | str]]:
+    """Yield, for each variant, its own effect and how it changes those of patch width and of parameters."""
+    slopes = (
+        (OF_WIDTH, slope_on_width, "one encoder at two patch widths"),
+        (OF_PARAMETERS, partial(_slope_on_parameters, parameters), "two encoders of one family at one patch"),
+    )
+    for name in dict.fromkeys(key.variant for key in encoders if key.variant and not key.control):
+        mine = [key for key in encoders if key.variant == name and not key.control]
+        pairs = [(key, twin) for key in mine if (twin := _equal(encoders, key)) is not None]
+        against = "those of the bench" if mine[0].own_rates else "the design's own"
+        if not pairs:
+            yield f"{name}, against {against}", "it takes the same encoder without that, at the same patch"
+            continue
+        yield f"{name}, against {against}", _mean([{key: 1.0, twin: -1.0} for key, twin in pairs])
+        for effect, slope, lack in slopes:
+            try:
+                sides = [slope([pair[side] for pair in pairs]) for side in (0, 1)]
+            except DataError:
+                yield f"{name}: {effect}", f"it takes {lack}, with it and without"
+            else:
+                yield f"{name}: {effect}", _difference(*sides)
+
+
+def _equal(encoders: list[Configuration], key: Configuration) -> Configuration | None:
+    """Return what a variant is compared with: without its learning rates, or the design itself."""
+    others = [words for words in key.variant.split(", ") if not words.startswith(RATES)]
+    return _partner(encoders, replace(key, variant=", ".join(others) if key.own_rates else ""))
+
+
+def slope_on_width(keys: list[Configuration]) -> Weights:
+    """Return the weights of what a doubled patch width brings in some configurations."""
+    return slope_weights({key: math.log2(key.patch_um) for key in keys}, {key: key.encoder for key in keys})
+
+
+def _slope_on_parameters(parameters: Mapping[Configuration, float], keys: list[Configuration]) -> Weights:
+    size = {key: math.log10(parameters[key]) for key in keys if parameters[key] > 0}
+    return slope_weights(size, {key: (family(key.encoder), key.patch_um, key.input_px) for key in size})
+
+
+def _mean(parts: list[Weights]) -> Weights:
+    total: dict[Configuration, float] = {}
+    for part in parts:
+        for key, weight in part.items():
+            total[key] = total.get(key, 0.0) + weight / len(parts)
+    return total
+
+
+def _difference(one: Weights, other: Weights) -> Weights:
+    return {key: one.get(key, 0.0) - other.get(key, 0.0) for key in {**one, **other}}

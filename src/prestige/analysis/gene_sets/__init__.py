@@ -1,0 +1,1 @@
+"""Scores of gene sets, and what encoders and patches bring on each."""

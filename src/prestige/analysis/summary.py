@@ -1,0 +1,330 @@
+"""One row a configuration: score, interval, ties, cost; and the values of every gene.
+
+Configurations are compared on the same folds and the same genes only.  A bench that is not
+finished is therefore cut to the folds that serve the most configurations; those that lack one of
+these folds keep their row, without a score that could be mistaken for a comparable one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prestige.analysis.blocks import blocks_of, merged
+from prestige.analysis.values import gene_table, mean_table
+from prestige.records.folders import Bench, Configuration, Run, number
+from prestige.stats import Blocks, Comparison, compare
+from prestige.stats.spread import Spread, spread_of
+
+_COLUMNS = (
+    "configuration", "label", "name", "encoder", "baseline", "pretrained", "control", "patch_um", "input_px",
+    "visible_um", "compared", "n_folds", "n_seeds", "score", "low", "high", "best", "tied", "spread",
+    "parameters", "flops", "observations_seen", "epochs_seen", "steps", "train_seconds", "total_seconds",
+    "ms_per_observation",
+)  # fmt: skip
+NO_SPREAD = Spread()
+_COSTS = ("parameters", "flops", "observations_seen", "epochs_seen", "steps")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A configuration's score, its 95 % interval (None where none can be given) and place.
+
+    ``tied`` says whether it cannot be told from the best one, None where that cannot be said; ``by_seed`` are
+    the scores of its seeds, ``se`` is the standard error, ``spread`` how far it varies over seeds and tissue.
+    """
+
+    score: float
+    interval: tuple[float, float] | None
+    best: bool
+    tied: bool | None
+    by_seed: tuple[float, ...] = ()
+    se: float | None = None
+    spread: Spread = NO_SPREAD
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Configurations that may be compared: all from scratch or all pretrained, and the baselines.
+
+    ``basis`` says what was resampled, ``reason`` why there is no interval (None where there is one);
+    ``comparison`` holds the paired draws, for effects and recommendations; ``asked`` those of entries with
+    learning rates of their own as well, which are set against their equals alone (the same one without any).
+    """
+
+    pretrained: bool
+    standings: dict[Configuration, Standing]
+    basis: str
+    reason: str | None
+    note: str
+    n_genes_scored: int
+    comparison: Comparison[Configuration]
+    asked: Comparison[Configuration]
+
+    @property
+    def best(self) -> Configuration | None:
+        """The configuration with the highest score."""
+        return next((key for key, standing in self.standings.items() if standing.best), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What the report states about configurations and genes.
+
+    ``table`` has one row a configuration; ``genes`` one row a gene and configuration; ``observations``
+    one row a configuration and per-observation metric.  ``used`` holds the runs that were compared,
+    ``patient_of`` the patients that were resampled, None where there is no such thing; ``blocks`` those over
+    which the moments of ``used`` are, None where their width is not recorded.
+    """
+
+    table: pd.DataFrame
+    genes: pd.DataFrame
+    observations: pd.DataFrame
+    groups: list[Group]
+    folds: tuple[int, ...]
+    common_genes: tuple[str, ...]
+    n_panel_genes: int
+    excluded: list[str]
+    used: dict[Configuration, list[Run]]
+    patient_of: dict[str, str] | None
+    blocks: Blocks | None
+
+
+def summarise(bench: Bench) -> Summary:
+    """Compare the finished runs of a bench.
+
+    Raises
+    ------
+    DataError
+        When no gene of any finished run varies on the test side.
+    """
+    by_configuration = _by_configuration(bench.runs)
+    folds = comparable_folds({key: {run.fold for run in runs} for key, runs in by_configuration.items()})
+    complete = [
+        key for key, runs in by_configuration.items() if folds <= {run.fold for run in runs} and folds
+    ]
+    used = {key: [run for run in by_configuration[key] if run.fold in folds] for key in complete}
+    common, n_panel = _common_genes(used)
+    known_patients = _patient_of(bench)
+    patients = None if within_section(bench) else known_patients
+    blocks = blocks_of(bench, used, patients)
+    used = merged(used, blocks)
+    groups = _groups(used, common, patients)
+    standings = [group.standings for group in groups] + _alone(used, common, patients)
+    standings = [_with_spread(of_group, used, common, known_patients) for of_group in standings]
+    groups = [replace(group, standings=found) for group, found in zip(groups, standings, strict=False)]
+    table = _table(by_configuration, used, standings)
+    genes = gene_table(used)
+    observations = mean_table(used, "obs")
+    excluded = [key.label for key in by_configuration if key not in used]
+    return Summary(
+        table=table,
+        genes=genes,
+        observations=observations,
+        groups=groups,
+        folds=tuple(sorted(folds)),
+        common_genes=common,
+        n_panel_genes=n_panel,
+        excluded=excluded,
+        used=used,
+        patient_of=patients,
+        blocks=blocks,
+    )
+
+
+def comparable_folds(folds_of: dict[Configuration, set[int]]) -> set[int]:
+    """Return the folds on which the most runs can be compared: most (folds x configurations that have them).
+
+    Ties go to more configurations, then to more folds.
+    """
+    candidates = {frozenset(folds) for folds in folds_of.values()}
+    candidates |= {a & b for a in candidates for b in candidates} - {frozenset()}
+
+    def worth(folds: frozenset[int]) -> tuple[int, int, list[int]]:
+        having = sum(folds <= other for other in folds_of.values())
+        return having * len(folds), having, sorted(-fold for fold in folds)
+
+    return set(max(candidates, key=worth)) if candidates else set()
+
+
+def _by_configuration(runs: Sequence[Run]) -> dict[Configuration, list[Run]]:
+    found: dict[Configuration, list[Run]] = {}
+    for run in runs:
+        found.setdefault(run.configuration, []).append(run)
+    order = {name: i for i, name in enumerate(dict.fromkeys(key.encoder for key in found))}
+    keys = sorted(
+        found, key=lambda key: (key.baseline, key.pretrained, order[key.encoder], key.patch_um, key)
+    )
+    return {key: sorted(found[key], key=lambda run: (run.fold, run.seed)) for key in keys}
+
+
+def _common_genes(used: dict[Configuration, list[Run]]) -> tuple[tuple[str, ...], int]:
+    """Return the genes of every fold's panel in order, and how many genes any panel holds."""
+    panels: dict[tuple[str, ...], None] = {}
+    for runs in used.values():
+        for run in runs:
+            names = run.scores.loc[run.scores["level"] == "gene", "name"]
+            panels[tuple(dict.fromkeys(names.astype(str)))] = None
+    if not panels:
+        return (), 0
+    shared = set.intersection(*(set(panel) for panel in panels))
+    return tuple(gene for gene in next(iter(panels)) if gene in shared), len(set().union(*panels))
+
+
+def within_section(bench: Bench) -> bool:
+    """Say whether training and test tissue may be of the same patient: then patients are not resampled."""
+    return bool(dict(bench.info.get("split") or {}).get("within_section"))
+
+
+def _patient_of(bench: Bench) -> dict[str, str] | None:
+    """Return the patient of each sample, None where the runs do not say."""
+    found: dict[str, str] = {}
+    for run in bench.runs:
+        if "patient" in run.scores:
+            pairs = run.scores[["sample", "patient"]].drop_duplicates()
+            found.update(zip(pairs["sample"].astype(str), pairs["patient"].astype(str), strict=True))
+    return found or None
+
+
+def _groups(
+    used: dict[Configuration, list[Run]], genes: tuple[str, ...], patient_of: dict[str, str] | None
+) -> list[Group]:
+    baselines = [key for key in used if key.baseline and not key.diagnostic]
+    encoders = {
+        flag: [key for key in used if not key.baseline and key.pretrained is flag] for flag in (False, True)
+    }
+    found = []
+    for pretrained, every in encoders.items():
+        keys = [key for key in every if not key.own_rates]
+        if keys or (baselines and not pretrained and not encoders[True]):
+            group = compare_group(pretrained, {key: used[key] for key in keys + baselines}, genes, patient_of)
+            if len(keys) < len(every):
+                moments = {key: [run.moments for run in used[key]] for key in every + baselines}
+                group = replace(group, asked=compare(moments, genes=genes or None, patient_of=patient_of))
+            found.append(group)
+    return found
+
+
+def _alone(
+    used: dict[Configuration, list[Run]], genes: tuple[str, ...], patient_of: dict[str, str] | None
+) -> list[dict[Configuration, Standing]]:
+    """Return the score of each diagnostic, and of what had learning rates of its own: never best nor tied."""
+    found = []
+    for key in used:
+        if key.diagnostic or key.own_rates:
+            alone = compare_group(False, {key: used[key]}, genes, patient_of).standings[key]
+            found.append({key: replace(alone, best=False, tied=None)})
+    return found
+
+
+def compare_group(
+    pretrained: bool,
+    runs: dict[Configuration, list[Run]],
+    genes: tuple[str, ...],
+    patient_of: dict[str, str] | None,
+) -> Group:
+    """Compare configurations on some genes (all that they share where none are given).
+
+    Raises
+    ------
+    DataError
+        When none of the genes varies on the test side.
+    """
+    moments = {key: [run.moments for run in of_key] for key, of_key in runs.items()}
+    found = compare(moments, genes=genes or None, patient_of=patient_of)
+    standings = {}
+    for key, row in found.rows.items():
+        known = row.low is not None and row.high is not None
+        interval = (float(row.low), float(row.high)) if row.low is not None and row.high is not None else None
+        tied = row.tied if known else None
+        standings[key] = Standing(row.score, interval, key == found.best, tied, row.by_seed, row.se)
+    cluster = "patients" if found.cluster == "patient" else "spatial blocks"
+    reason = found.reason.removeprefix("no interval: ") if found.reason is not None else None
+    basis = f"{found.n_clusters} {cluster}"
+    return Group(pretrained, standings, basis, reason, found.note, found.n_genes_scored, found, found)
+
+
+def _with_spread(
+    standings: dict[Configuration, Standing],
+    used: dict[Configuration, list[Run]],
+    genes: tuple[str, ...],
+    patient_of: dict[str, str] | None,
+) -> dict[Configuration, Standing]:
+    """Return the standings with how far each score varies over seeds, patients and blocks."""
+    found = {}
+    for key, standing in standings.items():
+        runs = [run.moments.take_genes(genes) if genes else run.moments for run in used[key]]
+        seeds = [run.seed for run in used[key]]
+        spread = spread_of(runs, standing.by_seed, se=standing.se, patient_of=patient_of, seed_of=seeds)
+        found[key] = replace(standing, spread=spread)
+    return found
+
+
+def _standing(key: Configuration, standings: Sequence[dict[Configuration, Standing]]) -> dict[str, Any]:
+    """Return the table's columns on a configuration's place; a baseline's is that in the first group."""
+    for group in standings:
+        if key in group:
+            standing = group[key]
+            low, high = standing.interval or (math.nan, math.nan)
+            return {
+                "score": standing.score,
+                "low": low,
+                "high": high,
+                "best": standing.best,
+                "tied": standing.tied,
+                "spread": standing.spread,
+            }
+    nothing = {"score": math.nan, "low": math.nan, "high": math.nan, "best": False, "tied": None}
+    return nothing | {"spread": NO_SPREAD}
+
+
+def _table(
+    everything: dict[Configuration, list[Run]],
+    used: dict[Configuration, list[Run]],
+    standings: Sequence[dict[Configuration, Standing]],
+) -> pd.DataFrame:
+    rows = []
+    for key, runs in everything.items():
+        row: dict[str, Any] = {
+            "configuration": key,
+            "label": key.label,
+            "name": key.name,
+            "encoder": key.encoder,
+            "baseline": key.baseline,
+            "pretrained": key.pretrained,
+            "control": key.control,
+            "patch_um": key.patch_um,
+            "input_px": key.input_px,
+            "visible_um": key.visible_um,
+            "compared": key in used,
+            "n_folds": len({run.fold for run in runs}),
+            "n_seeds": len({run.seed for run in runs}),
+        }
+        row |= _standing(key, standings)
+        row |= {name: _mean(number(run.manifest.get(name)) for run in runs) for name in _COSTS}
+        row["train_seconds"] = _mean(number(_seconds(run).get("train")) for run in runs)
+        row["total_seconds"] = _mean(number(_seconds(run).get("total")) for run in runs)
+        row["ms_per_observation"] = _mean(_ms_per_observation(run) for run in runs)
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=list(_COLUMNS))
+    return table.astype(dict.fromkeys(("baseline", "pretrained", "control", "compared", "best"), bool))
+
+
+def _seconds(run: Run) -> dict[str, Any]:
+    return dict(run.manifest.get("seconds") or {})
+
+
+def _ms_per_observation(run: Run) -> float:
+    """Return milliseconds of training per observation of a batch, those of losing trials included."""
+    computed = number(run.manifest.get("steps")) * number(run.manifest.get("batch_size"))
+    return number(_seconds(run).get("train")) * 1000 / computed if computed > 0 else math.nan
+
+
+def _mean(values: Any) -> float:
+    found = [value for value in values if math.isfinite(value)]
+    return float(np.mean(found)) if found else math.nan

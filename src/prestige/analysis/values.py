@@ -1,0 +1,105 @@
+"""The values of every gene, and those of the observations: averaged over seeds, samples and folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from prestige.metrics import HIGHER_IS_BETTER
+from prestige.records.folders import Configuration, Run
+
+GENE_METRICS = ("pearson", "spearman", "r2", "mse")
+_ZERO = ("pearson", "spearman", "cosine")  # where only the prediction is constant
+
+
+def _unit_means(used: dict[Configuration, list[Run]], level: str) -> pd.DataFrame:
+    """Return a level's scores averaged over seeds: a row a configuration, fold, sample, name, metric."""
+    parts = []
+    for i, runs in enumerate(used.values()):
+        for run in runs:
+            rows = run.scores.loc[run.scores["level"] == level, ["sample", "name", "metric", "value"]]
+            parts.append(rows.assign(at=i, fold=run.fold))
+    if not parts:
+        return pd.DataFrame(columns=["at", "fold", "sample", "name", "metric", "value"])
+    tidy = pd.concat(parts, ignore_index=True)
+    tidy = tidy[tidy["sample"].astype(str) != "all"]
+    keys = ["at", "fold", "sample", "name", "metric"]
+    return tidy.groupby(keys, sort=False, observed=True)["value"].mean().reset_index()
+
+
+def gene_table(used: dict[Configuration, list[Run]]) -> pd.DataFrame:
+    """Return a row a configuration and gene, as a table shows it: NaN where every prediction is constant.
+
+    Otherwise the values are those of :func:`gene_values`.
+    """
+    columns, parts = list(GENE_METRICS), []
+    for key, runs in used.items():
+        tidy = _of_genes((run.fold, run.scores) for run in runs)
+        defined = tidy.groupby("name").count() > 0
+        wide = _mean_over_units(with_zeros(tidy)).where(defined).reindex(columns=columns)
+        wide = wide.rename_axis("gene").reset_index()
+        wide.insert(0, "configuration", pd.Series([key] * len(wide), dtype=object))
+        parts.append(wide)
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=["configuration", "gene", *columns])
+    )
+
+
+def gene_values(scores_of: Iterable[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
+    """Return every per-gene metric by gene, as means over genes take it: over seeds, then samples and folds.
+
+    Where the truth is constant a sample is left out.  A correlation or cosine that only the prediction leaves
+    undefined counts 0, also where all are: a gene without a value would be left out of a mean, and that of
+    a worse configuration would be better.
+
+    Parameters
+    ----------
+    scores_of
+        The fold and the tidy scores of each run.
+    """
+    return _mean_over_units(with_zeros(_of_genes(scores_of)))
+
+
+def _of_genes(scores_of: Iterable[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
+    """Return a row a run, sample and gene, a column a metric."""
+    parts = []
+    for fold, scores in scores_of:
+        rows: Any = scores[(scores["level"] == "gene") & (scores["sample"].astype(str) != "all")]
+        rows = rows.assign(sample=rows["sample"].astype(str), name=rows["name"].astype(str))
+        wide = rows.pivot(index=["sample", "name"], columns="metric", values="value")
+        wide = wide.reindex(columns=[name for name in HIGHER_IS_BETTER if name in wide])
+        parts.append(wide.reset_index().assign(fold=fold))
+    found = pd.concat(parts, ignore_index=True)
+    found.columns.name = None
+    return found
+
+
+def _mean_over_units(tidy: pd.DataFrame) -> pd.DataFrame:
+    found = tidy.groupby(["name", "fold", "sample"]).mean().groupby(level="name").mean()
+    found.index.name = None
+    return found
+
+
+def with_zeros(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return scores of genes with 0 for a correlation or cosine that only the prediction left undefined.
+
+    R2 is undefined exactly where the truth is constant.
+    """
+    varies = scores["r2"].notna()
+    there = [name for name in _ZERO if name in scores]
+    return scores.assign(**{name: scores[name].mask(varies & scores[name].isna(), 0.0) for name in there})
+
+
+def mean_table(used: dict[Configuration, list[Run]], level: str) -> pd.DataFrame:
+    """Return a row a configuration and metric: the mean over samples."""
+    units = _unit_means(used, level)
+    if units.empty:
+        return pd.DataFrame(columns=["configuration", "metric", "value"])
+    means = units.groupby(["at", "metric"], sort=False, observed=True)["value"].mean().reset_index()
+    keys = list(used)
+    means.insert(0, "configuration", pd.Series([keys[int(i)] for i in means["at"]], dtype=object))
+    return means.drop(columns="at")

@@ -1,0 +1,1 @@
+"""Questions that genes answer: activity of sets, enrichment, correlations, conditions, cell types."""

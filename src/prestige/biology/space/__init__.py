@@ -1,0 +1,1 @@
+"""Questions that places answer: structure, domains, regions, neighbourhoods, gradients."""

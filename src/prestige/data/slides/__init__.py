@@ -1,0 +1,1 @@
+"""The pixels of a sample: decoded once, memory-mapped, shared."""

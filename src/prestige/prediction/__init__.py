@@ -1,0 +1,1 @@
+"""From a trained model to files of predictions: inference, bundles, cards."""

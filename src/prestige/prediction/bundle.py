@@ -1,0 +1,256 @@
+"""What a model carries: its weights, its genes with their normalisation, its patch, where it comes from.
+
+A bundle is a folder of three files: ``model.safetensors``, ``model.json`` and ``README.md``, the card that
+the model hubs show.  Nothing in it is pickled, and it is read without any connection.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from prestige.data.panel import Panel
+from prestige.data.patches.reader import Patch
+from prestige.errors import PrestigeError, StorageError
+from prestige.models.predictor import Predictor, build_predictor, count_parameters
+from prestige.models.settings import ModelConfig
+from prestige.models.timm_weights import Architecture
+from prestige.prediction.card import model_card
+from prestige.settings import build
+
+SCHEMA = "prestige.model/1"
+WEIGHTS, MANIFEST, CARD = "model.safetensors", "model.json", "README.md"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A model as it was read back.
+
+    Attributes
+    ----------
+    predictor
+        Ready to predict: in evaluation mode, on the CPU.
+    model, panel, patch
+        How it was built, its genes and normalisation, what it looks at.
+    extra
+        All else that was written: data fingerprints, pixel sizes, scores.
+    """
+
+    predictor: Predictor
+    model: ModelConfig
+    panel: Panel
+    patch: Patch
+    extra: dict[str, Any]
+
+
+def write_bundle(
+    folder: Path,
+    predictor: Predictor,
+    *,
+    model: ModelConfig,
+    panel: Panel,
+    patch: Patch,
+    extra: Mapping[str, Any],
+) -> None:
+    """Write a model into ``folder``, wholly or not at all; a bundle that was there is replaced.
+
+    Parameters
+    ----------
+    folder
+        Where to; its parent is made.
+    predictor
+        Its weights are stored as they are, to the last bit.
+    model, panel, patch
+        How it was built, its genes and normalisation, what it looks at.
+    extra
+        What else to keep, as JSON holds it (numbers that are not finite become null).  The card shows
+        ``um_per_px`` (one or several), ``data_fingerprints`` (sample -> fingerprint), ``validation_score``
+        and ``scores`` (name -> number) where they are given.
+
+    Raises
+    ------
+    StorageError
+        When something else than a bundle is in the way, or the disk is full or cannot be written.
+    """
+    folder = Path(folder)
+    if (
+        folder.exists()
+        and not (folder / MANIFEST).is_file()
+        and (not folder.is_dir() or any(folder.iterdir()))
+    ):
+        raise StorageError(
+            "is not a model and would be overwritten", where=folder, remedy="name another folder"
+        )
+    manifest = {
+        "schema": SCHEMA,
+        "model": _model_dict(model),
+        "architecture": _architecture_dict(predictor),
+        "parameters": count_parameters(predictor),
+        "patch": asdict(patch),
+        "panel": {**panel.to_dict(), "normalisation": {"total": panel.total, "log1p": True}},
+        "extra": _finite(extra),
+    }
+    # A copy without strides of its own: safetensors stores plain rows, and a GPU's tensors come home.
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in predictor.state_dict().items()}
+    temporary: Path | None = None
+    try:
+        text = json.dumps(manifest, indent=1, allow_nan=False)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        temporary.chmod(0o755)
+        save_file(tensors, temporary / WEIGHTS, metadata={"schema": SCHEMA})
+        (temporary / CARD).write_text(model_card(manifest), encoding="utf-8")
+        (temporary / MANIFEST).write_text(text, encoding="utf-8")
+        _move(temporary, folder)
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"the model cannot be written ({error})", where=folder) from error
+    except (TypeError, ValueError) as error:
+        raise StorageError(
+            f"what goes with the model is no JSON ({error})", where=folder, expected="plain values"
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read what :func:`write_bundle` wrote.
+
+    Raises
+    ------
+    StorageError
+        When it is missing, cut off, altered, or written by a newer version.
+    """
+    folder = Path(folder)
+    manifest = _manifest(folder)
+    where = folder / MANIFEST
+    try:
+        patch = Patch(**manifest["patch"])
+        panel = Panel.from_dict(manifest["panel"])
+        model = build(ModelConfig, manifest["model"], where=where)
+        stored = manifest["architecture"]
+        architecture = None if stored is None else Architecture(**_tuples(stored))
+        extra = dict(manifest["extra"])
+        # The weights follow from the file alone, so nothing is downloaded to start them.
+        predictor = build_predictor(
+            model.model_copy(update={"pretrained": False, "checkpoint": None}),
+            input_px=patch.input_px,
+            train_mean=panel.train_mean,
+            train_std=panel.train_std,
+            seed=0,
+            architecture=architecture,
+        )
+    except (KeyError, TypeError, ValueError, PrestigeError) as error:
+        raise _broken(where, f"{type(error).__name__}: {error}") from error
+    _fill(predictor, _tensors(folder / WEIGHTS), folder / WEIGHTS)
+    predictor.eval()
+    return Bundle(predictor, model, panel, patch, extra)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    where = folder / MANIFEST
+    try:
+        manifest = json.loads(where.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise StorageError(
+            "there is no model", where=folder, expected=f"a folder with {MANIFEST} and {WEIGHTS}"
+        ) from None
+    except OSError as error:
+        raise StorageError(f"cannot be read ({error})", where=where) from error
+    except ValueError as error:
+        raise _broken(where, str(error)) from error
+    name, _, version = str(manifest.get("schema") if isinstance(manifest, dict) else None).partition("/")
+    ours, _, known = SCHEMA.partition("/")
+    if name != ours or not version.isdigit():
+        raise StorageError("is not the description of a model", where=where, expected=f"the schema {SCHEMA}")
+    if int(version) > int(known):
+        raise StorageError(
+            f"was written by a newer version of prestige (schema {version})",
+            where=where,
+            expected=f"schema {known} or older",
+            remedy="install a newer prestige-st",
+        )
+    return manifest
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise StorageError(
+            "the model's weights are missing", where=path, remedy="copy the whole model folder"
+        ) from None
+    except (OSError, SafetensorError) as error:
+        raise _broken(path, str(error)) from error
+
+
+def _fill(predictor: Predictor, tensors: Mapping[str, Tensor], where: Path) -> None:
+    wanted = {name: tensor.shape for name, tensor in predictor.state_dict().items()}
+    given = {name: tensor.shape for name, tensor in tensors.items()}
+    if wanted != given:
+        other = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
+        raise StorageError(
+            f"the weights do not fit the description: {len(other)} tensors differ, the first is '{other[0]}'",
+            where=where,
+            expected="the files of one bundle, and the versions of torch and timm that wrote them or newer",
+        )
+    predictor.load_state_dict(dict(tensors))
+
+
+def _broken(where: Path, reason: str) -> StorageError:
+    return StorageError(
+        f"is broken or cut off ({' '.join(reason.split())[:200]})",
+        where=where,
+        remedy="copy or train it again",
+    )
+
+
+def _move(source: Path, target: Path) -> None:
+    """Put a complete folder in place, setting an older one aside first."""
+    for file in source.iterdir():
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+    if target.exists():
+        aside = source.with_name(source.name + "-old")
+        os.replace(target, aside)
+        os.replace(source, target)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        os.replace(source, target)
+
+
+def _model_dict(model: ModelConfig) -> dict[str, Any]:
+    """Return the settings with the checkpoint's name in place of its path on this machine."""
+    plain = model.model_dump(mode="json")
+    if model.checkpoint is not None:
+        plain["checkpoint"] = model.checkpoint.name
+    return plain
+
+
+def _architecture_dict(predictor: Predictor) -> dict[str, Any] | None:
+    architecture = getattr(predictor.encoder, "architecture", None)
+    return None if architecture is None else asdict(architecture)
+
+
+def _tuples(stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {**stored, "mean": tuple(stored["mean"]), "std": tuple(stored["std"])}
+
+
+def _finite(value: Any) -> Any:
+    """Return the value with null for numbers that are not finite, which JSON does not have."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,131 @@
+"""A model and a dataset -> predicted expression of every observation, measured or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from prestige.compute.devices import make_fabric
+from prestige.compute.progress import say
+from prestige.data.dataset import open_dataset, read_dataset
+from prestige.data.observations import Observations, all_observations
+from prestige.data.patches.on_device import on_device
+from prestige.data.patches.reader import Patch, PatchReader
+from prestige.data.sample import Sample
+from prestige.data.slides.slide import MOST_HELD_BYTES
+from prestige.errors import DataError, ModelError, raise_all
+from prestige.prediction.bundle import read_bundle
+from prestige.prediction.files import write_predictions
+from prestige.prediction.infer import predict_observations
+
+BAND_PX = 1024
+"""Height of the bands of a slide that observations are taken from, one after the other."""
+
+
+def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str = "auto") -> list[Path]:
+    """Write ``out/<sample>.h5ad`` for each sample of a dataset.
+
+    Parameters
+    ----------
+    run_or_model
+        A run folder, or the model bundle inside one (or copied from one).
+    dataset
+        The dataset's yaml.
+
+    Returns
+    -------
+    The files written: all observations, expression on the log1p scale of the model's panel.
+
+    Raises
+    ------
+    ModelError
+        When there is no model in the folder.
+    DataError
+        When a sample is at fault, or its image is smaller than the model's patch.
+    """
+    bundle = read_bundle(_bundle_folder(Path(run_or_model)))
+    samples = open_dataset(read_dataset(Path(dataset))).samples
+    fabric = make_fabric("32-true", device)
+    _check_sizes(samples, bundle.patch)
+    for words in pixel_notes(samples, bundle.extra.get("um_per_px")):
+        say(words)
+    slides = [sample.slide for sample in samples]
+    reader = PatchReader(slides, bundle.patch, most_mapped_bytes=MOST_HELD_BYTES)
+    observations = all_observations(samples)
+    prediction = predict_observations(
+        bundle.predictor,
+        on_device(reader, fabric.device),
+        observations,
+        order=reading_order(observations, band_px=BAND_PX),
+        forward=fabric.setup_module(bundle.predictor),
+        label=f"predicting {len(observations):,} observations",
+    )
+    model = {
+        "encoder": bundle.model.encoder,
+        "patch_um": bundle.patch.patch_um,
+        "input_px": bundle.patch.input_px,
+        "visible_um": bundle.patch.visible_um,
+    }
+    return write_predictions(Path(out), prediction, observations, samples, bundle.panel, model)
+
+
+def reading_order(observations: Observations, *, band_px: int) -> Int[np.ndarray, " n"]:
+    """Return the observations slide by slide, band by band, and along the band: each page is read once."""
+    x, y = observations.xy_px.T
+    return np.lexsort((x, y // band_px, observations.slide_index))
+
+
+def pixel_notes(samples: Sequence[Sample], trained_at: float | Sequence[float] | None) -> list[str]:
+    """Return a line for each sample whose pixel size makes its predictions doubtful.
+
+    Parameters
+    ----------
+    trained_at
+        Pixel sizes of the training's slides, in micrometres; None where the model does not say.
+    """
+    notes = []
+    sizes = [trained_at] if isinstance(trained_at, int | float) else list(trained_at or [])
+    for sample in samples:
+        if sample.slide.um_per_px_assumed:
+            notes.append(
+                f"note: sample '{sample.id}': its pixel size was not stated, "
+                f"{sample.um_per_px:g} um was assumed"
+            )
+        if sizes and sample.um_per_px > 1.2 * max(sizes):
+            notes.append(
+                f"note: sample '{sample.id}': its pixels are {sample.um_per_px:g} um wide, those of the "
+                f"training at most {max(sizes):g} um: the model has seen no patches as blurred as these"
+            )
+    return notes
+
+
+def _check_sizes(samples: Sequence[Sample], patch: Patch) -> None:
+    """Refuse images that are smaller than the patch, by the names of their samples."""
+    faults = []
+    for sample in samples:
+        width, slide = patch.width_px(sample.um_per_px), sample.slide
+        if width > min(slide.width_px, slide.height_px):
+            faults.append(
+                DataError(
+                    f"the model's patch of {patch.patch_um:g} um ({width} px) is larger than the image",
+                    where=f"sample '{sample.id}'",
+                    expected=f"at most the image's {slide.width_px} x {slide.height_px} px",
+                    remedy="take a model with a smaller patch, or leave the sample out",
+                )
+            )
+    raise_all(faults)
+
+
+def _bundle_folder(folder: Path) -> Path:
+    for candidate in (folder, folder / "model"):
+        if (candidate / "model.json").exists():
+            return candidate
+    raise ModelError(
+        "there is no model in the folder",
+        where=folder,
+        expected="a model bundle (model.json, model.safetensors) or a run folder with one in model/",
+        remedy="a run that did not end has no model yet, and baselines have none",
+    )

@@ -1,0 +1,137 @@
+"""Which figures a report has, and of what: draws them, saves them, returns them for the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from prestige.analysis.answer import Answer
+from prestige.analysis.summary import Summary
+from prestige.records.folders import Bench, Configuration, Run, number
+from prestige.report.bench import tables
+from prestige.report.bench.figures import cost, curves, heatmap
+from prestige.report.bench.maps import choose_genes, draw_maps, read_maps
+from prestige.report.dataset.split import draw_sides
+from prestige.report.style import colours_of, drawing, save_figure
+
+MAP_SAMPLES = 2
+MAP_FOLDS = 2
+
+
+def leading(found: list[Answer]) -> Answer | None:
+    """Return the answer whose best configuration scores highest: maps and the gene table are of it."""
+    return max(found, key=lambda answer: answer.score, default=None)
+
+
+def truth_folders(bench: Bench) -> list[Path]:
+    """Return where measured counts may lie: in the bench, or in the bench a single run belongs to."""
+    candidates = [bench.folder / "truth"]
+    if bench.single:
+        candidates.append(bench.folder.resolve().parent.parent / "truth")
+    return [folder for folder in candidates if folder.is_dir()]
+
+
+def illustrate(bench: Bench, summary: Summary, found: list[Answer], folder: Path) -> dict[str, Any]:
+    """Draw and save every figure; return them as SVG for the page."""
+    table = summary.table
+    encoders = table.loc[~table["baseline"], "name"].unique()
+    colours = colours_of(encoders, baselines=table.loc[table["baseline"], "name"].unique())
+    drawn: dict[str, Any] = {
+        "cost": None,
+        "curves": None,
+        "maps": [],
+        "map_notes": [],
+        "map_label": "",
+        "map_samples": 0,
+    }
+    with drawing():
+        rows, columns = tables.grid(table)
+        if columns:
+            save_figure(heatmap(rows, columns), folder / "heatmap")
+        if len(encoders) and table["score"].notna().any():
+            drawn["cost"] = save_figure(cost(table, colours), folder / "cost")
+        histories = _histories(bench)
+        if len(histories):
+            drawn["curves"] = save_figure(curves(histories, colours), folder / "curves")
+        drawn["sides"] = [
+            Markup(save_figure(draw_sides(table, name), folder / f"split-{path.stem}"))
+            for path, table, name in _sides(bench)
+        ]
+        answer = leading(found)
+        if answer is not None:
+            drawn |= _maps(bench, summary, mapped(summary, answer), folder)
+    drawn = {k: Markup(v) if isinstance(v, str) and k in ("cost", "curves") else v for k, v in drawn.items()}
+    return drawn
+
+
+def _sides(bench: Bench) -> Iterator[tuple[Path, pd.DataFrame, str]]:
+    """Yield the sides of the first folds, as the bench kept them."""
+    for fold in list(bench.info.get("folds") or [])[:MAP_FOLDS]:
+        path = bench.folder / "split" / f"fold-{fold.get('index')}.parquet"
+        if path.is_file():
+            yield path, pd.read_parquet(path), f"fold {fold.get('index')}: {fold.get('name')}"
+
+
+def mapped(summary: Summary, answer: Answer) -> Configuration:
+    """Return the best configuration, or the best that is no baseline where one is finished."""
+    encoders: Any = summary.table[~summary.table["baseline"] & summary.table["score"].notna()]
+    if not answer.best.baseline or encoders.empty:
+        return answer.best
+    return encoders.loc[encoders["score"].idxmax(), "configuration"]
+
+
+def _maps(bench: Bench, summary: Summary, shown: Configuration, folder: Path) -> dict[str, Any]:
+    rows = summary.genes[summary.genes["configuration"] == shown].set_index("gene")
+    groups = choose_genes(rows["pearson"])
+    genes = [gene for group in groups.values() for gene in group]
+    maps, notes = [], []
+    for run, sample, _ in _map_places(bench, shown)[:MAP_SAMPLES]:
+        found = read_maps(run, truth_folders(bench), sample, genes)
+        if isinstance(found, str):
+            notes.append(found)
+            continue
+        own = run.scores[(run.scores["level"] == "gene") & (run.scores["metric"] == "pearson")]
+        pearson = own[own["sample"].astype(str) == sample].set_index("name")["value"]
+        name = re.sub(r"[^\w.-]", "_", f"maps-{sample}-fold-{run.fold}")
+        svg = save_figure(draw_maps(found, groups, pearson), folder / name)
+        maps.append({"title": f"{sample}, fold {run.fold}", "n": len(found.xy_um), "svg": Markup(svg)})
+    return {
+        "maps": maps,
+        "map_notes": notes,
+        "map_label": shown.label,
+        "map_samples": len(_map_places(bench, shown)),
+    }
+
+
+def _map_places(bench: Bench, shown: Configuration) -> list[tuple[Run, str, float]]:
+    """Return the (run, sample) pairs of a configuration's first seed, those with most observations first."""
+    places = []
+    runs = [run for run in bench.runs if run.configuration == shown]
+    first = min((run.seed for run in runs), default=0)
+    for run in runs:
+        if run.seed == first:
+            sizes = run.scores[run.scores["level"] == "gene"].groupby("sample", observed=True)
+            places += [(run, str(name), _size(part)) for name, part in sizes]
+    return sorted(places, key=lambda place: -place[2])
+
+
+def _size(part: pd.DataFrame) -> float:
+    return number(part["n_obs"].max()) if "n_obs" in part else 0.0
+
+
+def _histories(bench: Bench) -> pd.DataFrame:
+    """Return every validation score on its way: a row a run, phase and check."""
+    parts = []
+    for run in bench.runs:
+        key = run.configuration
+        rows = run.history[run.history["validation_score"].notna()]
+        if key.baseline or key.control or rows.empty:
+            continue
+        seen = rows["step"] * number(run.manifest.get("batch_size"))
+        parts.append(rows.assign(name=key.name, patch_um=key.patch_um, run=run.folder.name, seen=seen))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -1,0 +1,237 @@
+"""Measured beside predicted expression over the tissue."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int, Shaped
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation
+
+from prestige.records.folders import Run, format_number
+from prestige.report.style import INK, MUTED, VALUES
+
+RASTER_PX = 340
+CLIP_PERCENT = (1.0, 99.0)
+PANEL_GROUND = "#e6e8eb"
+
+
+@dataclass(frozen=True, eq=False)
+class SampleMaps:
+    """Measured and predicted log1p expression of some genes at the test observations of a sample."""
+
+    sample: str
+    genes: tuple[str, ...]
+    xy_um: Float[np.ndarray, "n 2"]
+    measured: Float[np.ndarray, "n g"]
+    predicted: Float[np.ndarray, "n g"]
+    total: float
+
+
+def choose_genes(pearson: pd.Series, *, each: int = 2) -> dict[str, list[str]]:
+    """Return the genes to show: the best, those around the median, and the worst by Pearson.
+
+    Genes without a correlation (measured or predicted constant) are not shown.
+    """
+    ranked = pearson.dropna().sort_values(ascending=False, kind="stable").index.astype(str).tolist()
+    if len(ranked) < 3 * each:
+        each = max(1, len(ranked) // 3)
+    start = max((len(ranked) - each) // 2, 0)
+    groups = {
+        "best": ranked[:each],
+        "middling": ranked[start : start + each],
+        "worst": ranked[-each:] if ranked else [],
+    }
+    shown: set[str] = set()
+    result = {}
+    for group, genes in groups.items():
+        result[group] = [gene for gene in genes if gene not in shown]
+        shown.update(genes)
+    return result
+
+
+def read_maps(run: Run, truth_folders: Sequence[Path], sample: str, genes: Sequence[str]) -> SampleMaps | str:
+    """Join a run's predictions of a sample with the measured counts, or say what is missing."""
+    import anndata
+
+    prediction_path = run.folder / "predictions" / f"{sample}.h5ad"
+    candidates = [folder / f"fold-{run.fold}" / f"{sample}.h5ad" for folder in truth_folders]
+    truth_path = next((path for path in candidates if path.is_file()), None)
+    if not prediction_path.is_file():
+        return f"{sample}: the predictions of {run.configuration.label} are not kept."
+    if truth_path is None:
+        return f"{sample}: the measured counts of fold {run.fold} are not kept."
+    try:
+        predicted = anndata.read_h5ad(prediction_path)
+        measured = anndata.read_h5ad(truth_path)
+    except (OSError, ValueError, KeyError) as error:
+        return f"{sample}: cannot be read ({' '.join(str(error).split())[:160]})."
+    return _join(sample, predicted, measured, genes)
+
+
+def _join(sample: str, predicted: Any, measured: Any, genes: Sequence[str]) -> SampleMaps | str:
+    shown = [g for g in genes if g in predicted.var_names and g in measured.var_names]
+    names = predicted.obs_names.intersection(measured.obs_names)
+    um_per_px = measured.uns.get("um_per_px")
+    if not shown or len(names) < 2 or um_per_px is None:
+        return f"{sample}: predictions and measurements share too little to draw."
+    measured, predicted = measured[names, shown], predicted[names, shown]
+    normalisation = dict(predicted.uns.get("prestige", {})).get("normalisation", {})
+    total = float(normalisation.get("total", 100.0))
+    totals = np.asarray(measured.obs["total_counts"], dtype=float)
+    kept = totals > 0
+    counts = measured.X.toarray() if hasattr(measured.X, "toarray") else np.asarray(measured.X)
+    values = np.log1p(counts[kept] / totals[kept, None] * total)
+    predictions = predicted.X.toarray() if hasattr(predicted.X, "toarray") else np.asarray(predicted.X)
+    xy_um = np.asarray(measured.obsm["spatial"], dtype=float)[kept] * float(um_per_px)
+    return SampleMaps(
+        sample, tuple(shown), xy_um, values.astype(float), predictions[kept].astype(float), total
+    )
+
+
+def raster(
+    xy_um: Float[np.ndarray, "n 2"], *, size_px: int = RASTER_PX
+) -> tuple[Int[np.ndarray, "h w"], float]:
+    """Return, for each pixel of a map, the nearest observation (-1 where none is near), and um per pixel.
+
+    "Near" is 0.75 times the distance to the farther of an observation's two nearest
+    neighbours, at the 90th percentile, so that a regular grid is filled and holes stay open.
+    """
+    from scipy.spatial import cKDTree
+
+    low, high = xy_um.min(axis=0), xy_um.max(axis=0)
+    tree: Any = cKDTree(xy_um)
+    neighbours = min(3, len(xy_um))
+    spacing = float(np.percentile(tree.query(xy_um, k=neighbours)[0][:, -1], 90)) or 1.0
+    low, high = low - spacing / 2, high + spacing / 2
+    um_per_map_px = float((high - low).max()) / size_px
+    width, height = np.maximum(np.ceil((high - low) / um_per_map_px).astype(int), 1)
+    x = low[0] + (np.arange(width) + 0.5) * um_per_map_px
+    y = low[1] + (np.arange(height) + 0.5) * um_per_map_px
+    centres = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    reach = max(0.75 * spacing, 0.75 * um_per_map_px)
+    _, nearest = tree.query(centres, k=1, distance_upper_bound=reach)
+    nearest[nearest == len(xy_um)] = -1
+    return nearest.reshape(height, width), um_per_map_px
+
+
+def colour_range(
+    measured: Float[np.ndarray, " n"], predicted: Float[np.ndarray, " n"]
+) -> tuple[float, float]:
+    """Return one range for both panels: their joint 1st to 99th percentile, never empty."""
+    both = np.concatenate([measured, predicted])
+    low, high = np.percentile(both, CLIP_PERCENT)
+    low, high = min(low, float(np.percentile(measured, 1.0))), max(high, float(np.percentile(measured, 99.0)))
+    if high <= low:
+        low, high = float(both.min()), float(both.max())
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1e-6)
+
+
+def scale_bar_um(width_um: float) -> float:
+    """Return the 1, 2 or 5 times a power of ten nearest below 30 % of a map's width."""
+    target = 0.3 * width_um
+    power = 10.0 ** math.floor(math.log10(target))
+    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= target * (1 + 1e-9))
+
+
+def draw_maps(maps: SampleMaps, groups: dict[str, list[str]], pearson: pd.Series) -> Figure:
+    """Draw a row for each group of genes; each gene is a pair of panels on one colour scale."""
+    index, um_per_map_px = raster(maps.xy_um)
+    rows = {group: [g for g in genes if g in maps.genes] for group, genes in groups.items()}
+    rows = {group: genes for group, genes in rows.items() if genes}
+    per_row = max((len(genes) for genes in rows.values()), default=1)
+    aspect = min(max(index.shape[0] / index.shape[1], 0.35), 1.6)
+    figure = Figure(figsize=(5.3 * per_row, (2.2 * aspect + 0.62) * len(rows) + 0.1), layout="constrained")
+    outer = figure.subfigures(len(rows), per_row, squeeze=False)
+    for i, (group, genes) in enumerate(rows.items()):
+        for j, gene in enumerate(genes):
+            title = f"{group}: {gene}, Pearson {pearson.get(gene, math.nan):.2f}"
+            _pair(outer[i, j], maps, gene, title, index, um_per_map_px)
+    return figure
+
+
+def _pair(
+    part: Any, maps: SampleMaps, gene: str, title: str, index: np.ndarray, um_per_map_px: float
+) -> None:
+    column = maps.genes.index(gene)
+    pair = {"measured": maps.measured[:, column], "predicted": maps.predicted[:, column]}
+    low, high = colour_range(pair["measured"], pair["predicted"])
+    panels = part.subplots(1, 2)
+    part.suptitle(title, x=0.02, ha="left", fontsize=9, weight="bold")
+    image = None
+    for axes, (name, values) in zip(panels, pair.items(), strict=True):
+        image = draw_tissue(axes, index, values, name, cmap=VALUES, vmin=low, vmax=high)
+    bar = part.colorbar(image, ax=panels, shrink=0.85, pad=0.02, aspect=18)
+    bar.set_label(f"log1p(counts\nper {format_number(maps.total)})", fontsize=7.5)
+    bar.ax.tick_params(labelsize=7)
+    bar.locator = MaxNLocator(4)
+    bar.update_ticks()
+    bar.outline.set_visible(False)
+    draw_scale_bar(panels[0], index.shape, um_per_map_px)
+
+
+def draw_tissue(
+    axes: Axes,
+    index: Int[np.ndarray, "h w"],
+    values: Shaped[np.ndarray, " n"],
+    title: str,
+    **colours: Any,
+) -> AxesImage:
+    """Draw each pixel in the colour of its observation, and what has none as the ground.
+
+    Parameters
+    ----------
+    axes
+        Where.
+    index
+        The nearest observation of each pixel, -1 for none, as :func:`raster` gives it.
+    values
+        Of the n observations.
+    title
+        Above the panel.
+    colours
+        ``cmap``, ``vmin`` and ``vmax`` of :meth:`matplotlib.axes.Axes.imshow`.
+    """
+    drawn = np.ma.masked_where(index < 0, values[np.maximum(index, 0)])
+    image = axes.imshow(drawn, interpolation="none", **colours)
+    axes.set_facecolor(PANEL_GROUND)
+    axes.set_title(title, weight="normal", fontsize=8.5)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return image
+
+
+def draw_scale_bar(axes: Any, shape: tuple[int, ...], um_per_map_px: float) -> None:
+    """Draw a bar a few points under the panel, so that it covers no tissue however flat the map is."""
+    length_um = scale_bar_um(shape[1] * um_per_map_px)
+    end = length_um / um_per_map_px / shape[1]
+    below = axes.transAxes + ScaledTranslation(0.0, -6.0 / 72.0, axes.figure.dpi_scale_trans)
+    axes.plot(
+        [0.0, end],
+        [0.0, 0.0],
+        transform=below,
+        color=INK,
+        linewidth=2.0,
+        clip_on=False,
+        solid_capstyle="butt",
+    )
+    axes.text(
+        end + 0.02,
+        0.0,
+        f"{format_number(length_um)} \N{MICRO SIGN}m",
+        transform=below,
+        va="center",
+        fontsize=7.5,
+        color=MUTED,
+    )

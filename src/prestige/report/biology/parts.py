@@ -1,0 +1,269 @@
+"""The sections of the page "Biology": which figures and tables each has, and what they say of themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from prestige.analysis.gene_sets.scores import SetScores
+from prestige.biology.study import PARTS, Study
+from prestige.records.folders import Configuration, format_number
+from prestige.report.biology import figures, maps
+from prestige.report.biology import tables as facts
+from prestige.report.biology.captions import CAPTIONS
+from prestige.report.biology.words import title_of, with_units
+from prestige.report.gene_sets.figures import forest
+
+TITLES = {
+    "structure": "Structure in space",
+    "correlations": "Correlations between genes",
+    "domains": "Tissue domains",
+    "activity": "Pathway activity",
+    "enrichment": "Well and badly predicted genes",
+    "cell_types": "Cell types",
+    "conditions": "Differences between conditions",
+    "gradients": "Around the region",
+}
+ORDER = (
+    "activity", "structure", "correlations", "domains", "enrichment", "cell_types", "conditions", "gradients"
+)  # fmt: skip
+_OPEN = 3  # sentences of a part that stand open; the rest can be unfolded
+
+
+@dataclass
+class Part:
+    """A section of the page: its sentences, then figures, tables and notes in order."""
+
+    key: str
+    title: str
+    sentences: list[str]
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    half: bool = False
+
+    @property
+    def first(self) -> list[str]:
+        """The sentences that stand open."""
+        return self.sentences[:_OPEN]
+
+    @property
+    def more(self) -> list[str]:
+        """The others."""
+        return self.sentences[_OPEN:]
+
+    def figure(self, svg: str | None, label: str, caption: str = "", heading: str = "") -> None:
+        """Add a figure, unless there is none."""
+        if svg is not None:
+            self.blocks.append(
+                {"kind": "figure", "svg": Markup(svg), "label": label, "caption": caption, "heading": heading}
+            )
+
+    def table(self, shown: facts.Shown) -> None:
+        """Add a table."""
+        self.blocks.append({"kind": "table", "shown": shown})
+
+    def note(self, text: str) -> None:
+        """Add a line."""
+        self.blocks.append({"kind": "note", "text": text})
+
+
+@dataclass(frozen=True, eq=False)
+class Maker:
+    """What every part is made from."""
+
+    study: Study
+    sections: list[maps.Section]
+    save: Callable[[str, Figure | None], str | None]
+
+    def maps(self, part: Part, key: str, draw: Callable[[maps.Section], Figure], caption: str) -> None:
+        """Add a map of each section, with the caption of that name under the last."""
+        for number, section in enumerate(self.sections):
+            slug = re.sub(r"[^\w-]", "_", section.name)
+            heading = section.name if len(self.sections) > 1 else ""
+            svg = self.save(f"{key}-{number}-{slug}", draw(section))
+            last = number == len(self.sections) - 1
+            said = CAPTIONS[caption] if last else ""
+            part.figure(svg, f"{part.title}: maps of {section.name}", said, heading)
+
+
+def parts_of(maker: Maker, genes: Sequence[str]) -> list[Part]:
+    """Return the parts in the order of the page; of one that could not be answered, its sentence alone."""
+    told = maker.study.sentences()
+    made = []
+    for key in ORDER:
+        if key in told:
+            part = Part(
+                key, title_of(key, maker.study, TITLES[key]), [with_units(text) for text in told[key]]
+            )
+            if getattr(maker.study, key) is not None:
+                _FILL[key](maker, part)
+            made.append(part)
+        if key == ORDER[0] and genes:
+            made.append(_gene_maps(maker, genes))
+    return made
+
+
+def set_part(maker: Maker, sets: tuple[SetScores, Configuration], set_facts: Mapping[str, Any]) -> Part:
+    """Return the section of gene sets beside their random sets."""
+    part = Part("sets", "Gene sets beside random sets", [set_facts["text"]])
+    svg = maker.save("sets", forest(*sets))
+    part.figure(svg, "Each gene set beside its random sets", CAPTIONS["sets"])
+    part.table(facts.Shown(set_facts["head"], set_facts["rows"], "tables/set_scores.csv"))
+    for note in set_facts["notes"]:
+        part.note(note)
+    return part
+
+
+def _activity(maker: Maker, part: Part) -> None:
+    found, pair = maker.study.activity, maker.study.pair
+    assert found is not None
+    if found.table.empty:
+        return
+    part.half = True
+    svg = maker.save("activity", figures.activity_dots(found.table))
+    part.figure(svg, "Correlation of predicted with measured activity by pathway", CAPTIONS["activity"])
+    part.table(facts.activity_table(found.table))
+    items = [
+        maps.Both(
+            f"{maps.shorter(name)}, correlation {facts.written(found.table.at[name, 'predicted'])}",
+            maps.percentiles(both[:, 0], pair.sample_of),
+            maps.percentiles(both[:, 1], pair.sample_of),
+            "percentile of activity",
+        )
+        for name, both in found.maps.items()
+    ]
+    if items:
+        maker.maps(part, "activity", lambda section: maps.draw_values(section, items), "activity-maps")
+
+
+def _gene_maps(maker: Maker, genes: Sequence[str]) -> Part:
+    """Return the section of maps of genes, with a line for those that are not there."""
+    pair, scores = maker.study.pair, maker.study.scores
+    part = Part("maps", "Genes on the tissue", [])
+    place = {gene: number for number, gene in enumerate(pair.genes)}
+    items = [
+        maps.Both(
+            f"{gene}, Pearson {facts.written(scores[place[gene]])}",
+            pair.measured[:, place[gene]].astype(np.float64),
+            pair.predicted[:, place[gene]].astype(np.float64),
+            f"log1p(counts\nper {format_number(pair.total)})",
+        )
+        for gene in dict.fromkeys(genes)
+        if gene in place
+    ]
+    if items:
+        maker.maps(part, "genes", lambda section: maps.draw_values(section, items), "genes")
+    absent = [gene for gene in dict.fromkeys(genes) if gene not in place]
+    if absent:
+        part.note(f"Not among the genes measured and predicted here: {', '.join(absent)}.")
+    if items and not maker.sections:
+        part.note("There are no places, so there are no maps.")
+    return part
+
+
+def _structure(maker: Maker, part: Part) -> None:
+    found = maker.study.structure
+    assert found is not None
+    part.half = True
+    part.table(facts.structure_table(found))
+    svg = maker.save("structure", figures.covariance_curves(found.smoothing))
+    part.figure(svg, "Covariance over distance, measured and predicted", CAPTIONS["structure"])
+
+
+def _correlations(maker: Maker, part: Part) -> None:
+    found = maker.study.correlations
+    assert found is not None
+    part.half = True
+    part.table(facts.correlation_table(found))
+    order = figures.order_of(found.measured, found.predicted)
+    drawn = figures.correlation_maps(found.measured, found.predicted, maker.study.pair.genes, order)
+    caption = CAPTIONS["correlations"].format(n=len(order))
+    part.figure(
+        maker.save("correlations", drawn), "Correlations between genes, measured and predicted", caption
+    )
+
+
+def _domains(maker: Maker, part: Part) -> None:
+    found = maker.study.domains
+    assert found is not None
+    part.half = True
+    part.table(facts.domain_table(found))
+    names = [f"domain {number + 1}" for number in range(found.n_domains)]
+    none = "too few observations" if found.left_out else None
+    names += [none] if none else []
+
+    def draw(section: maps.Section) -> Figure:
+        return maps.draw_labels(section, found.measured, found.predicted, names, none)
+
+    maker.maps(part, "domains", draw, "domains")
+
+
+def _enrichment(maker: Maker, part: Part) -> None:
+    found = maker.study.enrichment
+    assert found is not None
+    if len(found.table):
+        part.table(facts.enrichment_table(found))
+
+
+def _cell_types(maker: Maker, part: Part) -> None:
+    found = maker.study.cell_types
+    assert found is not None
+    if found.table.empty:
+        return
+    part.half = True
+    part.table(facts.type_table(found))
+    svg = maker.save("confusion", figures.confusion_maps(found.confusion, found.types))
+    label = "Labels of half of the counts against those of the prediction and of the other half"
+    part.figure(svg, label, CAPTIONS["confusion"])
+    measured, predicted = found.labels.T
+
+    def draw(section: maps.Section) -> Figure:
+        return maps.draw_labels(section, measured, predicted, found.types, none=found.types[-1])
+
+    maker.maps(part, "cell-types", draw, "cell-types")
+
+
+def _conditions(maker: Maker, part: Part) -> None:
+    found = maker.study.conditions
+    assert found is not None
+    part.half = True
+    svg = maker.save("conditions", figures.change_scatter(found.table, found.first, found.second))
+    part.figure(svg, "Predicted against measured fold changes", CAPTIONS["conditions"])
+    part.table(facts.condition_table(found))
+
+
+def _gradients(maker: Maker, part: Part) -> None:
+    found, region = maker.study.gradients, maker.study.region
+    assert found is not None
+    if region is not None:
+        name = maker.study.region_name
+
+        def draw(section: maps.Section) -> Figure:
+            return maps.draw_region(section, region, found.max_um, name)
+
+        maker.maps(part, "region", draw, "region")
+    if len(found.table):
+        svg = maker.save("gradients", figures.gradient_curves(found))
+        label = "Expression along the distance from the boundary, measured and predicted"
+        part.figure(svg, label, CAPTIONS["gradients"])
+        part.table(facts.gradient_table(found))
+    if (around := maker.study.neighbourhoods) is not None and len(around.table):
+        part.table(facts.neighbourhood_table(around))
+
+
+_FILL: dict[str, Callable[[Maker, Part], None]] = {
+    "activity": _activity,
+    "structure": _structure,
+    "correlations": _correlations,
+    "domains": _domains,
+    "enrichment": _enrichment,
+    "cell_types": _cell_types,
+    "conditions": _conditions,
+    "gradients": _gradients,
+}
+assert set(_FILL) == set(ORDER) == set(PARTS) - {"scores"}

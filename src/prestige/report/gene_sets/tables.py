@@ -1,0 +1,174 @@
+"""What the page says of the scores of gene sets, and of which configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from prestige.analysis.advice import advise
+from prestige.analysis.answer import Answer
+from prestige.analysis.gene_sets.estimates import FRACTION, QUANTILES, Estimate
+from prestige.analysis.gene_sets.scores import SetScores
+from prestige.analysis.summary import Summary
+from prestige.genesets.settings import SHIPPED
+from prestige.records.folders import Configuration
+from prestige.stats.ceilings import MIN_SHOWN
+
+DASH = "\N{EN DASH}"
+NAMED = 8
+MOST = 40  # sets that a figure or a table of the page can hold
+ONE_BY_ONE = (
+    "Each 95 % interval holds for its own set, not for all at once: of 100 sets that are like their random "
+    "sets, about 5 would be called better or worse"
+)
+P_NOTE = (
+    "The interval of an excess speaks of tissue: of these very genes on new blocks. Whether other genes, "
+    "chosen at random, would do as well is what the random sets show. p is the share of them that lie as far "
+    "above their mean as the set does, or farther; it describes and is no test. Genes of a set are expressed "
+    "together, so their scores rise and fall together, and such p values are too small."
+)
+
+
+def shown_configuration(summary: Summary, answer: Answer | None) -> Configuration | None:
+    """Return the recommended configuration, the best encoder where none is recommended, None without any."""
+    if answer is None:
+        return None
+    group = next((one for one in summary.groups if one.pretrained == answer.pretrained), None)
+    if group is None:
+        return None
+    advised = advise(summary, group, answer.margin)
+    if advised is not None and advised.chosen is not None:
+        return advised.chosen
+    scores = {key: one.score for key, one in group.standings.items() if not key.baseline and not key.control}
+    return max(scores, key=scores.__getitem__, default=None)
+
+
+def score_facts(scores: SetScores, shown: Configuration | None) -> dict[str, Any]:
+    """Return ``label``, ``text``, ``notes``, ``head`` and ``rows`` of one configuration, {} without sets."""
+    if shown is None or not scores.sets:
+        return {}
+    parts, names = _parts(scores, shown), notable(scores, shown)
+    head = ["gene set", "genes", "mean Pearson", "median", "quartiles"]
+    head += ["of the ceiling"] if scores.known_rare else []
+    head += ["random sets", "excess", "p"]
+    return {
+        "label": shown.label,
+        "text": _verdict(scores, parts["excess"]),
+        "notes": [*_left_out(scores, names), *_notes(scores)],
+        "head": head,
+        "rows": [_row(scores, name, parts) for name in names],
+    }
+
+
+def notable(scores: SetScores, shown: Configuration, most: int = MOST) -> tuple[str, ...]:
+    """Return the sets that a page shows, in their order: all where they are few.
+
+    Of many: the shipped ones, then those that lie farthest from their random sets on either side.
+    """
+    if len(scores.sets) <= most:
+        return tuple(scores.sets)
+    excess = scores.of(shown, "matched", "pearson", "excess")
+    away = {name: abs(one.value) for name, one in excess.items() if math.isfinite(one.value)}
+    ranked = sorted(scores.sets, key=lambda name: (name not in SHIPPED, -away.get(name, -1.0)))
+    chosen = set(ranked[:most])
+    return tuple(name for name in scores.sets if name in chosen)
+
+
+def _left_out(scores: SetScores, names: tuple[str, ...]) -> list[str]:
+    n = len(scores.sets) - len(names)
+    if not n:
+        return []
+    return [
+        f"Shown are {len(names)} sets; {n:,} that are nearer to their random sets stand in the file alone."
+    ]
+
+
+def _parts(scores: SetScores, shown: Configuration) -> dict[str, dict[str, Estimate]]:
+    parts = {word: scores.of(shown, "measurable", "pearson", word) for word in ("mean", *QUANTILES)}
+    parts["fraction"] = scores.of(shown, "measurable", FRACTION, "mean")
+    for word in ("random sets", "excess", "p (descriptive)"):
+        parts[word] = scores.of(shown, "matched", "pearson", word)
+    return parts
+
+
+def _row(scores: SetScores, name: str, parts: dict[str, dict[str, Estimate]]) -> list[str]:
+    one = scores.sets[name]
+    n = len(one.measurable)
+
+    def value(part: str, form: str = ".3f") -> str:
+        found = parts[part].get(name)
+        return format(found.value, form) if found is not None and math.isfinite(found.value) else DASH
+
+    def with_interval(part: str, form: str = ".3f") -> str:
+        found = parts[part].get(name)
+        if found is None or not math.isfinite(found.low):
+            return value(part, form)
+        return f"{value(part, form)} ({found.low:{form}} to {found.high:{form}})"
+
+    row = [
+        name,
+        f"{n:,} of {len(one.genes):,}" if one.rare else f"{n:,}",
+        with_interval("mean"),
+        value("median"),
+        f"{value('lower quartile')} to {value('upper quartile')}" if n else DASH,
+    ]
+    row += [with_interval("fraction", ".0%")] if scores.known_rare else []
+    return [*row, value("random sets"), with_interval("excess", "+.3f"), value("p (descriptive)", ".2g")]
+
+
+def _verdict(scores: SetScores, excess: dict[str, Estimate]) -> str:
+    """Say which sets lie above the mean of their random sets, which below, and which cannot be told."""
+    found: dict[str, list[str]] = {"above": [], "below": [], "open": [], "none": [], "alone": []}
+    value = {name: abs(one.value) for name, one in excess.items() if math.isfinite(one.value)}
+    far = sorted(scores.sets, key=lambda name: -value.get(name, -1.0))
+    many = len(far) > MOST
+    for name in far if many else scores.sets:
+        one = excess.get(name)
+        if one is None:
+            found["alone"].append(name)
+        elif not (math.isfinite(one.low) and math.isfinite(one.high)):
+            found["none"].append(name)
+        elif one.low > 0 or one.high < 0:
+            found["above" if one.low > 0 else "below"].append(name)
+        else:
+            found["open"].append(name)
+    words = {
+        "above": "predicted better than genes like theirs are on average",
+        "below": "predicted worse than genes like theirs are on average",
+        "open": "not told from that average",
+        "none": "without an interval, so nothing is said of them",
+        "alone": "not compared, since too few of their genes have others like them",
+    }
+    told = {key: _some(names) if many else ", ".join(names) for key, names in found.items() if names}
+    said = "; ".join(f"{words[key]}: {names}" for key, names in told.items())
+    judged = len(found["above"]) + len(found["below"]) + len(found["open"])
+    return (
+        f"Beside each set stand {scores.draws:,} random sets of genes outside it, matched on "
+        f"{scores.matched_on}. {said[:1].upper()}{said[1:]}.{f' {ONE_BY_ONE}.' if judged > 1 else ''}"
+    )
+
+
+def _notes(scores: SetScores) -> list[str]:
+    notes = []
+    if scores.known_rare:
+        notes.append(
+            "Genes are counted where they are detected often enough: the lower bound of their ceiling is "
+            f"above {MIN_SHOWN:g}. Scores of the others say nothing of the model."
+        )
+    else:
+        notes.append("No ceilings are kept, so genes that are hardly detected are counted too.")
+    if scores.reason is not None:
+        notes.append(f"There are no intervals: {scores.reason.removeprefix('no interval: ')}.")
+    alone = {name: one.random.unmatched for name, one in scores.sets.items() if one.random.unmatched}
+    if alone:
+        first = list(alone.items())[:NAMED]
+        named = "; ".join(f"{name}: {_some(genes)}" for name, genes in first)
+        named += f"; and of {len(alone) - NAMED} more sets" if len(alone) > NAMED else ""
+        notes.append(f"Without a gene like them outside the set, and out of that comparison: {named}.")
+    return [*notes, P_NOTE]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,1 @@
+"""Settings -> run folders and benches, resumable."""

@@ -1,0 +1,1 @@
+"""Training a predictor: the loop, its schedule, its state, its batches."""

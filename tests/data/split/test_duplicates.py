@@ -1,0 +1,80 @@
+"""Tissue under two names is found, unrelated tissue is not."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter, zoom
+
+from prestige.data.split.duplicates import LIKENESS, likeness, perceptual_hashes, row_hashes
+
+
+def tissue(seed: int, height: int = 300, width: int = 400) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    smooth = gaussian_filter(rng.normal(size=(height, width, 3)), (12, 12, 0))
+    smooth = (smooth - smooth.min()) / np.ptp(smooth)
+    return (smooth * 255).astype(np.uint8)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_unrelated_images_are_not_alike(a: int, b: int) -> None:
+    if a != b:
+        assert likeness(perceptual_hashes(tissue(a)), perceptual_hashes(tissue(b))) < LIKENESS
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_an_image_turned_or_mirrored_is_the_same(turns: int, mirrored: bool) -> None:
+    image = tissue(1)
+    other = np.rot90(image[:, ::-1] if mirrored else image, turns)
+    assert likeness(perceptual_hashes(image), perceptual_hashes(np.ascontiguousarray(other))) > 0.95
+
+
+def test_an_image_scaled_stained_anew_and_compressed_is_alike() -> None:
+    image = tissue(2)
+    smaller = zoom(image.astype(float), (0.6, 0.6, 1), order=1)
+    restained = np.clip(smaller * [0.8, 1.1, 0.9] + 6, 0, 255)
+    noisy = np.clip(restained + np.random.default_rng(0).normal(0, 6, restained.shape), 0, 255)
+    assert likeness(perceptual_hashes(image), perceptual_hashes(noisy.astype(np.uint8))) >= LIKENESS
+
+
+def test_likeness_does_not_depend_on_the_order() -> None:
+    one, other = perceptual_hashes(tissue(3)), perceptual_hashes(np.rot90(tissue(3)).copy())
+    assert likeness(one, other) == pytest.approx(likeness(other, one), abs=0.02)
+
+
+def test_the_same_counts_have_the_same_hash_whatever_the_order_of_genes_and_rows(make_sample) -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(3.0, (40, 30))
+    genes = [f"g{i}" for i in range(30)]
+    genes_order, rows_order = rng.permutation(30), rng.permutation(40)
+    one = make_sample("a", counts=counts, genes=genes)
+    other = make_sample("b", counts=counts[rows_order][:, genes_order], genes=[genes[i] for i in genes_order])
+    rows, hashes = row_hashes(one)
+    others = dict(zip(*map(list, row_hashes(other)), strict=True))
+    assert len(rows) == 40
+    for place, row in enumerate(rows_order):
+        assert others[place] == hashes[list(rows).index(row)]
+
+
+def test_one_count_more_is_another_hash_and_poor_observations_have_none(make_sample) -> None:
+    counts = np.random.default_rng(1).poisson(3.0, (4, 30))
+    counts[1] = counts[0]
+    counts[1, 7] += 1
+    counts[2] = 0
+    counts[2, :5] = 20  # enough counts, too few genes
+    counts[3] = (np.arange(30) < 20).astype(int)  # enough genes, too few counts
+    rows, hashes = row_hashes(make_sample("a", counts=counts, genes=[f"g{i}" for i in range(30)]))
+    assert rows.tolist() == [0, 1]
+    assert hashes[0] != hashes[1]
+
+
+def test_hashes_are_sums_over_genes_modulo_2_to_the_64(make_sample) -> None:
+    """Against Python's whole numbers, which do not overflow."""
+    import hashlib
+
+    counts = np.random.default_rng(2).poisson(5.0, (3, 20)) + 1
+    genes = [f"g{i}" for i in range(20)]
+    weights = [int.from_bytes(hashlib.sha256(g.encode()).digest()[:8], "little") for g in genes]
+    expected = [sum(int(c) * w for c, w in zip(row, weights, strict=True)) % 2**64 for row in counts]
+    assert [int(h) for h in row_hashes(make_sample("a", counts=counts, genes=genes))[1]] == expected

@@ -1,0 +1,48 @@
+"""The card says what a user of the model has to know, from what model.json holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from prestige.prediction.card import model_card
+
+
+def manifest(**extra: Any) -> dict[str, Any]:
+    return {
+        "model": {"encoder": "compact_s", "pretrained": False, "checkpoint": None},
+        "patch": {"patch_um": 64.0, "input_px": 128, "visible_um": None},
+        "panel": {"genes": [f"GENE{i}" for i in range(20)], "total": 100.0},
+        "parameters": 1234567,
+        "extra": extra,
+    }
+
+
+def test_front_matter_is_yaml_and_the_rest_says_the_essentials() -> None:
+    raw = manifest(data_fingerprints={"UC1": "abc"}, um_per_px=[0.5, 0.425], validation_score=0.21987)
+    _, front, body = model_card(raw).split("---\n", 2)
+    assert yaml.safe_load(front)["library_name"] == "prestige-st"
+    assert "# compact_s on patches of 64 um" in body
+    assert "64 um of tissue in 128 x 128 pixels." in body
+    assert "GENE11 and 8 more" in body
+    assert "1,234,567 trained parameters" in body
+    assert "started from random weights" in body
+    assert "- UC1 (`abc`)" in body
+    assert "0.5, 0.425" in body
+    assert "| validation | 0.2199 |" in body
+
+
+def test_what_is_not_known_is_said_to_be_so() -> None:
+    card = model_card(manifest())
+    assert card.count("Not stated here.") == 2  # training data and scores
+    assert "Pixel size of the slides (um): not stated" in card
+
+
+def test_greyed_tissue_and_loaded_weights_are_named() -> None:
+    raw = manifest()
+    raw["patch"]["visible_um"] = 16.0
+    raw["model"]["pretrained"] = True
+    card = model_card(raw)
+    assert "Tissue outside the middle 16 um is greyed." in card
+    assert "started from pretrained weights" in card

@@ -1,0 +1,156 @@
+"""Findings, tiles and the record: the verdict first, every number as it was found."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from prestige.report.biology.words import (
+    SCHEMA,
+    findings,
+    interval_note,
+    numbers,
+    record,
+    scores_sentence,
+    tiles,
+    title_of,
+    verdict_of,
+    with_units,
+)
+
+from ...small_study import GENES, bare_study, blurred_study, flat_study, full_study, patients_study
+
+
+def test_micrometres() -> None:
+    assert (
+        with_units("a kernel of 12 um (3 to 4 um); umami 5 umx")
+        == "a kernel of 12 µm (3 to 4 µm); umami 5 umx"
+    )
+
+
+def test_the_structure_comes_first_and_each_part_has_one_sentence() -> None:
+    study = full_study()
+    told = findings(study, "Beside each set stand random sets. Predicted better: podocyte.")
+    assert [what for what, _ in told] == [
+        "structure in space", "scores", "gene sets", "correlations between genes", "tissue domains",
+        "pathway activity", "well and badly predicted genes", "cell types", "differences between conditions",
+        "around a region",
+    ]  # fmt: skip
+    said = dict(told)
+    assert said["structure in space"] == study.structure.sentences()[0]
+    assert said["gene sets"] == "Predicted better: podocyte."
+    assert said["differences between conditions"] == study.conditions.sentences()[1]
+    assert said["around a region"] == study.gradients.sentences()[1]
+    assert "gene sets" not in dict(findings(study))
+
+
+def test_a_part_that_is_skipped_says_why() -> None:
+    said = dict(findings(bare_study()))
+    assert said["structure in space"].startswith("Nothing is said of structure in space: ")
+    assert verdict_of(bare_study()) == "not judged"
+
+
+def test_scores_have_an_interval_or_a_reason() -> None:
+    assert scores_sentence(full_study()).startswith(f"Mean Pearson of {len(GENES)} genes over observations")
+    assert "no interval" in scores_sentence(bare_study())
+
+
+def test_tiles_stand_beside_what_the_halves_reach() -> None:
+    study = full_study()
+    shown = {tile["name"]: tile for tile in tiles(study)}
+    assert shown["structure in space"]["value"] == study.structure.verdict.capitalize()
+    domains = shown["domains (ARI) at half the depth"]
+    assert domains["value"] == f"{study.domains.ari_half:.2f}"
+    assert domains["note"] == (
+        f"halves of the measurement reach {study.domains.ari_halves:.2f}, "
+        f"depth alone {study.domains.ari_depth:.2f}"
+    )
+    kept = study.conditions.kept
+    changes = shown["largest differences kept"]
+    assert changes["value"] == f"{kept['predicted'].kept:.0f} of {kept['predicted'].top}"
+    assert changes["note"] == (
+        f"as predicted; by chance {kept['predicted'].by_chance:.1f}, depth alone {kept['depth'].kept:.0f}"
+    )
+    assert shown["structure in space"]["mark"] == ""
+
+
+def test_over_smoothing_is_marked() -> None:
+    study = blurred_study()
+    assert verdict_of(study) == "over-smoothed"
+    assert tiles(study)[0]["mark"] == "warn"
+
+
+@pytest.mark.parametrize("made", [full_study, bare_study, blurred_study, flat_study])
+def test_the_record_is_json_and_holds_every_sentence(made) -> None:
+    study = made()
+    found = record(study, title="t", subtitle="s", notes=["n"], set_facts={})
+    again = json.loads(json.dumps(found, allow_nan=False))
+    assert again["schema"] == SCHEMA == "prestige.biology/1"
+    assert again["verdict"] == verdict_of(study)
+    assert {part: told for part, told in again["sentences"].items() if part != "scores"} == study.sentences()
+    assert again["n_observations"] == len(study.pair)
+    assert again["skipped"] == dict(study.skipped)
+
+
+def test_numbers_are_those_of_the_parts() -> None:
+    study = full_study()
+    found = numbers(study)
+    assert found["domains"]["ari"] == study.domains.ari
+    assert found["structure"]["smoothing_length_um"][0] == study.structure.smoothing.length_um
+    assert found["activity"]["halves"][0] == study.activity.means["halves"].value
+    assert found["cell_types"]["kappa"]["predicted"] == study.cell_types.kappa["predicted"]
+    assert found["conditions"]["noisy"]["top"] == study.conditions.kept["noisy"].top
+    assert found["correlations"]["all genes"]["agreement_half"] == pytest.approx(
+        study.correlations.table["agreement_half"].iloc[0]
+    )
+    assert found["gradients"]["n_tested"] == len(study.gradients.table)
+    assert math.isfinite(found["scores"]["mean_pearson"][0])
+
+
+def test_constant_predictions_are_named_and_the_measurement_is_not_blamed() -> None:
+    study = flat_study()
+    assert scores_sentence(study) == (
+        f"The prediction is constant in every section, for all {len(GENES)} genes that vary in the "
+        "measurement: their Pearson is not defined and counts 0."
+    )
+    tile = next(tile for tile in tiles(study) if tile["name"] == "genes, mean Pearson")
+    assert (tile["value"], tile["note"]) == ("0.00", "constant predictions count 0")
+
+
+def test_genes_that_are_constant_in_one_section_are_counted() -> None:
+    full = full_study()
+    sums = full.evaluation.moments
+    p, pp, pt = sums.sum_p.copy(), sums.sum_pp.copy(), sums.sum_pt.copy()
+    here = sums.sample == "S 0"
+    p[here, :2] = pp[here, :2] = sums.n[here, None]  # two genes are predicted as 1 in the first section
+    pt[here, :2] = sums.sum_t[here, :2]
+    some = replace(full.evaluation, moments=replace(sums, sum_p=p, sum_pp=pp, sum_pt=pt))
+    told = scores_sentence(replace(full, evaluation=some))
+    assert told.startswith(f"Mean Pearson of {len(GENES)} genes")
+    assert told.endswith("The prediction of 2 of them is constant in a section or more, and counts 0 there.")
+    nothing = np.zeros_like(p)
+    none = replace(full.evaluation, moments=replace(sums, sum_t=nothing, sum_tt=nothing, sum_pt=nothing))
+    assert "nothing varies in the measurement" in scores_sentence(replace(full, evaluation=none))
+
+
+def test_with_many_patients_all_intervals_are_over_patients() -> None:
+    study = patients_study()
+    assert "12 patients resampled" in interval_note(study)
+    for part in (study.activity, study.cell_types):
+        assert all("12 patients resampled" in mean.note for mean in part.means.values())
+    assert "spatial blocks of 2 sections" in interval_note(full_study())
+
+
+def test_the_region_has_its_name() -> None:
+    study = replace(full_study(), region_name="the glomeruli")
+    assert dict(findings(study))["around the glomeruli"] == study.sentences()["gradients"][1]
+    assert title_of("gradients", study, "Around the region") == "Around the glomeruli"
+    assert title_of("gradients", full_study(), "Around the region") == "Around the region"
+    told = study.sentences()["gradients"]
+    assert told[0].startswith("The glomeruli, by annotation 'glomerulus': 4 components")
+    assert "moves of the glomeruli" in told[1]
+    assert "the region" not in " ".join(told)

@@ -1,0 +1,104 @@
+"""The inspection of a data set: its table, its faults, its pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+
+from prestige.data.dataset import DatasetConfig, SampleSpec, open_sample
+from prestige.data.prepared import Card, write_prepared
+from prestige.data.sample import Table
+from prestige.report.dataset.inspection import crop_centres, crop_width, inspect, round_length, thumbnail
+
+
+def prepared(folder: Path, name: str, **card: Any) -> SampleSpec:
+    folder = folder / name
+    folder.mkdir()
+    np.save(folder / "slide.npy", np.full((60, 80, 3), 200, dtype=np.uint8))
+    x, y = np.meshgrid(np.arange(4, 80, 8.0), np.arange(4, 60, 8.0))
+    xy, n = np.stack([x.ravel(), y.ravel()], axis=1), x.size
+    counts = np.zeros((n, 2), np.float32)
+    counts[1:] = 5
+    obs = pd.DataFrame({"measured": np.arange(n) > 0, "total_counts": counts.sum(axis=1, dtype=float)})
+    obs.index = obs.index.astype(str)
+    filled = {"source": "challenge", "fingerprint": name, "slide_fingerprint": name, "um_per_px": 0.5}
+    write_prepared(
+        folder,
+        Table(obs, xy, csr_matrix(counts), ("A", "B")),
+        Card(**{**filled, "um_per_px_assumed": True, **card}),
+    )
+    return SampleSpec(id=name, source="prepared", path=folder, patient=f"P{name}")
+
+
+def test_samples_and_faults_stand_in_one_table(tmp_path: Path) -> None:
+    sound = prepared(tmp_path, "a")
+    lost = SampleSpec(id="b", source="hest", path=tmp_path / "no", patient="Pb")
+    same = prepared(tmp_path, "c", slide_fingerprint="a")
+    out = tmp_path / "out"
+    found = inspect(DatasetConfig(name="d", samples=(sound, lost, same)), out)
+    first, second, third = found.rows
+    assert (first["n_obs"], first["n_measured"], first["genes"], first["median_counts"]) == (70, 69, 2, 10.0)
+    assert (first["width_px"], first["height_px"], first["um_per_px_assumed"]) == (80, 60, True)
+    assert first["faults"] == ()
+    assert second["n_obs"] is None
+    assert "no such file" in second["faults"][0]
+    assert "under another patient" in third["faults"][0]
+    assert len(found.faults) == 3
+    text = str(found)
+    assert "0.5 (assumed)" in text
+    assert "80 x 60" in text
+    assert text.count("fault  ") == 3
+    table = pd.read_csv(out / "inspection.csv")
+    assert list(table["id"]) == ["a", "b", "c"]
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "c.png", "inspection.csv"]
+
+
+def test_the_picture_shows_centres_where_they_are(tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    inspect(DatasetConfig(name="d", samples=(prepared(tmp_path, "a"),)), tmp_path / "out")
+    picture = (imread(tmp_path / "out" / "a.png")[..., :3] * 255).round().astype(int)
+    blue = (np.abs(picture - (0, 229, 255)).max(axis=2) < 40).sum()
+    tissue = (picture == 200).all(axis=2).sum()
+    assert blue > 500
+    assert tissue > 20 * 500
+
+
+def test_nothing_is_written_without_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spec = prepared(tmp_path, "a")
+    assert inspect(DatasetConfig(name="d", samples=(spec,))).rows[0]["overlay"] is None
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_crops_show_some_tens_of_observations(tmp_path: Path) -> None:
+    sample = open_sample(prepared(tmp_path, "a"))
+    assert crop_width(sample) == 96  # 12 distances of 8 px
+    centres = crop_centres(sample)
+    assert len(centres) == 4
+    assert {(bool(x > 40), bool(y > 30)) for x, y in centres} == {
+        (a, b) for a in (False, True) for b in (False, True)
+    }
+
+
+def test_a_thumbnail_is_the_mean_of_squares() -> None:
+    pixels = np.zeros((5, 7, 3), dtype=np.uint8)
+    pixels[:2, :2] = [[[10, 0, 255], [20, 0, 255]], [[30, 0, 255], [41, 0, 255]]]
+    small = thumbnail(pixels, 2)
+    assert small.shape == (2, 3, 3)
+    np.testing.assert_array_equal(small[0, 0], [25, 0, 255])
+
+
+@given(st.floats(1e-3, 1e6))
+def test_round_lengths(length: float) -> None:
+    found = round_length(length)
+    assert found <= length * (1 + 1e-6)
+    assert found > length / 2.5 * (1 - 1e-6)
+    assert f"{found:e}"[0] in "125"

@@ -1,0 +1,141 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from prestige.errors import StorageError
+from prestige.training.schedule import Plan, TrainConfig
+from prestige.training.state import Standing, load_checkpoint, pack, save_checkpoint, unpack
+
+
+def standing(**values) -> Standing:
+    return Standing(plan=Plan(race_steps=10, main_steps=100, validate_every=5), n_rates=3, **values)
+
+
+def stepped(seed: int) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    torch.manual_seed(seed)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    model(torch.randn(8, 3)).square().sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return model, optimizer
+
+
+def test_a_checkpoint_gives_back_model_optimizer_and_standing_to_the_last_bit(tmp_path: Path) -> None:
+    model, optimizer = stepped(0)
+    state = standing(phase=1, step=7, race_scores=[0.1])
+    state.note("race-0.001", 1e-3, 0.5, 0.1)
+    best = {name: tensor + 1 for name, tensor in model.state_dict().items()}
+    save_checkpoint(tmp_path / "a" / "c.safetensors", state, pack(model, optimizer, best))
+
+    found = load_checkpoint(tmp_path / "a" / "c.safetensors")
+    assert found is not None
+    assert found[0] == state
+    other, other_optimizer = stepped(1)
+    restored = unpack(found[1], other, other_optimizer)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(other.state_dict()[name], tensor)
+        assert torch.equal(restored[name], tensor + 1)
+    for number, slots in optimizer.state_dict()["state"].items():
+        for slot, value in slots.items():
+            assert torch.equal(other_optimizer.state_dict()["state"][number][slot], value)
+    assert list((tmp_path / "a").iterdir()) == [tmp_path / "a" / "c.safetensors"]
+
+
+def test_no_checkpoint_is_none(tmp_path: Path) -> None:
+    assert load_checkpoint(tmp_path / "c.safetensors") is None
+
+
+def test_a_checkpoint_cut_off_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    model, optimizer = stepped(0)
+    save_checkpoint(path, standing(), pack(model, optimizer))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(StorageError, match="delete it"):
+        load_checkpoint(path)
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "c.safetensors"
+    model, optimizer = stepped(0)
+    save_checkpoint(path, standing(step=1), pack(model, optimizer))
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("prestige.training.state.save_file", full)
+    with pytest.raises(StorageError, match="No space left"):
+        save_checkpoint(path, standing(step=2), pack(model, optimizer))
+    found = load_checkpoint(path)
+    assert found is not None
+    assert found[0].step == 1
+
+
+def test_steps_done_counts_the_losing_trials() -> None:
+    assert standing(phase=0, step=4).steps_done() == 4
+    assert standing(phase=2, step=4).steps_done() == 24
+    assert standing(phase=3, step=10).steps_done() == 30  # the winner's first ten are its own race
+    assert standing(phase=3, step=100).steps_done() == standing().total_steps() == 120
+
+
+def test_the_winner_is_the_best_race_and_a_diverged_one_never_wins() -> None:
+    nan = float("nan")
+    for scores, tie, number in (
+        ([0.1, 0.3, 0.2], 0.0, 1),
+        ([0.1, 0.3, 0.2], 0.1, 1),
+        ([nan, -0.1, nan], 0.0, 1),
+        ([0.2, 0.2, 0.2], 0.0, 2),
+        ([0.100, 0.0985, 0.097], 0.02, 1),  # the second is within 2 % of the best, the third is not
+        ([0.100, 0.0975, 0.099], 0.02, 2),
+        ([-0.100, -0.101, -0.2], 0.02, 1),  # a share of what it is away from 0
+        ([nan, nan, nan], 0.02, 2),
+    ):
+        assert standing(race_scores=scores).winner((1e-3, 2e-3, 4e-3), tie) == number
+    # The highest rate, wherever it stands in the list.
+    assert standing(race_scores=[0.2, 0.2, 0.1]).winner((4e-3, 1e-3, 8e-3), 0.02) == 0
+
+
+def test_convergence_starts_the_decay_once_the_score_has_not_risen() -> None:
+    config = TrainConfig.model_validate({"budget": {"patience": 2, "steps": 100}})
+    state = standing(phase=3, decay_from=80)
+    for step, score in ((5, 0.1), (10, 0.2), (15, 0.15)):
+        state.step = step
+        state.note("main", 1e-3, 1.0, score)
+        if score > state.best_score:
+            state.best_score, state.best_step = score, step
+        assert state.plan_decay(config) == 100
+    state.step = 20
+    state.note("main", 1e-3, 1.0, 0.19)
+    assert state.plan_decay(config) == 25
+    assert state.decay_from == 20
+    state.step = 25
+    state.note("main", 1e-3, 1.0, 0.19)
+    assert state.plan_decay(config) == 25
+
+
+def test_the_optimizer_goes_on_alike_when_weights_are_kept_channels_last(tmp_path: Path) -> None:
+    """The fused optimizer walks flat memory, so its averages must come back in the weights' own order."""
+
+    def made() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        model = torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        return model, torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+
+    def step(model: torch.nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> None:
+        x = torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(seed))
+        model(x).square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    model, optimizer = made()
+    step(model, optimizer, 1)
+    save_checkpoint(tmp_path / "c.safetensors", standing(), pack(model, optimizer))
+    other, other_optimizer = made()
+    found = load_checkpoint(tmp_path / "c.safetensors")
+    assert found is not None
+    unpack(found[1], other, other_optimizer)
+    for seed in (2, 3):
+        step(model, optimizer, seed)
+        step(other, other_optimizer, seed)
+    assert torch.equal(model.weight, other.weight)  # pyright: ignore[reportArgumentType]
