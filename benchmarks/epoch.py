@@ -40,7 +40,7 @@ def job_of(bench: Bench, encoder: str, patch_px: int, asked: argparse.Namespace)
     fabric = make_fabric("auto", device)
     cropped, gpu = data.reader, fabric.device
     assert isinstance(cropped, PatchReader)
-    reader = StreamedReader(cropped, gpu) if asked.streamed else on_device(cropped, gpu)
+    reader = StreamedReader(cropped.pinned(), gpu) if asked.streamed else on_device(cropped, gpu)
     near = replace(data, reader=reader)
     config = bench.config.train
     assert config is not None

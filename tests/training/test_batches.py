@@ -50,13 +50,13 @@ def test_batches_made_several_at_once_are_those_made_one_by_one(
     alone, together = (Feed(data, settings(), 2, torch.device("cpu")) for _ in range(2))
     together._at_once = 4
     read: list[int] = []
-    reader = data.reader
 
-    def counted(slide_index, xy_px):
+    def counted(slide_index, xy_px, looks):
         read.append(len(xy_px))
-        return reader(slide_index, xy_px)
+        return data.reader.augmented(slide_index, xy_px, looks)
 
-    monkeypatch.setattr(together, "data", replace(data, reader=counted))
+    reader = Mock(widest_px=16, bytes_a_patch=1, augmented=counted)
+    monkeypatch.setattr(together, "data", replace(data, reader=reader))
     expected = [alone.batch(step) for step in range(15, stop)]
     found = list(together.batches(15, stop))
     for (x, y), (expected_x, expected_y) in zip(found, expected, strict=True):

@@ -13,7 +13,6 @@ from torch import Tensor
 from prestige.compute.progress import Progress
 from prestige.data.observations import Observations
 from prestige.data.patches.augment import to_float
-from prestige.data.patches.on_device import DeviceReader
 from prestige.data.patches.reader import Reader
 from prestige.models.predictor import Predictor
 
@@ -51,9 +50,7 @@ def predict_observations(
     compute = forward or predictor
     device = predictor.train_mean.device
     out = np.empty((len(observations), predictor.train_mean.shape[0]), dtype=np.float32)
-    resized_there = isinstance(reader, DeviceReader)  # from patches as wide as they are on the slide
-    side = max(predictor.input_px, reader.widest_px) if resized_there else predictor.input_px
-    batch_size = _at_once(batch_size, side, device)
+    batch_size = _at_once(batch_size, max(predictor.input_px, reader.widest_px), device)
     spans = [slice(start, start + batch_size) for start in range(0, len(observations), batch_size)]
 
     order = np.arange(len(observations)) if order is None else order

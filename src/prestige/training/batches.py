@@ -14,9 +14,8 @@ from torch import Tensor
 
 from prestige.compute.devices import own_stream
 from prestige.data.observations import Observations
-from prestige.data.patches.augment import augment, draw_looks
-from prestige.data.patches.buffers import Buffers
-from prestige.data.patches.on_device import DeviceReader, StreamedReader, fits
+from prestige.data.patches.augment import draw_looks
+from prestige.data.patches.on_device import fits
 from prestige.data.patches.reader import Reader
 from prestige.errors import ModelError
 from prestige.training.schedule import TrainConfig
@@ -57,7 +56,6 @@ class Feed:
         self.validation = _subset(data.validation, data.validation_y, config.validation_observations, seed)
         self._augment, self._seed, self._device = config.augment, seed, device
         self._order: tuple[int, Int[np.ndarray, " n"]] | None = None
-        self._buffers = Buffers()
         self._y = torch.from_numpy(data.train_y)
         self._stream: torch.cuda.Stream | None = None
         self._at_once = 1
@@ -65,9 +63,8 @@ class Feed:
             self._stream = own_stream(device, "batches")
             self._y = self._y.to(device) if fits(self._y.nbytes, device) else self._y
             self._stream.wait_stream(torch.cuda.default_stream(device))  # which sends them, and the slides
-            if isinstance(data.reader, DeviceReader | StreamedReader):
-                n_bytes = self.batch_size * data.reader.bytes_a_patch
-                self._at_once = max(1, min(_MOST_AT_ONCE, _BYTES_AT_ONCE // n_bytes))
+            n_bytes = self.batch_size * data.reader.bytes_a_patch
+            self._at_once = max(1, min(_MOST_AT_ONCE, _BYTES_AT_ONCE // n_bytes))
 
     def batch(self, step: int) -> tuple[Float[Tensor, "b 3 d d"], Float[Tensor, "b g"]]:
         """Return the patches (0..1, augmented) and the expression of one step's observations."""
@@ -107,11 +104,8 @@ class Feed:
         looks = draw_looks(self.batch_size, self._augment, *chance)
         y = self._y[torch.from_numpy(chosen).to(self._y.device)].to(self._device)
         seen = self.data.train.take(chosen)
-        reader = self.data.reader
-        if isinstance(reader, DeviceReader | StreamedReader):
-            return reader.augmented(seen.slide_index, seen.xy_px, looks), y
-        patches = reader(seen.slide_index, seen.xy_px)
-        return augment(patches.to(self._device), looks, self._buffers), y
+        patches = self.data.reader.augmented(seen.slide_index, seen.xy_px, looks)
+        return patches.to(self._device), y
 
     def _chosen(self, step: int) -> Int[np.ndarray, " b"]:
         """Return the positions of a step's observations: each epoch is a new permutation."""

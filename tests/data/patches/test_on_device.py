@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prestige.data.patches import on_device as module
+from prestige.data.patches.augment import AugmentConfig, augment, draw_looks
 from prestige.data.patches.on_device import DeviceReader, StreamedReader, bytes_of, forget, on_device
-from prestige.data.patches.reader import Patch, PatchReader
+from prestige.data.patches.reader import Patch, PatchReader, Reader
 
 CPU = torch.device("cpu")
 
@@ -85,5 +86,45 @@ def test_a_device_that_is_none_or_too_small_keeps_the_reader(
     monkeypatch.setattr(DeviceReader, "_where", lambda _: None)
     found = on_device(reader, torch.device("cuda"))
     assert isinstance(found, DeviceReader if fits else StreamedReader)
-    assert found.slides == reader.slides
     assert found is not reader
+
+
+def test_a_reader_of_any_kind_is_streamed(make_slide) -> None:
+    class OnePixel:
+        """A reader that knows no slides: every patch is one pixel of the place's own colour."""
+
+        widest_px, bytes_a_patch = 1, 15
+
+        def __call__(self, slide_index, xy_px):
+            colours = np.stack([xy_px[:, 0], xy_px[:, 1], slide_index], axis=1).astype(np.uint8)
+            return torch.from_numpy(colours)[:, :, None, None]
+
+        def augmented(self, slide_index, xy_px, looks):
+            return augment(self(slide_index, xy_px), looks)
+
+    reader, settings = OnePixel(), AugmentConfig(stain_jitter=0)
+    assert isinstance(reader, Reader)
+    streamed = StreamedReader(reader, CPU)
+    where, xy = np.array([0, 3]), np.array([[10.0, 20.0], [255.0, 0.0]])
+    assert streamed(where, xy)[:, :, 0, 0].tolist() == [[10, 20, 0], [255, 0, 3]]
+    augmented = streamed.augmented(where, xy, draw_looks(2, settings, torch.Generator()))
+    expected = torch.tensor([[10, 20, 0], [255, 0, 3]]) / 255
+    torch.testing.assert_close(augmented[:, :, 0, 0], expected, atol=1e-6, rtol=0)
+    assert (streamed.widest_px, streamed.bytes_a_patch) == (1, 15)
+
+
+@pytest.mark.parametrize(("width_um", "side"), [(4.0, 8), (8.0, 8)])
+def test_every_reader_has_the_protocol_and_says_what_a_patch_takes(make_slide, width_um, side) -> None:
+    patch, slides = Patch(width_um, side), [make_slide(50, 60)]
+    reader = PatchReader(slides, patch)
+    on_the_device = DeviceReader(slides, patch, CPU)
+    for one in (reader, on_the_device, StreamedReader(reader, CPU)):
+        assert isinstance(one, Reader)
+    assert reader.bytes_a_patch == 8 * 8 * 15
+    assert (reader.widest_px, on_the_device.widest_px) == (8, int(width_um / 0.5))
+    assert on_the_device.bytes_a_patch == (width_um / 0.5) ** 2 * 48  # no kernel on a CPU
+    where, xy = np.zeros(5, np.int64), np.full((5, 2), 20.0)
+    looks = draw_looks(5, AugmentConfig(), torch.Generator().manual_seed(1))
+    torch.testing.assert_close(
+        reader.augmented(where, xy, looks), augment(reader(where, xy), looks), atol=0, rtol=0
+    )

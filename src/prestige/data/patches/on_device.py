@@ -19,7 +19,16 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from prestige.data.patches.augment import Looks, augment
-from prestige.data.patches.reader import GREY, Patch, PatchReader, width_px, window_start
+from prestige.data.patches.reader import (
+    BYTES_AUGMENTED,
+    BYTES_CROPPED,
+    GREY,
+    Patch,
+    PatchReader,
+    Reader,
+    width_px,
+    window_start,
+)
 
 if TYPE_CHECKING:
     from prestige.data.slides.slide import Slide
@@ -28,11 +37,7 @@ SHARE = 0.4
 """Part of the device's free memory that slides may take; networks and batches need the rest."""
 
 _BYTES_A_PIXEL = 4
-_BYTES_IN, _BYTES_OUT, _BYTES_EACH = (
-    3,
-    12,
-    48,
-)  # a pixel: cropped; augmented; on the way, operation by operation
+_BYTES_EACH = 48  # a pixel that is augmented operation by operation
 _ROWS_AT_ONCE = 4096  # of a slide, while it is sent: bounds what is needed beside it
 _held: dict[tuple[str, str], Tensor] = {}
 """Fingerprint and device -> words of a slide, the one used last at the end."""
@@ -59,9 +64,9 @@ class DeviceReader:
         self._slides = self._where()
         self._at_once = all(width == patch.input_px for width in self._widths) and _has_kernels(device)
         self.widest_px = max(self._widths, default=0)
-        """Width of a patch on the slide where it has most pixels."""
+        """Width of a patch on the slide where it has most pixels: it is resized on the device."""
         self.bytes_a_patch = (
-            patch.input_px**2 * _BYTES_OUT if self._at_once else self.widest_px**2 * _BYTES_EACH
+            patch.input_px**2 * BYTES_AUGMENTED if self._at_once else self.widest_px**2 * _BYTES_EACH
         )
         """What making one takes on the device."""
 
@@ -160,23 +165,22 @@ class DeviceReader:
 
 
 class StreamedReader:
-    """Crops as the reader that is given does, into memory that a device fetches by itself.
+    """Crops as the reader that is given does; the patches are sent to a device, and augmented there.
 
-    For slides that do not fit on the device.
+    For slides that do not fit on the device, and for devices other than a CPU and CUDA.
 
     Parameters
     ----------
     reader
-        What it stands for.
+        What crops, best into memory that the device fetches by itself (see :meth:`PatchReader.pinned`).
     device
         Where :meth:`augmented` leaves the patches.
     """
 
-    def __init__(self, reader: PatchReader, device: torch.device) -> None:
-        self.slides, self.patch, self.device = reader.slides, reader.patch, device
-        self._reader = reader.pinned() if device.type == "cuda" else reader
-        self.bytes_a_patch = reader.patch.input_px**2 * (_BYTES_IN + _BYTES_OUT)
-        """What making one takes on the device."""
+    def __init__(self, reader: Reader, device: torch.device) -> None:
+        self.device = device
+        self._reader = reader
+        self.widest_px, self.bytes_a_patch = reader.widest_px, reader.bytes_a_patch
 
     def __call__(
         self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"]
@@ -196,7 +200,7 @@ class StreamedReader:
             return augment(near, looks)
         from prestige.data.patches.gather import gather, pack
 
-        n, side = len(near), self.patch.input_px
+        n, side = len(near), near.shape[-1]
         start = np.column_stack([np.zeros(n, np.int64), np.arange(n) * side])  # a batch is a tall slide
         places = pack(np.zeros(n, np.int64), start, np.zeros_like(start), side, looks)
         slide = torch.tensor([[near.data_ptr(), n * side, side, side]], device=self.device)
@@ -205,15 +209,17 @@ class StreamedReader:
         return out.permute(0, 3, 1, 2)
 
 
-def on_device(reader: PatchReader, device: torch.device) -> PatchReader | DeviceReader | StreamedReader:
+def on_device(reader: PatchReader, device: torch.device) -> Reader:
     """Return a reader that serves a device: from its own memory where the slides fit, else by streaming.
 
     The CPU is served by the reader itself.
     """
-    if device.type != "cuda":
+    if device.type == "cpu":
         return reader
-    if not fits(bytes_of(reader.slides), device):
+    if device.type != "cuda":
         return StreamedReader(reader, device)
+    if not fits(bytes_of(reader.slides), device):
+        return StreamedReader(reader.pinned(), device)
     return DeviceReader(reader.slides, reader.patch, device)
 
 

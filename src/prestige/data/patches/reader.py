@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import Field, model_validator
 
 from prestige.compute.threads import n_threads
+from prestige.data.patches.augment import Looks, augment
 from prestige.data.patches.buffers import Buffers
 from prestige.data.slides.slide import Held
 from prestige.errors import ConfigError, DataError
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 GREY = 128
 """Value of the pixels hidden by ``visible_um``."""
+
+BYTES_CROPPED, BYTES_AUGMENTED = 3, 12
+"""What a pixel takes: as bytes, and as 0..1 in float32."""
 
 _BYTES_A_THREAD = 1 << 21
 
@@ -130,12 +134,32 @@ def resolve_patch(config: PatchConfig, um_per_px: Sequence[float]) -> Patch:
 
 @runtime_checkable
 class Reader(Protocol):
-    """What gives a batch of patches, wherever they come from and wherever they lie afterwards."""
+    """What gives a batch of patches, wherever they come from and wherever they lie afterwards.
+
+    Training asks for :meth:`augmented` patches, prediction and baselines for the bytes.  A reader that
+    crops on the processor serves a device through :class:`~prestige.data.patches.on_device.StreamedReader`.
+    """
+
+    @property
+    def widest_px(self) -> int:
+        """Width of a patch, in pixels, where it is widest on the device: there it may still have to be resized."""
+        ...
+
+    @property
+    def bytes_a_patch(self) -> int:
+        """Memory that making one augmented patch takes where it is made."""
+        ...
 
     def __call__(
         self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"], /
     ) -> UInt8[Tensor, "n 3 d d"]:
         """Return the patches of n observations as bytes, in channels-last memory order."""
+        ...
+
+    def augmented(
+        self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"], looks: Looks, /
+    ) -> Float[Tensor, "n 3 d d"]:
+        """Return the patches of n observations, each augmented its own way, as 0..1 (float32)."""
         ...
 
 
@@ -197,7 +221,9 @@ class PatchReader:
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
         self._most_mapped_bytes = most_mapped_bytes
         self._held = Held(most_mapped_bytes)
-        self._buffers, self._native = Buffers(pinned=pinned), Buffers()
+        self._buffers, self._native, self._augmented = Buffers(pinned=pinned), Buffers(), Buffers()
+        self.widest_px = patch.input_px
+        self.bytes_a_patch = patch.input_px**2 * (BYTES_CROPPED + BYTES_AUGMENTED)
 
     def pinned(self) -> PatchReader:
         """Return a reader that does the same and leaves its batches in page-locked memory."""
@@ -233,6 +259,12 @@ class PatchReader:
                 self._fill(int(number), np.flatnonzero(slide_index == number), xy_px, out)
         self._held.trim(*self._pixels)
         return torch.from_numpy(out).permute(0, 3, 1, 2)
+
+    def augmented(
+        self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"], looks: Looks
+    ) -> Float[Tensor, "n 3 d d"]:
+        """Return the patches of n observations, each augmented its own way, as 0..1 (float32) on the CPU."""
+        return augment(self(slide_index, xy_px), looks, self._augmented)
 
     def _fill(self, number: int, rows: np.ndarray, xy_px: np.ndarray, out: np.ndarray) -> None:
         """Write the patches of one slide into their rows of the batch."""
