@@ -23,8 +23,8 @@ FILES_HEAD = """# The source, file by file
 Written by `make docs` from the first sentence of each module; a test compares the two.
 
 Imports go one way: `cli > runs > report > analysis > records | config > biology > training > baselines |
-evaluate > prediction > data | models > genesets | stats > metrics > compute > registry | settings > errors`. The
-main path is `data/dataset.py`, `data/patches/reader.py`, `models/predictor.py`, `training/loop.py`,
+evaluate > prediction > data | models > genesets | stats > metrics > compute > registry | settings > errors`.
+The main path is `data/dataset.py`, `data/patches/reader.py`, `models/predictor.py`, `training/loop.py`,
 `evaluate/scores.py`, `runs/outcome.py`, `runs/run.py`, `runs/bench.py`.
 """
 HEAD = """# Commands

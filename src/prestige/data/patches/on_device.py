@@ -21,7 +21,6 @@ from torch.nn.functional import interpolate
 from prestige.data.patches.augment import Looks, augment
 from prestige.data.patches.reader import (
     BYTES_AUGMENTED,
-    BYTES_CROPPED,
     GREY,
     Patch,
     PatchReader,

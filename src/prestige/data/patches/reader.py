@@ -142,7 +142,7 @@ class Reader(Protocol):
 
     @property
     def widest_px(self) -> int:
-        """Width of a patch, in pixels, where it is widest on the device: there it may still have to be resized."""
+        """Width in pixels of the widest patch that reaches the device, where it may yet be resized."""
         ...
 
     @property
