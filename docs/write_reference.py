@@ -23,20 +23,13 @@ FILES_HEAD = """# The source, file by file
 
 Written by `make docs` from the first words of each module; a test compares the two.
 
-<<<<<<< HEAD
-Imports go one way: `cli > runs > report > analysis > records | config > biology > training > baselines |
-evaluate > prediction > data | models > genesets | stats > metrics > compute > registry | settings > errors`.
-The main path is `data/dataset.py`, `data/patches/reader.py`, `models/predictor.py`, `training/loop.py`,
-`evaluate/scores.py`, `runs/outcome.py`, `runs/run.py`, `runs/bench.py`.
-=======
 Imports go one way:
 `{layers}`.
 The main path reads in an afternoon: {path}.
->>>>>>> 3ca4f63 (docs/files.md reads in five minutes: a section a folder, a line a file; no folder of more than 15 files, no name that repeats its folder's)
 """
 PATH = (
-    "data/dataset.py", "data/split/folds.py", "data/panel.py", "data/patches/reader.py", "models/predictor.py",
-    "training/loop.py", "evaluate/scores.py", "runs/outcome.py", "runs/run.py", "runs/bench.py",
+    "data/dataset.py", "data/split/folds.py", "data/panel.py", "data/patches/reader.py",
+    "models/predictor.py", "training/loop.py", "evaluate/scores.py", "runs/outcome.py", "runs/run.py", "runs/bench.py",
 )  # fmt: skip
 HEAD = """# Commands
 
