@@ -29,7 +29,8 @@ The main path reads in an afternoon: {path}.
 """
 PATH = (
     "data/dataset.py", "data/split/folds.py", "data/panel.py", "data/patches/reader.py",
-    "models/predictor.py", "training/loop.py", "evaluate/scores.py", "runs/outcome.py", "runs/run.py", "runs/bench.py",
+    "models/predictor.py", "training/loop.py",
+    "evaluate/scores.py", "runs/outcome.py", "runs/run.py", "runs/bench.py",
 )  # fmt: skip
 HEAD = """# Commands
 
