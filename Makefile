@@ -13,11 +13,21 @@ STAMP  := $(VENV)/.prestige-complete
 BIN    := $(VENV)/bin
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: help setup demo test check pytest docs clean
+# The tests whose numbers come from BLAS, LAPACK or torch, and the kernels that they are to hold under.  OpenBLAS
+# has AMD's Zen share most of Haswell's; Prescott is its plain one (SSE), beside which torch and MKL take theirs.
+NUMERICAL := tests/stats tests/biology tests/baselines tests/evaluate tests/genesets tests/models tests/training \
+             tests/test_metrics.py tests/test_ranks.py tests/runs/test_same_numbers.py
+KERNELS   ?= Haswell SkylakeX Zen Prescott
+WITH_Haswell  := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
+WITH_Zen      := $(WITH_Haswell)
+WITH_Prescott := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE
+
+.PHONY: help setup demo test test-kernels check pytest docs clean
 
 help:
 	@sed -n '2,4s/^# \{0,2\}//p' Makefile
 	@echo "  make check   the static checks alone"
+	@echo "  make test-kernels   the numerical tests under the kernels of other processors"
 	@echo "  make docs    write the generated reference anew"
 	@echo "  make clean   remove what was built, the environment included"
 
@@ -45,6 +55,12 @@ pytest: $(STAMP)
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -q
 
 test: check pytest
+
+test-kernels: $(addprefix kernel-,$(KERNELS))
+
+kernel-%: $(STAMP)
+	@echo "The numerical tests under the kernels of $*"
+	@$(ONE_THREAD) OPENBLAS_CORETYPE=$* $(WITH_$*) $(BIN)/python -m pytest -n 2 -q $(NUMERICAL)
 
 docs: $(STAMP)
 	$(BIN)/python docs/write_reference.py

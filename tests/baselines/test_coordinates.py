@@ -47,7 +47,7 @@ def test_only_neighbours_of_the_same_slide_count(monkeypatch: pytest.MonkeyPatch
     for number in (0, 2, 5):
         here, rows = slide == number, slide[asked] == number
         wanted = brute(xy[here], y[here], xy[asked][rows], 4)
-        np.testing.assert_allclose(found[rows], wanted, rtol=1e-5)
+        np.testing.assert_allclose(found[rows], wanted, rtol=1e-5, atol=1e-6)
     with pytest.raises(DataError, match="sample 1"):
         one.predict(places(xy[:2], 1))
 

@@ -37,7 +37,7 @@ def test_slides_move_their_own_ways_and_a_seed_always_alike() -> None:
     first, second = (one[some.slide_index == slide][0] for slide in (0, 1))
     assert not np.allclose(first, second)
     twice = moved(some, 10.0, um, seed=1).xy_px - some.xy_px
-    np.testing.assert_allclose(twice, 2 * one)
+    np.testing.assert_allclose(twice, 2 * one, atol=1e-9)
 
 
 def test_a_sharp_reader_loses_more_than_a_blurred_one(monkeypatch: pytest.MonkeyPatch) -> None:

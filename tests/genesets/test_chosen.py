@@ -73,7 +73,7 @@ def test_variance_within_samples_leaves_the_difference_between_them_out() -> Non
     y = np.array([[0.0, 1.0], [2.0, 1.0], [10.0, 5.0], [12.0, 5.0], [14.0, 5.0]])
     sample = np.array(["a", "a", "b", "b", "b"])
     # Gene 0: 1 + 1 about 1, and 4 + 0 + 4 about 12, over 5 - 2 observations.
-    np.testing.assert_allclose(within_sample_variance(y, sample), [10 / 3, 0.0])
+    np.testing.assert_allclose(within_sample_variance(y, sample), [10 / 3, 0.0], atol=1e-12)
     assert np.isnan(within_sample_variance(y[[0, 2]], sample[[0, 2]])).all()
 
 
@@ -91,7 +91,7 @@ def test_morans_i_is_the_double_sum(neighbours: int) -> None:
     xy = rng.uniform(0, 100, (40, 2))
     y = np.column_stack([xy[:, 0] + rng.normal(0, 10, 40), rng.normal(size=40), np.sin(xy[:, 1] / 20)])
     found = morans_i(y, xy, np.array(["s"] * 40), neighbours=neighbours)
-    np.testing.assert_allclose(found, dense_morans_i(y, xy, neighbours), rtol=1e-12)
+    np.testing.assert_allclose(found, dense_morans_i(y, xy, neighbours), rtol=1e-12, atol=1e-12)
 
 
 def test_samples_weigh_alike_and_never_touch() -> None:
@@ -100,12 +100,12 @@ def test_samples_weigh_alike_and_never_touch() -> None:
     y = rng.normal(size=(90, 2)) + xy[:, :1] / 50
     sample = np.array(["a"] * 30 + ["b"] * 60)
     apart = [dense_morans_i(y[rows], xy[rows], 8) for rows in (slice(0, 30), slice(30, 90))]
-    np.testing.assert_allclose(morans_i(y, xy, sample), np.mean(apart, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(morans_i(y, xy, sample), np.mean(apart, axis=0), rtol=1e-12, atol=1e-12)
     # The second sample has one gene constant, a third is too small: they say nothing, the rest remains.
     y[30:, 1] = 2.0
     sample[25:30] = "c"
     expected = dense_morans_i(y[:25], xy[:25], 8)[1]
-    np.testing.assert_allclose(morans_i(y, xy, sample)[1], expected, rtol=1e-12)
+    np.testing.assert_allclose(morans_i(y, xy, sample)[1], expected, rtol=1e-12, atol=1e-12)
 
 
 @given(st.integers(0, 10_000), st.floats(0.1, 50), st.floats(-20, 20))

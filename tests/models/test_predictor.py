@@ -61,10 +61,12 @@ def test_expression_is_mean_plus_deviations_and_not_negative() -> None:
         predictor.head.linear.bias.copy_(torch.tensor([1.0, -2.0, -1.0]))
     z = predictor.eval()(patches(1))
     assert z[0].tolist() == [1.0, -2.0, -1.0]
-    assert predictor.expression(patches(1))[0].tolist() == pytest.approx([1.5, 1.0, 0.0])  # 0.1 - 2 < 0
+    assert predictor.expression(patches(1))[0].tolist() == pytest.approx(
+        [1.5, 1.0, 0.0], abs=1e-6
+    )  # 0.1 - 2 < 0
     y = torch.tensor([[1.5, 1.0, 0.1]])
-    assert predictor.standardise(y)[0].tolist() == pytest.approx([1.0, -2.0, 0.0])
-    assert torch.allclose(predictor.to_expression(predictor.standardise(y)), y)
+    assert predictor.standardise(y)[0].tolist() == pytest.approx([1.0, -2.0, 0.0], abs=1e-6)
+    assert torch.allclose(predictor.to_expression(predictor.standardise(y)), y, atol=1e-6)
 
 
 def test_a_gene_without_variation_stays_finite() -> None:
@@ -82,7 +84,7 @@ def test_colours_are_normalised_as_the_encoder_wants(encoder: str) -> None:
     first.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     predictor(torch.full((2, 3, 64, 64), 0.5))
     for colour, (mean, std) in enumerate(zip(predictor.encoder.mean, predictor.encoder.std, strict=True)):
-        assert seen[0][0, colour, 0, 0].item() == pytest.approx((0.5 - mean) / std)
+        assert seen[0][0, colour, 0, 0].item() == pytest.approx((0.5 - mean) / std, abs=1e-6)
 
 
 def test_weights_follow_from_the_seed_alone() -> None:

@@ -116,7 +116,7 @@ def test_covariance_of_a_draw_is_what_its_tissue_would_have_given() -> None:
         laid = [moments_of(pred[r], truth[r], np.array(["S"] * len(r)), b, GENES) for pred in preds]
         seen = resample(draw(laid[:1], draws=2, seed=0).whole(), [[[one]] for one in laid])
         np.testing.assert_allclose(seen.scores[:, 0], found.scores[:, d], atol=1e-10)
-        np.testing.assert_allclose(seen.covariances[0], found.covariances[d], rtol=1e-8)
+        np.testing.assert_allclose(seen.covariances[0], found.covariances[d], rtol=1e-8, atol=1e-12)
 
 
 def test_neighbouring_blocks_count_together_over_the_fourth_root_of_their_number() -> None:
@@ -192,8 +192,8 @@ def test_pieces_of_draws_change_nothing(monkeypatch: pytest.MonkeyPatch, patient
     whole = resample(plan, [[[one]], [[two], [one]]])
     monkeypatch.setattr("prestige.stats.bootstrap._CHUNK", 12)
     pieces = resample(plan, [[[one]], [[two], [one]]])
-    np.testing.assert_allclose(pieces.scores, whole.scores, rtol=1e-12)
-    np.testing.assert_allclose(pieces.covariances, whole.covariances, rtol=1e-9)
+    np.testing.assert_allclose(pieces.scores, whole.scores, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(pieces.covariances, whole.covariances, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("patients", [False, True])
@@ -204,8 +204,8 @@ def test_seeds_are_averaged_in_every_draw(patients: bool) -> None:
     alone = resample(plan, [[[run]] for run in runs])
     seeds = resample(plan, [[[runs[0]], [runs[1]]], [[runs[2]]]])
     mean = np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
-    np.testing.assert_allclose(seeds.scores, mean @ alone.scores, rtol=1e-12)
-    np.testing.assert_allclose(seeds.covariances, mean @ alone.covariances @ mean.T, rtol=1e-9)
+    np.testing.assert_allclose(seeds.scores, mean @ alone.scores, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(seeds.covariances, mean @ alone.covariances @ mean.T, rtol=1e-9, atol=1e-12)
 
 
 @given(st.permutations(range(3)))
@@ -214,8 +214,10 @@ def test_order_of_configurations_changes_nothing(order: list[int]) -> None:
     plan = draw(runs[:1], draws=5, seed=3)
     straight = resample(plan, [[[run]] for run in runs])
     turned = resample(plan, [[[runs[i]]] for i in order])
-    np.testing.assert_allclose(turned.scores, straight.scores[order], rtol=1e-12)
-    np.testing.assert_allclose(turned.covariances, straight.covariances[:, order][:, :, order], rtol=1e-9)
+    np.testing.assert_allclose(turned.scores, straight.scores[order], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        turned.covariances, straight.covariances[:, order][:, :, order], rtol=1e-9, atol=1e-12
+    )
 
 
 def test_a_draw_in_which_nothing_varies_is_nan() -> None:
@@ -257,8 +259,8 @@ def test_a_block_in_two_folds_is_drawn_alike_and_is_one_cluster() -> None:
     assert (plan.n_clusters, plan.n_strata) == (14, 1)
     np.testing.assert_array_equal(plan.clusters[0], plan.clusters[1])
     twice, once = resample(plan, [[[one, one]]]), resample(draw([one], draws=30, seed=0), [[[one]]])
-    np.testing.assert_allclose(twice.scores, once.scores, rtol=1e-12)
-    np.testing.assert_allclose(twice.covariances, once.covariances, rtol=1e-9)
+    np.testing.assert_allclose(twice.scores, once.scores, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(twice.covariances, once.covariances, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_combinations_have_the_variance_of_their_weights() -> None:
     t = (direct[2].scores - direct[0][:, None]) / np.sqrt(
         np.diagonal(direct[2].covariances, axis1=1, axis2=2).T
     )
-    np.testing.assert_allclose(found.t, t, rtol=1e-6)
+    np.testing.assert_allclose(found.t, t, rtol=1e-6, atol=1e-9)
 
 
 def test_intervals_at_once_are_wider_and_hold_together() -> None:

@@ -39,9 +39,9 @@ def test_sums_per_cluster_are_those_of_its_rows() -> None:
         rows = (sample == moments.sample[c]) & (block == moments.block[c])
         p, t = pred[rows].astype(float), truth[rows].astype(float)
         assert moments.n[c] == rows.sum()
-        np.testing.assert_allclose(moments.sum_pt[c], (p * t).sum(0), rtol=1e-12)
-        np.testing.assert_allclose(moments.sum_pp[c], (p * p).sum(0), rtol=1e-12)
-        np.testing.assert_allclose(moments.sum_t[c], t.sum(0), rtol=1e-12)
+        np.testing.assert_allclose(moments.sum_pt[c], (p * t).sum(0), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(moments.sum_pp[c], (p * p).sum(0), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(moments.sum_t[c], t.sum(0), rtol=1e-12, atol=1e-12)
 
 
 def test_pearson_from_moments_is_pearson_from_arrays() -> None:
@@ -133,7 +133,7 @@ def test_merged_blocks_are_those_of_a_wider_grid(times: int) -> None:
     np.testing.assert_array_equal(merged.block, wanted.block)
     np.testing.assert_array_equal(merged.n, wanted.n)
     for name in ("sum_p", "sum_t", "sum_pp", "sum_tt", "sum_pt"):
-        np.testing.assert_allclose(getattr(merged, name), getattr(wanted, name), rtol=1e-9)
+        np.testing.assert_allclose(getattr(merged, name), getattr(wanted, name), rtol=1e-9, atol=1e-9)
     with pytest.raises(DataError, match="merged 0 times"):
         merge_blocks(merged, 0)
 

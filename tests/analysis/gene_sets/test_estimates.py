@@ -65,7 +65,7 @@ def test_the_excess_is_the_difference_to_the_random_sets(moments: Moments) -> No
     found = estimates(moments, one)
     pearson = gene_pearson(moments)["s"]
     excess = found["matched", "pearson", "excess"]
-    assert excess.value == pytest.approx(pearson[:6].mean() - pearson[one.random.index].mean())
+    assert excess.value == pytest.approx(pearson[:6].mean() - pearson[one.random.index].mean(), abs=1e-9)
     assert 0 < excess.low < excess.value < excess.high
     assert found["matched", "pearson", "p (descriptive)"].value == pytest.approx(1 / 101)
 
@@ -124,7 +124,9 @@ def test_a_dead_set_takes_nothing_from_a_live_one(moments: Moments) -> None:
         both = Estimator(GENES, {"dead": dead, "live": live}, plan, None).estimates([[some]], values)
         beside = [row for row in both if row.gene_set == "live"]
         assert [row[:6] for row in beside] == [row[:6] for row in alone]
-        np.testing.assert_allclose([row[6:] for row in beside], [row[6:] for row in alone], rtol=1e-9)
+        np.testing.assert_allclose(
+            [row[6:] for row in beside], [row[6:] for row in alone], rtol=1e-9, atol=1e-10
+        )
         found = {(row.genes, row.statistic): row for row in beside}
         for key in (("all", "mean"), ("matched", "mean"), ("matched", "excess")):
             assert found[key].low < found[key].value < found[key].high
@@ -141,7 +143,9 @@ def test_no_estimate_depends_on_how_many_sets_share_a_pass(moments: Moments) -> 
     ]
     assert [row[:6] for row in found[0]] == [row[:6] for row in found[1]] == [row[:6] for row in found[2]]
     for other in found[1:]:
-        np.testing.assert_allclose([row[6:] for row in other], [row[6:] for row in found[0]], rtol=1e-9)
+        np.testing.assert_allclose(
+            [row[6:] for row in other], [row[6:] for row in found[0]], rtol=1e-9, atol=1e-10
+        )
 
 
 def test_memory_does_not_grow_with_the_square_of_the_sets(

@@ -75,7 +75,7 @@ def test_weights_may_be_negative_and_the_given_values_stay() -> None:
     z = np.random.default_rng(0).normal(size=(3, 9)).astype(np.float32)
     z.flags.writeable = False
     weights = np.random.default_rng(1).normal(size=(9, 2))
-    assert ulm(z, -weights) == pytest.approx(-ulm(z, weights), rel=1e-4)
+    assert ulm(z, -weights) == pytest.approx(-ulm(z, weights), rel=1e-4, abs=1e-5)
 
 
 def test_an_observation_without_differences_has_no_activity() -> None:
@@ -142,7 +142,7 @@ def test_correlations_are_those_of_the_whole_activities(make_pair: Callable[...,
         )
     assert list(found.maps) == ["second"]  # the other is too small to be scored
     assert found.maps["second"] == pytest.approx(
-        np.stack([measured[:, 1], predicted[:, 1]], axis=1), rel=1e-4
+        np.stack([measured[:, 1], predicted[:, 1]], axis=1), rel=1e-4, abs=1e-5
     )
 
 

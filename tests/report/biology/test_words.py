@@ -105,7 +105,7 @@ def test_numbers_are_those_of_the_parts() -> None:
     assert found["cell_types"]["kappa"]["predicted"] == study.cell_types.kappa["predicted"]
     assert found["conditions"]["noisy"]["top"] == study.conditions.kept["noisy"].top
     assert found["correlations"]["all genes"]["agreement_half"] == pytest.approx(
-        study.correlations.table["agreement_half"].iloc[0]
+        study.correlations.table["agreement_half"].iloc[0], abs=1e-9
     )
     assert found["gradients"]["n_tested"] == len(study.gradients.table)
     assert math.isfinite(found["scores"]["mean_pearson"][0])
