@@ -128,8 +128,14 @@ def storing(where: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_SPACE or "No space left" in str(error):
-            what, remedy = "the disk is full", "free some disk space and run the same command to go on"
-        else:
-            what, remedy = f"cannot be written ({error.strerror or error})", "choose another folder"
-        raise StorageError(what, where=where, remedy=remedy) from error
+        raise storage_error(error, where) from error
+
+
+def storage_error(error: Exception, where: str | Path, remedy: str | None = None) -> StorageError:
+    """Return what the disk refused (an ``OSError``, or a writer's own error) as a fault of ``where``."""
+    if getattr(error, "errno", None) in _NO_SPACE or "No space left" in str(error):
+        what, usual = "the disk is full", "free some disk space and run the same command to go on"
+    else:
+        what = f"cannot be written ({getattr(error, 'strerror', None) or error})"
+        usual = "choose another folder"
+    return StorageError(what, where=where, remedy=remedy or usual)

@@ -1,0 +1,279 @@
+"""Files and folders that are whole or not there, whatever fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from prestige.compute import files
+from prestige.compute.files import (
+    is_partial,
+    refuse_others,
+    remove_folder,
+    remove_partials,
+    whole_file,
+    whole_folder,
+    write_text,
+)
+from prestige.errors import StorageError
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from prestige.compute.files import whole_file, whole_folder
+with whole_folder(Path(sys.argv[1]) / "folder") as folder, whole_file(Path(sys.argv[1]) / "file") as file:
+    (folder / "a").write_text("half")
+    file.write_text("half")
+    os._exit(9)
+"""
+DAY = 24 * 3600
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        (".a.npy.0123456789ab.partial", True),
+        ("..a.0123456789ab.partial", True),
+        (".a\nb.0123456789ab.partial", True),
+        ("a.npy.0123456789ab.partial", False),
+        (".a.npy.0123456789AB.partial", False),
+        (".a.npy.0123456789a.partial", False),
+        (".0123456789ab.partial", False),
+        (".a.partial", False),
+        (".a.0123456789ab.partial.png", False),
+    ],
+)
+def test_the_name_of_what_is_being_written(name: str, is_one: bool) -> None:
+    assert is_partial(name) is is_one
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "a.txt"
+    for text in ("old", "new"):
+        with whole_file(path) as partial:
+            assert partial.parent == path.parent
+            assert is_partial(partial.name)
+            partial.write_text(text)
+            assert not path.exists() or path.read_text() == "old"
+        assert path.read_text() == text
+    write_text(path, "\u00b5m")
+    assert path.read_bytes() == b"\xc2\xb5m"
+    assert names(tmp_path / "new") == ["a.txt", "folder"]
+
+
+def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", "old")
+    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "a") as partial:  # noqa: PT012
+        partial.write_text("half")
+        raise KeyboardInterrupt
+    assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+def test_a_file_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_text(tmp_path / "a", "first", keep=True)
+    inode = (tmp_path / "a").stat().st_ino
+    write_text(tmp_path / "a", "second", keep=True)
+    assert (tmp_path / "a").read_text() == "first"
+    assert (tmp_path / "a").stat().st_ino == inode
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(files.os, "link", refuse)
+    write_text(tmp_path / "a", "third", keep=True)
+    write_text(tmp_path / "b", "third", keep=True)
+    assert ((tmp_path / "a").read_text(), (tmp_path / "b").read_text()) == ("first", "third")
+    assert names(tmp_path) == ["a", "b"]
+
+
+@pytest.mark.usefixtures("umask")
+def test_modes_follow_the_umask_whatever_wrote_the_file(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "tensors") as partial:
+        save_file({"a": np.zeros(3)}, partial)
+    with whole_folder(tmp_path / "folder") as folder:
+        save_file({"a": np.zeros(3)}, folder / "tensors")
+        (folder / "in").mkdir()
+        (folder / "in" / "text").write_text("a")
+        (folder / "in" / "text").chmod(0o600)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert modes == {"tensors": 0o640, "folder": 0o750, "in": 0o750, "text": 0o640}
+
+
+def test_a_link_stays_and_what_it_points_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "file")
+    write_text(tmp_path / "link", "text")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "far" / "file").read_text() == "text"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said(tmp_path: Path, number: int) -> None:
+    with pytest.raises(StorageError, match=r"a: the disk is full.*free some") as told:  # noqa: SIM117
+        with whole_file(tmp_path / "a"):
+            raise OSError(number, "told so")
+    assert told.value.where == str(tmp_path / "a")
+    with pytest.raises(StorageError, match=r"cannot be written \(told so\); look behind the sofa$"):  # noqa: SIM117
+        with whole_folder(tmp_path / "a", remedy="look behind the sofa"):
+            raise OSError(errno.EIO, "told so")
+    assert names(tmp_path) == []
+
+
+def test_what_a_writer_of_tensors_cannot_write_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="a: cannot be written"), whole_file(tmp_path / "a") as partial:
+        save_file({"a": np.zeros(3)}, partial / "no folder")
+
+
+def test_another_file_that_cannot_be_read_is_no_fault_of_this_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "out" / "a"):
+        (tmp_path / "source").read_bytes()
+    with (
+        pytest.raises(StorageError, match="a: cannot be written"),
+        whole_file(tmp_path / "out" / "a") as part,
+    ):
+        part.unlink()
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_text(tmp_path / "file" / "a", "text")
+    with pytest.raises(StorageError, match="cannot be written"), whole_folder(tmp_path / "file"):
+        pass
+    for options in ({"ours": None}, {"keep": True}):
+        with pytest.raises(StorageError, match="cannot be written"):  # noqa: SIM117
+            with whole_folder(tmp_path / "file", **options):
+                pass
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_text(tmp_path / "folder", "text")
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_text(tmp_path / "folder", "text", keep=True)
+    assert names(tmp_path) == ["file", "folder"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    folder = tmp_path / "page"
+    folder.mkdir()
+    for text in ("old", "new"):
+        with whole_folder(folder, ours=("a", "b")) as partial:
+            (partial / "a").write_text(text)
+            if text == "old":
+                (partial / "b").write_text("only in the old one")
+        assert (folder / "a").read_text() == text
+    assert names(tmp_path) == ["a", "page"]
+    with pytest.raises(ZeroDivisionError), whole_folder(folder, ours=("a",)) as partial:  # noqa: PT012
+        (partial / "a").write_text("half")
+        raise ZeroDivisionError
+    assert names(tmp_path) == ["a", "page"]
+    assert (folder / "a").read_text() == "new"
+
+
+def test_what_others_wrote_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "thesis.docx").write_text("mine")
+    with pytest.raises(StorageError, match=r"a: holds 'thesis\.docx', which would"):  # noqa: SIM117
+        with whole_folder(tmp_path / "a", ours=("index.html",)):
+            raise AssertionError("nothing is begun")
+    refuse_others(tmp_path / "a", ("thesis.docx", "b"))
+    refuse_others(tmp_path / "nothing", ())
+    with whole_folder(tmp_path / "a", keep=True) as partial:
+        (partial / "b").write_text("late")
+    assert names(tmp_path) == ["a", "thesis.docx"]
+    with whole_folder(tmp_path / "a", ours=None) as partial:
+        (partial / "b").write_text("b")
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_an_old_folder_comes_back_when_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with whole_folder(tmp_path / "a") as partial:
+        (partial / "b").write_text("old")
+    rename = os.rename
+
+    def refuse(source: Path, target: Path) -> None:
+        if target.name == "a" and (source / "b").read_text() == "new":
+            raise OSError(errno.EACCES, "not now")
+        rename(source, target)
+
+    monkeypatch.setattr(files.os, "rename", refuse)
+    with pytest.raises(StorageError, match="not now"), whole_folder(tmp_path / "a", ours=None) as partial:
+        (partial / "b").write_text("new")
+    assert names(tmp_path) == ["a", "b"]
+    assert (tmp_path / "a" / "b").read_text() == "old"
+
+
+def test_a_folder_that_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    assert remove_folder(tmp_path / "a")
+    assert not remove_folder(tmp_path / "a")
+    assert names(tmp_path) == []
+
+
+def test_what_a_kill_leaves_is_known_and_swept_a_day_later(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    left = list(tmp_path.iterdir())
+    assert len(left) == 2
+    assert all(is_partial(path.name) for path in left)
+    write_text(tmp_path / "other", "text")
+    assert len(list(tmp_path.iterdir())) == 3  # they may be another process's, which writes them now
+    for path in left:
+        os.utime(path, (time.time() - DAY - 60,) * 2)
+    (tmp_path / "old.partial").write_text("a user's own")
+    os.utime(tmp_path / "old.partial", (0, 0))
+    write_text(tmp_path / "other", "text")
+    assert names(tmp_path) == ["old.partial", "other"]
+
+
+def test_a_folder_of_one_process_is_swept_at_once(tmp_path: Path) -> None:
+    (tmp_path / "in" / ".c.0123456789ab.partial" / "d").mkdir(parents=True)
+    (tmp_path / "in" / ".b.0123456789ab.partial").write_text("half")
+    (tmp_path / "in" / "a.partial").write_text("a user's own")
+    remove_partials(tmp_path)
+    assert names(tmp_path) == ["a.partial", "in"]
+
+
+def test_many_write_one_file_and_each_time_it_is_whole(tmp_path: Path) -> None:
+    def write(letter: str) -> None:
+        for _ in range(20):
+            write_text(tmp_path / "a", letter * 10_000)
+            with whole_folder(tmp_path / "b", ours=None) as partial:
+                (partial / "c").write_text(letter)
+
+    threads = [threading.Thread(target=write, args=(letter,)) for letter in "xyz"]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        if (tmp_path / "a").exists():
+            text = (tmp_path / "a").read_text()
+            assert len(text) == 10_000
+            assert len(set(text)) == 1
+    for thread in threads:
+        thread.join()
+    assert names(tmp_path) == ["a", "b", "c"]
