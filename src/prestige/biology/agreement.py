@@ -90,6 +90,14 @@ def with_interval(value: float, ends: tuple[float, float] | None) -> str:
     return f"{value:.2f}" + ("" if ends is None else f" ({ends[0]:.2f} to {ends[1]:.2f})")
 
 
+def left_out_sentence(names: tuple[str, ...], least: int, what: str) -> list[str]:
+    """Return the sentence that samples were left out of something; none where all were in."""
+    if not names:
+        return []
+    which = f"sample {names[0]}" if len(names) == 1 else f"samples {', '.join(names)}"
+    return [f"Left out of {what}, with fewer than {least} observations: {which}."]
+
+
 def versions(pair: Pair, drawn: Drawn | None = None, seed: int = 0) -> dict[str, Float32[np.ndarray, "n g"]]:
     """Return measured, predicted and noisy values and the halves, by the names of :data:`COMPARISONS`.
 

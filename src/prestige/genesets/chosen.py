@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from prestige.errors import DataError
 from prestige.genesets.gmt import GeneSet
+from prestige.stats.space import covariance_within, nearest_others, rows_of_samples
 
 NEIGHBOURS = 8
 """Nearest neighbours of an observation in Moran's I: on a square grid, those that touch it."""
@@ -94,14 +95,7 @@ def within_sample_variance(
         When the number of observations differs between the arguments, or is 0.
     """
     _check(y, sample=sample)
-    total = np.zeros(y.shape[1])
-    n_samples = 0
-    for rows in _samples(sample):
-        part = y[rows].astype(np.float64)
-        total += np.square(part - part.mean(axis=0)).sum(axis=0)
-        n_samples += 1
-    free = len(y) - n_samples
-    return total / free if free else np.full(y.shape[1], np.nan)
+    return covariance_within(y, y, sample)
 
 
 def morans_i(
@@ -153,7 +147,7 @@ def morans_i(
     Cliff and Ord (1981), Spatial Processes, chapter 1 (general weights, and their row-standardised form).
     """
     _check(y, sample=sample, xy_um=xy_um)
-    groups = list(_samples(sample))
+    groups = [rows for _, rows in rows_of_samples(sample)]
     share = max_centres // len(groups) if len(y) > max_centres else None
     rng = np.random.default_rng(seed)
     rows = [
@@ -181,7 +175,7 @@ def _morans_i_of(
     centres = np.arange(count)
     if share is not None and share < count:
         centres = np.sort(rng.choice(count, size=max(share, 1), replace=False))
-    near = _nearest(xy_um, centres, neighbours)
+    near = nearest_others(xy_um, neighbours, centres)
     start = np.arange(len(centres) + 1) * neighbours
     weights = csr_array(
         (np.full(near.size, 1 / neighbours), near.ravel(), start), shape=(len(centres), count)
@@ -198,25 +192,6 @@ def _morans_i_of(
             across, spread, out=np.full(z.shape[1], np.nan), where=varies & (spread > 0)
         )
     return out
-
-
-def _nearest(xy_um: Float[np.ndarray, "n 2"], centres: np.ndarray, neighbours: int) -> np.ndarray:
-    """Return (c, k) positions of the k nearest others of each centre."""
-    from scipy.spatial import KDTree
-
-    near = np.asarray(KDTree(xy_um).query(xy_um[centres], k=neighbours + 1)[1])
-    own = near == centres[:, None]
-    # Where others lie at the very same place, the centre may not be in its own list: then the last goes.
-    out = np.where(own.any(axis=1), own.argmax(axis=1), neighbours)
-    keep = np.arange(neighbours + 1)[None, :] != out[:, None]
-    return near[keep].reshape(len(centres), neighbours)
-
-
-def _samples(sample: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the rows of each sample."""
-    names, of = np.unique(sample, return_inverse=True)
-    for number in range(len(names)):
-        yield np.flatnonzero(of == number)
 
 
 def _highest(name: str, description: str, values: np.ndarray, genes: Sequence[str], n: int) -> GeneSet:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
-from scipy.spatial import cKDTree
 
 from prestige.errors import DataError
+from prestige.stats.space import neighbour_distances_um
 
 BLOCK_LENGTHS = 4.0
 """Blocks should be at least so many correlation lengths (at 1/e) wide: docs/results/coverage.md."""
@@ -181,8 +181,8 @@ def _edges(places: list[np.ndarray], rng: np.random.Generator) -> Float[np.ndarr
     """Return the ends of classes of distance: a first one up to the nearest neighbours', then by factors."""
     nearest = []
     for xy in places:
-        some = xy[rng.choice(len(xy), min(len(xy), 2000), replace=False)]
-        away = np.asarray(cKDTree(xy).query(some, k=2)[0])[:, 1]
+        some = rng.choice(len(xy), min(len(xy), 2000), replace=False)
+        away = neighbour_distances_um(xy, 1, some)
         nearest.append(np.median(away[away > 0]) if (away > 0).any() else np.nan)
     longest = max(float(np.hypot(*np.ptp(xy, axis=0))) for xy in places)
     shortest = float(np.nanmin(nearest)) if np.isfinite(nearest).any() else np.nan

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from prestige.biology.genes.cell_types import NONE, cell_types, composition, labels_of, marker_scores
 from prestige.biology.pair import Pair
-from prestige.biology.space.places import nearest
 from prestige.errors import DataError
 from prestige.genesets import GeneSet
+from prestige.stats.space import nearest
 
 TYPES = {
     "left": GeneSet("left", tuple(f"G{i}" for i in range(6)), "test"),

@@ -100,3 +100,14 @@ def test_bad_input() -> None:
         region_of_mask(np.zeros(len(xy), dtype=bool), xy, one(xy))
     with pytest.raises(DataError, match="a mask of 3"):
         region_of_mask(np.zeros(3, dtype=bool), xy, one(xy))
+
+
+def test_spacing_is_that_of_the_tissue_and_not_of_samples_of_a_few() -> None:
+    xy = np.random.default_rng(0).uniform(0, 480, (900, 2))
+    xy[:3] = [[0, 0], [1e6, 0], [0, 1e6]]
+    # Two observations far apart are no tissue, and one has no neighbour at all.
+    few = np.array(["two", "two", "one"] + ["s"] * 897)
+    found = region_of_mask(xy[:, 0] < 200, xy, few, smooth=0)
+    assert found.spacing_um == pytest.approx(16, rel=0.1)
+    with pytest.raises(DataError, match="at one place"):
+        region_of_mask(np.array([True, False, True]), np.zeros((3, 2)), np.full(3, "s"), smooth=0)

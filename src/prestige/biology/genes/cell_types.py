@@ -13,15 +13,24 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Float32, Int
 
-from prestige.biology.agreement import COMPARISONS, SAID, Mean, agreement, mean_agreement, moments, versions
+from prestige.biology.agreement import (
+    COMPARISONS,
+    SAID,
+    Mean,
+    agreement,
+    left_out_sentence,
+    mean_agreement,
+    moments,
+    versions,
+)
 from prestige.biology.genes.activity import membership_of
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
-from prestige.biology.space.places import large_enough, left_out_sentence, nearest
 from prestige.errors import DataError
 from prestige.genesets import GeneSet
 from prestige.stats import Moments, spatial_blocks
 from prestige.stats.labels import kappa, label_interval, label_tables
+from prestige.stats.space import large_enough, nearest, rows_of_samples
 
 MIN_MARKERS = 2
 """A type with fewer markers in the panel is listed and not scored."""
@@ -270,7 +279,7 @@ def _compositions(
     try:
         kept, left_out = large_enough(pair.sample_of, neighbours + 1, "neighbourhoods")
     except DataError:
-        return {}, tuple(np.unique(pair.sample_of.astype(np.str_)).tolist())
+        return {}, tuple(name for name, _ in rows_of_samples(pair.sample_of))
     sample_of = pair.sample_of[kept]
     near = nearest(pair.xy_um[kept], sample_of, neighbours)
     shares = {name: composition(one[kept], near, len(names)) for name, one in labels.items()}

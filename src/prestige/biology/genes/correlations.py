@@ -14,6 +14,7 @@ from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
 from prestige.genesets import MIN_GENES
+from prestige.stats.space import rows_of_samples
 
 ALL = "all genes"
 TOLD = 10
@@ -116,8 +117,7 @@ def correlation(values: Float[np.ndarray, "n g"], sample_of: np.ndarray) -> Floa
     """
     g = values.shape[1]
     total = np.zeros((g, g))
-    for name in np.unique(sample_of):
-        rows = np.flatnonzero(sample_of == name)
+    for _, rows in rows_of_samples(sample_of):
         mean = values[rows].mean(axis=0, dtype=np.float64)
         for start in range(0, len(rows), max(1, _BLOCK // g)):
             z = values[rows[start : start + max(1, _BLOCK // g)]] - mean

@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
-from prestige.biology.agreement import with_interval
+from prestige.biology.agreement import left_out_sentence, with_interval
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
-from prestige.biology.space.places import large_enough, left_out_sentence, nearest
 from prestige.errors import DataError
 from prestige.stats import spatial_blocks
 from prestige.stats.labels import adjusted_rand, label_interval, label_tables
+from prestige.stats.space import large_enough, nearest, rows_of_samples
 
 N_DOMAINS = 6
 NEIGHBOURS = 20
@@ -193,8 +193,7 @@ def _around(pair: Pair, neighbours: int) -> csr_array:
 
 def _shuffled(sample_of: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     order = np.arange(len(sample_of))
-    for name in np.unique(sample_of):
-        rows = np.flatnonzero(sample_of == name)
+    for _, rows in rows_of_samples(sample_of):
         order[rows] = rng.permutation(rows)
     return order
 
@@ -208,8 +207,7 @@ def _clusters(
     z = pair.z(values)
     if order is not None:
         z = z[order]
-    for name in np.unique(pair.sample_of):
-        rows = np.flatnonzero(pair.sample_of == name)
+    for _, rows in rows_of_samples(pair.sample_of):
         mean = z[rows].mean(axis=0, dtype=np.float64).astype(np.float32)
         for start in range(0, len(rows), max(1, _BLOCK // z.shape[1])):
             z[rows[start : start + max(1, _BLOCK // z.shape[1])]] -= mean

@@ -17,11 +17,11 @@ from jaxtyping import Float, Float32, Int
 
 from prestige.biology.noise import Drawn, depth_alone, draw, noisy
 from prestige.biology.pair import Pair
-from prestige.biology.space.places import rows_of_samples
 from prestige.biology.space.random_shifts import Chart
 from prestige.biology.space.regions import Region, check_places, check_region
 from prestige.biology.space.splines import NaturalSpline
 from prestige.errors import DataError
+from prestige.stats.space import rows_of_samples
 
 KNOTS = 5
 """Knots of the natural cubic spline; it has one degree of freedom fewer."""

@@ -11,10 +11,10 @@ from jaxtyping import Float
 
 from prestige.biology.noise import halves
 from prestige.biology.pair import Pair
-from prestige.biology.space.places import large_enough, nearest, rows_of_samples
 from prestige.biology.space.regions import MIN_SIZE, SMOOTH, Region, check_places, region_of_mask
 from prestige.errors import DataError, unknown
 from prestige.genesets import match
+from prestige.stats.space import large_enough, nearest, rows_of_samples
 
 
 def region_of_annotation(

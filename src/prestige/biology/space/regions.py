@@ -12,15 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from prestige.biology.agreement import left_out_sentence
 from prestige.biology.pair import Pair
-from prestige.biology.space.places import (
+from prestige.errors import DataError
+from prestige.stats.space import (
     large_enough,
-    left_out_sentence,
     nearest,
+    neighbour_distances_um,
     rows_of_samples,
     spacing_um,
 )
-from prestige.errors import DataError
 
 MIN_SIZE = 20
 """Observations of a component; smaller ones are strays."""
@@ -32,6 +33,7 @@ REACH = 2.0
 """Two observations of a component are linked within this many spacings."""
 
 _MIN_LINKS = 5
+_NEIGHBOUR = 6  # whose distance tells the spacing
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +138,7 @@ def region_of_mask(
     """
     if not len(mask) == len(xy_um) == len(sample_of):
         raise DataError(f"a mask of {len(mask)} for {len(xy_um)} places and {len(sample_of)} samples")
-    spacing = spacing_um(xy_um, sample_of)
+    spacing = _spacing_um(xy_um, sample_of)
     least = smooth + 1
     kept, left_out = large_enough(sample_of, least, how)
     voted = mask & kept
@@ -164,6 +166,18 @@ def region_of_mask(
         inside, component, stray, distance, centre, int(component.max()) + 1, spacing, defined_by, how,
         left_out=left_out, least=least
     )  # fmt: skip
+
+
+def _spacing_um(xy_um: np.ndarray, sample_of: np.ndarray) -> float:
+    """Return the spacing over all samples but those of six observations or fewer, unless all are as small."""
+    largest = max((len(rows) for _, rows in rows_of_samples(sample_of)), default=0)
+    k = min(_NEIGHBOUR, max(largest - 1, 1))
+    kept, _ = large_enough(sample_of, k + 1, "spacing of observations")
+    samples = [rows for _, rows in rows_of_samples(sample_of) if kept[rows[0]]]
+    spacing = spacing_um(np.concatenate([neighbour_distances_um(xy_um[rows], k) for rows in samples]), k)
+    if not spacing > 0:
+        raise DataError("all observations lie at one place", where="region", expected="places in um")
+    return spacing
 
 
 def _components(

@@ -19,10 +19,12 @@ from scipy.spatial import KDTree
 
 from prestige.errors import DataError
 from prestige.stats import MIN_CLUSTERS
+from prestige.stats.space import neighbour_distances_um, rows_of_samples, spacing_um
 
 MAX_ANCHORS = 4000
 """Observations that are paired with others, over all samples."""
 
+_NEIGHBOUR = 8  # whose distance tells the spacing
 _PAIRS = 16  # of an anchor in each class of distance
 _CLASSES = 12
 _NEAR = 2  # classes that count as "near neighbours"
@@ -152,14 +154,13 @@ def smoothing_length(
     parts = [_pairs(xy_um[group], edges, spacing, len(rows), rng) for group in groups]
     sums = _Sums.of(groups, parts, measured, predicted)
     found = _compare(sums, edges, spacing, draws, rng)
-    left_out = tuple(str(name) for name in np.unique(sample_of) if name not in used)
+    left_out = tuple(name for name, _ in rows_of_samples(sample_of) if name not in used)
     return replace(found, left_out=left_out)
 
 
 def _wide_enough(xy_um: np.ndarray, sample_of: np.ndarray) -> dict[str, np.ndarray]:
     """Return the rows of the samples that are used: large enough, and not far narrower than the others."""
-    groups = {name: np.flatnonzero(sample_of == name) for name in np.unique(sample_of)}
-    groups = {name: rows for name, rows in groups.items() if len(rows) >= _MIN_OBSERVATIONS}
+    groups = {name: rows for name, rows in rows_of_samples(sample_of) if len(rows) >= _MIN_OBSERVATIONS}
     if not groups:
         raise DataError(
             f"no sample has {_MIN_OBSERVATIONS} observations",
@@ -251,10 +252,9 @@ def _spread(values: np.ndarray, groups: Sequence[np.ndarray]) -> Float[np.ndarra
 
 
 def _spacing(xy: np.ndarray) -> float:
-    """Return the side of the square that an observation has to itself, from how far its 8th neighbour is."""
-    some = xy[:: max(1, len(xy) // 5000)]
-    away = np.asarray(KDTree(xy).query(some, k=9)[0])[:, 8]
-    return float(np.median(away)) * math.sqrt(math.pi / 8)
+    """Return the spacing of observations, from some thousands of them."""
+    some = slice(None, None, max(1, len(xy) // 5000))
+    return spacing_um(neighbour_distances_um(xy, _NEIGHBOUR, some), _NEIGHBOUR)
 
 
 def _edges(places: Sequence[np.ndarray], spacing: float) -> Float[np.ndarray, " e"]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from prestige.biology.space.places import rows_of_samples
 from prestige.errors import DataError
+from prestige.stats.space import rows_of_samples
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,21 +8,19 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.biology.space.smoothing import Smoothing, smoothing_length
 from prestige.errors import DataError
 from prestige.genesets import morans_i
+from prestige.stats.space import covariance_within
 
 AVERAGED = 7.0
 """Over-smoothed is what is as smooth as a mean of more observations than this, one and six around it, ..."""
 
 LOST = 0.25
 """... by which the measured structure between neighbours loses more than this share."""
-
-_CHUNK = 64
 
 Verdict = Literal[
     "over-smoothed",
@@ -122,9 +120,9 @@ def structure(pair: Pair, drawn: Drawn | None = None, *, seed: int = 0) -> Struc
     for name, values in sides.items():
         columns[f"morans_i_{name}"] = morans_i(values, pair.xy_um, pair.sample_of, seed=seed)
     for name, values in sides.items():
-        columns[f"variance_{name}"] = _covariance(values, values, pair.sample_of)
-    columns["signal_measured"] = _covariance(half, other, pair.sample_of)
-    columns["signal_predicted"] = _covariance(*drawn.predicted_halves, pair.sample_of)
+        columns[f"variance_{name}"] = covariance_within(values, values, pair.sample_of)
+    columns["signal_measured"] = covariance_within(half, other, pair.sample_of)
+    columns["signal_predicted"] = covariance_within(*drawn.predicted_halves, pair.sample_of)
     return Structure(pd.DataFrame(columns), smoothing, halves, verdict_of(smoothing))
 
 
@@ -151,18 +149,6 @@ def verdict_of(smoothing: Smoothing) -> Verdict:
         return "over-smoothed"
     within = smoothing.high_um <= limit or smoothing.lost_high <= LOST
     return "not over-smoothed" if within else "undecided"
-
-
-def _covariance(first: np.ndarray, second: np.ndarray, sample_of: np.ndarray) -> Float[np.ndarray, " g"]:
-    """Return each gene's covariance within samples: ``sum_s sum_i (x - mean_s)(y - mean_s) / (n - S)``."""
-    groups = [np.flatnonzero(sample_of == name) for name in np.unique(sample_of)]
-    total = np.zeros(first.shape[1])
-    for rows in groups:
-        for start in range(0, first.shape[1], _CHUNK):
-            part = slice(start, start + _CHUNK)
-            x, y = (side[rows, part].astype(np.float64) for side in (first, second))
-            total[part] += ((x - x.mean(axis=0)) * (y - y.mean(axis=0))).sum(axis=0)
-    return total / max(1, len(sample_of) - len(groups))
 
 
 def _median_ratio(above: pd.Series, below: pd.Series) -> float:

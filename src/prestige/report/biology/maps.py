@@ -20,6 +20,7 @@ from prestige.biology.settings import THE_REGION
 from prestige.biology.space.regions import Region
 from prestige.report.bench.maps import colour_range, draw_scale_bar, draw_tissue, raster
 from prestige.report.style import BASELINE_GREYS, OKABE_ITO, VALUES
+from prestige.stats.space import rows_of_samples
 
 SECTIONS = 2
 """Sections of which maps are drawn, those with the most observations."""
@@ -101,8 +102,7 @@ def percentiles(
     from scipy.stats import rankdata
 
     out = np.empty(len(values))
-    for name in np.unique(sample_of):
-        rows = np.flatnonzero(sample_of == name)
+    for _, rows in rows_of_samples(sample_of):
         out[rows] = 100.0 * (rankdata(values[rows]) - 0.5) / len(rows)
     return out
 
