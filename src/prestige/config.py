@@ -48,6 +48,13 @@ class RunConfig(Settings):
 
     ``largest_patch_um`` is the largest patch of the bench that the run belongs to: the same
     observations are left out at the image's edge, whatever this run's own patch.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> config = prestige.read_run("run.yaml")
+    >>> config.model_copy(update={"seed": 1}).seed
+    1
     """
 
     dataset: Path
@@ -101,7 +108,15 @@ class RunConfig(Settings):
 
 
 class BenchConfig(Settings):
-    """The grid: every encoder and baseline at every patch, on the same folds with the same seeds."""
+    """The grid: every encoder and baseline at every patch, on the same folds with the same seeds.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> config = prestige.read_bench("bench.yaml")
+    >>> [run.patch.patch_um for run in config.runs(folds=[0], largest_patch_um=8.0)]
+    [8.0, 8.0, 8.0]
+    """
 
     name: str = Field(min_length=1)
     dataset: Path
@@ -182,33 +197,47 @@ class BenchConfig(Settings):
                         yield RunConfig(**shared, fold=fold, seed=seed, patch=patch, model=model, train=train)
 
 
-def read_run(path: Path) -> RunConfig:
+def read_run(path: Path | str) -> RunConfig:
     """Read RUN.yaml; its paths are taken from the folder that it lies in.
 
     Raises
     ------
     ConfigError
         Listing every fault, an unknown key with the nearest one that exists.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> prestige.read_run("run.yaml").patch.patch_um
+    8.0
     """
+    path = Path(path)
     config = build(RunConfig, read_yaml(path), where=path)
-    return _resolved(config, Path(path).parent)
+    return _resolved(config, path.parent)
 
 
-def read_bench(path: Path) -> BenchConfig:
+def read_bench(path: Path | str) -> BenchConfig:
     """Read BENCH.yaml; its paths are taken from the folder that it lies in.
 
     Raises
     ------
     ConfigError
         Listing every fault, an unknown key with the nearest one that exists.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> prestige.read_bench("bench.yaml").encoders[0].encoder
+    'compact_xs'
     """
+    path = Path(path)
     config = build(BenchConfig, read_yaml(path), where=path)
-    config = _resolved(config, Path(path).parent)
-    models = tuple(_with_checkpoint(model, Path(path).parent) for model in config.encoders)
-    baselines = tuple(_with_own_checkpoint(one, Path(path).parent) for one in config.baselines)
-    judged = {"genesets": config.genesets.resolved(Path(path).parent)}
+    config = _resolved(config, path.parent)
+    models = tuple(_with_checkpoint(model, path.parent) for model in config.encoders)
+    baselines = tuple(_with_own_checkpoint(one, path.parent) for one in config.baselines)
+    judged = {"genesets": config.genesets.resolved(path.parent)}
     if config.biology is not None:
-        judged["biology"] = config.biology.resolved(Path(path).parent)
+        judged["biology"] = config.biology.resolved(path.parent)
     return config.model_copy(update={"encoders": models, "baselines": baselines, **judged})
 
 

@@ -28,6 +28,15 @@ class PrestigeError(Exception):
         What should have been there.
     remedy
         What to do about it.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> try:
+    ...     prestige.read_run("absent.yaml")
+    ... except prestige.PrestigeError as error:
+    ...     print(error)
+    absent.yaml: no such file...
     """
 
     exit_code = 2

@@ -57,6 +57,13 @@ def open_dataset(config: DatasetConfig, *, cache_dir: Path | None = None) -> Dat
     ------
     DataError
         With every fault of every sample.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> dataset = prestige.open_dataset(prestige.read_dataset("phantom/dataset.yaml"))
+    >>> dataset.samples[0].um_per_px
+    0.5
     """
     samples: list[Sample] = []
     faults: list[PrestigeError] = []

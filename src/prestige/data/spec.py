@@ -63,17 +63,23 @@ class DatasetConfig(Settings):
         return self
 
 
-def read_dataset(path: Path) -> DatasetConfig:
+def read_dataset(path: Path | str) -> DatasetConfig:
     """Read dataset.yaml; paths in it become absolute against the folder it lies in.
 
     Raises
     ------
     ConfigError
         When the file is missing or holds an unknown key, a wrong value or an unknown source.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> [sample.id for sample in prestige.read_dataset("phantom/dataset.yaml").samples]
+    ['P1_S1', 'P2_S1', 'P3_S1', 'P4_S1']
     """
+    path = Path(path)
     from prestige.data.readers import readers
 
-    path = Path(path)
     config = build(DatasetConfig, read_yaml(path), where=path)
     faults: list[PrestigeError] = [
         unknown("source", sample.source, readers.names(), where=f"{path}, sample '{sample.id}'")

@@ -64,7 +64,7 @@ class FileEvaluation:
 
 
 def evaluate_files(
-    pred_path: Path, truth_path: Path, *, scale: str | None = None, block_um: float | None = None
+    pred_path: Path | str, truth_path: Path | str, *, scale: str | None = None, block_um: float | None = None
 ) -> FileEvaluation:
     """Score a file of predictions against a file of counts.
 
@@ -89,7 +89,15 @@ def evaluate_files(
         When the scale is not known, or contradicts the file.
     DataError
         When genes or observations do not match, or values are NaN, infinite or no counts.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> scores = prestige.evaluate_files("run/predictions/S2.h5ad", "bench/truth/fold-0/S2.h5ad").summary()
+    >>> scores["counted"]["scored"], scores["counted"]["genes"]
+    (126, 4)
     """
+    pred_path, truth_path = Path(pred_path), Path(truth_path)
     files = read_matched(pred_path, truth_path, scale)
     expected, mean = files.expected(), files.train_mean
     notes = []

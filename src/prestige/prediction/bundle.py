@@ -124,13 +124,20 @@ def write_bundle(
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def read_bundle(folder: Path) -> Bundle:
+def read_bundle(folder: Path | str) -> Bundle:
     """Read what :func:`write_bundle` wrote.
 
     Raises
     ------
     StorageError
         When it is missing, cut off, altered, or written by a newer version.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> bundle = prestige.read_bundle("run/model")
+    >>> bundle.panel.genes
+    ('G0', 'G1', 'G2', 'G3')
     """
     folder = Path(folder)
     manifest = _manifest(folder)

@@ -25,7 +25,9 @@ BAND_PX = 1024
 """Height of the bands of a slide that observations are taken from, one after the other."""
 
 
-def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str = "auto") -> list[Path]:
+def predict_dataset(
+    run_or_model: Path | str, dataset: Path | str, out: Path | str, *, device: str = "auto"
+) -> list[Path]:
     """Write ``out/<sample>.h5ad`` for each sample of a dataset.
 
     Parameters
@@ -45,9 +47,17 @@ def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str
         When there is no model in the folder.
     DataError
         When a sample is at fault, or its image is smaller than the model's patch.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> files = prestige.predict_dataset("run", "phantom/dataset.yaml", "predicted", device="cpu")
+    >>> files[0].name
+    'P1_S1.h5ad'
     """
-    bundle = read_bundle(_bundle_folder(Path(run_or_model)))
-    samples = open_dataset(read_dataset(Path(dataset))).samples
+    run_or_model, dataset, out = Path(run_or_model), Path(dataset), Path(out)
+    bundle = read_bundle(_bundle_folder(run_or_model))
+    samples = open_dataset(read_dataset(dataset)).samples
     fabric = make_fabric("32-true", device)
     _check_sizes(samples, bundle.patch)
     for words in pixel_notes(samples, bundle.extra.get("um_per_px")):
@@ -69,7 +79,7 @@ def predict_dataset(run_or_model: Path, dataset: Path, out: Path, *, device: str
         "input_px": bundle.patch.input_px,
         "visible_um": bundle.patch.visible_um,
     }
-    return write_predictions(Path(out), prediction, observations, samples, bundle.panel, model)
+    return write_predictions(out, prediction, observations, samples, bundle.panel, model)
 
 
 def reading_order(observations: Observations, *, band_px: int) -> Int[np.ndarray, " n"]:

@@ -36,7 +36,7 @@ SETTINGS = "bench.yaml"
 _PAUSE_SECONDS = 2.0
 
 
-def run_bench(path: Path, out: Path, *, device: str = "auto", jobs: int = 1) -> Path:
+def run_bench(path: Path | str, out: Path | str, *, device: str = "auto", jobs: int = 1) -> Path:
     """Do every run of BENCH.yaml in ``out``, then write the report; return the report's path.
 
     Killed at any moment and started again it goes on where it was.  Started several times at once, on one
@@ -51,9 +51,16 @@ def run_bench(path: Path, out: Path, *, device: str = "auto", jobs: int = 1) -> 
     ------
     PrestigeError
         When the settings, the data or the split are wrong; before anything is written.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> prestige.run_bench("bench.yaml", "out", device="cpu").as_posix()
+    'out/report/index.html'
     """
-    config = read_bench(Path(path))
-    grid, out = _opened(config, path, device), Path(out)
+    path, out = Path(path), Path(out)
+    config = read_bench(path)
+    grid, out = _opened(config, path, device), out
     fold_data = prepare_fold(grid.dataset, grid.folds[0], config.panel)  # the last that can be wrong
     _claim(out, config)
     command = ["-m", "prestige", "bench", str(path), "--out", str(out), "--device", device]

@@ -44,14 +44,22 @@ MARKER, SETTINGS = "DONE", "config.yaml"
 _log = logging.getLogger(__name__)
 
 
-def train_from_yaml(path: Path, folder: Path, *, device: str = "auto") -> Path:
+def train_from_yaml(path: Path | str, folder: Path | str, *, device: str = "auto") -> Path:
     """Do the run of one RUN.yaml in ``folder``, or go on with it; return the folder.
 
     Raises
     ------
     PrestigeError
         When the settings or the data are wrong; nothing is written then.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> folder = prestige.train_from_yaml("run.yaml", "trained", device="cpu")
+    >>> (folder / "model" / "model.json").is_file()
+    True
     """
+    path, folder = Path(path), Path(folder)
     config = read_run(path)
     check_names(config)  # opening the samples may take minutes
     if config.train is not None:

@@ -50,6 +50,12 @@ class PhantomConfig(Settings):
         Redrawn measurements of each cell from which the oracle is estimated.
     seed
         Everything random follows from it.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> prestige.PhantomConfig(radius_um=30).widths_um
+    (8.0, 16.0, 32.0, 64.0)
     """
 
     name: str = "phantom"

@@ -48,7 +48,7 @@ class Section:
     oracle: dict[float, Float[np.ndarray, "g"]]
 
 
-def write_phantom(config: PhantomConfig, folder: Path) -> Path:
+def write_phantom(config: PhantomConfig, folder: Path | str) -> Path:
     """Write a phantom data set and return the path of its ``dataset.yaml``.
 
     Beside it lie ``<sample>.zarr``, ``truth.json`` (radius, genes by group, oracle by width, right
@@ -62,8 +62,16 @@ def write_phantom(config: PhantomConfig, folder: Path) -> Path:
         When the folder holds something else.
     StorageError
         When it cannot be written.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> config = prestige.PhantomConfig(size_px=192, patients=1, widths_um=(8, 16), n_genes=6, replicates=2)
+    >>> prestige.write_phantom(config, "small").name
+    'dataset.yaml'
     """
-    folder = Path(folder).resolve()
+    folder = Path(folder)
+    folder = folder.resolve()
     if _holds(config, folder):
         return folder / "dataset.yaml"
     partial = folder.parent / f".{folder.name}.partial-{os.getpid()}"

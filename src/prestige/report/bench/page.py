@@ -30,7 +30,7 @@ from prestige.report.gene_sets.section import set_page
 from prestige.report.rendering import render
 
 
-def write_report(bench_folder: Path) -> Path:
+def write_report(bench_folder: Path | str) -> Path:
     """Write ``report/index.html`` with its figures and tables into a bench (or run) folder.
 
     The folder ``report`` is replaced as a whole: it is the old report or the new one.
@@ -46,8 +46,15 @@ def write_report(bench_folder: Path) -> Path:
         When the folder is neither a bench nor a run.
     StorageError
         When the report cannot be written, or a finished run has lost its moments.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> prestige.write_report("bench").as_posix()
+    'bench/report/index.html'
     """
-    bench = load_bench(Path(bench_folder))
+    bench_folder = Path(bench_folder)
+    bench = load_bench(bench_folder)
     summary = summarise(bench)
     found = answers(bench, summary)
     report = bench.folder / "report"

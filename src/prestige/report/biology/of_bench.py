@@ -100,9 +100,9 @@ def _bench_page(bench: Bench, summary: Summary, shown: Configuration, report: Pa
 
 
 def write_file_biology(
-    pred: Path,
-    truth: Path,
-    out: Path,
+    pred: Path | str,
+    truth: Path | str,
+    out: Path | str,
     *,
     sets: tuple[Path, ...] = (),
     scale: str | None = None,
@@ -131,7 +131,16 @@ def write_file_biology(
     PrestigeError
         When a file cannot be read or does not fit the other, the scale is not known, or ``out`` holds
         something else.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> files = "run/predictions/S2.h5ad", "bench/truth/fold-0/S2.h5ad"
+    >>> page, study = prestige.write_file_biology(*files, "biology")
+    >>> page.name
+    'index.html'
     """
+    pred, truth, out = Path(pred), Path(truth), Path(out)
     config = config or BiologyConfig()
     judged = collect_sets(_no_chosen(files=tuple(GmtFile(path=path) for path in sets))) | _types(config)
     check_own(out, OWN)

@@ -67,6 +67,13 @@ def inspect(config: DatasetConfig, out: Path | None = None) -> Inspection:
     ------
     PrestigeError
         Only for what is no fault of a sample, like a cache that cannot be written.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> inspection = prestige.inspect(prestige.read_dataset("phantom/dataset.yaml"))
+    >>> inspection.faults
+    ()
     """
     rows, opened = [], []
     with Progress(f"inspecting {config.name}", len(config.samples)) as progress:
