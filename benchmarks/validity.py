@@ -40,7 +40,8 @@ from prestige.data.spec import read_dataset
 from prestige.data.split.folds import TEST, Fold, make_folds
 from prestige.models.compact import Compact, Design
 from prestige.models.encoder import encoders
-from prestige.records.folders import MEAN_BASELINE, load_bench
+from prestige.records.configuration import MEAN_BASELINE
+from prestige.records.folders import load_bench
 from prestige.report import write_report
 from prestige.runs.run import execute
 from prestige.settings import build

@@ -18,13 +18,12 @@ from prestige.data.split.folds import SplitConfig
 from prestige.errors import ConfigError
 from prestige.genesets.settings import GeneSetConfig
 from prestige.models.settings import ModelConfig
+from prestige.records.configuration import BASELINE_PREFIX, DIAGNOSTIC_PREFIX
 from prestige.settings import Settings, build, read_yaml, resolve_path
 from prestige.training.schedule import TrainConfig
 
 RESULT_VERSION = 5
 """Raised whenever the same settings would give other numbers: old run folders then count as other runs."""
-
-BASELINE_PREFIX, DIAGNOSTIC_PREFIX = "baseline:", "diagnostic:"
 
 
 class EvaluationConfig(Settings):

@@ -13,7 +13,8 @@ import pytest
 
 from prestige.analysis.answer import Answer, answers, choose_patch
 from prestige.analysis.summary import Standing, summarise
-from prestige.records.folders import Configuration, load_bench
+from prestige.records.configuration import Configuration
+from prestige.records.folders import load_bench
 
 from ..small_bench import Recipe
 

@@ -8,7 +8,6 @@ import pytest
 from prestige.analysis.answer import answers
 from prestige.analysis.sensitivity import sensitivity_facts, shifted_scores
 from prestige.analysis.summary import summarise
-from prestige.evaluate.shifts import shifted_file
 from prestige.records.folders import load_bench
 from prestige.report import write_report
 from prestige.stats import Moments, mean_gene_pearson
@@ -18,7 +17,7 @@ def keep(bench: Path, kept_at_8_um: dict[str, float]) -> None:
     """Give every run moments at 0 and 8 um; at 8 um products with the truth are so much of what they were."""
     for run in load_bench(bench).runs:
         moments = run.moments
-        moments.save(run.folder / shifted_file(0.0))
+        moments.save(run.folder.moments_at(0.0))
         share = kept_at_8_um[run.configuration.name]
         n = np.maximum(moments.n, 1)[:, None]
         product = moments.sum_p * moments.sum_t / n + share * (
@@ -26,7 +25,7 @@ def keep(bench: Path, kept_at_8_um: dict[str, float]) -> None:
         )
         sums = {name: getattr(moments, name) for name in ("sum_p", "sum_t", "sum_pp", "sum_tt")}
         Moments(moments.sample, moments.block, moments.n, sum_pt=product, genes=moments.genes, **sums).save(
-            run.folder / shifted_file(8.0)
+            run.folder.moments_at(8.0)
         )
 
 
@@ -61,7 +60,7 @@ def test_the_page_says_which_encoder_is_best_where(tiny_bench: Path) -> None:
 def test_a_shift_that_one_configuration_lacks_is_left_out_for_all(tiny_bench: Path) -> None:
     keep(tiny_bench, KEPT)
     bench = load_bench(tiny_bench)
-    (bench.runs[0].folder / shifted_file(8.0)).unlink()
+    (bench.runs[0].folder.moments_at(8.0)).unlink()
     assert shifted_scores(bench, summarise(bench)).empty
 
 

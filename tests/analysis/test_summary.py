@@ -11,7 +11,8 @@ import pytest
 
 from prestige.analysis.answer import answers
 from prestige.analysis.summary import comparable_folds, summarise
-from prestige.records.folders import Configuration, load_bench
+from prestige.records.configuration import Configuration
+from prestige.records.folders import load_bench
 from prestige.report.bench.page import write_report
 from prestige.report.bench.tables import summary_table
 

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from prestige.analysis.values import GENE_METRICS, gene_table, gene_values, mean_table, with_zeros
-from prestige.records.folders import Configuration, Run, load_bench
+from prestige.records.configuration import Configuration
+from prestige.records.folders import load_bench
+from prestige.records.run import Run
 from prestige.stats import Moments
 
 KEY = Configuration(pretrained=False, baseline=False, encoder="compact_s", patch_um=32.0, input_px=64)

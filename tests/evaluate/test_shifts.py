@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from prestige.data.observations import Observations
 from prestige.evaluate import shifts
-from prestige.evaluate.shifts import moved, read_shifted, shifted_file, shifted_moments
+from prestige.evaluate.shifts import moved, shifted_moments
 from prestige.stats.moments import mean_gene_pearson
 
 
@@ -96,25 +96,3 @@ def test_without_a_shift_it_is_the_score_of_the_predictions_themselves() -> None
         ]
     )
     assert mean_gene_pearson(found[0.0]) == pytest.approx(expected, abs=1e-6)
-
-
-def test_moments_at_a_shift_are_read_back_by_their_distance(tmp_path: Path) -> None:
-    assert read_shifted(tmp_path) == {}
-    some = places(60, slides=1)
-    truth = np.random.default_rng(0).normal(size=(60, 1)).astype(np.float32)
-    found = shifted_moments(
-        lambda o: o.xy_px[:, :1],
-        some,
-        truth,
-        shifts_um=[2.5, 10.0],
-        um_per_px=[1.0],
-        sample_of=np.full(60, "s"),
-        block_of=np.zeros(60, dtype=np.int64),
-        genes=["g"],
-    )
-    for shift, moments in found.items():
-        moments.save(tmp_path / shifted_file(shift))
-    again = read_shifted(tmp_path)
-    assert list(again) == [0.0, 2.5, 10.0]
-    for shift, moments in found.items():
-        np.testing.assert_array_equal(again[shift].sum_p, moments.sum_p)

@@ -1,6 +1,5 @@
 """The gene sets of a fold: wanted ones found in the panel, chosen ones from the training side alone."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +51,9 @@ def test_sets_of_a_file_are_found_by_case_and_alias(fold, tmp_path: Path) -> Non
     (tmp_path / "mine.gmt").write_text("B cells\tmine\tCD19\tCD20\tPAX5\n")
     asked = config(files=[GmtFile(path=tmp_path / "mine.gmt")], most_expressed=None)
     told = describe_sets(sets_of_fold(asked, *fold))
-    assert told["B cells"]["genes"] == ["Cd19", "MS4A1"]
-    assert told["B cells"]["missing"] == ["PAX5"]
-    assert told["B cells"]["scored"]
-    assert json.loads(json.dumps(told)) == told
+    assert told["B cells"].genes == ("Cd19", "MS4A1")
+    assert told["B cells"].missing == ("PAX5",)
+    assert told["B cells"].scored
 
 
 def test_a_missing_file_is_told(fold, tmp_path: Path) -> None:

@@ -48,11 +48,11 @@ def test_the_correlation_length_is_that_of_the_tissues_squares(small_samples) ->
         samples = tuple(checkered(sample, 10 * seed + number) for number, sample in enumerate(small_samples))
         config = BenchConfig.model_validate(BENCH)
         (fold,), _ = audited_folds(samples, config.split, largest_patch_um=12.0, only=0)
-        measured = describe_fold(prepare_fold(Dataset("small", samples), fold, config.panel), config)[
-            "correlation"
-        ]
-        assert measured["length_um"] is not None
-        found.append(measured["length_um"])
+        measured = describe_fold(prepare_fold(Dataset("small", samples), fold, config.panel), config)
+        correlation = measured.record.correlation
+        assert correlation is not None
+        assert math.isfinite(correlation.length_um)
+        found.append(correlation.length_um)
     assert np.mean(found) == pytest.approx(24 * u, rel=0.2)
 
 
@@ -61,4 +61,7 @@ def test_too_few_observations_have_no_correlation_length(small_samples) -> None:
     (fold,), _ = audited_folds(small_samples, config.split, largest_patch_um=12.0, only=0)
     data = prepare_fold(Dataset("small", small_samples), fold, config.panel)
     few = dataclasses.replace(data, test=data.test.take(np.arange(20)), test_y=data.test_y[:20])
-    assert describe_fold(few, config)["correlation"] == {"length_um": None, "structured": None}
+    correlation = describe_fold(few, config).record.correlation
+    assert correlation is not None
+    assert math.isnan(correlation.length_um)
+    assert math.isnan(correlation.structured)

@@ -12,10 +12,10 @@ import yaml
 
 from prestige.data.dataset import Dataset
 from prestige.errors import ConfigError, ModelError, StorageError
-from prestige.evaluate.shifts import read_shifted
+from prestige.records.run import RunFolder
 from prestige.runs import outcome as outcome_module
 from prestige.runs import run as run_module
-from prestige.runs.run import execute, is_done, train_from_yaml
+from prestige.runs.run import execute, train_from_yaml
 from prestige.stats import Moments, mean_gene_pearson
 from prestige.training import loop as train_module
 
@@ -96,9 +96,9 @@ def test_a_run_cut_off_goes_on_and_ends_with_the_same_predictions(
         patch.setattr(train_module.Job, "step", dying)
         with pytest.raises(KeyboardInterrupt):
             go(dataset, tmp_path / "cut")
-    assert not is_done(tmp_path / "cut")
+    assert not RunFolder(tmp_path / "cut").is_done()
     go(dataset, tmp_path / "cut")
-    assert is_done(tmp_path / "cut")
+    assert RunFolder(tmp_path / "cut").is_done()
     for path in (whole / "predictions").iterdir():
         other = ad.read_h5ad(tmp_path / "cut" / "predictions" / path.name)
         np.testing.assert_array_equal(np.asarray(ad.read_h5ad(path).X), np.asarray(other.X))
@@ -149,7 +149,7 @@ def test_the_manifest_says_what_sets_a_model_apart_and_all_the_time_it_took(
     model = {"encoder": "compact_xs", "readout": "whole", "dropout": 0.3}
     folder = go(dataset, tmp_path / "run", model=model, train=RUN["train"] | {"budget": {"steps": 4}})
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["variant"] == "readout whole, dropout 0.3"
+    assert manifest["changed"] == {"readout": "whole", "dropout": 0.3}
     assert not manifest["pretrained"]
     assert manifest["seconds"]["total"] > 900
     started = settings(model={"encoder": "compact_xs", "checkpoint": "/some/where/mine.safetensors"})
@@ -158,15 +158,15 @@ def test_the_manifest_says_what_sets_a_model_apart_and_all_the_time_it_took(
     data = prepared(dataset, started)
     patch = run_module.resolve_patch(started.patch, [0.5])
     manifest = run_module._manifest(started, data, patch, outcome)
-    assert manifest["variant"] == "from mine.safetensors"
-    assert manifest["pretrained"]
-    assert manifest["hardware"] == {"device": "cuda"}
+    assert manifest.changed == {"checkpoint": "mine.safetensors"}
+    assert manifest.pretrained
+    assert manifest.hardware.device == "cuda"
 
 
 def test_settings_that_were_cut_off_while_written_are_written_again(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml.partial").write_text("hash: 0")
-    assert is_done(go(dataset, tmp_path / "run", model=None, train=None, baseline="mean"))
+    assert RunFolder(go(dataset, tmp_path / "run", model=None, train=None, baseline="mean")).is_done()
 
 
 def test_wrong_settings_leave_no_folder(
@@ -207,9 +207,9 @@ def test_wrong_settings_leave_no_folder(
 def test_the_test_side_is_scored_again_at_moved_centres(dataset: Dataset, tmp_path: Path, what: str) -> None:
     changes = {} if what == "model" else {"model": None, "train": None, "baseline": what}
     plain = go(dataset, tmp_path / "plain", **changes)
-    assert read_shifted(plain) == {}
+    assert RunFolder(plain).read_shifted() == {}
     folder = go(dataset, tmp_path / "run", evaluation={"block_um": 20, "shifts_um": [2, 8]}, **changes)
-    found = read_shifted(folder)
+    found = RunFolder(folder).read_shifted()
     assert list(found) == [0.0, 2.0, 8.0]
     own = Moments.load(folder / "moments.npz")
     scores = [mean_gene_pearson(moments) for moments in found.values()]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from prestige.analysis.summary import Group, Summary
-from prestige.records.folders import MEAN_BASELINE, Configuration, si
+from prestige.records.configuration import MEAN_BASELINE, Configuration
 from prestige.stats import Recommendation, recommend
+from prestige.text import si
 
 NAMED = 4
 

@@ -11,7 +11,9 @@ from prestige.analysis.advice import advice_sentences, advise
 from prestige.analysis.blocks import width_limits
 from prestige.analysis.spread import seeds_limit
 from prestige.analysis.summary import Group, Standing, Summary, within_section
-from prestige.records.folders import Bench, Configuration, format_number, number
+from prestige.records.configuration import Configuration
+from prestige.records.folders import Bench
+from prestige.text import format_number, number
 
 DEFAULT_MARGIN = 0.01
 FEW_PATIENTS = 10

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prestige.records.folders import Bench, Configuration, Run, format_number, number
+from prestige.records.configuration import Configuration
+from prestige.records.folders import Bench
+from prestige.records.run import Run
 from prestige.stats import LEAST_LENGTHS, Blocks, choose_blocks, merge_blocks
+from prestige.text import format_number, number
 
 UM = "\N{MICRO SIGN}m"
 

@@ -10,9 +10,10 @@ import pandas as pd
 from prestige.analysis.summary import Summary
 from prestige.analysis.values import with_zeros
 from prestige.evaluate.ceilings import read_ceilings
-from prestige.records.folders import Bench, number
+from prestige.records.folders import Bench
 from prestige.stats import Blocks
 from prestige.stats.ceilings import MIN_SHOWN
+from prestige.text import number
 
 COLUMNS = ("configuration", "n_genes", "score", "ceiling", "fraction")
 

@@ -18,7 +18,7 @@ from typing import Any
 from prestige.analysis.summary import Group, Summary
 from prestige.errors import DataError
 from prestige.models.settings import RATES
-from prestige.records.folders import Configuration
+from prestige.records.configuration import Configuration
 from prestige.stats import Contrast, contrasts, interaction_weights, slope_weights
 
 Weights = Mapping[Configuration, float]

@@ -10,8 +10,10 @@ import pandas as pd
 from prestige.analysis.answer import Answer, choose_patch
 from prestige.analysis.summary import Standing, Summary
 from prestige.evaluate.shifts import read_shifted
-from prestige.records.folders import Bench, Configuration, format_number
+from prestige.records.configuration import Configuration
+from prestige.records.folders import Bench
 from prestige.stats import Moments, mean_gene_pearson
+from prestige.text import format_number
 
 MICRO = "\N{MICRO SIGN}m"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from prestige.analysis.summary import Summary
-from prestige.records.folders import Configuration
+from prestige.records.configuration import Configuration
 from prestige.stats.spread import MIN_SEEDS, Spread
 
 UNKNOWN = "\N{EN DASH}"

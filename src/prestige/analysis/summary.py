@@ -17,9 +17,12 @@ import pandas as pd
 
 from prestige.analysis.blocks import blocks_of, merged
 from prestige.analysis.values import gene_table, mean_table
-from prestige.records.folders import Bench, Configuration, Run, number
+from prestige.records.configuration import Configuration
+from prestige.records.folders import Bench
+from prestige.records.run import Run
 from prestige.stats import Blocks, Comparison, compare
 from prestige.stats.spread import Spread, spread_of
+from prestige.text import number
 
 _COLUMNS = (
     "configuration", "label", "name", "encoder", "baseline", "pretrained", "control", "patch_um", "input_px",

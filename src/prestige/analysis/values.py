@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from prestige.metrics import HIGHER_IS_BETTER
-from prestige.records.folders import Configuration, Run
+from prestige.records.configuration import Configuration
+from prestige.records.run import Run
 
 GENE_METRICS = ("pearson", "spearman", "r2", "mse")
 _ZERO = ("pearson", "spearman", "cosine")  # where only the prediction is constant

@@ -10,7 +10,7 @@ from pydantic import model_serializer, model_validator
 
 from prestige.data.patches.reader import PatchConfig
 from prestige.errors import unknown
-from prestige.models.settings import ModelConfig
+from prestige.models.settings import ModelConfig, in_words
 from prestige.registry import Registry
 from prestige.settings import Settings
 
@@ -161,11 +161,11 @@ class BaselineConfig(Settings):
             return self.name
         start = ["pretrained"] if self.model.pretrained else []
         if self.name == "shuffled":
-            apart = ", ".join([*start, *self.model.peculiarities])
+            apart = ", ".join([*start, *in_words(self.model.changed)])
             return self.model.encoder + (f" ({apart})" if apart else "") + ", shuffled labels"
         if not start and self.model.checkpoint is None:
             start = ["random weights"]
-        return ", ".join([f"{self.name} {self.model.encoder}", *start, *self.model.peculiarities])
+        return ", ".join([f"{self.name} {self.model.encoder}", *start, *in_words(self.model.changed)])
 
     def patches(self, grid: Sequence[PatchConfig]) -> tuple[PatchConfig, ...]:
         """Return the patches at which it stands in a grid."""

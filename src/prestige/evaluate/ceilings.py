@@ -16,6 +16,7 @@ from prestige.data.observations import Observations
 from prestige.data.panel import Panel
 from prestige.data.sample import Sample
 from prestige.errors import DataError, StorageError, storing
+from prestige.records.folders import BenchFolder
 from prestige.stats import ceiling_counts, ceiling_log, spatial_blocks
 
 FILE = "ceilings.parquet"
@@ -89,7 +90,7 @@ def read_ceilings(
     StorageError
         When a file is broken.
     """
-    paths = sorted((Path(bench_folder) / "truth").glob(f"fold-*/{FILE}"))
+    paths = sorted(BenchFolder(Path(bench_folder)).truths.glob(f"fold-*/{FILE}"))
     if not paths:
         return None
     parts = [_read(path) for path in paths]

@@ -8,7 +8,6 @@ measurements.  A wide patch hardly notices; so the answer may hang on how well t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -19,28 +18,7 @@ from prestige.stats.moments import Moments, moments_of
 MOST = 4096
 """Observations of the test side that are predicted again at each shift; drawn once, the same for all."""
 
-SHIFTED = "moments-shift-*.npz"
-"""What :func:`shifted_file` names."""
-
 Predict = Callable[[Observations], np.ndarray]
-
-
-def shifted_file(shift_um: float) -> str:
-    """Return the name of the file in a run folder that holds the moments at a shift."""
-    return SHIFTED.replace("*", f"{shift_um:g}")
-
-
-def read_shifted(folder: Path) -> dict[float, Moments]:
-    """Return the moments of a run folder by shift in micrometres; empty where none were asked for.
-
-    Raises
-    ------
-    StorageError
-        When a file is broken.
-    """
-    start, end = SHIFTED.split("*")
-    found = {float(path.name[len(start) : -len(end)]): path for path in Path(folder).glob(SHIFTED)}
-    return {shift: Moments.load(found[shift]) for shift in sorted(found)}
 
 
 def moved(

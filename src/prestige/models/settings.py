@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_serializer, model_validator
 
 from prestige.settings import Settings
-
-RATES = "learning rates"
-"""How the words for a model's own learning rates begin: what is trained with them is told by it."""
 
 
 class ModelConfig(Settings):
@@ -71,14 +68,19 @@ class ModelConfig(Settings):
         return plain
 
     @property
-    def peculiarities(self) -> tuple[str, ...]:
-        """What sets it apart, in words, from others of its encoder: readout, norm, dropout, rates, start."""
-        usual, words = type(self).model_fields, []
-        for name in ("readout", "norm", "dropout"):
-            if (value := getattr(self, name)) != usual[name].default:
-                words.append(f"{name} {value}")
-        if self.learning_rates is not None:
-            words.append(f"{RATES} {' / '.join(f'{rate:g}' for rate in self.learning_rates)}")
-        if self.checkpoint is not None:
-            words.append(f"from {self.checkpoint.name}")
-        return tuple(words)
+    def changed(self) -> dict[str, Any]:
+        """Settings that differ from their defaults, as JSON has them; of a checkpoint the file's name."""
+        usual = type(self).model_fields
+        names = ("readout", "norm", "dropout", "learning_rates")
+        changed = {name: getattr(self, name) for name in names}
+        changed = {name: value for name, value in changed.items() if value != usual[name].default}
+        return changed if self.checkpoint is None else {**changed, "checkpoint": self.checkpoint.name}
+
+
+def in_words(changed: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return words for each of some settings that were changed: "readout whole", "from mine.safetensors"."""
+    words = []
+    for name, value in changed.items():
+        shown = " / ".join(f"{one:g}" for one in value) if isinstance(value, list | tuple) else value
+        words.append(f"{'from' if name == 'checkpoint' else name.replace('_', ' ')} {shown}")
+    return tuple(words)

@@ -20,6 +20,7 @@ from prestige.errors import DataError, ModelError, raise_all
 from prestige.prediction.bundle import read_bundle
 from prestige.prediction.files import write_predictions
 from prestige.prediction.infer import predict_observations
+from prestige.records.run import RunFolder
 
 BAND_PX = 1024
 """Height of the bands of a slide that observations are taken from, one after the other."""
@@ -130,7 +131,7 @@ def _check_sizes(samples: Sequence[Sample], patch: Patch) -> None:
 
 
 def _bundle_folder(folder: Path) -> Path:
-    for candidate in (folder, folder / "model"):
+    for candidate in (folder, RunFolder(folder).model):
         if (candidate / "model.json").exists():
             return candidate
     raise ModelError(

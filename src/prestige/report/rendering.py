@@ -15,8 +15,8 @@ import jinja2
 from markupsafe import Markup, escape
 
 from prestige.errors import StorageError, storing
-from prestige.records.folders import number
 from prestige.report.bench import tables
+from prestige.text import number
 
 
 def render(template: str, context: dict[str, Any]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -22,6 +21,7 @@ from prestige.genesets import (
     score_sets,
     within_sample_variance,
 )
+from prestige.records.bench import SetRecord
 
 
 def sets_of_fold(
@@ -77,15 +77,15 @@ def _chosen(
     return found
 
 
-def describe_sets(sets: dict[str, PanelSet]) -> dict[str, Any]:
-    """Return the sets for JSON: ``genes`` in the panel, ``missing``, ``scored``, ``text``, ``source``."""
+def describe_sets(sets: Mapping[str, PanelSet]) -> dict[str, SetRecord]:
+    """Return the sets as the bench's record has them."""
     return {
-        name: {
-            "genes": list(one.members),
-            "missing": list(one.match.missing),
-            "scored": one.scored,
-            "text": one.text,
-            "source": one.gene_set.source,
-        }
+        name: SetRecord(
+            genes=one.members,
+            missing=one.match.missing,
+            scored=one.scored,
+            text=one.text,
+            source=one.gene_set.source,
+        )
         for name, one in sets.items()
     }

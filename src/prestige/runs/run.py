@@ -6,20 +6,13 @@ on from its checkpoint and ends with the same numbers.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import shutil
 import time
-import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
-import yaml
 
 from prestige.baselines.checks import check_own_patch, check_weights, why_not
 from prestige.compute.devices import make_fabric
@@ -31,16 +24,17 @@ from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.fold import FoldData, audited_folds, prepare_fold
 from prestige.data.observations import positions_um
 from prestige.data.patches.reader import Patch, resolve_patch
-from prestige.errors import ConfigError, StorageError, storing
+from prestige.errors import ConfigError
 from prestige.evaluate import evaluate
-from prestige.evaluate.shifts import shifted_file, shifted_moments
+from prestige.evaluate.shifts import shifted_moments
 from prestige.models.encoders import check_encoder, encoders
 from prestige.models.losses import losses
 from prestige.prediction.files import write_predictions
+from prestige.records.manifest import Hardware, Manifest, Seconds
+from prestige.records.run import RunFolder
 from prestige.runs.outcome import Outcome, outcome_of
 from prestige.stats import Moments, spatial_blocks
 
-MARKER, SETTINGS = "DONE", "config.yaml"
 _log = logging.getLogger(__name__)
 
 
@@ -137,34 +131,34 @@ def execute(
         When the folder holds something else, or cannot be written.
     """
     digest = run_hash(config, data.dataset.fingerprint)
-    if _claim(folder, config, digest):
-        with held(folder / SETTINGS, wait=False):
-            if not is_done(folder):
+    run = RunFolder(folder)
+    if run.claim(digest, config.model_dump(mode="json")):
+        with held(run.settings, wait=False):
+            if not run.is_done():
                 if words is not None:
                     say(words)
-                _execute(config, data, folder, digest, device=device)
+                _execute(config, data, run, device=device)
+                run.mark_done(digest)
     return folder
 
 
-def _execute(config: RunConfig, data: FoldData, folder: Path, digest: str, *, device: str) -> None:
+def _execute(config: RunConfig, data: FoldData, folder: RunFolder, *, device: str) -> None:
     """Do one run in a folder that is its own, or go on with it."""
     began = time.perf_counter()
     forget_peak_memory()
-    with logged(folder / "log.txt"):
+    with logged(folder.log):
         samples = data.dataset.samples
         patch = resolve_patch(config.patch, [sample.um_per_px for sample in samples])
         _log.info(
             "%s, patch %g um as %d px, %s", config.encoder, patch.patch_um, patch.input_px, data.fold.name
         )
-        outcome = outcome_of(config, data, patch, folder, device=device)
+        outcome = outcome_of(config, data, patch, folder.path, device=device)
         _write_results(config, data, patch, outcome, folder, began)
         _log.info("done, %.0f seconds", outcome.seconds["total"])
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    write_whole(folder / MARKER, digest + "\n")
 
 
 def _write_results(
-    config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome, folder: Path, began: float
+    config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome, folder: RunFolder, began: float
 ) -> None:
     """Score the predictions and write all that the report reads."""
     samples = data.dataset.samples
@@ -189,26 +183,10 @@ def _write_results(
     outcome.seconds["total"] = max(time.perf_counter() - began, sum(outcome.seconds.values()))
     manifest = _manifest(config, data, patch, outcome)
     patient_of = {sample.id: sample.patient for sample in samples}
-    scores = result.scores.assign(
-        patient=result.scores["sample"].map(patient_of),
-        **{name: manifest[name] for name in _ON_EVERY_SCORE},
-    )
-    with storing(folder):
-        scores.to_parquet(folder / "scores.parquet", index=False)
-    result.moments.save(folder / "moments.npz")
-    for shift, moments in shifted.items():
-        moments.save(folder / shifted_file(shift))
-    model = {name: manifest[name] for name in ("encoder", "patch_um", "input_px", "visible_um")}
-    write_predictions(folder / "predictions", outcome.prediction, data.test, samples, data.panel, model)
-    with storing(folder):
-        pd.DataFrame(outcome.history, columns=list(_HISTORY)).to_csv(folder / "history.csv", index=False)
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-
-
-_ON_EVERY_SCORE = (
-    "encoder", "variant", "baseline", "pretrained", "parameters", "flops",
-    "patch_um", "input_px", "visible_um", "fold", "seed",
-)  # fmt: skip
+    scores = result.scores.assign(patient=result.scores["sample"].map(patient_of))
+    model = {name: getattr(manifest, name) for name in ("encoder", "patch_um", "input_px", "visible_um")}
+    write_predictions(folder.predictions, outcome.prediction, data.test, samples, data.panel, model)
+    folder.write(manifest, scores, result.moments, shifted, outcome.history)
 
 
 def _shifted(
@@ -229,103 +207,41 @@ def _shifted(
     )
 
 
-_HISTORY = ("phase", "step", "seconds", "learning_rate", "train_loss", "validation_score")
-
-
-def is_done(folder: Path) -> bool:
-    """Say whether a run folder is complete."""
-    return (folder / MARKER).exists()
-
-
-def _variant(config: RunConfig) -> str | None:
-    """Return in words what sets a model apart from others of the same encoder, None where nothing does."""
-    if config.model is None:
-        return None
-    return ", ".join(config.model.peculiarities) or None
-
-
-def _manifest(config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome) -> dict[str, Any]:
+def _manifest(config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome) -> Manifest:
     samples, network, baseline = data.dataset.samples, config.network, config.baseline
     # What looks at no patch has none; the mean keeps that of the grid's first, as older runs have it.
     blind = baseline is not None and not baseline.entry.reads_patches and baseline.name != "mean"
-    notes = [*data.fold.notes, *data.panel.notes]
-    notes += [*(f"{sample.id}: {note}" for sample in samples for note in sample.notes)]
-    return {
-        "schema": "prestige.run/1",
-        "result_version": RESULT_VERSION,
-        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "encoder": config.encoder,
-        "variant": _variant(config),
-        "baseline": baseline is not None,
-        "diagnostic": baseline is not None and baseline.entry.diagnostic,
+    facts = dict(outcome.facts)
+    notes = [*facts.pop("notes", ()), *data.fold.notes, *data.panel.notes]
+    notes += [f"{sample.id}: {note}" for sample in samples for note in sample.notes]
+    return Manifest(
+        result_version=RESULT_VERSION,
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        encoder=config.encoder,
+        changed={} if config.model is None else config.model.changed,
+        baseline=baseline is not None,
+        diagnostic=baseline is not None and baseline.entry.diagnostic,
         # Weights from a file are a start like those that were downloaded: never beside one from scratch.
-        "pretrained": network is not None and (network.pretrained or network.checkpoint is not None),
-        "parameters": outcome.parameters,
-        "flops": outcome.flops,
-        "patch_um": None if blind else patch.patch_um,
-        "patch_px": None if blind else config.patch.patch_px,
-        "input_px": None if blind else patch.input_px,
-        "visible_um": None if blind else patch.visible_um,
-        "fold": data.fold.index,
-        "fold_name": data.fold.name,
-        "seed": config.seed,
-        "n_train": len(data.train),
-        "n_validation": len(data.validation),
-        "n_test": len(data.test),
-        "n_genes": len(data.panel.genes),
-        "dropped": dict(data.fold.dropped),
-        "seconds": {name: round(value, 3) for name, value in outcome.seconds.items()},
-        "peak_memory_bytes": peak_memory_bytes(),
-        "hardware": hardware(outcome.device),
-        "versions": versions(),
-        "data_fingerprints": {sample.id: sample.fingerprint for sample in samples},
-        **outcome.facts,
-        "notes": [*outcome.facts.get("notes", ()), *notes],
-    }
-
-
-def _claim(folder: Path, config: RunConfig, digest: str) -> bool:
-    """Make the folder this run's own; return False where the run is done already."""
-    settings = folder / SETTINGS
-    if settings.exists():
-        found = yaml.safe_load(settings.read_text(encoding="utf-8")) or {}
-        if found.get("hash") != digest:
-            raise StorageError(
-                "the folder holds a run with other settings or data",
-                where=folder,
-                remedy="give another folder, or delete this one",
-            )
-        return not is_done(folder)
-    # What a kill or a full disk left of the settings is no reason to refuse, nor what another process
-    # that begins this very run has put there by now: its settings come first.
-    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    if SETTINGS not in names and any(not name.startswith(SETTINGS) for name in names):
-        raise StorageError(
-            "the folder is not empty and holds no run", where=folder, remedy="give another folder"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"the folder cannot be made ({error.strerror})", where=folder) from error
-    raw = {"hash": digest, **config.model_dump(mode="json")}
-    write_whole(settings, yaml.safe_dump(raw, sort_keys=False), keep=True)
-    return True
-
-
-def write_whole(path: Path, text: str, *, keep: bool = False) -> None:
-    """Write a text file whole or not at all; with ``keep`` one that is there stays, whoever wrote it."""
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.partial")
-    with storing(path):
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            if not keep:
-                os.replace(temporary, path)
-                return
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                pass
-            except OSError:  # a file system without hard links
-                os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        pretrained=network is not None and (network.pretrained or network.checkpoint is not None),
+        parameters=outcome.parameters,
+        flops=outcome.flops,
+        patch_um=None if blind else patch.patch_um,
+        patch_px=None if blind else config.patch.patch_px,
+        input_px=None if blind else patch.input_px,
+        visible_um=None if blind else patch.visible_um,
+        fold=data.fold.index,
+        fold_name=data.fold.name,
+        seed=config.seed,
+        n_train=len(data.train),
+        n_validation=len(data.validation),
+        n_test=len(data.test),
+        n_genes=len(data.panel.genes),
+        dropped=dict(data.fold.dropped),
+        seconds=Seconds(**{name: round(value, 3) for name, value in outcome.seconds.items()}),
+        peak_memory_bytes=peak_memory_bytes(),
+        hardware=Hardware.model_validate(hardware(outcome.device)),
+        versions=versions(),
+        data_fingerprints={sample.id: sample.fingerprint for sample in samples},
+        notes=tuple(notes),
+        **facts,
+    )

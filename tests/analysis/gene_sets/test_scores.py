@@ -18,7 +18,9 @@ from prestige.analysis.values import gene_values
 from prestige.errors import ConfigError
 from prestige.evaluate.ceilings import COLUMNS
 from prestige.genesets import matched_random_sets
-from prestige.records.folders import Configuration, Run, load_bench
+from prestige.records.configuration import Configuration
+from prestige.records.folders import load_bench
+from prestige.records.run import Run
 
 from ...small_bench import Recipe
 

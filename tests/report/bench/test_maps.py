@@ -8,7 +8,8 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from prestige.records.folders import Run, load_bench
+from prestige.records.folders import load_bench
+from prestige.records.run import Run
 from prestige.report.bench.maps import (
     PANEL_GROUND,
     SampleMaps,

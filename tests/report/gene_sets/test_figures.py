@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from prestige.analysis.gene_sets.estimates import FRACTION, Estimate, SetGenes
 from prestige.analysis.gene_sets.scores import SetScores
 from prestige.genesets import RandomSets
-from prestige.records.folders import Configuration
+from prestige.records.configuration import Configuration
 from prestige.report.gene_sets.figures import SET, forest, heatmaps
 from prestige.report.style import cell_colours, drawing, save_figure
 

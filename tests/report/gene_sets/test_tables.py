@@ -8,7 +8,8 @@ from pathlib import Path
 
 from prestige.analysis.answer import answers
 from prestige.analysis.summary import summarise
-from prestige.records.folders import Configuration, load_bench
+from prestige.records.configuration import Configuration
+from prestige.records.folders import load_bench
 from prestige.report.gene_sets.tables import ONE_BY_ONE, P_NOTE, notable, score_facts, shown_configuration
 
 from .test_figures import made

@@ -14,7 +14,8 @@ from prestige.analysis.answer import Answer
 from prestige.analysis.summary import Group, Standing, Summary, compare_group
 from prestige.errors import DataError
 from prestige.genesets.settings import GeneSetConfig
-from prestige.records.folders import Bench, Configuration, asked_for
+from prestige.records.configuration import Configuration
+from prestige.records.folders import Bench, asked_for
 from prestige.report.bench import tables
 from prestige.settings import build
 

@@ -26,7 +26,7 @@ from prestige.analysis.effects import (
 from prestige.analysis.gene_sets.estimates import SetGenes
 from prestige.analysis.gene_sets.scores import SetScores, seeds_of
 from prestige.analysis.summary import Group, Summary
-from prestige.records.folders import Configuration
+from prestige.records.configuration import Configuration
 from prestige.stats import Contrast
 from prestige.stats.effects import SetEffect, equally, set_effects
 

@@ -10,7 +10,7 @@ from prestige.analysis.gene_sets.scores import SetScores, score_sets_of
 from prestige.analysis.values import gene_values
 from prestige.biology.study import Study
 from prestige.genesets import GeneSetConfig, score_sets
-from prestige.records.folders import Configuration
+from prestige.records.configuration import Configuration
 from prestige.stats.ceilings import MIN_SHOWN
 
 

@@ -19,7 +19,9 @@ from prestige.analysis.gene_sets.estimates import Estimate, Estimator, SetGenes
 from prestige.analysis.summary import Summary
 from prestige.analysis.values import gene_values
 from prestige.genesets import GeneSetConfig, matched_random_sets
-from prestige.records.folders import MEAN_BASELINE, Bench, Configuration, Run
+from prestige.records.configuration import MEAN_BASELINE, Configuration
+from prestige.records.folders import Bench
+from prestige.records.run import Run
 from prestige.report.bench import tables
 from prestige.stats.bootstrap import Seeds, draw
 from prestige.stats.moments import Moments

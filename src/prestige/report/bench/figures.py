@@ -18,8 +18,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from prestige.records.folders import format_number, si
 from prestige.report.style import INK, MUTED
+from prestige.text import format_number, si
 
 SCORE_LABEL = "mean per-gene Pearson"
 COSTS = (

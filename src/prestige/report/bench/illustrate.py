@@ -12,12 +12,15 @@ from markupsafe import Markup
 
 from prestige.analysis.answer import Answer
 from prestige.analysis.summary import Summary
-from prestige.records.folders import Bench, Configuration, Run, number
+from prestige.records.configuration import Configuration
+from prestige.records.folders import Bench
+from prestige.records.run import Run
 from prestige.report.bench import tables
 from prestige.report.bench.figures import cost, curves, heatmap
 from prestige.report.bench.maps import choose_genes, draw_maps, read_maps
 from prestige.report.dataset.split import draw_sides
 from prestige.report.style import colours_of, drawing, save_figure
+from prestige.text import number
 
 MAP_SAMPLES = 2
 MAP_FOLDS = 2

@@ -17,8 +17,9 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from prestige.records.folders import Run, format_number
+from prestige.records.run import Run
 from prestige.report.style import INK, MUTED, VALUES
+from prestige.text import format_number
 
 RASTER_PX = 340
 CLIP_PERCENT = (1.0, 99.0)

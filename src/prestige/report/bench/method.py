@@ -10,8 +10,10 @@ import pandas as pd
 
 from prestige.analysis.blocks import blocks_words, length_words
 from prestige.analysis.summary import Summary
-from prestige.records.folders import Bench, Run, format_number, number, si
+from prestige.records.folders import Bench
+from prestige.records.run import Run
 from prestige.stats import BLOCK_LENGTHS, MIN_CLUSTERS
+from prestige.text import format_number, number, si
 
 Facts = list[tuple[str, str]]
 MERGED = (

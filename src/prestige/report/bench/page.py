@@ -21,13 +21,14 @@ from prestige.analysis.sensitivity import sensitivity_facts
 from prestige.analysis.spread import spread_facts
 from prestige.analysis.summary import Summary, summarise
 from prestige.errors import StorageError
-from prestige.records.folders import Bench, format_number, load_bench, number
+from prestige.records.folders import Bench, load_bench
 from prestige.report.bench import method, tables
 from prestige.report.bench.illustrate import illustrate, leading, mapped, truth_folders
 from prestige.report.bench.record import answer_record
 from prestige.report.biology.of_bench import bench_biology
 from prestige.report.gene_sets.section import set_page
 from prestige.report.rendering import render
+from prestige.text import format_number, number
 
 
 def write_report(bench_folder: Path | str) -> Path:

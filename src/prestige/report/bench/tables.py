@@ -14,8 +14,11 @@ import pandas as pd
 
 from prestige.analysis.summary import Summary
 from prestige.analysis.values import with_zeros
-from prestige.records.folders import MEAN_BASELINE, Bench, Configuration, Run, format_number, number
+from prestige.records.configuration import MEAN_BASELINE, Configuration
+from prestige.records.folders import Bench
+from prestige.records.run import Run
 from prestige.report.style import cell_colours
+from prestige.text import format_number, number
 
 _IDENTITY = ("encoder", "variant", "baseline", "pretrained", "patch_um", "input_px", "visible_um")
 _RUN_FIELDS = (

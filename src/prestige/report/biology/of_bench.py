@@ -18,7 +18,9 @@ from prestige.biology.settings import BiologyConfig
 from prestige.biology.study import Study, study
 from prestige.errors import PrestigeError
 from prestige.genesets import GeneSet, GeneSetConfig, GmtFile, collect_sets, score_sets
-from prestige.records.folders import Bench, Configuration, Run, asked_for
+from prestige.records.configuration import Configuration
+from prestige.records.folders import Bench, asked_for
+from prestige.records.run import Run
 from prestige.report.biology.page import OWN, write_biology
 from prestige.report.biology.words import findings, with_units
 from prestige.report.gene_sets.tables import score_facts, shown_configuration

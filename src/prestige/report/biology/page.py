@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from prestige.analysis.gene_sets.scores import SetScores, set_scores_table
 from prestige.biology.study import Study
-from prestige.records.folders import Configuration, format_number
+from prestige.records.configuration import Configuration
 from prestige.report.bench import tables
 from prestige.report.biology import tables as facts
 from prestige.report.biology.maps import sections_of
@@ -33,6 +33,7 @@ from prestige.report.biology.words import (
 from prestige.report.gene_sets.tables import score_facts
 from prestige.report.rendering import render, replacing
 from prestige.report.style import drawing, save_figure
+from prestige.text import format_number
 
 OWN = ("index.html", "biology.json", "figures", "tables")
 """What the folder of a page holds."""

@@ -13,12 +13,13 @@ from matplotlib.figure import Figure
 
 from prestige.analysis.gene_sets.scores import SetScores
 from prestige.biology.study import PARTS, Study
-from prestige.records.folders import Configuration, format_number
+from prestige.records.configuration import Configuration
 from prestige.report.biology import figures, maps
 from prestige.report.biology import tables as facts
 from prestige.report.biology.captions import CAPTIONS
 from prestige.report.biology.words import title_of, with_units
 from prestige.report.gene_sets.figures import forest
+from prestige.text import format_number
 
 TITLES = {
     "structure": "Structure in space",

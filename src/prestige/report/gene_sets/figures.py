@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 
 from prestige.analysis.gene_sets.estimates import Estimate
 from prestige.analysis.gene_sets.scores import SetScores
-from prestige.records.folders import Configuration
+from prestige.records.configuration import Configuration
 from prestige.report.bench.figures import draw_cells
 from prestige.report.gene_sets.tables import notable
 from prestige.report.style import BASELINE_GREYS, INK, MUTED, OKABE_ITO

@@ -12,7 +12,7 @@ from prestige.analysis.gene_sets.estimates import FRACTION, QUANTILES, Estimate
 from prestige.analysis.gene_sets.scores import SetScores
 from prestige.analysis.summary import Summary
 from prestige.genesets.settings import SHIPPED
-from prestige.records.folders import Configuration
+from prestige.records.configuration import Configuration
 from prestige.stats.ceilings import MIN_SHOWN
 
 DASH = "\N{EN DASH}"
