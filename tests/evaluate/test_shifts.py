@@ -1,7 +1,5 @@
 """Centres moved as registration errs, scored on the same measurements."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -54,7 +54,9 @@ def test_what_an_older_record_lacks_is_not_known(tmp_path: Path) -> None:
 def test_a_newer_or_broken_record_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     path.write_text('{"schema": "prestige.bench/2"}')
-    with pytest.raises(DataError, match="newer version of prestige .*; install a newer prestige-st") as caught:
+    with pytest.raises(
+        DataError, match=r"newer version of prestige .*; install a newer prestige-st"
+    ) as caught:
         read_record(path)
     assert "\n" not in str(caught.value)
     path.write_text('{"folds": [{"name": "P2"}]}')

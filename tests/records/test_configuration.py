@@ -50,5 +50,5 @@ def test_a_files_name_with_commas_is_one_setting() -> None:
 def test_configurations_are_sorted_by_what_is_shown() -> None:
     of = [Changed(), Changed.of({"dropout": 0.3}), Changed.of({"norm": "group"}), Changed.of(RATES)]
     keys = [Configuration(False, False, "resnet18", 64.0, 128, math.inf, changed) for changed in of]
-    assert sorted(reversed(keys)) == keys
+    assert sorted([keys[2], keys[0], keys[3], keys[1]]) == keys
     assert max(keys) == keys[-1]

@@ -37,7 +37,10 @@ def test_a_record_is_written_and_read_back(tmp_path: Path) -> None:
 
 
 def test_what_was_not_given_is_not_written_and_has_its_default() -> None:
-    assert json.loads(json_text(Cost(steps=1), "prestige.cost/2")) == {"schema": "prestige.cost/2", "steps": 1}
+    assert json.loads(json_text(Cost(steps=1), "prestige.cost/2")) == {
+        "schema": "prestige.cost/2",
+        "steps": 1,
+    }
     assert math.isnan(Cost.model_validate({"a newer key": 1}).seconds)
 
 
@@ -67,11 +70,13 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path, text: str, message:
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read .*No such file"):
+    with pytest.raises(DataError, match=r"cannot be read .*No such file"):
         read_json(tmp_path / "cost.json", "prestige.cost/2", remedy="run it again")
 
 
 def test_a_value_of_another_kind_is_refused_with_its_place(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"'steps': Input should be a valid integer.*; run it again") as caught:
+    with pytest.raises(
+        DataError, match=r"'steps': Input should be a valid integer.*; run it again"
+    ) as caught:
         parse(Cost, {"steps": "many"}, tmp_path / "cost.json", remedy="run it again")
     assert "\n" not in str(caught.value)

@@ -11,9 +11,10 @@ from prestige.analysis.advice import advice_sentences, advise
 from prestige.analysis.blocks import width_limits
 from prestige.analysis.spread import seeds_limit
 from prestige.analysis.summary import Group, Standing, Summary, within_section
+from prestige.records.bench import TruthRecord
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
-from prestige.text import format_number, number
+from prestige.text import format_number
 
 DEFAULT_MARGIN = 0.01
 FEW_PATIENTS = 10
@@ -84,11 +85,11 @@ def _answer(bench: Bench, summary: Summary, group: Group) -> Answer | None:
     best = group.best
     if best is None:
         return None
-    truth = dict(bench.info.get("truth") or {})
-    margin = number(truth.get("margin"))
+    truth = bench.record.truth or TruthRecord()
+    margin = truth.margin
     margin = margin if math.isfinite(margin) else DEFAULT_MARGIN
     chosen = choose_patch(group.standings, margin)
-    right = number(truth.get("right_patch_um"))
+    right = truth.right_patch_um
     standing = group.standings[best]
     advised = advise(summary, group, margin)
     known = standing.interval is not None
@@ -276,11 +277,11 @@ def _unequal_minutes(bench: Bench) -> list[str]:
     """Say where runs of equal minutes took unequal ones: steps are planned by timing a few of them."""
     spent, planned = [], ""
     for run in bench.runs:
-        budget, seconds = (dict(run.manifest.get(name) or {}) for name in ("budget", "seconds"))
-        minutes = (number(seconds.get("train")) + number(seconds.get("validate"))) / 60
-        if not run.configuration.baseline and budget.get("kind") == "minutes" and math.isfinite(minutes):
+        budget, seconds = run.manifest.budget, run.manifest.seconds
+        minutes = (seconds.train + seconds.validation) / 60
+        if not run.configuration.baseline and budget.kind == "minutes" and math.isfinite(minutes):
             spent.append(minutes)
-            planned = format_number(number(budget.get("minutes")))
+            planned = format_number(budget.minutes)
     if not spent or max(spent) <= _MINUTES_TOLERANCE * min(spent):
         return []
     return [

@@ -11,7 +11,7 @@ from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
 from prestige.records.run import Run
 from prestige.stats import LEAST_LENGTHS, Blocks, choose_blocks, merge_blocks
-from prestige.text import format_number, number
+from prestige.text import format_number
 
 UM = "\N{MICRO SIGN}m"
 
@@ -27,18 +27,18 @@ class Length:
 def correlation_lengths(bench: Bench) -> list[Length]:
     """Return the correlation length of each fold of which the bench measured one, or tried to."""
     found = []
-    for fold in bench.info.get("folds") or []:
-        if correlation := dict(fold.get("correlation") or {}):
-            um = number(correlation.get("length_um"))
+    for fold in bench.record.folds:
+        if (correlation := fold.correlation) is not None:
+            um = correlation.length_um
             # Without a length there is a structured share only where the tissue ended before the structure.
-            beyond = math.isnan(um) and math.isfinite(number(correlation.get("structured")))
-            found.append(Length(f"fold {fold.get('index')}", math.inf if beyond else um))
+            beyond = math.isnan(um) and math.isfinite(correlation.structured)
+            found.append(Length(f"fold {fold.index}", math.inf if beyond else um))
     return found
 
 
 def kept_um(bench: Bench) -> float:
     """Return the width of the blocks over which moments were kept, NaN where it is not recorded."""
-    return number(dict(bench.info.get("evaluation") or {}).get("block_um"))
+    return bench.record.evaluation.block_um
 
 
 def blocks_of(

@@ -13,7 +13,6 @@ from prestige.evaluate.ceilings import read_ceilings
 from prestige.records.folders import Bench
 from prestige.stats import Blocks
 from prestige.stats.ceilings import MIN_SHOWN
-from prestige.text import number
 
 COLUMNS = ("configuration", "n_genes", "score", "ceiling", "fraction")
 
@@ -24,11 +23,11 @@ def ceilings_of(bench: Bench, blocks: Blocks | None = None) -> pd.DataFrame:
     Usable are ceilings whose lower bound is above 0.2: below, a fraction of them says nothing.  Bounds are of
     the blocks of the scores' intervals, also where those were merged.
     """
-    total = number(dict(dict(bench.info.get("panel") or {}).get("config") or {}).get("total"))
+    total = bench.record.panel.config.total
     if blocks is not None and blocks.times > 1 and math.isfinite(total):
-        found = read_ceilings(bench.folder, block_um=blocks.width_um, total=total)
+        found = read_ceilings(bench.folder.path, block_um=blocks.width_um, total=total)
     else:
-        found = read_ceilings(bench.folder)
+        found = read_ceilings(bench.folder.path)
     if found is None or found.empty:
         return pd.DataFrame(columns=["ceiling", "lower", "usable"], dtype=float)
     table = found.set_index("gene")[["ceiling_log", "ceiling_log_lower"]]

@@ -17,8 +17,7 @@ from typing import Any
 
 from prestige.analysis.summary import Group, Summary
 from prestige.errors import DataError
-from prestige.models.settings import RATES
-from prestige.records.configuration import Configuration
+from prestige.records.configuration import Changed, Configuration
 from prestige.stats import Contrast, contrasts, interaction_weights, slope_weights
 
 Weights = Mapping[Configuration, float]
@@ -31,9 +30,9 @@ EITHER = "whether either effect changes with"
 VARIANTS = {
     "readout": ("the readout", "no entry of the grid has another one (readout: whole)"),
     "norm": ("the normalisation layer", "no entry of the grid has another one (norm: group)"),
-    RATES: ("the learning rates tried", "no entry of the grid has learning rates of its own"),
+    "learning_rates": ("the learning rates tried", "no entry of the grid has learning rates of its own"),
 }
-"""How the words of a variant begin: what the effects may hang on, and what to say where no bench asks."""
+"""Settings that the effects may hang on, and what to say where no entry of the grid has others."""
 OF_WIDTH, OF_PARAMETERS = (
     "change of what a doubled patch width brings",
     "change of what tenfold parameters bring",
@@ -109,7 +108,7 @@ def _sizes(summary: Summary, group: Group) -> tuple[dict[Configuration, float], 
 
 def plain_encoders(group: Group) -> list[Configuration]:
     """Return the encoders of a group that see the whole patch and are as they were designed."""
-    return [key for key in group.asked.rows if not (key.baseline or key.control or key.variant)]
+    return [key for key in group.asked.rows if not (key.baseline or key.control or key.changed)]
 
 
 def _questions(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | str]]:
@@ -118,8 +117,8 @@ def _questions(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | 
     encoders = [key for key in group.asked.rows if not key.baseline]
     yield from _controls(encoders)
     yield INTERACTION, _interaction(*_sizes(summary, group))
-    for begins, (asked, lack) in VARIANTS.items():
-        if not any(words.startswith(begins) for key in encoders for words in key.variant.split(", ")):
+    for setting, (asked, lack) in VARIANTS.items():
+        if not any(setting in key.changed for key in encoders):
             yield f"{EITHER} {asked}", lack
     yield from _variants(encoders, parameters_of(summary))
 
@@ -160,7 +159,7 @@ def _partner(encoders: list[Configuration], key: Configuration, **wanted: float)
     """Return the same encoder with the whole patch seen, at the width and input that are wanted."""
     wanted = wanted or {"patch_um": key.patch_um, "input_px": key.input_px}
     for other in encoders:
-        alike = (other.encoder, other.variant, other.pretrained) == (key.encoder, key.variant, key.pretrained)
+        alike = (other.encoder, other.changed, other.pretrained) == (key.encoder, key.changed, key.pretrained)
         near = (math.isclose(getattr(other, name), value, rel_tol=0.02) for name, value in wanted.items())
         if alike and not other.control and all(near):
             return other
@@ -175,8 +174,9 @@ def _variants(
         (OF_WIDTH, slope_on_width, "one encoder at two patch widths"),
         (OF_PARAMETERS, partial(_slope_on_parameters, parameters), "two encoders of one family at one patch"),
     )
-    for name in dict.fromkeys(key.variant for key in encoders if key.variant and not key.control):
-        mine = [key for key in encoders if key.variant == name and not key.control]
+    for changed in dict.fromkeys(key.changed for key in encoders if key.changed and not key.control):
+        name = str(changed)
+        mine = [key for key in encoders if key.changed == changed and not key.control]
         pairs = [(key, twin) for key in mine if (twin := _equal(encoders, key)) is not None]
         against = "those of the bench" if mine[0].own_rates else "the design's own"
         if not pairs:
@@ -194,8 +194,8 @@ def _variants(
 
 def _equal(encoders: list[Configuration], key: Configuration) -> Configuration | None:
     """Return what a variant is compared with: without its learning rates, or the design itself."""
-    others = [words for words in key.variant.split(", ") if not words.startswith(RATES)]
-    return _partner(encoders, replace(key, variant=", ".join(others) if key.own_rates else ""))
+    changed = key.changed.without("learning_rates") if key.own_rates else Changed()
+    return _partner(encoders, replace(key, changed=changed))
 
 
 def slope_on_width(keys: list[Configuration]) -> Weights:

@@ -9,7 +9,6 @@ import pandas as pd
 
 from prestige.analysis.answer import Answer, choose_patch
 from prestige.analysis.summary import Standing, Summary
-from prestige.evaluate.shifts import read_shifted
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
 from prestige.stats import Moments, mean_gene_pearson
@@ -28,7 +27,7 @@ def shifted_scores(bench: Bench, summary: Summary) -> pd.DataFrame:
     compared = set(summary.table.loc[summary.table["compared"], "configuration"])
     for run in bench.runs:
         if run.configuration in compared and run.fold in summary.folds:
-            found = read_shifted(run.folder)
+            found = run.folder.read_shifted()
             own = {shift: mean_gene_pearson(_common(moments, summary)) for shift, moments in found.items()}
             scores.setdefault(run.configuration, []).append(own)
     shared = set.intersection(*(set(own) for runs in scores.values() for own in runs)) if scores else set()

@@ -181,7 +181,7 @@ def _common_genes(used: dict[Configuration, list[Run]]) -> tuple[tuple[str, ...]
 
 def within_section(bench: Bench) -> bool:
     """Say whether training and test tissue may be of the same patient: then patients are not resampled."""
-    return bool(dict(bench.info.get("split") or {}).get("within_section"))
+    return bench.record.within_section
 
 
 def _patient_of(bench: Bench) -> dict[str, str] | None:
@@ -309,23 +309,19 @@ def _table(
             "n_seeds": len({run.seed for run in runs}),
         }
         row |= _standing(key, standings)
-        row |= {name: _mean(number(run.manifest.get(name)) for run in runs) for name in _COSTS}
-        row["train_seconds"] = _mean(number(_seconds(run).get("train")) for run in runs)
-        row["total_seconds"] = _mean(number(_seconds(run).get("total")) for run in runs)
+        row |= {name: _mean(number(getattr(run.manifest, name)) for run in runs) for name in _COSTS}
+        row["train_seconds"] = _mean(run.manifest.seconds.train for run in runs)
+        row["total_seconds"] = _mean(run.manifest.seconds.total for run in runs)
         row["ms_per_observation"] = _mean(_ms_per_observation(run) for run in runs)
         rows.append(row)
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
     return table.astype(dict.fromkeys(("baseline", "pretrained", "control", "compared", "best"), bool))
 
 
-def _seconds(run: Run) -> dict[str, Any]:
-    return dict(run.manifest.get("seconds") or {})
-
-
 def _ms_per_observation(run: Run) -> float:
     """Return milliseconds of training per observation of a batch, those of losing trials included."""
-    computed = number(run.manifest.get("steps")) * number(run.manifest.get("batch_size"))
-    return number(_seconds(run).get("train")) * 1000 / computed if computed > 0 else math.nan
+    computed = number(run.manifest.steps) * number(run.manifest.batch_size)
+    return run.manifest.seconds.train * 1000 / computed if computed > 0 else math.nan
 
 
 def _mean(values: Any) -> float:

@@ -1,7 +1,7 @@
 """A bench folder: the names of its files, each written and read here; and all that lies in it, read at once.
 
 Nothing is computed.  A run that is not finished, or whose files cannot be read, becomes a
-:class:`~prestige.records.run.Missing` with its reason, so that a report can be written at any moment of a bench.
+:class:`~prestige.records.run.Missing` with its reason: a report can be written at any moment of a bench.
 """
 
 from __future__ import annotations

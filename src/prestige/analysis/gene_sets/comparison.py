@@ -14,8 +14,9 @@ from prestige.analysis.answer import Answer
 from prestige.analysis.summary import Group, Standing, Summary, compare_group
 from prestige.errors import DataError
 from prestige.genesets.settings import GeneSetConfig
+from prestige.records.bench import SetRecord
 from prestige.records.configuration import Configuration
-from prestige.records.folders import Bench, asked_for
+from prestige.records.folders import Bench
 from prestige.report.bench import tables
 from prestige.settings import build
 
@@ -63,7 +64,7 @@ def set_facts(
     if answer is None:
         return {}
     sets = scored[answer.pretrained]
-    small = [str(one["text"]) for one in _described(bench).values() if not one.get("scored")]
+    small = [one.text for one in _described(bench).values() if not one.scored]
     if not sets:
         return {}
     own = _best_encoder(_standings(summary, answer))
@@ -100,24 +101,24 @@ def sets_table(scored: Mapping[bool, list[ScoredSet]]) -> pd.DataFrame:
     return tables.with_identity(table).drop(columns="configuration") if rows else table
 
 
-def _described(bench: Bench) -> dict[str, dict[str, Any]]:
+def _described(bench: Bench) -> dict[str, SetRecord]:
     """Return the sets of the first fold that has them, as the bench described them."""
-    for fold in bench.info.get("folds") or []:
-        if fold.get("gene_sets"):
-            return dict(fold["gene_sets"])
+    for fold in bench.record.folds:
+        if fold.gene_sets:
+            return fold.gene_sets
     return {}
 
 
 def common_sets(bench: Bench, summary: Summary) -> dict[str, tuple[str, ...]]:
     """Return the genes of each set that every fold's panel has enough of, those that all folds have."""
-    folds = [fold for fold in bench.info.get("folds") or [] if fold.get("index") in summary.folds]
-    described = [dict(fold.get("gene_sets") or {}) for fold in folds]
+    folds = [fold for fold in bench.record.folds if fold.index in summary.folds]
+    described = [fold.gene_sets for fold in folds]
     if not described:
         return {}
     found, fewest = {}, set_config(bench).min_genes
     for name in described[0]:
-        if all(sets.get(name, {}).get("scored") for sets in described):
-            shared = set.intersection(*(set(sets[name]["genes"]) for sets in described))
+        if all(name in sets and sets[name].scored for sets in described):
+            shared = set.intersection(*(set(sets[name].genes) for sets in described))
             genes = tuple(gene for gene in summary.common_genes if gene in shared)
             if len(genes) >= fewest:
                 found[name] = genes
@@ -134,9 +135,9 @@ def set_config(bench: Bench) -> GeneSetConfig:
     ConfigError
         When the yaml cannot be read, or a number in it is out of range.
     """
-    stored = asked_for(bench, "genesets") or {}
+    stored = bench.folder.settings_of("genesets") or {}
     named = {key: stored[key] for key in ("draws", "seed", "min_genes") if key in stored}
-    return build(GeneSetConfig, named, where=bench.folder / "bench.yaml")
+    return build(GeneSetConfig, named, where=bench.folder.settings)
 
 
 def _standings(summary: Summary, answer: Answer) -> dict[Configuration, Standing]:

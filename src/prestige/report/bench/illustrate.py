@@ -31,14 +31,6 @@ def leading(found: list[Answer]) -> Answer | None:
     return max(found, key=lambda answer: answer.score, default=None)
 
 
-def truth_folders(bench: Bench) -> list[Path]:
-    """Return where measured counts may lie: in the bench, or in the bench a single run belongs to."""
-    candidates = [bench.folder / "truth"]
-    if bench.single:
-        candidates.append(bench.folder.resolve().parent.parent / "truth")
-    return [folder for folder in candidates if folder.is_dir()]
-
-
 def illustrate(bench: Bench, summary: Summary, found: list[Answer], folder: Path) -> dict[str, Any]:
     """Draw and save every figure; return them as SVG for the page."""
     table = summary.table
@@ -74,10 +66,10 @@ def illustrate(bench: Bench, summary: Summary, found: list[Answer], folder: Path
 
 def _sides(bench: Bench) -> Iterator[tuple[Path, pd.DataFrame, str]]:
     """Yield the sides of the first folds, as the bench kept them."""
-    for fold in list(bench.info.get("folds") or [])[:MAP_FOLDS]:
-        path = bench.folder / "split" / f"fold-{fold.get('index')}.parquet"
+    for fold in bench.record.folds[:MAP_FOLDS]:
+        path = bench.folder.sides(fold.index)
         if path.is_file():
-            yield path, pd.read_parquet(path), f"fold {fold.get('index')}: {fold.get('name')}"
+            yield path, pd.read_parquet(path), f"fold {fold.index}: {fold.name}"
 
 
 def mapped(summary: Summary, answer: Answer) -> Configuration:
@@ -94,7 +86,7 @@ def _maps(bench: Bench, summary: Summary, shown: Configuration, folder: Path) ->
     genes = [gene for group in groups.values() for gene in group]
     maps, notes = [], []
     for run, sample, _ in _map_places(bench, shown)[:MAP_SAMPLES]:
-        found = read_maps(run, truth_folders(bench), sample, genes)
+        found = read_maps(run, bench.truths, sample, genes)
         if isinstance(found, str):
             notes.append(found)
             continue
@@ -135,6 +127,6 @@ def _histories(bench: Bench) -> pd.DataFrame:
         rows = run.history[run.history["validation_score"].notna()]
         if key.baseline or key.control or rows.empty:
             continue
-        seen = rows["step"] * number(run.manifest.get("batch_size"))
+        seen = rows["step"] * number(run.manifest.batch_size)
         parts.append(rows.assign(name=key.name, patch_um=key.patch_um, run=run.folder.name, seen=seen))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -64,7 +64,7 @@ def read_maps(run: Run, truth_folders: Sequence[Path], sample: str, genes: Seque
     """Join a run's predictions of a sample with the measured counts, or say what is missing."""
     import anndata
 
-    prediction_path = run.folder / "predictions" / f"{sample}.h5ad"
+    prediction_path = run.folder.predictions / f"{sample}.h5ad"
     candidates = [folder / f"fold-{run.fold}" / f"{sample}.h5ad" for folder in truth_folders]
     truth_path = next((path for path in candidates if path.is_file()), None)
     if not prediction_path.is_file():

@@ -10,7 +10,9 @@ import pandas as pd
 
 from prestige.analysis.blocks import blocks_words, length_words
 from prestige.analysis.summary import Summary
+from prestige.records.bench import PanelSettings
 from prestige.records.folders import Bench
+from prestige.records.manifest import Budget
 from prestige.records.run import Run
 from prestige.stats import BLOCK_LENGTHS, MIN_CLUSTERS
 from prestige.text import format_number, number, si
@@ -49,7 +51,7 @@ def training_facts(bench: Bench) -> Facts:
             rate
             for run in trained
             if not run.configuration.own_rates
-            for rate in run.manifest.get("learning_rates_tried") or []
+            for rate in run.manifest.learning_rates_tried
         )
         own = dict.fromkeys(run.configuration.name for run in trained if run.configuration.own_rates)
         found += [
@@ -59,27 +61,27 @@ def training_facts(bench: Bench) -> Facts:
                 f"{_of(trained, 'observations_seen')} a run, {_of(trained, 'epochs_seen')} epochs; "
                 "trials of learning rates that lost are not counted",
             ),
-            ("Training time", span((_second(run, "train") for run in trained), unit="s a run")),
+            ("Training time", span((run.manifest.seconds.train for run in trained), unit="s a run")),
             ("Learning rates", _rates(list(rates), list(own))),
         ]
-    settings = _flat(dict(bench.info.get("train") or {}))
+    settings = _flat(bench.record.train)
     if settings:
         found.append(("Further settings", ", ".join(f"{name} {value}" for name, value in settings.items())))
     found += [
         (
             "Time in all",
-            _duration([_second(run, "total") for run in bench.runs]),
+            _duration([run.manifest.seconds.total for run in bench.runs]),
         ),
         (
             "Peak memory",
             span(
-                (number(run.manifest.get("peak_memory_bytes")) / 2**30 for run in bench.runs),
+                (number(run.manifest.peak_memory_bytes) / 2**30 for run in bench.runs),
                 "{:.2g}".format,
                 "GiB",
             ),
         ),
         ("Hardware", _distinct(_hardware(run) for run in bench.runs)),
-        ("Precision", _distinct(str(run.manifest.get("precision", "not recorded")) for run in trained)),
+        ("Precision", _distinct(run.manifest.precision or "not recorded" for run in trained)),
         ("Seeds", _distinct(str(run.seed) for run in bench.runs)),
         ("Versions", _distinct(_versions(run) for run in bench.runs)),
     ]
@@ -88,10 +90,8 @@ def training_facts(bench: Bench) -> Facts:
 
 def scoring_facts(bench: Bench, summary: Summary) -> Facts:
     """Return what was scored, how it was averaged and what the intervals rest on."""
-    panel = dict(bench.info.get("panel") or {})
-    config = dict(panel.get("config") or {})
+    panel = bench.record.panel.config
     scored = summary.groups[0].n_genes_scored if summary.groups else 0
-    total = number(config.get("total"))
     found: Facts = [
         (
             "Score",
@@ -103,18 +103,18 @@ def scoring_facts(bench: Bench, summary: Summary) -> Facts:
             "Genes",
             f"{len(summary.common_genes)} in the panel of every fold (of {summary.n_panel_genes} in any), "
             f"{scored} of them vary on the test side and are scored; "
-            f"chosen on training data: {_genes_choice(config)}",
+            f"chosen on training data: {_genes_choice(panel)}",
         ),
     ]
-    if math.isfinite(total):
+    if math.isfinite(panel.total):
         found.append(
             (
                 "Normalisation",
-                f"counts scaled to a total of {format_number(total)} an observation, then log1p",
+                f"counts scaled to a total of {format_number(panel.total)} an observation, then log1p",
             )
         )
-    for one in bench.info.get("skipped") or []:
-        found.append(("Not run", f"{one.get('name')} on fold {one.get('fold')}: {one.get('reason')}"))
+    for skipped in bench.record.skipped:
+        found.append(("Not run", f"{skipped.name} on fold {skipped.fold}: {skipped.reason}"))
     found += [("Intervals", note) for note in dict.fromkeys(group.note for group in summary.groups)]
     if (blocks := summary.blocks) is not None:
         width = blocks_words(blocks).removeprefix("blocks of ")
@@ -127,41 +127,36 @@ def scoring_facts(bench: Bench, summary: Summary) -> Facts:
 
 def split_facts(bench: Bench) -> Facts:
     """Return the split's settings as they were given, and what splitting noted."""
-    split = dict(bench.info.get("split") or {})
+    split = bench.record.split
     found = [(_named(key), _plain(value)) for key, value in split.items() if value not in (None, [])]
-    for fold in bench.info.get("folds") or []:
-        found += [(f"fold {fold.get('index')}", str(note)) for note in fold.get("notes") or []]
+    for fold in bench.record.folds:
+        found += [(f"fold {fold.index}", note) for note in fold.notes]
     return found
 
 
 def audit_facts(bench: Bench) -> dict[str, Any]:
     """Return what the audit looked at and found: ``checked``, ``findings`` and ``distance``."""
-    audit = dict(bench.info.get("audit") or {})
+    audit = bench.record.audit
     findings = []
-    for one in audit.get("findings") or []:
-        accepted = one.get("accepted")
-        where = "" if one.get("fold") is None else f"fold {one['fold']}: "
-        word = f"accepted by {accepted}" if accepted else str(one.get("severity"))
-        findings.append({"word": word, "name": one.get("name"), "text": f"{where}{one.get('text')}"})
-    nearest = [
-        number(distances["train and test"])
-        for distances in audit.get("distances") or []
-        if distances.get("train and test") is not None
-    ]
-    buffer_um = number(dict(bench.info.get("split") or {}).get("buffer_um"))
+    for finding in audit.findings:
+        where = "" if finding.fold is None else f"fold {finding.fold}: "
+        word = f"accepted by {finding.accepted}" if finding.accepted else finding.severity
+        findings.append({"word": word, "name": finding.name, "text": f"{where}{finding.text}"})
+    nearest = [of_fold.train_test_um for of_fold in audit.distances if not math.isnan(of_fold.train_test_um)]
+    buffer_um = bench.record.buffer_um
     distance = "Training and test tissue are on different slides."
     if nearest:
         distance = (
             f"Training and test tissue come no nearer than {format_number(min(nearest))} \N{MICRO SIGN}m "
             f"(Chebyshev; the buffer is {format_number(buffer_um)} \N{MICRO SIGN}m)."
         )
-    return {"checked": list(audit.get("checked") or []), "findings": findings, "distance": distance}
+    return {"checked": list(audit.checked), "findings": findings, "distance": distance}
 
 
 def fold_rows(bench: Bench) -> tuple[list[str], list[list[str]]]:
     """Return the head and rows of the table of folds: sides' sizes and what was dropped."""
-    folds = list(bench.info.get("folds") or [])
-    reasons = list(dict.fromkeys(reason for fold in folds for reason in fold.get("dropped") or {}))
+    folds = bench.record.folds
+    reasons = list(dict.fromkeys(reason for fold in folds for reason in fold.dropped))
     head = [
         "fold",
         *_SIDES,
@@ -169,12 +164,11 @@ def fold_rows(bench: Bench) -> tuple[list[str], list[list[str]]]:
     ]
     rows = []
     for fold in folds:
-        counts, dropped = fold.get("counts") or {}, fold.get("dropped") or {}
         rows.append(
             [
-                str(fold.get("name") or fold.get("index")),
-                *(_count(counts.get(side)) for side in _SIDES),
-                *(_count(dropped.get(reason, 0)) for reason in reasons),
+                fold.name or str(fold.index),
+                *(_count(getattr(fold.counts, side)) for side in _SIDES),
+                *(_count(fold.dropped.get(reason, 0)) for reason in reasons),
             ]
         )
     return head, rows
@@ -192,21 +186,21 @@ def sample_rows(bench: Bench) -> tuple[list[str], list[list[str]]]:
         "\N{MICRO SIGN}m per px",
     ]
     rows = []
-    for sample in dict(bench.info.get("dataset") or {}).get("samples") or []:
-        scale = f"{number(sample.get('um_per_px')):.4g}"
+    for sample in bench.record.dataset.samples:
+        scale = f"{sample.um_per_px:.4g}"
         rows.append([
-            str(sample.get("id")), str(sample.get("patient")), str(sample.get("source")),
-            _count(sample.get("n_obs")), _count(sample.get("n_measured")),
-            f"{sample.get('width_px', '?')} \N{MULTIPLICATION SIGN} {sample.get('height_px', '?')}",
-            f"{scale} (assumed)" if sample.get("um_per_px_assumed") else scale,
+            sample.id, str(sample.patient), str(sample.source),
+            _count(sample.n_obs), _count(sample.n_measured),
+            f"{sample.width_px or '?'} \N{MULTIPLICATION SIGN} {sample.height_px or '?'}",
+            f"{scale} (assumed)" if sample.um_per_px_assumed else scale,
         ])  # fmt: skip
     return head, rows
 
 
 def assumptions(bench: Bench) -> list[str]:
     """Return what was assumed rather than known, and what reading noted."""
-    samples = dict(bench.info.get("dataset") or {}).get("samples") or []
-    assumed = [str(sample["id"]) for sample in samples if sample.get("um_per_px_assumed")]
+    samples = bench.record.dataset.samples
+    assumed = [sample.id for sample in samples if sample.um_per_px_assumed]
     found = []
     if assumed:
         found.append(
@@ -215,10 +209,10 @@ def assumptions(bench: Bench) -> list[str]:
         )
     noted: dict[str, list[str]] = {}
     for sample in samples:
-        for note in sample.get("notes") or []:
-            noted.setdefault(str(note), []).append(str(sample["id"]))
+        for note in sample.notes:
+            noted.setdefault(note, []).append(sample.id)
     if bench.single:  # a bench's runs repeat what its samples say
-        noted = {str(note): [] for run in bench.runs for note in run.manifest.get("notes") or []}
+        noted = {note: [] for run in bench.runs for note in run.manifest.notes}
     return found + [(", ".join(of) + ": " if of else "") + note for note, of in noted.items()]
 
 
@@ -243,28 +237,24 @@ def cost_rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def _of(runs: Sequence[Run], name: str, write: Any = si) -> str:
-    return span((run.manifest.get(name) for run in runs), write)
-
-
-def _second(run: Run, name: str) -> float:
-    return number(dict(run.manifest.get("seconds") or {}).get(name))
+    return span((getattr(run.manifest, name) for run in runs), write)
 
 
 def _budget(trained: Sequence[Run]) -> str:
     said = []
     for run in trained:
-        budget = dict(run.manifest.get("budget") or {})
-        kind = budget.get("kind")
+        budget = run.manifest.budget
+        kind = budget.kind
         if kind == "minutes":
             said.append(
-                f"equal minutes: {format_number(number(budget.get('minutes')))} a run, made into a number of "
+                f"equal minutes: {format_number(budget.minutes)} a run, made into a number of "
                 "steps timed before the first; the best state on validation is kept, and never shortens "
                 "the budget. "
                 "It speaks of what is learnt in that time, not of capacity."
             )
         elif kind == "steps":
             said.append(
-                f"equal steps: {si(number(budget.get('steps')))} a run. "
+                f"equal steps: {si(number(budget.steps))} a run. "
                 "It speaks of equal data seen, not of capacity."
             )
         elif kind == "convergence":
@@ -274,8 +264,8 @@ def _budget(trained: Sequence[Run]) -> str:
     return _distinct(said) if said else "nothing was trained"
 
 
-def _convergence(budget: dict[str, Any]) -> str:
-    if budget.get("converged", True):
+def _convergence(budget: Budget) -> str:
+    if budget.converged is not False:
         return "training to convergence: this speaks of capacity."
     return (
         "some runs that should have trained to convergence took all the steps they were allowed while their "
@@ -299,16 +289,16 @@ def _rates(rates: Sequence[float], own: Sequence[str]) -> str:
 
 
 def _hardware(run: Run) -> str:
-    hardware = dict(run.manifest.get("hardware") or {})
-    if not hardware:
+    hardware = run.manifest.hardware
+    if not hardware.model_fields_set:
         return "not recorded"
-    parts = [hardware.get("cpu"), hardware.get("device"), hardware.get("platform")]
-    return ", ".join(str(part) for part in parts if part) + f", threads: {hardware.get('threads', '?')}"
+    machine = filter(None, (hardware.cpu, hardware.device, hardware.platform))
+    return f"{', '.join(machine)}, threads: {hardware.threads or '?'}"
 
 
 def _versions(run: Run) -> str:
-    versions = dict(run.manifest.get("versions") or {})
-    return ", ".join(f"{name} {version}" for name, version in versions.items()) or "not recorded"
+    versions = run.manifest.versions.items()
+    return ", ".join(f"{name} {version}" for name, version in versions) or "not recorded"
 
 
 def _distinct(values: Iterable[str]) -> str:
@@ -320,12 +310,10 @@ def _duration(seconds: Sequence[float]) -> str:
     return f"{minutes:.1f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
-def _genes_choice(config: dict[str, Any]) -> str:
-    genes = config.get("genes")
-    if isinstance(genes, list | tuple):
-        return f"a list of {len(genes)}"
-    n = config.get("n")
-    return (f"the {n} " if n else "") + str(genes if genes is not None else "not recorded").replace("_", " ")
+def _genes_choice(panel: PanelSettings) -> str:
+    if isinstance(panel.genes, tuple):
+        return f"a list of {len(panel.genes)}"
+    return (f"the {panel.n} " if panel.n else "") + (panel.genes or "not recorded").replace("_", " ")
 
 
 def _plain(value: Any) -> str:

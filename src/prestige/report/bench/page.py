@@ -23,12 +23,12 @@ from prestige.analysis.summary import Summary, summarise
 from prestige.errors import StorageError
 from prestige.records.folders import Bench, load_bench
 from prestige.report.bench import method, tables
-from prestige.report.bench.illustrate import illustrate, leading, mapped, truth_folders
+from prestige.report.bench.illustrate import illustrate, leading, mapped
 from prestige.report.bench.record import answer_record
 from prestige.report.biology.of_bench import bench_biology
 from prestige.report.gene_sets.section import set_page
 from prestige.report.rendering import render
-from prestige.text import format_number, number
+from prestige.text import format_number
 
 
 def write_report(bench_folder: Path | str) -> Path:
@@ -58,12 +58,12 @@ def write_report(bench_folder: Path | str) -> Path:
     bench = load_bench(bench_folder)
     summary = summarise(bench)
     found = answers(bench, summary)
-    report = bench.folder / "report"
-    partial = bench.folder / ".report.partial"
+    report = bench.folder.report
+    partial = bench.folder.path / ".report.partial"
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        detected = tables.detection(truth_folders(bench))
+        detected = tables.detection(bench.truths)
         ceilings = ceilings_of(bench, summary.blocks)
         questions = {group.pretrained: question_facts(summary, group) for group in summary.groups}
         scored = all_scored_sets(bench, summary)
@@ -179,8 +179,7 @@ def _tiles(answer: Answer) -> list[dict[str, str]]:
 
 def _oracle(bench: Bench, summary: Summary) -> list[float | None] | None:
     """Return the phantom's oracle under the heat map's columns, None where there is no phantom."""
-    truth = dict(bench.info.get("truth") or {})
-    scores = {number(um): number(score) for um, score in dict(truth.get("oracle") or {}).items()}
+    scores = bench.record.truth.oracle if bench.record.truth is not None else {}
     if not scores:
         return None
     table = summary.table[~summary.table["control"]]

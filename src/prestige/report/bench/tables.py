@@ -40,7 +40,6 @@ _COSTS = (
     "parameters", "flops", "train_seconds", "total_seconds", "steps", "observations_seen", "epochs_seen",
     "ms_per_observation",
 )  # fmt: skip
-_SECONDS = ("timing", "train", "validate", "predict", "score", "shift", "total")
 CENTRED = "_centred"
 LEAST_SPAN = 0.03
 
@@ -60,13 +59,11 @@ def runs_table(bench: Bench) -> pd.DataFrame:
     for run in bench.runs:
         row: dict[str, Any] = {"folder": run.folder.name} | _identity(run.configuration)
         row["pearson"] = _own_score(run)
-        row |= {name: run.manifest.get(name) for name in _RUN_FIELDS}
-        row["learning_rates_tried"] = " ".join(
-            f"{rate:g}" for rate in run.manifest.get("learning_rates_tried") or []
-        )
-        seconds = dict(run.manifest.get("seconds") or {})
-        row |= {f"{name}_seconds": number(seconds.get(name)) for name in _SECONDS}
-        row["notes"] = " | ".join(map(str, run.manifest.get("notes") or []))
+        row |= {name: getattr(run.manifest, name) for name in _RUN_FIELDS}
+        row["learning_rates_tried"] = " ".join(f"{rate:g}" for rate in run.manifest.learning_rates_tried)
+        seconds = run.manifest.seconds.model_dump(by_alias=True)
+        row |= {f"{name}_seconds": value for name, value in seconds.items()}
+        row["notes"] = " | ".join(run.manifest.notes)
         row["state"] = "finished"
         rows.append(row)
     rows += [{"folder": item.folder, "state": item.reason} for item in bench.missing]
@@ -79,14 +76,13 @@ def run_rows(bench: Bench) -> tuple[list[str], list[list[str]]]:
             "observations seen", "epochs", "training, s", "total, s", "folder"]  # fmt: skip
     rows = []
     for run in bench.runs:
-        get = run.manifest.get
-        seconds = dict(get("seconds") or {})
+        known = run.manifest
         rows.append([
-            run.configuration.label, str(get("fold_name") or run.fold), str(run.seed),
-            _written(_own_score(run), ".3f"), _written(get("learning_rate"), "g"),
-            _written(get("best_step"), ".0f"), _written(get("steps"), ".0f"),
-            _written(get("observations_seen"), ",.0f"), _written(get("epochs_seen"), ".1f"),
-            _written(seconds.get("train"), ".0f"), _written(seconds.get("total"), ".0f"), run.folder.name,
+            run.configuration.label, known.fold_name or str(run.fold), str(run.seed),
+            _written(_own_score(run), ".3f"), _written(known.learning_rate, "g"),
+            _written(known.best_step, ".0f"), _written(known.steps, ".0f"),
+            _written(known.observations_seen, ",.0f"), _written(known.epochs_seen, ".1f"),
+            _written(known.seconds.train, ".0f"), _written(known.seconds.total, ".0f"), run.folder.name,
         ])  # fmt: skip
     return head, rows
 

@@ -19,7 +19,7 @@ from prestige.biology.study import Study, study
 from prestige.errors import PrestigeError
 from prestige.genesets import GeneSet, GeneSetConfig, GmtFile, collect_sets, score_sets
 from prestige.records.configuration import Configuration
-from prestige.records.folders import Bench, asked_for
+from prestige.records.folders import Bench
 from prestige.records.run import Run
 from prestige.report.biology.page import OWN, write_biology
 from prestige.report.biology.words import findings, with_units
@@ -175,16 +175,16 @@ def read_biology(path: Path) -> BiologyConfig:
 
 def _asked(bench: Bench) -> BiologyConfig | None:
     """Return the bench's settings of the page, None where its yaml has none."""
-    stored = asked_for(bench, "biology")
-    return None if stored is None else build(BiologyConfig, stored, where=bench.folder / "bench.yaml")
+    stored = bench.folder.settings_of("biology")
+    return None if stored is None else build(BiologyConfig, stored, where=bench.folder.settings)
 
 
 def _pair_of(bench: Bench, summary: Summary, shown: Configuration) -> Pair | None:
     """Return the pair of a configuration's first seed over all folds, None where a file is not there."""
     pairs, folds, first = [], [], []
     for fold, runs in _by_fold(summary.used[shown]).items():
-        truth = {path.name: path for path in (bench.folder / "truth" / f"fold-{fold}").glob("*.h5ad")}
-        predicted = {path.name: path for path in (runs[0].folder / "predictions").glob("*.h5ad")}
+        truth = {path.name: path for path in bench.folder.truth(fold).glob("*.h5ad")}
+        predicted = {path.name: path for path in runs[0].folder.predictions.glob("*.h5ad")}
         if not predicted or set(predicted) != set(truth):
             return None
         first.append(runs[0].seed)
@@ -215,13 +215,12 @@ def _by_fold(runs: list[Run]) -> dict[int, list[Run]]:
 
 def _described(pair: Pair, bench: Bench) -> Pair:
     """Return the pair with the patient and the covariates of its samples among its columns."""
-    samples = {one["id"]: one for one in (bench.info.get("dataset") or {}).get("samples") or []}
     obs = pair.obs.copy()
     columns: dict[str, Mapping[str, str]] = {"patient": {}}
-    for name, one in samples.items():
-        columns["patient"] = {**columns["patient"], name: str(one.get("patient", name))}
-        for key, value in (one.get("covariates") or {}).items():
-            columns[key] = {**columns.get(key, {}), name: str(value)}
+    for sample in bench.record.dataset.samples:
+        columns["patient"] = {**columns["patient"], sample.id: sample.patient or sample.id}
+        for key, value in sample.covariates.items():
+            columns[key] = {**columns.get(key, {}), sample.id: str(value)}
     for key, of_sample in columns.items():
         if key not in obs and of_sample:
             obs[key] = [of_sample.get(str(name), "") for name in pair.sample_of]
@@ -229,9 +228,9 @@ def _described(pair: Pair, bench: Bench) -> Pair:
 
 
 def _sets_of(bench: Bench, summary: Summary) -> dict[str, GeneSet]:
-    described = next(iter(bench.info.get("folds") or [{}])).get("gene_sets") or {}
+    described = next((fold.gene_sets for fold in bench.record.folds), {})
     return {
-        name: GeneSet(name, genes, str(described.get(name, {}).get("source", "")))
+        name: GeneSet(name, genes, described[name].source if name in described else "")
         for name, genes in common_sets(bench, summary).items()
     }
 
