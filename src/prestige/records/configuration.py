@@ -74,6 +74,11 @@ class Configuration:
         return math.isfinite(self.visible_um)
 
     @property
+    def variant(self) -> str:
+        """What sets it apart in words, as tables have it."""
+        return str(self.changed)
+
+    @property
     def own_rates(self) -> bool:
         """Whether other learning rates were tried than for the rest: not on equal terms with it."""
         return "learning_rates" in self.changed
@@ -86,7 +91,7 @@ class Configuration:
         if self.baseline:
             short = self.encoder.removeprefix(BASELINE_PREFIX)
             return {"mean": "training mean"}.get(short, short)
-        words = ", ".join(filter(None, ("pretrained" if self.pretrained else "", str(self.changed))))
+        words = ", ".join(filter(None, ("pretrained" if self.pretrained else "", self.variant)))
         return f"{self.encoder} ({words})" if words else self.encoder
 
     @property

@@ -144,7 +144,7 @@ def changed_of_words(words: str) -> dict[str, Any]:
     """Return the settings that version 1 kept as prose: "readout whole, learning rates 0.001 / 0.004"."""
     # The start comes last: a file's name may hold commas.
     others, _, start = f", {words}".partition(", from ")
-    changed: dict[str, Any] = Field(default={})
+    changed: dict[str, Any] = {}
     for setting in filter(None, others.split(", ")):
         name, _, value = setting.rpartition(" ")
         if setting.startswith("learning rates "):

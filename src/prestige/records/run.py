@@ -16,7 +16,6 @@ import yaml
 
 from prestige.compute.files import is_partial, write_text
 from prestige.errors import DataError, PrestigeError, StorageError, storing
-from prestige.models.settings import in_words
 from prestige.records.configuration import Configuration
 from prestige.records.manifest import SCHEMA, Manifest, read_manifest
 from prestige.records.schema import json_text
@@ -260,7 +259,7 @@ def identity(manifest: Manifest) -> dict[str, Any]:
         "encoder", "variant", "baseline", "pretrained", "parameters", "flops",
         "patch_um", "input_px", "visible_um", "fold", "seed",
     )  # fmt: skip
-    words = ", ".join(in_words(manifest.changed)) or None
+    words = manifest.configuration.variant or None
     return {name: words if name == "variant" else getattr(manifest, name) for name in columns}
 
 

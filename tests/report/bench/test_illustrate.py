@@ -9,7 +9,7 @@ from pathlib import Path
 from prestige.analysis.answer import answers
 from prestige.analysis.summary import summarise
 from prestige.records.folders import load_bench
-from prestige.report.bench.illustrate import illustrate, leading, mapped, truth_folders
+from prestige.report.bench.illustrate import illustrate, leading, mapped
 
 from ...small_bench import Recipe
 
@@ -43,7 +43,7 @@ def test_where_a_baseline_wins_the_maps_are_of_the_best_encoder(make_bench: Call
 def test_without_truth_there_are_no_maps_and_it_is_said(tiny_bench: Path, tmp_path: Path) -> None:
     shutil.rmtree(tiny_bench / "truth")
     bench = load_bench(tiny_bench)
-    assert truth_folders(bench) == []
+    assert bench.truths == []
     summary = summarise(bench)
     drawn = illustrate(bench, summary, answers(bench, summary), tmp_path / "figures")
     assert drawn["maps"] == []

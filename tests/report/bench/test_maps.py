@@ -95,7 +95,7 @@ def test_measured_values_are_normalised_as_the_predictions_were(tiny_bench) -> N
 def test_missing_predictions_and_truth_are_said(tiny_bench) -> None:
     run = load_bench(tiny_bench).runs[0]
     assert read_maps(run, [], "S1", ["GENE03"]) == "S1: the measured counts of fold 0 are not kept."
-    (run.folder / "predictions" / "S1.h5ad").unlink()
+    (run.folder.predictions / "S1.h5ad").unlink()
     assert "predictions of compact_s at 16 µm are not kept" in str(
         read_maps(run, [tiny_bench / "truth"], "S1", ["GENE03"])
     )
