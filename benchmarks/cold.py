@@ -22,12 +22,11 @@ from scipy.sparse import csr_matrix
 from usual_way import BATCH, PatchFile, loader_of, write_patches
 
 from prestige.data.cache import Recipe, prepare
-from prestige.data.dataset import open_dataset
+from prestige.data.dataset import open_dataset, read_dataset
 from prestige.data.patches.reader import PatchConfig, PatchReader, resolve_patch, window_inside, window_start
 from prestige.data.sample import Table
 from prestige.data.slides.slide import Slide
 from prestige.data.slides.tiff import write_slide
-from prestige.data.spec import read_dataset
 
 ROW = "TIFF to the last batch of the first epoch, four sizes"
 TIMED = ("decoded", "cut", "read")

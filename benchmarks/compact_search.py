@@ -20,12 +20,11 @@ import torch
 from torch import nn
 
 from prestige.compute.devices import make_fabric
-from prestige.data.dataset import open_dataset
+from prestige.data.dataset import open_dataset, read_dataset
 from prestige.data.observations import gather, targets
 from prestige.data.panel import PanelConfig, fit_panel
 from prestige.data.patches.augment import AugmentConfig
 from prestige.data.patches.reader import PatchConfig, PatchReader, resolve_patch
-from prestige.data.spec import read_dataset
 from prestige.data.split.folds import TRAIN, VALIDATION, SplitConfig, make_folds
 from prestige.models.compact import GRID_PX, Compact, Design
 from prestige.models.encoder import Encoder, encoders

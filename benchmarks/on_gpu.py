@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from measured import Figure, medians, show
 
-from prestige.data.dataset import open_dataset
+from prestige.data.dataset import open_dataset, read_dataset
 from prestige.data.patches.augment import AugmentConfig, draw_looks
 from prestige.data.patches.gather import gather
 from prestige.data.patches.on_device import DeviceReader
 from prestige.data.patches.reader import PatchConfig, resolve_patch
 from prestige.data.sample import Sample
-from prestige.data.spec import read_dataset
 from prestige.models.encoder import IMAGENET_MEAN, IMAGENET_STD
 
 REPEATS = 20

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prestige.config import BenchConfig, read_bench
-from prestige.data.dataset import open_dataset
+from prestige.data.dataset import open_dataset, read_dataset
 from prestige.data.fold import FoldData, prepare_fold
 from prestige.data.patches.reader import PatchConfig, PatchReader, resolve_patch
 from prestige.data.slides.slide import Slide
-from prestige.data.spec import read_dataset
 from prestige.data.split.folds import make_folds
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig

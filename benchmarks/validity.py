@@ -30,13 +30,12 @@ from prestige.analysis.advice import advise
 from prestige.analysis.effects import WIDTH
 from prestige.analysis.summary import summarise
 from prestige.config import BenchConfig, RunConfig
-from prestige.data.dataset import Dataset, open_dataset
+from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.fold import FoldData, prepare_fold
 from prestige.data.observations import positions_um
 from prestige.data.patches.reader import resolve_patch
 from prestige.data.phantom import PhantomConfig, write_phantom
 from prestige.data.phantom.write import read_truth
-from prestige.data.spec import read_dataset
 from prestige.data.split.folds import TEST, Fold, make_folds
 from prestige.models.compact import Compact, Design
 from prestige.models.encoder import encoders

@@ -8,7 +8,7 @@ import pytest
 
 from prestige.config import BenchConfig, read_bench
 from prestige.data.dataset import read_dataset
-from prestige.data.readers import readers
+from prestige.data.readers import SOURCES
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 BENCHES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
@@ -29,7 +29,7 @@ def test_the_three_examples_are_there() -> None:
 @pytest.mark.parametrize("name", DATASETS)
 def test_a_dataset_can_be_read(name: str) -> None:
     dataset = read_dataset(EXAMPLES / "datasets" / name)
-    assert all(sample.source in readers for sample in dataset.samples)
+    assert all(sample.source in SOURCES for sample in dataset.samples)
     assert all(sample.path.is_absolute() for sample in dataset.samples)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prestige.data.spec import read_dataset
+from prestige.data.dataset import read_dataset
 from prestige.errors import ConfigError
 
 SOUND = (

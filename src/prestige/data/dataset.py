@@ -8,11 +8,12 @@ from pathlib import Path
 
 from prestige.data.cache import default_cache_dir, digest
 from prestige.data.prepared import Prepared
-from prestige.data.readers import readers
+from prestige.data.readers import SOURCES, sample_reader
 from prestige.data.sample import Sample, faults_in
 from prestige.data.slides.slide import Slide
-from prestige.data.spec import DatasetConfig, SampleSpec, read_dataset
+from prestige.data.spec import DatasetConfig, SampleSpec
 from prestige.errors import DataError, PrestigeError, StorageError, raise_all, unknown
+from prestige.settings import build, read_yaml, resolve_path
 
 __all__ = ["Dataset", "DatasetConfig", "SampleSpec", "open_dataset", "open_sample", "read_dataset"]
 
@@ -41,6 +42,37 @@ class Dataset:
             if sample.id == id:
                 return sample
         raise unknown("sample", id, [sample.id for sample in self.samples], where=self.name)
+
+
+def read_dataset(path: Path | str) -> DatasetConfig:
+    """Read dataset.yaml; paths in it become absolute against the folder it lies in.
+
+    Raises
+    ------
+    ConfigError
+        When the file is missing or holds an unknown key, a wrong value or an unknown source.
+
+    Examples
+    --------
+    >>> import prestige
+    >>> [sample.id for sample in prestige.read_dataset("phantom/dataset.yaml").samples]
+    ['P1_S1', 'P2_S1', 'P3_S1', 'P4_S1']
+    """
+    path = Path(path)
+    config = build(DatasetConfig, read_yaml(path), where=path)
+    faults: list[PrestigeError] = [
+        unknown("source", sample.source, SOURCES, where=f"{path}, sample '{sample.id}'")
+        for sample in config.samples
+        if sample.source not in SOURCES
+    ]
+    raise_all(faults)
+    base = path.resolve().parent
+    return config.model_copy(update={"samples": tuple(_absolute(sample, base) for sample in config.samples)})
+
+
+def _absolute(sample: SampleSpec, base: Path) -> SampleSpec:
+    expression = None if sample.expression is None else resolve_path(sample.expression, base)
+    return sample.model_copy(update={"path": resolve_path(sample.path, base), "expression": expression})
 
 
 def open_dataset(config: DatasetConfig, *, cache_dir: Path | None = None) -> Dataset:
@@ -102,7 +134,7 @@ def try_sample(
         When the cache cannot be written, which is no fault of the sample.
     """
     try:
-        prepared = readers.get(spec.source)(spec, cache_dir or default_cache_dir())
+        prepared = sample_reader(spec.source)(spec, cache_dir or default_cache_dir())
     except StorageError:
         raise
     except PrestigeError as error:

@@ -8,8 +8,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
-from prestige.errors import PrestigeError, raise_all, unknown
-from prestige.settings import Settings, build, read_yaml, resolve_path
+from prestige.settings import Settings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
@@ -22,7 +21,7 @@ class SampleSpec(Settings):
     id
         Name of the sample, unique in the data set; also the name of its prediction file.
     source
-        The reader: ``challenge``, ``hest`` or ``prepared``.
+        The reader, one of :data:`prestige.data.readers.SOURCES`.
     path
         The store, root folder or prepared folder that the reader expects.
     patient
@@ -61,36 +60,3 @@ class DatasetConfig(Settings):
         if twice:
             raise ValueError(f"the sample id '{twice[0]}' is given more than once; expected every id once")
         return self
-
-
-def read_dataset(path: Path | str) -> DatasetConfig:
-    """Read dataset.yaml; paths in it become absolute against the folder it lies in.
-
-    Raises
-    ------
-    ConfigError
-        When the file is missing or holds an unknown key, a wrong value or an unknown source.
-
-    Examples
-    --------
-    >>> import prestige
-    >>> [sample.id for sample in prestige.read_dataset("phantom/dataset.yaml").samples]
-    ['P1_S1', 'P2_S1', 'P3_S1', 'P4_S1']
-    """
-    path = Path(path)
-    from prestige.data.readers import readers
-
-    config = build(DatasetConfig, read_yaml(path), where=path)
-    faults: list[PrestigeError] = [
-        unknown("source", sample.source, readers.names(), where=f"{path}, sample '{sample.id}'")
-        for sample in config.samples
-        if sample.source not in readers
-    ]
-    raise_all(faults)
-    base = path.resolve().parent
-    return config.model_copy(update={"samples": tuple(_absolute(sample, base) for sample in config.samples)})
-
-
-def _absolute(sample: SampleSpec, base: Path) -> SampleSpec:
-    expression = None if sample.expression is None else resolve_path(sample.expression, base)
-    return sample.model_copy(update={"path": resolve_path(sample.path, base), "expression": expression})

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
 from prestige.data.prepared import Prepared
-from prestige.data.readers import challenge, hest, prepared
 from prestige.data.spec import SampleSpec
-from prestige.registry import Registry
+from prestige.errors import unknown
 
-Reader = Callable[[SampleSpec, Path], Prepared]
+SampleReader = Callable[[SampleSpec, Path], Prepared]
 """Takes what dataset.yaml says of a sample and the folder of the cache."""
 
-readers: Registry[Reader] = Registry("source")
-readers.register("challenge")(challenge.read)
-readers.register("hest")(hest.read)
-readers.register("prepared")(prepared.read)
+SOURCES = ("challenge", "hest", "prepared")
+"""What ``source:`` may be: each is a file of this folder with a function ``read``."""
+
+
+def sample_reader(source: str) -> SampleReader:
+    """Return what reads the samples of a source; its file, and its platform's library, is imported now.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such source; the message names the nearest one.
+    """
+    if source not in SOURCES:
+        raise unknown("source", source, SOURCES)
+    return importlib.import_module(f"{__name__}.{source}").read
