@@ -105,6 +105,61 @@ def test_a_wrong_yaml_is_refused_without_torch(tmp_path: Path) -> None:
     assert run_python(code).strip().splitlines()[-1] == "code 2 False"
 
 
+CORE = """
+import sys
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+    def find_spec(self, name, *more):
+        return None if name.partition(".")[0] in BLOCKED else self.finder.find_spec(name, *more)
+sys.meta_path = [Without(finder) for finder in sys.meta_path]
+
+from pathlib import Path
+import anndata, pandas, prestige
+
+folder = Path("it")
+phantom = prestige.PhantomConfig(size_px=160, patients=3, sections=1, replicates=2, widths_um=(8.0,), n_genes=12)
+data = prestige.write_phantom(phantom, folder / "phantom")
+dataset = prestige.open_dataset(prestige.read_dataset(data))
+Path("run.yaml").write_text(RUN)
+run = prestige.train_from_yaml(Path("run.yaml"), folder / "run", device="cpu")
+(one, *_) = prestige.predict_dataset(run, data, folder / "predicted", device="cpu")
+sample = dataset.sample(one.stem)
+truth = anndata.AnnData(sample.counts, obs=sample.obs, var=pandas.DataFrame(index=list(sample.genes)))
+truth.write_h5ad(folder / "truth.h5ad")
+scored = prestige.evaluate_files(one, folder / "truth.h5ad")
+assert len(dataset.samples) == 3 and scored is not None
+print(sorted(BLOCKED & {name.partition(".")[0] for name in sys.modules}))
+"""
+CORE_RUN = """
+dataset: it/phantom/dataset.yaml
+split: {by: patient, folds: 3, buffer_um: 8}
+panel: {genes: all, total: 100}
+patch: {patch_um: 8}
+model: {encoder: compact_xs}
+train: {budget: {steps: 4}, batch_size: 16, learning_rates: [1.0e-3], validations: 1, precision: 32-true}
+"""
+
+
+def test_the_core_needs_no_spatialdata(tmp_path: Path) -> None:
+    """From a phantom to scores as on a machine where the extra 'readers' is not installed."""
+    blocked = {"spatialdata", "xarray", "dask", "ome_zarr", "geopandas", "shapely", "datashader"}
+    code = f"BLOCKED, RUN = {blocked!r}, {CORE_RUN!r}\n{CORE}"
+    environment = os.environ | {"PRESTIGE_CACHE": str(tmp_path / "cache")}
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        timeout=240,
+    )
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    assert answer.stdout.strip().splitlines()[-1] == "[]"
+
+
 def test_module_can_be_run() -> None:
     started = time.perf_counter()
     answer = subprocess.run(

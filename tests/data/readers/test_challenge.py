@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,8 @@ def test_missing_chunks_are_not_read_as_zeros(store: Any, tmp_path: Path, zarr_f
 
 def test_spatialdata_writes_what_is_read(store: Any, tmp_path: Path) -> None:
     """The stores of the tests are made by hand: hold them against the library's own, in both formats."""
+    if find_spec("spatialdata") is None:
+        pytest.skip("spatialdata is not installed (the extra 'readers')")
     script = tmp_path / "write.py"
     script.write_text(
         "import sys, numpy as np, pandas as pd, anndata, spatialdata as sd\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from jaxtyping import Bool, Float, Int, UInt8, UInt32
 from prestige.compute.progress import Progress
 from prestige.data.phantom import expression, oracle, render, tissue
 from prestige.data.phantom.settings import PhantomConfig
+from prestige.data.phantom.store import write_store
 from prestige.data.tables import write_h5ad
 from prestige.errors import ConfigError, StorageError
 
@@ -238,40 +238,31 @@ def _summary(config: PhantomConfig, scores: list[dict[float, np.ndarray]]) -> di
 
 
 def _write_store(config: PhantomConfig, section: Section, path: Path) -> None:
-    """Write a SpatialData store with the elements of the Autoimmune challenge's stores."""
-    with warnings.catch_warnings():
-        # ome-zarr 0.14 warns of its own class at import; zarr 3.1 announces a default it will change.
-        warnings.filterwarnings("ignore", "Call to deprecated class Scaler", DeprecationWarning)
-        warnings.filterwarnings("ignore", "zarr v3 autosharding", UserWarning)
-        import anndata as ad
-        import pandas as pd
-        import spatialdata as sd
-        from scipy.sparse import csr_matrix
-        from spatialdata.models import Image2DModel, TableModel
+    """Write the elements that the stores of the Autoimmune challenge have."""
+    import anndata as ad
+    import pandas as pd
+    from scipy.sparse import csr_matrix
 
-        cell_id = np.arange(1, len(section.xy_px) + 1)
-        names = cell_id.astype(str)
-        rows = np.flatnonzero(section.measured)
-        counts = section.counts[rows].astype(np.float32)
-        genes = list(_programme(config).genes)
-        table = ad.AnnData(
-            csr_matrix(expression.log_normalised(counts.astype(float), 100.0).astype(np.float32)),
-            obs=pd.DataFrame({"cell_id": cell_id[rows]}, index=names[rows]),
-            var=pd.DataFrame({"gene_symbols": genes}, index=genes),
-            layers={"counts": csr_matrix(counts)},
-        )
-        # As in the challenge, not the frame of HE_original: flipped, shifted, another scale.
-        table.obsm["spatial"] = (config.size_px - section.xy_px[rows]) * (config.um_per_px / 0.2125) + 731.0
-        group = np.where(section.measured, 0, _UNMEASURED_GROUP)
-        groups = ad.AnnData(obs=pd.DataFrame({"cell_id": cell_id, "group": group}, index=names))
-        store = sd.SpatialData(
-            images={
-                "HE_original": Image2DModel.parse(section.pixels.transpose(2, 0, 1), dims=("c", "y", "x")),
-                "HE_nuc_original": Image2DModel.parse(section.label[None], dims=("c", "y", "x")),
-            },
-            tables={"anucleus": TableModel.parse(table), "cell_id-group": TableModel.parse(groups)},
-        )
-        store.write(path)
+    cell_id = np.arange(1, len(section.xy_px) + 1)
+    names = cell_id.astype(str)
+    rows = np.flatnonzero(section.measured)
+    counts = section.counts[rows].astype(np.float32)
+    genes = list(_programme(config).genes)
+    table = ad.AnnData(
+        csr_matrix(expression.log_normalised(counts.astype(float), 100.0).astype(np.float32)),
+        obs=pd.DataFrame({"cell_id": cell_id[rows]}, index=names[rows]),
+        var=pd.DataFrame({"gene_symbols": genes}, index=genes),
+        layers={"counts": csr_matrix(counts)},
+    )
+    # As in the challenge, not the frame of HE_original: flipped, shifted, another scale.
+    table.obsm["spatial"] = (config.size_px - section.xy_px[rows]) * (config.um_per_px / 0.2125) + 731.0
+    group = np.where(section.measured, 0, _UNMEASURED_GROUP)
+    groups = ad.AnnData(obs=pd.DataFrame({"cell_id": cell_id, "group": group}, index=names))
+    write_store(
+        path,
+        {"HE_original": section.pixels.transpose(2, 0, 1), "HE_nuc_original": section.label[None]},
+        {"anucleus": table, "cell_id-group": groups},
+    )
 
 
 def _write_truth(config: PhantomConfig, section: Section, path: Path) -> None:
