@@ -120,7 +120,7 @@ from pathlib import Path
 import anndata, pandas, prestige
 
 folder = Path("it")
-phantom = prestige.PhantomConfig(size_px=160, patients=3, sections=1, replicates=2, widths_um=(8.0,), n_genes=12)
+phantom = prestige.PhantomConfig(size_px=160, patients=3, replicates=2, widths_um=(8.0,), n_genes=12)
 data = prestige.write_phantom(phantom, folder / "phantom")
 dataset = prestige.open_dataset(prestige.read_dataset(data))
 Path("run.yaml").write_text(RUN)
