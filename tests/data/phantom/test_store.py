@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -48,7 +49,7 @@ def written(tmp_path: Path) -> Path:
 
 
 def test_images_and_tables_come_back(written: Path) -> None:
-    root = zarr.open_group(written, mode="r")
+    root: Any = zarr.open_group(written, mode="r")
     assert root.attrs["spatialdata_attrs"] == {"version": "0.2"}
     for name, pixels in (("HE_original", PIXELS), ("HE_nuc_original", LABELS)):
         (scale,) = root[f"images/{name}"].attrs["ome"]["multiscales"]
