@@ -2,6 +2,8 @@
 
 What is compared is what a result is: scores, moments and predictions of every kind of configuration.  Where
 the processor or a library is another one than the stored bench's, last digits differ: values are compared.
+What was trained differs by more than rounding there: the first steps of Adam are as long for a gradient that
+is but rounding as for any other, so weights part by steps of the learning rate.  Its floor is what that moves.
 """
 
 from __future__ import annotations
@@ -52,15 +54,18 @@ def test_scores_moments_and_predictions_are_the_same(again: Path, name: str) -> 
     assert {path.name for path in before.iterdir()} <= {path.name for path in after.iterdir()}
     if _arithmetic() == json.loads((STORED / "arithmetic.json").read_text()):
         assert [file for file in files if (before / file).read_bytes() != (after / file).read_bytes()] == []
+    trained = len(pd.read_csv(before / "history.csv")) > 0
+    floor = 0.05 if trained else 1e-5
     pd.testing.assert_frame_equal(
-        pd.read_parquet(before / files[0]), pd.read_parquet(after / files[0]), rtol=1e-3, atol=1e-3
+        pd.read_parquet(before / files[0]), pd.read_parquet(after / files[0]), rtol=1e-5, atol=floor
     )
     for file in (files[1], files[3]):
         one, two = Moments.load(before / file), Moments.load(after / file)
-        np.testing.assert_allclose(one.sum_p, two.sum_p, rtol=1e-3, atol=1e-3)
         np.testing.assert_array_equal(one.n, two.n)
+        n = one.n[:, None]
+        np.testing.assert_allclose(one.sum_p / n, two.sum_p / n, rtol=1e-5, atol=floor)
     one, two = ad.read_h5ad(before / files[2]), ad.read_h5ad(after / files[2])
-    np.testing.assert_allclose(one.X, two.X, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(one.X, two.X, rtol=1e-5, atol=floor)
     assert list(one.obs_names) == list(two.obs_names)
 
 
