@@ -1,8 +1,8 @@
 """Scores on arrays of observations x genes: pure functions, exact, in bounded memory.
 
-Every function takes a prediction and a truth of shape (n, g) and an ``axis``: 0 gives one value a
-gene (over observations), 1 one value an observation (over genes).  Sums are taken in float64 over
-deviations from the mean, block by block, so a million observations x 460 genes need little
+:func:`all_metrics` and :func:`pearson` take a prediction and a truth of shape (n, g) and an ``axis``: 0
+gives one value a gene (over observations), 1 one value an observation (over genes).  Sums are taken in
+float64 over deviations from the mean, block by block, so a million observations x 460 genes need little
 memory beyond the two arrays themselves.
 
 What is not defined is NaN, never a made-up number: a correlation where the truth or the
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from prestige.compute.threads import in_threads
 from prestige.errors import DataError
@@ -59,123 +59,64 @@ def pearson(
     Raises
     ------
     DataError
-        When the shapes differ, an array is empty or holds NaN or infinity (so for all metrics here).
+        As :func:`all_metrics`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])  # the second gene is constant
+    >>> pred = np.array([[1.0, 0.0], [2.0, 1.0], [3.0, 5.0]])
+    >>> pearson(pred, truth)
+    array([ 1., nan])
     """
     return _pearson(_sums(pred, truth, axis))
-
-
-def spearman(
-    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
-) -> Float[np.ndarray, " m"]:
-    """Return Spearman's correlation along ``axis``: Pearson's of the average ranks, ties shared."""
-    _check(pred, truth, axis)
-    return _spearman(pred, truth, axis)
-
-
-def mse(
-    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
-) -> Float[np.ndarray, " m"]:
-    """Return the mean squared error along ``axis``."""
-    return _mse(_sums(pred, truth, axis))
-
-
-def rmse(
-    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
-) -> Float[np.ndarray, " m"]:
-    """Return the root of the mean squared error along ``axis``."""
-    return _rmse(_sums(pred, truth, axis))
-
-
-def mae(
-    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
-) -> Float[np.ndarray, " m"]:
-    """Return the mean absolute error along ``axis``."""
-    return _mae(_sums(pred, truth, axis))
-
-
-def r2(
-    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
-) -> Float[np.ndarray, " m"]:
-    """Return 1 - squared error / squared deviation of the truth; NaN where the truth is constant."""
-    return _r2(_sums(pred, truth, axis))
-
-
-def explained_variance(
-    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
-) -> Float[np.ndarray, " m"]:
-    """Return 1 - variance of the residual / variance of the truth: R2 but for a constant offset."""
-    return _explained_variance(_sums(pred, truth, axis))
-
-
-def cosine(
-    pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
-) -> Float[np.ndarray, " m"]:
-    """Return the cosine of the angle between the two vectors along ``axis``; NaN where either is all zero."""
-    return _cosine(_sums(pred, truth, axis))
 
 
 def all_metrics(
     pred: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], *, axis: int = 0
 ) -> dict[str, np.ndarray]:
-    """Return every metric of this module along ``axis`` by name, from one pass over the arrays.
+    """Return every metric along ``axis`` by name, from one pass over the arrays.
+
+    ``pearson``; ``spearman`` (Pearson's of the average ranks, ties shared); ``mse``, ``rmse``, ``mae`` (mean
+    squared error, its root, mean absolute error); ``r2`` (1 - squared error / squared deviation of the truth);
+    ``explained_variance`` (1 - variance of the residual / variance of the truth: R2 but for a constant
+    offset); ``cosine`` (of the angle between the two).  :data:`HIGHER_IS_BETTER` says which way is up.
 
     Three further entries (bool) say where a score is undefined and why: ``truth_constant``,
     ``prediction_constant`` and, for the cosine, ``truth_zero``.
-    """
-    sums = _sums(pred, truth, axis)
-    found = {name: function(sums) for name, function in _FROM_SUMS.items()}
-    found["spearman"] = _spearman(pred, truth, axis)
-    found = {name: found[name] for name in HIGHER_IS_BETTER}
-    zero = (sums.tt == 0) & (sums.mean_t == 0)
-    return found | {"truth_constant": sums.flat_t, "prediction_constant": sums.flat_p, "truth_zero": zero}
-
-
-def challenge_spearman(
-    pred: Float[np.ndarray, "n g"],
-    truth: Float[np.ndarray, "n g"],
-    region: Shaped[np.ndarray, " n"],
-    *,
-    sample: Shaped[np.ndarray, " n"] | None = None,
-) -> float:
-    """Return the per-cell Spearman of the Autoimmune Disease challenge, Crunch 1.
-
-    Per cell over the genes with average ranks, NaN (a constant row) counting 0; mean over the cells
-    of a region, plain mean over the regions of a sample, plain mean over samples.
 
     Parameters
     ----------
     pred, truth
-        Log1p expression, cells x genes.
-    region
-        The region ("validation", "test") of each cell.
-    sample
-        The sample of each cell; left out, all belong to one.
+        Observations x genes, of one shape.
+    axis
+        0: one value a gene; 1: one value an observation.
 
-    References
-    ----------
-    crunchdao/competitions, ``competitions/broad-1/scoring/scoring.py``.
+    Raises
+    ------
+    DataError
+        When the shapes differ, an array is empty or holds NaN or infinity, or the axis is another.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth = np.array([[0.0, 2.0], [1.0, 1.0], [2.0, 0.0]])
+    >>> pred = np.array([[0.0, 1.0], [1.0, 2.0], [3.0, 0.0]])
+    >>> of_genes = all_metrics(pred, truth)
+    >>> of_genes["spearman"].round(2)
+    array([1. , 0.5])
+    >>> all_metrics(pred, truth, axis=1)["mse"]  # one value an observation
+    array([0.5, 0.5, 0.5])
     """
-    return _mean_of_regions(np.nan_to_num(spearman(pred, truth, axis=1), nan=0.0), region, sample)
-
-
-def challenge_mse(
-    pred: Float[np.ndarray, "n g"],
-    truth: Float[np.ndarray, "n g"],
-    region: Shaped[np.ndarray, " n"],
-    *,
-    sample: Shaped[np.ndarray, " n"] | None = None,
-) -> float:
-    """Return the challenge's mean squared error, averaged as :func:`challenge_spearman` is."""
-    return _mean_of_regions(mse(pred, truth, axis=1), region, sample)
-
-
-def _mean_of_regions(value: np.ndarray, region: np.ndarray, sample: np.ndarray | None) -> float:
-    sample = np.zeros(len(value), dtype=np.int64) if sample is None else sample
-    by_sample = []
-    for name in np.unique(sample):
-        here = sample == name
-        by_sample.append(np.mean([value[here & (region == part)].mean() for part in np.unique(region[here])]))
-    return float(np.mean(by_sample))
+    sums = _sums(pred, truth, axis)
+    scores = {name: function(sums) for name, function in _FROM_SUMS.items()}
+    scores["spearman"] = _spearman(pred, truth, axis)
+    zero = (sums.tt == 0) & (sums.mean_t == 0)
+    return {name: scores[name] for name in HIGHER_IS_BETTER} | {
+        "truth_constant": sums.flat_t,
+        "prediction_constant": sums.flat_p,
+        "truth_zero": zero,
+    }
 
 
 def _pearson(sums: _Sums) -> np.ndarray:

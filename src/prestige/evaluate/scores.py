@@ -149,6 +149,8 @@ def _of_observations(
     found = {metric: np.concatenate(values) for metric, values in parts.items()}
     lost, lost_pred = found["truth_constant"], found["prediction_constant"] & ~found["truth_constant"]
     means = {metric: _mean(found, metric) for metric in HIGHER_IS_BETTER}
+    # Of one region of one sample; the challenge takes plain means of these over regions, then over samples
+    # (crunchdao/competitions, competitions/broad-1/scoring/scoring.py).
     means["challenge_spearman"] = float(np.nan_to_num(found["spearman"], nan=0.0).mean())
     if train_mean is not None:
         means |= {f"{metric}_centred": _mean(found, metric, "_centred") for metric in CENTRED}
