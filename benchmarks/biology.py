@@ -34,7 +34,8 @@ from prestige.biology.space.structure import structure
 from prestige.biology.study import Study
 from prestige.evaluate import evaluate
 from prestige.genesets import GeneSet, GeneSetConfig
-from prestige.stats import ceiling_log, spatial_blocks
+from prestige.stats.ceilings import ceiling_log
+from prestige.stats.moments import spatial_blocks
 
 DEPTH = 150.0
 SPACING_UM = 10.0

@@ -23,7 +23,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import gamma, norm
 
 from prestige.data.phantom import PhantomConfig, make_section
-from prestige.stats import Ceiling, ceiling_counts, ceiling_log, spatial_blocks
+from prestige.stats.ceilings import Ceiling, ceiling_counts, ceiling_log
+from prestige.stats.moments import spatial_blocks
 
 COMMAND = "OMP_NUM_THREADS=1 python benchmarks/ceilings.py --write docs/results/ceilings.md"
 ENOUGH = 0.4

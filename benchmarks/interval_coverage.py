@@ -16,7 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from prestige.stats import BLOCK_LENGTHS, Comparison, Moments, compare, contrast, interval, spatial_blocks
+from prestige.stats.compare import Comparison, compare
+from prestige.stats.correlogram import BLOCK_LENGTHS
+from prestige.stats.effects import contrast
+from prestige.stats.moments import Moments, spatial_blocks
 
 SIDE = 5  # observations along the side of a block
 FACTORS = 6  # independent fields that a kind of structure is mixed from
@@ -223,6 +226,12 @@ def _seen_through_counts(log_mean: float, share: float) -> float:
     return float(weight @ (z * first) / np.sqrt(weight @ second - mean**2))
 
 
+def percentiles(draws: np.ndarray) -> tuple[float, float]:
+    """Return the plain percentile interval of the draws that have a score."""
+    low, high = np.quantile(draws[np.isfinite(draws)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
 @dataclass
 class Tally:
     """Counts over the simulations of one setting; pairs are (percentile, studentised)."""
@@ -243,11 +252,8 @@ class Tally:
         against = contrast(found, {0: 1.0, last: -1.0})
         assert first.low is not None
         assert first.high is not None
-        score = (interval(found.draws[0], LEVEL), (first.low, first.high))
-        difference = (
-            interval(found.draws[0] - found.draws[last], LEVEL),
-            (against.low, against.high),
-        )
+        score = (percentiles(found.draws[0]), (first.low, first.high))
+        difference = (percentiles(found.draws[0] - found.draws[last]), (against.low, against.high))
         self.clusters, self.number = found.n_clusters, self.number + 1
         self.score = _plus(self.score, [_within(true[0], ends) for ends in score])
         self.width = _plus(self.width, [high - low for low, high in score])

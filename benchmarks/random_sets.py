@@ -23,10 +23,11 @@ from prestige.data.phantom.settings import PhantomConfig
 from prestige.data.phantom.write import Section, make_section
 from prestige.genesets import RandomSets, matched_random_sets, set_excess
 from prestige.metrics import pearson
-from prestige.stats import Moments, ceiling_log, gene_pearson, moments_of, spatial_blocks
 from prestige.stats.bootstrap import draw
+from prestige.stats.ceilings import ceiling_log
 from prestige.stats.gene_means import quantile_bounds, resample_genes
 from prestige.stats.intervals import bounds, combine
+from prestige.stats.moments import Moments, gene_pearson, moments_of, spatial_blocks
 
 LEVEL = 0.95
 GENES = 300

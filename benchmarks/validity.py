@@ -44,7 +44,9 @@ from prestige.records.folders import load_bench
 from prestige.report import write_report
 from prestige.runs.run import execute
 from prestige.settings import build
-from prestige.stats import Moments, compare, correlogram
+from prestige.stats.compare import compare
+from prestige.stats.correlogram import correlogram
+from prestige.stats.moments import Moments
 
 RECOMMENDATION_MARGIN = 0.01
 """What the report gives up for a cheaper configuration, unless it is told otherwise."""

@@ -150,7 +150,7 @@ def _write_run(
 ) -> None:
     import anndata
 
-    from prestige.stats import moments_of, spatial_blocks
+    from prestige.stats.moments import moments_of, spatial_blocks
 
     fold = manifest["fold"]
     sample = f"S{fold + 1}"

@@ -78,9 +78,10 @@ def all_metrics(
     """Return every metric along ``axis`` by name, from one pass over the arrays.
 
     ``pearson``; ``spearman`` (Pearson's of the average ranks, ties shared); ``mse``, ``rmse``, ``mae`` (mean
-    squared error, its root, mean absolute error); ``r2`` (1 - squared error / squared deviation of the truth);
-    ``explained_variance`` (1 - variance of the residual / variance of the truth: R2 but for a constant
-    offset); ``cosine`` (of the angle between the two).  :data:`HIGHER_IS_BETTER` says which way is up.
+    squared error, its root, mean absolute error); ``r2`` (1 - squared error / squared deviation of the
+    truth); ``explained_variance`` (1 - variance of the residual / variance of the truth: R2 but for a
+    constant offset); ``cosine`` (of the angle between the two).  :data:`HIGHER_IS_BETTER` says which way
+    is up.
 
     Three further entries (bool) say where a score is undefined and why: ``truth_constant``,
     ``prediction_constant`` and, for the cosine, ``truth_zero``.

@@ -10,7 +10,7 @@ from prestige.analysis.advice import NAMED, advice_record, advice_sentences, adv
 from prestige.analysis.summary import summarise
 from prestige.records.folders import load_bench
 from prestige.report import write_report
-from prestige.stats import recommend
+from prestige.stats.recommend import recommend
 
 
 def test_only_encoders_cost_and_can_be_advised(tiny_bench: Path) -> None:

@@ -21,7 +21,9 @@ from prestige.evaluate.ceilings import read_ceilings
 from prestige.records.folders import load_bench
 from prestige.report import write_report
 from prestige.report.bench.method import scoring_facts
-from prestige.stats import ceiling_log, compare, merge_blocks, spatial_blocks
+from prestige.stats.ceilings import ceiling_log
+from prestige.stats.compare import compare
+from prestige.stats.moments import merge_blocks, spatial_blocks
 
 from ..small_bench import UM_PER_PX, Recipe
 

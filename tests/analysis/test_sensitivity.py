@@ -10,7 +10,7 @@ from prestige.analysis.sensitivity import sensitivity_facts, shifted_scores
 from prestige.analysis.summary import summarise
 from prestige.records.folders import load_bench
 from prestige.report import write_report
-from prestige.stats import Moments, mean_gene_pearson
+from prestige.stats.moments import Moments, mean_gene_pearson
 
 
 def keep(bench: Path, kept_at_8_um: dict[str, float]) -> None:

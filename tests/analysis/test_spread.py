@@ -15,7 +15,7 @@ from prestige.analysis.spread import seeds_limit, spread_facts, spread_record, s
 from prestige.analysis.summary import summarise
 from prestige.records.folders import load_bench
 from prestige.report import write_report
-from prestige.stats import Moments, mean_gene_pearson
+from prestige.stats.moments import Moments, mean_gene_pearson
 
 from ..small_bench import Recipe
 

@@ -12,7 +12,7 @@ from prestige.analysis.values import GENE_METRICS, gene_table, gene_values, mean
 from prestige.records.configuration import Configuration
 from prestige.records.folders import load_bench
 from prestige.records.run import Run
-from prestige.stats import Moments
+from prestige.stats.moments import Moments
 
 KEY = Configuration(pretrained=False, baseline=False, encoder="compact_s", patch_um=32.0, input_px=64)
 

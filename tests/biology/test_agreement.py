@@ -20,7 +20,7 @@ from prestige.biology.agreement import (
 from prestige.biology.noise import draw
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
-from prestige.stats import spatial_blocks
+from prestige.stats.moments import spatial_blocks
 
 TWO = {"predicted": ("p", "t")}
 

@@ -13,8 +13,7 @@ from scipy.sparse import csr_matrix
 from prestige.biology.join import join
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
-from prestige.stats import moments_of, spatial_blocks
-from prestige.stats.moments import gene_pearson
+from prestige.stats.moments import gene_pearson, moments_of, spatial_blocks
 
 
 @pytest.fixture

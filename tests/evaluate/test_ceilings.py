@@ -14,7 +14,8 @@ from prestige.data.panel import Panel
 from prestige.errors import DataError, StorageError
 from prestige.evaluate.ceilings import COLUMNS, FILE, read_ceilings, write_ceilings
 from prestige.prediction.files import write_truth
-from prestige.stats import ceiling_counts, ceiling_log, spatial_blocks
+from prestige.stats.ceilings import ceiling_counts, ceiling_log
+from prestige.stats.moments import spatial_blocks
 
 GENES = ("G2", "G0", "G3")
 PANEL = Panel(GENES, 50.0, np.zeros(3), np.ones(3))

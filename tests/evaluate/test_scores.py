@@ -10,7 +10,7 @@ from scipy import stats as scipy_stats
 from prestige import metrics
 from prestige.errors import DataError
 from prestige.evaluate import Evaluation, evaluate
-from prestige.stats import mean_gene_pearson
+from prestige.stats.moments import mean_gene_pearson
 
 GENES = ("A", "B", "C", "D", "E")
 

@@ -12,7 +12,7 @@ import yaml
 from prestige.errors import DataError, StorageError
 from prestige.records.manifest import Manifest
 from prestige.records.run import HISTORY, Missing, Run, RunFolder, identity, read_run
-from prestige.stats import moments_of
+from prestige.stats.moments import moments_of
 
 STORED = Path(__file__).resolve().parents[1] / "stored" / "bench" / "runs" / "bcd9eaa717710f70"
 GENES = ("A", "B")

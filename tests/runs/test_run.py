@@ -16,7 +16,7 @@ from prestige.records.run import RunFolder
 from prestige.runs import outcome as outcome_module
 from prestige.runs import run as run_module
 from prestige.runs.run import execute, train_from_yaml
-from prestige.stats import Moments, mean_gene_pearson
+from prestige.stats.moments import Moments, mean_gene_pearson
 from prestige.training import loop as train_module
 
 from ..small_run import RUN, go, prepared, settings

@@ -2,8 +2,8 @@
 
 What is compared is what a result is: scores, moments and predictions of every kind of configuration.  Where
 the processor or a library is another one than the stored bench's, last digits differ: values are compared.
-What was trained differs by more than rounding there: the first steps of Adam are as long for a gradient that
-is but rounding as for any other, so weights part by steps of the learning rate.  Its floor is what that moves.
+What was trained differs by more than rounding there: the first steps of Adam are as long for a gradient
+that is but rounding as for any other, so weights part by a learning rate.  Its floor is what that moves.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_info
 from prestige.data.dataset import Dataset
 from prestige.runs import bench as bench_module
 from prestige.runs.bench import run_bench
-from prestige.stats import Moments
+from prestige.stats.moments import Moments
 
 STORED = Path(__file__).resolve().parents[1] / "stored"
 RUNS = sorted(path.name for path in (STORED / "bench" / "runs").iterdir())

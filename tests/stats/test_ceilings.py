@@ -12,8 +12,9 @@ from scipy.sparse import csr_array, csr_matrix
 from scipy.stats import binom, poisson
 
 from prestige.errors import DataError
-from prestige.stats import MIN_CLUSTERS, Ceiling, ceiling_counts, ceiling_log
 from prestige.stats import ceilings as module
+from prestige.stats.bootstrap import MIN_CLUSTERS
+from prestige.stats.ceilings import Ceiling, ceiling_counts, ceiling_log
 
 
 def gamma_counts(

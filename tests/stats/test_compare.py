@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 from prestige import metrics
 from prestige.errors import ConfigError, DataError
-from prestige.stats import Moments, compare, interval, mean_gene_pearson, moments_of
+from prestige.stats.compare import compare
+from prestige.stats.moments import Moments, mean_gene_pearson, moments_of
 
 GENES = tuple(f"G{i}" for i in range(6))
 
@@ -65,11 +68,28 @@ def test_bounds_come_from_the_paired_draws() -> None:
     assert found.draws.shape == (2, 400)
     assert found.covariance.shape == (2, 2)
     assert found.draw_covariances.shape == (400, 2, 2)
-    low, high = interval(found.draws[0] - found.draws[1])
+    low, high = np.quantile(found.draws[0] - found.draws[1], [0.025, 0.975])
     row = found.rows["b"]
     assert row.gap_low == pytest.approx(low, abs=0.35 * (high - low))
     assert row.gap_high == pytest.approx(high, abs=0.35 * (high - low))
     np.testing.assert_allclose(found.scores, [one.score for one in found.rows.values()])
+
+
+def test_where_draws_have_no_standard_error_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise DataError("no interval: the draws have no standard error")
+
+    monkeypatch.setattr(sys.modules[compare.__module__], "bounds", none)
+    found = compare({"a": run(0.6), "b": run(0.1)}, draws=50)
+    assert found.reason == "no interval: the draws have no standard error"
+    assert found.note.startswith(found.reason)
+    assert found.tied == ("a", "b")
+    assert found.rows["a"].score > found.rows["b"].score
+    assert {(row.low, row.gap_high, row.se) for row in found.rows.values()} == {(None, None, None)}
+
+
+def test_one_run_needs_no_list() -> None:
+    assert compare({"a": run(0.6)}, draws=50).rows == compare({"a": [run(0.6)]}, draws=50).rows
 
 
 def test_order_of_configurations_and_a_shift_of_predictions_change_nothing() -> None:

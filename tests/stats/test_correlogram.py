@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from prestige.errors import DataError
-from prestige.stats import blocks_to_merge, correlation_length_um, correlogram
+from prestige.stats.correlogram import blocks_to_merge, correlation_length_um, correlogram
 
 N, SIDE, N_GENES = 1200, 1000.0, 24
 

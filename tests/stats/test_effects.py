@@ -8,19 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prestige.errors import DataError
-from prestige.stats import (
-    Comparison,
+from prestige.stats.compare import Comparison, compare
+from prestige.stats.effects import (
     Contrast,
-    Moments,
-    compare,
+    SetEffect,
     contrast,
     contrasts,
-    gene_pearson,
+    equally,
     interaction_weights,
-    moments_of,
+    set_effects,
     slope_weights,
 )
-from prestige.stats.effects import SetEffect, equally, set_effects
+from prestige.stats.moments import Moments, gene_pearson, moments_of
 
 Key = tuple[str, int]
 GENES = ("A", "B", "C", "D")

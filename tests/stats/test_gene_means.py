@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr
 
 from prestige.errors import DataError
-from prestige.stats import Moments, moments_of, spatial_blocks
 from prestige.stats.bootstrap import BlockDraws, PatientDraws, draw, resample
 from prestige.stats.gene_means import quantile_bounds, quantiles, resample_genes
+from prestige.stats.moments import Moments, moments_of, spatial_blocks
 
 GENES = ("A", "B", "C", "D")
 

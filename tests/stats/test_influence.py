@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import pearsonr
 
-from prestige.stats import moments_of
 from prestige.stats.influence import unit_scores, unit_sums
+from prestige.stats.moments import moments_of
 
 BLOCKS, PER_BLOCK = 6, 8
 GENES = ("A", "B", "C")

@@ -7,9 +7,8 @@ import pytest
 from scipy.stats import t as student
 
 from prestige.errors import DataError
-from prestige.stats import MIN_CLUSTERS, interval, not_distinguishable_from_best
-from prestige.stats.bootstrap import Draws, draw, resample
-from prestige.stats.intervals import bounds, combine
+from prestige.stats.bootstrap import MIN_CLUSTERS, Draws, draw, resample
+from prestige.stats.intervals import bounds, combine, compare_with_best
 from prestige.stats.moments import moments_of
 
 ONE = np.ones((1, 1))
@@ -28,11 +27,14 @@ def means(values: np.ndarray, draws: int, seed: int = 0) -> tuple[np.ndarray, np
     )
 
 
-def test_interval_is_made_of_percentiles() -> None:
-    assert interval(np.arange(101, dtype=float), 0.9) == (pytest.approx(5.0), pytest.approx(95.0))
-    assert interval(np.array([np.nan, 1.0, 1.0])) == (1.0, 1.0)
-    with pytest.raises(DataError, match="no draw"):
-        interval(np.array([np.nan]))
+def alike(draws: np.ndarray) -> tuple[np.ndarray, Draws]:
+    """Return the covariance of k rows of draws, and the draws as if each had given that very covariance."""
+    covariance = np.cov(draws).reshape(len(draws), len(draws))
+    return covariance, Draws(draws, np.broadcast_to(covariance, (draws.shape[1], *covariance.shape)))
+
+
+def percentiles(draws: np.ndarray) -> np.ndarray:
+    return np.quantile(draws, [0.025, 0.975])
 
 
 def test_studentised_is_student_for_a_mean_of_normal_values() -> None:
@@ -43,7 +45,7 @@ def test_studentised_is_student_for_a_mean_of_normal_values() -> None:
     wanted = student(11).ppf(0.975) * values.std(ddof=1) / np.sqrt(12)
     assert high == pytest.approx(wanted, rel=0.08)
     assert low == pytest.approx(-wanted, rel=0.08)
-    assert interval(drawn.scores[0])[1] < 0.85 * wanted
+    assert percentiles(drawn.scores[0])[1] < 0.85 * wanted
 
 
 def test_a_biased_estimate_is_corrected_not_doubled() -> None:
@@ -65,7 +67,7 @@ def test_a_biased_estimate_is_corrected_not_doubled() -> None:
         )
         (low,), (high,) = bounds(found)
         covered += low <= 1 <= high
-        low, high = interval(drawn)
+        low, high = percentiles(drawn)
         plain += low <= 1 <= high
     assert covered / 300 > plain / 300 + 0.08
 
@@ -119,9 +121,8 @@ def test_draws_of_no_spread_are_left_out() -> None:
     assert found.t.shape == (1, 0)
     with pytest.raises(DataError, match="no standard error"):
         bounds(found)
-    assert (
-        not_distinguishable_from_best(np.array([1.0, 0.0]), np.full((2, 5), np.nan), n_clusters=20)[0] is None
-    )
+    nothing = Draws(np.full((2, 5), np.nan), np.full((5, 2, 2), np.nan))
+    assert compare_with_best(np.array([1.0, 0.0]), np.eye(2), nothing, n_clusters=20)[0] is None
 
 
 def test_studentised_intervals_of_blocks_cover_the_true_score() -> None:
@@ -159,7 +160,7 @@ def test_who_cannot_be_told_from_the_best() -> None:
     shared = rng.normal(size=2000)
     scores = np.array([0.50, 0.49, 0.30])
     noise = 0.1 * shared + 0.02 * rng.normal(size=(3, 2000))  # paired: the shared part cancels
-    found, reason = not_distinguishable_from_best(scores, scores[:, None] + noise, n_clusters=30)
+    found, reason = compare_with_best(scores, *alike(scores[:, None] + noise), n_clusters=30)
     assert reason is None
     assert found is not None
     assert found.tied.tolist() == [True, True, False]
@@ -176,7 +177,7 @@ def test_who_cannot_be_told_from_the_best() -> None:
 def test_one_clear_best_has_no_other_tied_and_bounds_on_both_sides() -> None:
     scores = np.array([0.5, 0.1])
     draws = scores[:, None] + 0.02 * np.random.default_rng(0).normal(size=(2, 4000))
-    found, _ = not_distinguishable_from_best(scores, draws, n_clusters=30)
+    found, _ = compare_with_best(scores, *alike(draws), n_clusters=30)
     assert found is not None
     assert found.tied.tolist() == [True, False]
     assert found.high[0] == 0.0  # it is the best of all that may be
@@ -192,7 +193,7 @@ def test_the_best_is_kept_and_all_bounds_hold_at_once(equal: bool) -> None:
     for seed in range(200):
         values = np.random.default_rng([3, seed]).normal(size=(40, 12)) + true
         mean, covariance, drawn = means(values, 300, seed)
-        found, _ = not_distinguishable_from_best(mean, drawn, covariance=covariance, n_clusters=40)
+        found, _ = compare_with_best(mean, covariance, drawn, n_clusters=40)
         assert found is not None
         lost += not found.tied[-1]
         gap = true.max() - true
@@ -204,7 +205,7 @@ def test_the_best_is_kept_and_all_bounds_hold_at_once(equal: bool) -> None:
 def test_studentised_against_the_definition() -> None:
     values = np.random.default_rng(5).normal(size=(25, 3)) + [0.0, 0.1, 0.9]
     mean, covariance, drawn = means(values, 400)
-    found, _ = not_distinguishable_from_best(mean, drawn, covariance=covariance, n_clusters=25, level=0.9)
+    found, _ = compare_with_best(mean, covariance, drawn, n_clusters=25, level=0.9)
     assert found is not None
     up = np.zeros((3, 3))
     for i in range(3):
@@ -224,11 +225,11 @@ def test_studentised_against_the_definition() -> None:
 
 def test_equal_configurations_are_tied_and_a_single_one_is_best() -> None:
     draws = np.random.default_rng(0).normal(size=(1, 100))
-    found, _ = not_distinguishable_from_best(np.zeros(1), draws, n_clusters=20)
+    found, _ = compare_with_best(np.zeros(1), *alike(draws), n_clusters=20)
     assert found is not None
     assert found.tied.tolist() == [True]
     assert found.high.tolist() == [0.0]
-    found, _ = not_distinguishable_from_best(np.zeros(2), np.repeat(draws, 2, axis=0), n_clusters=20)
+    found, _ = compare_with_best(np.zeros(2), *alike(np.repeat(draws, 2, axis=0)), n_clusters=20)
     assert found is not None
     assert found.tied.tolist() == [True, True]
     assert found.high.tolist() == [0.0, 0.0]
@@ -236,7 +237,7 @@ def test_equal_configurations_are_tied_and_a_single_one_is_best() -> None:
 
 def test_below_ten_clusters_there_is_a_reason_instead() -> None:
     draws = np.random.default_rng(0).normal(size=(2, 100))
-    found, reason = not_distinguishable_from_best(np.zeros(2), draws, n_clusters=MIN_CLUSTERS - 1)
+    found, reason = compare_with_best(np.zeros(2), *alike(draws), n_clusters=MIN_CLUSTERS - 1)
     assert found is None
     assert reason is not None
     assert "9 clusters" in reason

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, cohen_kappa_score
 
 from prestige.errors import DataError
-from prestige.stats import spatial_blocks
 from prestige.stats.labels import LabelTables, adjusted_rand, kappa, label_interval, label_tables
+from prestige.stats.moments import spatial_blocks
 
 labels = st.lists(st.integers(0, 3), min_size=2, max_size=40)
 

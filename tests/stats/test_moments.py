@@ -9,15 +9,15 @@ import pytest
 
 from prestige import metrics
 from prestige.errors import DataError, StorageError
-from prestige.stats import (
+from prestige.stats.moments import (
     Moments,
     gene_pearson,
     mean_gene_pearson,
     merge_blocks,
     moments_of,
+    neighbours,
     spatial_blocks,
 )
-from prestige.stats.moments import neighbours
 
 GENES = ("A", "B", "C", "D")
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from prestige.errors import DataError
-from prestige.stats import Comparison, Moments, compare, moments_of, recommend
+from prestige.stats.compare import Comparison, compare
+from prestige.stats.moments import Moments, moments_of
+from prestige.stats.recommend import recommend
 
 GENES = tuple(f"G{i}" for i in range(8))
 COST = {"tiny": 1.0, "small": 2.0, "large": 3.0, "huge": 4.0}

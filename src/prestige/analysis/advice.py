@@ -8,7 +8,7 @@ from typing import Any
 
 from prestige.analysis.summary import Group, Summary
 from prestige.records.configuration import MEAN_BASELINE, Configuration
-from prestige.stats import Recommendation, recommend
+from prestige.stats.recommend import Recommendation, recommend
 from prestige.text import si
 
 NAMED = 4

@@ -10,7 +10,8 @@ from typing import Any
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
 from prestige.records.run import Run
-from prestige.stats import LEAST_LENGTHS, Blocks, choose_blocks, merge_blocks
+from prestige.stats.block_width import LEAST_LENGTHS, Blocks, choose_blocks
+from prestige.stats.moments import merge_blocks
 from prestige.text import format_number
 
 UM = "\N{MICRO SIGN}m"

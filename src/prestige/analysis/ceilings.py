@@ -11,7 +11,7 @@ from prestige.analysis.summary import Summary
 from prestige.analysis.values import with_zeros
 from prestige.evaluate.ceilings import read_ceilings
 from prestige.records.folders import Bench
-from prestige.stats import Blocks
+from prestige.stats.block_width import Blocks
 from prestige.stats.ceilings import MIN_SHOWN
 
 COLUMNS = ("configuration", "n_genes", "score", "ceiling", "fraction")

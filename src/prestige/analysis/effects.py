@@ -18,7 +18,7 @@ from typing import Any
 from prestige.analysis.summary import Group, Summary
 from prestige.errors import DataError
 from prestige.records.configuration import Changed, Configuration
-from prestige.stats import Contrast, contrasts, interaction_weights, slope_weights
+from prestige.stats.effects import Contrast, contrasts, interaction_weights, slope_weights
 
 Weights = Mapping[Configuration, float]
 PARAMETERS = "a tenfold number of parameters, at equal patch within one family"

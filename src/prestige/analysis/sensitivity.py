@@ -11,7 +11,7 @@ from prestige.analysis.answer import Answer, choose_patch
 from prestige.analysis.summary import Standing, Summary
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
-from prestige.stats import Moments, mean_gene_pearson
+from prestige.stats.moments import Moments, mean_gene_pearson
 from prestige.text import format_number
 
 MICRO = "\N{MICRO SIGN}m"

@@ -20,7 +20,8 @@ from prestige.analysis.values import gene_table, mean_table
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
 from prestige.records.run import Run
-from prestige.stats import Blocks, Comparison, compare
+from prestige.stats.block_width import Blocks
+from prestige.stats.compare import Comparison, compare
 from prestige.stats.spread import Spread, spread_of
 from prestige.text import number
 

@@ -16,7 +16,8 @@ from jaxtyping import Float, Float32, Int, Shaped
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
-from prestige.stats import Moments, compare, gene_pearson, mean_gene_pearson
+from prestige.stats.compare import compare
+from prestige.stats.moments import Moments, gene_pearson, mean_gene_pearson
 
 COMPARISONS: dict[str, tuple[str, str]] = {
     "predicted": ("predicted", "measured"),

@@ -29,7 +29,8 @@ from prestige.compute.progress import Progress
 from prestige.errors import DataError
 from prestige.evaluate import Evaluation, evaluate
 from prestige.genesets import GeneSet, GeneSetConfig, collect_sets, score_sets
-from prestige.stats import Ceiling, ceiling_log, spatial_blocks
+from prestige.stats.ceilings import Ceiling, ceiling_log
+from prestige.stats.moments import spatial_blocks
 
 T = TypeVar("T")
 PARTS = {

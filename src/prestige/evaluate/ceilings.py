@@ -17,7 +17,8 @@ from prestige.data.panel import Panel
 from prestige.data.sample import Sample
 from prestige.errors import DataError, StorageError, storing
 from prestige.records.folders import BenchFolder
-from prestige.stats import ceiling_counts, ceiling_log, spatial_blocks
+from prestige.stats.ceilings import ceiling_counts, ceiling_log
+from prestige.stats.moments import spatial_blocks
 
 FILE = "ceilings.parquet"
 KINDS = ("ceiling_counts", "ceiling_log")

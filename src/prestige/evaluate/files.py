@@ -16,7 +16,9 @@ import numpy as np
 
 from prestige.evaluate.matched import read_matched
 from prestige.evaluate.scores import Evaluation, evaluate
-from prestige.stats import Blocks, blocks_of_tissue, compare, mean_gene_pearson
+from prestige.stats.block_width import Blocks, blocks_of_tissue
+from prestige.stats.compare import compare
+from prestige.stats.moments import mean_gene_pearson
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from prestige.errors import DataError, PrestigeError, StorageError, storing
 from prestige.records.configuration import Configuration
 from prestige.records.manifest import SCHEMA, Manifest, read_manifest
 from prestige.records.schema import json_text
-from prestige.stats import Moments
+from prestige.stats.moments import Moments
 
 HISTORY = ("phase", "step", "seconds", "learning_rate", "train_loss", "validation_score")
 """Columns of ``history.csv``: a row for each validation of a training."""

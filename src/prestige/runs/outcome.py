@@ -26,7 +26,7 @@ from prestige.data.sample import Sample
 from prestige.models.predictor import Predictor, build_predictor, count_flops, count_parameters
 from prestige.prediction.bundle import write_bundle
 from prestige.prediction.infer import predict_observations
-from prestige.stats import spatial_blocks
+from prestige.stats.moments import spatial_blocks
 from prestige.training.batches import TrainData
 from prestige.training.loop import TrainResult, train
 from prestige.training.schedule import Plan, TrainConfig, plan_steps

@@ -32,7 +32,7 @@ from prestige.records.bench import (
 )
 from prestige.records.run import RunFolder
 from prestige.runs.gene_sets import describe_sets, sets_of_fold
-from prestige.stats import correlogram
+from prestige.stats.correlogram import correlogram
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,7 @@ from prestige.prediction.files import write_predictions
 from prestige.records.manifest import Hardware, Manifest, Seconds
 from prestige.records.run import RunFolder
 from prestige.runs.outcome import Outcome, outcome_of
-from prestige.stats import Moments, spatial_blocks
+from prestige.stats.moments import Moments, spatial_blocks
 
 _log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Hierarchical block bootstrap of the mean per-gene correlation, paired over configurations.
+"""Hierarchical (cluster) block bootstrap of the mean per-gene correlation, paired over configurations.
 
 The statistic: Pearson per gene within a unit (a sample in a fold), mean over the genes whose truth
 varies there, mean over units; seeds of a configuration are averaged first.
@@ -41,7 +41,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
-from prestige.errors import ConfigError, DataError
+from prestige.errors import ConfigError
 from prestige.stats.influence import UnitSums, unit_scores, unit_sums
 from prestige.stats.moments import Moments, neighbours
 
@@ -378,28 +378,6 @@ def _over_seeds(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         return values
     sums = np.add.reduceat(values, np.cumsum(sizes) - sizes, axis=0)
     return sums / sizes.reshape(-1, *[1] * (values.ndim - 1))
-
-
-def block_bootstrap(
-    moments: Sequence[Moments],
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-    patient_of: Mapping[str, str] | None = None,
-) -> Float[np.ndarray, "k d"]:
-    """Return paired draws of the mean per-gene Pearson of k configurations scored on the same observations.
-
-    Raises
-    ------
-    DataError
-        When they were scored on different observations or genes.
-    """
-    first = moments[0]
-    for other in moments[1:]:
-        if not same_observations(first, other) or first.genes != other.genes:
-            raise DataError("configurations were scored on different observations or genes")
-    plan = draw([first], draws=draws, seed=seed, patient_of=patient_of)
-    return resample(plan, [[[one]] for one in moments]).scores
 
 
 def same_observations(a: Moments, b: Moments) -> bool:

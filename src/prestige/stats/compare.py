@@ -1,4 +1,8 @@
-"""Configurations side by side: score, interval, distance to the best, and who cannot be told from it."""
+"""Configurations side by side: score, confidence interval, distance to the best, confidence set of the best.
+
+Works on arrays alone: :func:`~prestige.stats.moments.moments_of` sums a prediction and its truth over
+spatial blocks, :func:`compare` takes these sums.  No run folder is needed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from prestige.stats.bootstrap import (
     resample,
     same_observations,
 )
-from prestige.stats.intervals import WithBest, bounds, combine, not_distinguishable_from_best
+from prestige.stats.intervals import DistanceToBest, bounds, combine, compare_with_best
 from prestige.stats.moments import Moments, centred
 
 # Truths of one fold may differ by the rounding of another machine's logarithm, not by more.
@@ -37,11 +41,11 @@ class Compared:
     score
         Mean over genes, then over (sample, fold), then over seeds.
     low, high
-        Studentised interval of the score by itself; None when there are too few clusters.
+        Studentised confidence interval of the score by itself; None when there are too few clusters.
     gap, gap_low, gap_high
         How far the best lies above this one, and bounds that hold for all configurations at once.
     tied
-        Whether it cannot be told from the best (without bounds, none can).
+        Whether it is in the confidence set of the best, not to be told from it (without bounds, all are).
     by_seed
         The score of each seed, in the order given.
     se
@@ -98,12 +102,12 @@ class Comparison(Generic[K]):
 
     @property
     def tied(self) -> tuple[K, ...]:
-        """The configurations that cannot be told from the best, itself among them."""
+        """The confidence set of the best: those that cannot be told from it, itself among them."""
         return tuple(key for key, row in self.rows.items() if row.tied)
 
 
 def compare(
-    configs: Mapping[K, Sequence[Moments]],
+    configs: Mapping[K, Moments | Sequence[Moments]],
     *,
     draws: int = 1000,
     seed: int = 0,
@@ -116,8 +120,9 @@ def compare(
     Parameters
     ----------
     configs
-        For each configuration the moments of its runs.  Runs on the same observations are seeds of one
-        fold and are averaged first; runs on different ones are folds, and the mean is over (sample, fold).
+        For each configuration the moments of its run or runs.  Runs on the same observations are seeds of
+        one fold and are averaged first; runs on different ones are folds of a cross-validation, and the mean
+        is over (sample, fold).
     draws, seed, level
         Of the bootstrap.
     patient_of
@@ -135,10 +140,37 @@ def compare(
     DataError
         When there is nothing to compare: no configuration, no fold or gene in common, nothing that varies;
         or when configurations were scored against different truths.
+
+    Examples
+    --------
+    Two predictions of three genes, one with less noise, on two sections of 2 x 2 mm:
+
+    >>> import numpy as np
+    >>> from prestige.stats import moments_of, spatial_blocks
+    >>> rng = np.random.default_rng(0)
+    >>> xy_um, section = rng.uniform(0, 2000, (4000, 2)), np.repeat(["S1", "S2"], 2000)
+    >>> truth = rng.normal(size=(4000, 3))
+    >>> close, far = (truth + noise * rng.normal(size=truth.shape) for noise in (1.0, 3.0))
+    >>> blocks = spatial_blocks(xy_um, 250.0)
+    >>> moments = {
+    ...     name: moments_of(pred, truth, section, blocks, ("A", "B", "C"))
+    ...     for name, pred in {"close": close, "far": far}.items()
+    ... }
+    >>> comparison = compare(moments)
+    >>> comparison.best, comparison.tied
+    ('close', ('close',))
+    >>> far = comparison.rows["far"]
+    >>> far.low < far.score < far.high  # confidence interval of its mean per-gene Pearson correlation
+    True
+    >>> 0 < far.gap_low < far.gap < far.gap_high  # how far the best lies above it
+    True
+    >>> comparison.cluster, comparison.n_clusters
+    ('block', 128)
     """
     if not 0 < level < 1:
         raise ConfigError(f"the level is {level}", where="compare", expected="a number between 0 and 1")
-    table, left_out = _by_seed_and_fold(configs)
+    runs = {key: [one] if isinstance(one, Moments) else one for key, one in configs.items()}
+    table, left_out = _by_seed_and_fold(runs)
     names = _common_genes(table, genes)
     table = {key: [[m.take_genes(names) for m in folds] for folds in seeds] for key, seeds in table.items()}
     reference = next(iter(table.values()))[0]
@@ -148,13 +180,17 @@ def compare(
     if not np.isfinite(scores).all():
         raise DataError("nothing to compare: no gene varies on the test side", where="compare")
     k, reason = len(table), plan.reason
-    drawn, with_best = Draws(np.empty((k, 0)), np.empty((0, k, k))), None
+    drawn, with_best, ends = Draws(np.empty((k, 0)), np.empty((0, k, k))), None, None
     if reason is None:
         drawn = resample(plan, list(table.values()))
-        with_best, reason = not_distinguishable_from_best(
-            scores, drawn, covariance=covariance, n_clusters=plan.n_clusters, level=level
+        with_best, reason = compare_with_best(
+            scores, covariance, drawn, n_clusters=plan.n_clusters, level=level
         )
-    ends = _intervals(scores, covariance, drawn, level) if with_best else None
+    if with_best is not None:
+        try:
+            ends = _intervals(scores, covariance, drawn, level)
+        except DataError as error:  # in hardly any draw does one block differ from another
+            with_best, reason = None, str(error)
     return Comparison(
         rows={key: _row(i, scores, by_seed[i], ends, with_best) for i, key in enumerate(table)},
         best=list(table)[int(np.argmax(scores))],
@@ -264,7 +300,7 @@ def _row(
     scores: np.ndarray,
     by_seed: tuple[float, ...],
     ends: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
-    with_best: WithBest | None,
+    with_best: DistanceToBest | None,
 ) -> Compared:
     return Compared(
         score=float(scores[i]),

@@ -72,7 +72,7 @@ def unit_scores(
     p, pp, pt = np.split(weights @ sums.predicted, 3, axis=-1)
     spread_t, spread_p = centred(n[:, 0], t, tt), centred(n[:, 0], p, pp)
     mean_t, mean_p = t / n, p / n
-    norm = np.sqrt(spread_p) * np.sqrt(spread_t)
+    norm = np.sqrt(spread_p) * np.sqrt(spread_t)  # two roots: the product of tiny spreads would underflow
     slope = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
     r = np.clip((pt - p * mean_t) * slope, -1.0, 1.0)
     scored = (spread_t > 0).sum(axis=-1)
@@ -80,13 +80,19 @@ def unit_scores(
     scores = np.where(scored > 0, r.sum(axis=-1) * share, np.nan)
     if not influences:
         return scores, np.empty((*scores.shape, 0))
+    # dr/dw_b of the module's docstring, with c_b, a_b and d_b written out in the raw sums of the block, which
+    # are what is kept: c_b = sum pt - m_t sum p - m_p sum t + n m_p m_t, a_b and d_b likewise.  Collected by
+    # these sums, the factor of each is a (draws, genes) matrix, and the sum over genes a product of matrices:
+    # nothing of size draws x blocks x genes is ever made.
     half_p = np.divide(0.5 * r, spread_p, out=np.zeros_like(r), where=norm > 0)
     half_t = np.divide(0.5 * r, spread_t, out=np.zeros_like(r), where=norm > 0)
     of_p = 2.0 * half_p * mean_p - slope * mean_t
     of_t = 2.0 * half_t * mean_t - slope * mean_p
-    # The rest of the squares about the means: what each observation of a cluster brings.
+    # What is left has no sum of its own but n: the same for every observation of a cluster.
     of_n = (slope * mean_p * mean_t - half_p * mean_p**2 - half_t * mean_t**2).sum(axis=-1)
+    # The order of the factors is that in which the sums stand side by side: p, pp, pt; then t, tt.
     influence = np.concatenate([of_p, -half_p, slope], axis=-1) @ sums.predicted.transpose(0, 2, 1)
     influence += np.concatenate([of_t, -half_t], axis=-1) @ sums.truth.T
     influence += of_n[..., None] * sums.n
+    # A gene without a slope (prediction or truth constant) has 0 for each factor, so it moves nothing.
     return scores, influence * share[:, None]

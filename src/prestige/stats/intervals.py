@@ -1,4 +1,8 @@
-"""Intervals and comparisons with the best from draws: percentiles, studentised, several at once.
+"""Confidence intervals from draws: studentised, simultaneous (max-T), and the confidence set of the best.
+
+Simultaneous confidence intervals hold all together with the stated confidence: this is how multiple testing
+is paid for here, and no p value is adjusted.  The comparison with the best (multiple comparisons with the
+best, MCB, of Hsu) bounds how far each lies below the best, and says which may be the best.
 
 References
 ----------
@@ -21,21 +25,6 @@ from prestige.stats.bootstrap import MIN_CLUSTERS, Draws, too_few
 
 # A variance of a difference below this share of what it is the difference of is rounding.
 _ROUNDING = 1e-12
-
-
-def interval(draws: Float[np.ndarray, " d"], level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile interval of some draws; draws that are NaN are left out.
-
-    Raises
-    ------
-    DataError
-        When no draw is finite.
-    """
-    finite = draws[np.isfinite(draws)]
-    if not len(finite):
-        raise DataError("no draw has a score", expected="at least one gene that varies")
-    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +79,11 @@ def _combined(estimate: np.ndarray, se: np.ndarray, t: np.ndarray) -> Combined:
 def bounds(
     combined: Combined, level: float = 0.95, *, at_once: bool = False
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """Return the lower and upper ends of equal-tailed studentised intervals.
+    """Return the lower and upper ends of equal-tailed studentised confidence intervals.
 
-    With ``at_once`` the intervals hold for all m together with that confidence, each end with half the
-    rest: the critical values are quantiles of the largest and the smallest t of a draw.
+    With ``at_once`` they are simultaneous (max-T) confidence intervals: they hold for all m together with
+    that confidence, each end with half the rest.  The critical values are quantiles of the largest and the
+    smallest t of a draw.
 
     Raises
     ------
@@ -138,12 +128,13 @@ def _studentise(deviation: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class WithBest:
+class DistanceToBest:
     """How far the best lies above each of k configurations, and which may be the best.
 
-    With the stated confidence all of this holds at once: the best is among those with ``tied``, and
-    every gap lies between ``low`` and ``high``.  ``low`` is 0 for every tied one; one that is not
-    tied lies below the best, though its ``low`` may be 0 where it is not known by how much.
+    With the stated confidence all of this holds at once: the best is among those with ``tied`` (the
+    confidence set of the best), and every gap lies between ``low`` and ``high``.  ``low`` is 0 for every tied
+    one; one that is not tied lies below the best, though its ``low`` may be 0 where it is not known by how
+    much.
     """
 
     gap: Float[np.ndarray, " k"]
@@ -152,48 +143,56 @@ class WithBest:
     tied: Bool[np.ndarray, " k"]
 
 
-def not_distinguishable_from_best(
+def compare_with_best(
     scores: Float[np.ndarray, " k"],
-    draws: Draws | Float[np.ndarray, "k d"],
+    covariance: Float[np.ndarray, "k k"],
+    draws: Draws,
     *,
     n_clusters: int,
-    covariance: Float[np.ndarray, "k k"] | None = None,
     level: float = 0.95,
-) -> tuple[WithBest | None, str | None]:
-    """Compare all configurations with the best at once; None and the reason below 10 clusters.
+) -> tuple[DistanceToBest | None, str | None]:
+    """Compare all configurations with the best at once (MCB); None and the reason below 10 clusters.
 
     For each configuration i, D_ji is the score of j less that of i, and t_ji its distance from the
-    observed one in standard errors.  With ``draws`` that carry covariances, and ``covariance`` of the scores
-    themselves, t is studentised; with bare draws the standard error is their own deviation.  Upper and lower
-    critical values are the quantiles at 1 - alpha / 2 of max_j t_ji and max_j -t_ji (max-T).  Were i the
-    best, all D_ji would be 0 or below, so i is excluded when one is above 0 by more than that; which one
-    is the best need not be known, and picking the best-looking one from the same data costs nothing.
-    The bounds on (best less i) follow from the same event and hold for all i at once.
+    observed one in standard errors, those of the draw.  Upper and lower critical values are the quantiles at
+    1 - alpha / 2 of max_j t_ji and max_j -t_ji (max-T).  Were i the best, all D_ji would be 0 or below, so i
+    is excluded from the confidence set when one is above 0 by more than that; which one is the best need not
+    be known, and picking the best-looking one from the same data costs nothing.  The bounds on (best less i)
+    follow from the same event and hold for all i at once.
+
+    Parameters
+    ----------
+    scores, covariance
+        Of the k configurations, as observed.
+    draws
+        Their scores and covariances in each draw; draws that are not finite are left out.
+    n_clusters, level
+        Clusters that were resampled, and the confidence.
     """
     if n_clusters < MIN_CLUSTERS:
         return None, too_few(n_clusters)
-    if isinstance(draws, Draws) and covariance is not None:
-        finite = np.isfinite(draws.scores).all(axis=0) & np.isfinite(draws.covariances).all(axis=(1, 2))
-        drawn = Draws(draws.scores[:, finite], draws.covariances[finite])
-    else:
-        bare = draws.scores if isinstance(draws, Draws) else draws
-        bare = bare[:, np.isfinite(bare).all(axis=0)]
-        covariance = np.atleast_2d(np.cov(bare)) if bare.shape[1] > 1 else np.zeros((len(bare),) * 2)
-        drawn = Draws(bare, np.broadcast_to(covariance, (bare.shape[1], *covariance.shape)))
-    if drawn.scores.shape[1] < 2 or not np.isfinite(scores).all():
+    finite = np.isfinite(draws.scores).all(axis=0) & np.isfinite(draws.covariances).all(axis=(1, 2))
+    draws = Draws(draws.scores[:, finite], draws.covariances[finite])
+    if draws.scores.shape[1] < 2 or not np.isfinite(scores).all():
         return None, "no interval: a configuration has no score"
     k = len(scores)
-    up, down = np.zeros((k, k)), np.zeros((k, k))  # up[i, j]: how far j may lie above i by chance
+    # A matrix each, since every i has critical values and standard errors of its own: up[i, j] is how far j
+    # may seem to lie above i by chance, down[i, j] how far below.  Neither is the other's transpose.
+    up, down = np.zeros((k, k)), np.zeros((k, k))
     for i in range(k):
-        found = _against(i, scores, covariance, drawn)
-        if found.t.shape[1] < 2:
+        against = _against(i, scores, covariance, draws)
+        if against.t.shape[1] < 2:
             return None, "no interval: in most draws no block differs from another"
-        up[i] = _quantile(found.t.max(axis=0), (1 + level) / 2) * found.se
-        down[i] = -_quantile(found.t.min(axis=0), (1 - level) / 2) * found.se
+        up[i] = _quantile(against.t.max(axis=0), (1 + level) / 2) * against.se
+        down[i] = -_quantile(against.t.min(axis=0), (1 - level) / 2) * against.se
     above = scores[None, :] - scores[:, None]  # above[i, j]: j less i
     tied = np.all(above <= up, axis=1)
-    # Whichever i of the tied is the best: it lies above j by no more, and no less, than this.
+    # Which one is the best is not known: a bound on the gap of j is the weakest over all i that may be it.
+    # Here j is the row: above[j, i] is i less j, and what chance does to it stands in the row of i, up[i, j].
     most = np.where(tied[None, :], above + up.T, 0.0).max(axis=1)
     least = np.where(tied[None, :], above - down.T, np.inf).min(axis=1)
-    best = WithBest(gap=above.max(axis=1), low=np.maximum(least, 0.0), high=np.maximum(most, 0.0), tied=tied)
+    # A gap to the best cannot be negative, which ends both bounds at 0 and costs no confidence.
+    best = DistanceToBest(
+        gap=above.max(axis=1), low=np.maximum(least, 0.0), high=np.maximum(most, 0.0), tied=tied
+    )
     return best, None

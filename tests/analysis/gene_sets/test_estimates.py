@@ -12,9 +12,9 @@ import pytest
 from prestige.analysis.gene_sets import estimates as set_estimates
 from prestige.analysis.gene_sets.estimates import FRACTION, Estimate, Estimator, SetGenes
 from prestige.genesets import matched_random_sets
-from prestige.stats import Moments, gene_pearson, moments_of
 from prestige.stats.bootstrap import draw
 from prestige.stats.gene_means import GeneDraws, resample_genes
+from prestige.stats.moments import Moments, gene_pearson, moments_of
 
 GENES = tuple(f"G{i}" for i in range(30))
 GOOD = GENES[:6]

@@ -27,8 +27,7 @@ from prestige.analysis.gene_sets.estimates import SetGenes
 from prestige.analysis.gene_sets.scores import SetScores, seeds_of
 from prestige.analysis.summary import Group, Summary
 from prestige.records.configuration import Configuration
-from prestige.stats import Contrast
-from prestige.stats.effects import SetEffect, equally, set_effects
+from prestige.stats.effects import Contrast, SetEffect, equally, set_effects
 
 OVER_ALL, OVER_RANDOM = "less that on all genes", "less that on genes like its own"
 MOST_SETS = 40

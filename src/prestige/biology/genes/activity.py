@@ -20,7 +20,7 @@ from prestige.biology.noise import Drawn
 from prestige.biology.pair import Pair
 from prestige.errors import ConfigError, DataError, unknown
 from prestige.genesets import MIN_GENES, GeneSet, PanelSet, score_sets
-from prestige.stats import Moments, spatial_blocks
+from prestige.stats.moments import Moments, spatial_blocks
 
 AUCELL_GENES = 1000
 """AUCell looks at the top 5 % of genes; below this panel they are so few that ties decide."""

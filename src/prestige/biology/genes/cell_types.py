@@ -28,8 +28,8 @@ from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
 from prestige.genesets import GeneSet
-from prestige.stats import Moments, spatial_blocks
 from prestige.stats.labels import kappa, label_interval, label_tables
+from prestige.stats.moments import Moments, spatial_blocks
 from prestige.stats.space import large_enough, nearest, rows_of_samples
 
 MIN_MARKERS = 2

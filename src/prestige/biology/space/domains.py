@@ -13,8 +13,8 @@ from prestige.biology.agreement import left_out_sentence, with_interval
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
-from prestige.stats import spatial_blocks
 from prestige.stats.labels import adjusted_rand, label_interval, label_tables
+from prestige.stats.moments import spatial_blocks
 from prestige.stats.space import large_enough, nearest, rows_of_samples
 
 N_DOMAINS = 6

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 from scipy.spatial import KDTree
 
 from prestige.errors import DataError
-from prestige.stats import MIN_CLUSTERS
+from prestige.stats.bootstrap import MIN_CLUSTERS
 from prestige.stats.space import neighbour_distances_um, rows_of_samples, spacing_um
 
 MAX_ANCHORS = 4000
@@ -305,21 +305,29 @@ def _compare(
     seen = n_pairs > 0
     once = np.ones((1, blocks))
     near = _near(once @ sums.predicted.reshape(blocks, -1), once @ sums.number, sums.predicted.shape[1:])[0]
+    # A gene whose prediction has no structure in space has no smoothness either: its curve is noise, and brought
+    # to the measured height it would be noise many times as large.
     structured = near > max(_SHOWN, _Z / math.sqrt(max(1.0, n_pairs[:_NEAR].sum())))
     weights = rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=draws).astype(np.float64)
-    weights = np.concatenate([once, weights])
+    weights = np.concatenate(
+        [once, weights]
+    )  # row 0 is the tissue as it is: one product for it and the draws
     some = structured if structured.any() else np.ones(len(structured), dtype=bool)
     kept = _Sums(sums.number, sums.distance, sums.measured[:, :, some], sums.predicted[:, :, some])
     measured, predicted = _curves(kept, weights, scaled=bool(structured.any()))
     error = measured[1:].std(axis=0)
     size = measured[0, :_NEAR].mean()
+    # Where the measured curve may be flat by chance, every kernel fits: a length would be made of noise.
     shown = bool(size > _Z * measured[1:, :_NEAR].mean(axis=1).std() and size > 0)
     length = low = high = lost = lost_low = lost_high = math.nan
     if structured.any() and shown:
+        # Classes weigh by their precision, but for a floor: a mixture of Gaussians is no closer than some
+        # per cent to any tissue, and the many pairs of the far classes would otherwise decide alone.
         weight = 1 / (error[seen] ** 2 + (0.03 * np.abs(measured[0]).max()) ** 2)
         fits = _Kernels(distance[seen], spacing, weight)
         length, lost = fits.length(measured[0, seen], predicted[0, seen])
         if blocks >= MIN_CLUSTERS:
+            # Percentiles, since the length is bounded by 0 and has no derivative there to studentise with.
             drawn = [fits.length(m[seen], p[seen]) for m, p in zip(measured[1:], predicted[1:], strict=True)]
             ends = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
             (low, lost_low), (high, lost_high) = ends.tolist()

@@ -14,7 +14,8 @@ from prestige.records.bench import PanelSettings
 from prestige.records.folders import Bench
 from prestige.records.manifest import Budget
 from prestige.records.run import Run
-from prestige.stats import BLOCK_LENGTHS, MIN_CLUSTERS
+from prestige.stats.bootstrap import MIN_CLUSTERS
+from prestige.stats.correlogram import BLOCK_LENGTHS
 from prestige.text import format_number, number, si
 
 Facts = list[tuple[str, str]]

@@ -26,7 +26,7 @@ from prestige.report.biology.words import findings, with_units
 from prestige.report.gene_sets.tables import score_facts, shown_configuration
 from prestige.report.rendering import check_own
 from prestige.settings import build, read_yaml
-from prestige.stats import blocks_of_tissue
+from prestige.stats.block_width import blocks_of_tissue
 
 FOLDER = "biology"
 

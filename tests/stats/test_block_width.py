@@ -10,19 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prestige.errors import DataError
-from prestige.stats import (
-    MIN_CLUSTERS,
-    Blocks,
-    Moments,
-    blocks_of_tissue,
-    choose_blocks,
-    compare,
-    correlation_length_um,
-    mean_gene_pearson,
-    merge_blocks,
-    moments_of,
-    spatial_blocks,
-)
+from prestige.stats.block_width import Blocks, blocks_of_tissue, choose_blocks
+from prestige.stats.bootstrap import MIN_CLUSTERS
+from prestige.stats.compare import compare
+from prestige.stats.correlogram import correlation_length_um
+from prestige.stats.moments import Moments, mean_gene_pearson, merge_blocks, moments_of, spatial_blocks
 
 GENES = tuple("abcdefgh")
 
