@@ -305,8 +305,8 @@ def _compare(
     seen = n_pairs > 0
     once = np.ones((1, blocks))
     near = _near(once @ sums.predicted.reshape(blocks, -1), once @ sums.number, sums.predicted.shape[1:])[0]
-    # A gene whose prediction has no structure in space has no smoothness either: its curve is noise, and brought
-    # to the measured height it would be noise many times as large.
+    # A gene whose prediction has no structure in space has no smoothness either: its curve is noise, and
+    # brought to the measured height it would be noise many times as large.
     structured = near > max(_SHOWN, _Z / math.sqrt(max(1.0, n_pairs[:_NEAR].sum())))
     weights = rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=draws).astype(np.float64)
     weights = np.concatenate(
@@ -322,7 +322,7 @@ def _compare(
     length = low = high = lost = lost_low = lost_high = math.nan
     if structured.any() and shown:
         # Classes weigh by their precision, but for a floor: a mixture of Gaussians is no closer than some
-        # per cent to any tissue, and the many pairs of the far classes would otherwise decide alone.
+        # per cent to any tissue, and the classes that vary least would otherwise decide alone.
         weight = 1 / (error[seen] ** 2 + (0.03 * np.abs(measured[0]).max()) ** 2)
         fits = _Kernels(distance[seen], spacing, weight)
         length, lost = fits.length(measured[0, seen], predicted[0, seen])
