@@ -18,7 +18,6 @@ from prestige.data.split.folds import SplitConfig
 from prestige.errors import ConfigError
 from prestige.genesets.settings import GeneSetConfig
 from prestige.models.settings import ModelConfig
-from prestige.records.configuration import BASELINE_PREFIX, DIAGNOSTIC_PREFIX
 from prestige.settings import Settings, build, read_yaml, resolve_path
 from prestige.training.schedule import TrainConfig
 
@@ -91,8 +90,7 @@ class RunConfig(Settings):
         if self.baseline is None:
             assert self.model is not None
             return self.model.encoder
-        prefix = DIAGNOSTIC_PREFIX if self.baseline.entry.diagnostic else BASELINE_PREFIX
-        return prefix + self.baseline.label
+        return self.baseline.name_in_tables
 
     @property
     def network(self) -> ModelConfig | None:

@@ -32,7 +32,7 @@ def test_a_prediction_is_the_mean_of_the_nearest(seed: int, n: int, k: int) -> N
     xy, y = rng.uniform(0, 100, (n, 2)), rng.uniform(0, 3, (n, 4)).astype(np.float32)
     new = rng.uniform(-20, 120, (13, 2))
     one = Neighbours(np.zeros(n, dtype=int), xy, y, k, {})
-    np.testing.assert_allclose(one.predict(places(new)), brute(xy, y, new, k), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(one.means_near(places(new)), brute(xy, y, new, k), rtol=1e-5, atol=1e-6)
 
 
 def test_only_neighbours_of_the_same_slide_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,14 +42,14 @@ def test_only_neighbours_of_the_same_slide_count(monkeypatch: pytest.MonkeyPatch
     y = (slide[:, None] + rng.uniform(0, 0.1, (60, 2))).astype(np.float32)
     one = Neighbours(slide, xy, y, 4, {})
     asked = rng.permutation(60)
-    found = one.predict(places(xy[asked], slide[asked]))
+    found = one.means_near(places(xy[asked], slide[asked]))
     np.testing.assert_array_equal(found[:, 0].astype(int), slide[asked])
     for number in (0, 2, 5):
         here, rows = slide == number, slide[asked] == number
         wanted = brute(xy[here], y[here], xy[asked][rows], 4)
         np.testing.assert_allclose(found[rows], wanted, rtol=1e-5, atol=1e-6)
     with pytest.raises(DataError, match="sample 1"):
-        one.predict(places(xy[:2], 1))
+        one.means_near(places(xy[:2], 1))
 
 
 def smooth(xy: np.ndarray, scale: float, noise: float, seed: int = 0) -> np.ndarray:
@@ -114,7 +114,7 @@ def test_smoothness_predicts_what_is_smooth_and_nothing_else() -> None:
     test = block % 7 == 0
     train = np.abs(xy[:, None] - xy[test][None]).max(axis=2).min(axis=1) >= 20
     one = fit_neighbours(places(xy[train]), y[train], block[train], gap_px={0: 20.0})
-    r = pearson(one.predict(places(xy[test])), y[test])
+    r = pearson(one.means_near(places(xy[test])), y[test])
     assert (r[:2] > 0.3).all()
     assert abs(r[2]) < 0.15
 
@@ -140,5 +140,5 @@ def test_a_constant_gene_and_a_large_section_do_no_harm(monkeypatch: pytest.Monk
     assert np.isfinite(list(every.errors.values())).all()
     assert every.errors != some.errors
     assert every.errors[every.k] == pytest.approx(some.errors[every.k], rel=0.25)
-    predicted = replace(every, k=3).predict(places(xy[:5]))
+    predicted = replace(every, k=3).means_near(places(xy[:5]))
     np.testing.assert_allclose(predicted[:, 2], 1.5, rtol=1e-6)

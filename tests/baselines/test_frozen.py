@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from sklearn.linear_model import Ridge as SkRidge
 
-from prestige.baselines.fitted import fit_baseline
+from prestige.baselines.fitted import TrainingSide, fit_baseline
 from prestige.baselines.frozen import FrozenEncoder, freeze
 from prestige.baselines.settings import BaselineConfig
 from prestige.errors import ModelError
@@ -61,7 +61,7 @@ def test_features_are_those_of_the_file_in_evaluation_mode(weights: Path, monkey
 def test_the_baseline_is_a_ridge_on_these_features(weights: Path, tissue) -> None:
     reader, places, y, blocks = tissue(n=500)
     config = BaselineConfig.model_validate({"frozen": {"encoder": "compact_xs", "checkpoint": weights}})
-    one = fit_baseline(config, reader, places, y, block_of_train=blocks)
+    one = fit_baseline(config, TrainingSide(reader, places, y, blocks))
     x = by_hand(weights, reader(places.slide_index, places.xy_px)).astype(np.float64)
     scale = np.where(x.std(axis=0) > 1e-6 * np.abs(x).max(axis=0), x.std(axis=0), 1)
     z = np.clip((x - x.mean(axis=0)) / scale, -5, 5)

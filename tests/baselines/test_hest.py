@@ -10,8 +10,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from prestige.baselines import hest
-from prestige.baselines.fitted import fit_baseline
+from prestige.baselines.fitted import TrainingSide, fit_baseline
 from prestige.baselines.hest import COMPONENTS, fit_hest
+from prestige.baselines.on_features import HestOnFeatures
 from prestige.baselines.settings import BaselineConfig
 from prestige.errors import DataError
 
@@ -74,8 +75,9 @@ def test_constant_features_and_genes_do_no_harm() -> None:
 def test_the_baseline_is_the_recipe_on_the_features_of_the_whole_patch(tissue) -> None:
     reader, places, y, blocks = tissue(n=300)
     config = BaselineConfig.model_validate({"hest": "compact_xs"})
-    one = fit_baseline(config, reader, places, y, block_of_train=blocks, seed=3)
-    encoder = one.encoder
+    one = fit_baseline(config, TrainingSide(reader, places, y, blocks, seed=3))
+    assert isinstance(one.fitted, HestOnFeatures)
+    encoder = one.fitted.encoder
     assert encoder is not None
     patches = reader(places.slide_index, places.xy_px)
     features = encoder(patches)

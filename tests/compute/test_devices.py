@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prestige.compute.devices import make_fabric
+from prestige.compute.devices import make_fabric, precision_on
 from prestige.errors import ConfigError
 
 
@@ -31,12 +31,13 @@ def test_layers_round_and_nothing_before_them(precision: str, inside: torch.dtyp
     assert module.seen[0] is x
     assert module.seen[1].dtype == inside
     assert out.dtype == torch.float32
-    assert fabric._precision.precision == precision
+    assert fabric._precision.precision == precision_on("cpu", precision) == precision
 
 
 def test_auto_is_one_of_the_two() -> None:
     fast = torch.cpu._is_avx512_bf16_supported()
-    assert make_fabric("auto", "cpu")._precision.precision == ("bf16-mixed" if fast else "32-true")
+    assert precision_on("cpu") == ("bf16-mixed" if fast else "32-true")
+    assert make_fabric("auto", "cpu")._precision.precision == precision_on("cpu")
 
 
 @pytest.mark.parametrize("name", ["tpu", "banana"])

@@ -198,7 +198,7 @@ def test_cut_off_files(name: str, share: float, written: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"schema": "prestige.model/2"}, "newer version"),
+        ({"schema": "prestige.model/3"}, "newer version"),
         ({"schema": "something/1"}, "not the description of a model"),
         ({"schema": None}, "not the description of a model"),
         ({"patch": {"patch_um": 16.0}}, "broken"),

@@ -58,7 +58,9 @@ def test_every_observation_of_every_sample(
 
 
 def test_a_folder_without_a_model_is_refused_before_anything_is_read(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no model in the folder.*baselines have none"):
+    with pytest.raises(
+        ModelError, match=r"no model in the folder.*of baselines coordinates and depth keep none"
+    ):
         predict_dataset(tmp_path, tmp_path / "d.yaml", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

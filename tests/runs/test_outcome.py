@@ -1,7 +1,6 @@
 """What a configuration gives: networks and baselines, worked out beside them from the same fold."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 import anndata as ad
@@ -38,7 +37,7 @@ def test_what_the_mean_leaves_behind(dataset: Dataset, tmp_path: Path) -> None:
     assert (found.history, found.device) == ((), "cpu")
     assert found.facts["observations_seen"] == len(data.train)
     assert set(found.seconds) == {"train", "predict"}
-    assert not (tmp_path / "run").exists()  # nothing of a baseline is written here
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["model"]
 
 
 def test_blocks_of_two_slides_are_never_one() -> None:
@@ -191,7 +190,7 @@ def test_depth_is_a_diagnostic_that_alone_is_given_the_test_sides_totals(
     given = []
     fit = outcome_module.fit_baseline
     monkeypatch.setattr(
-        outcome_module, "fit_baseline", lambda *a, **k: (given.append(k["totals"]), fit(*a, **k))[1]
+        outcome_module, "fit_baseline", lambda one, side: (given.append(side.totals), fit(one, side))[1]
     )
     baseline(dataset, tmp_path / "ridge", "ridge")
     assert given == [None]
@@ -200,7 +199,7 @@ def test_depth_is_a_diagnostic_that_alone_is_given_the_test_sides_totals(
 def test_the_manifest_of_a_baseline_keeps_all_notes_and_the_patches_it_read(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcome_module, "fit_baseline", partial(outcome_module.fit_baseline, max_train=40))
+    monkeypatch.setattr("prestige.baselines.on_features.MAX_TRAIN", 40)
     folder = go(dataset, tmp_path / "ridge", model=None, train=None, baseline="ridge")
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["observations_seen"] == 40
@@ -215,3 +214,27 @@ def test_a_limit_reached_is_not_called_convergence() -> None:
     assert outcome_module._converged(config, plan.model_copy(update={"main_steps": 500})) is True
     steps = TrainConfig.model_validate({"budget": {"steps": 1000}})
     assert outcome_module._converged(steps, plan_steps(steps)) is None
+
+
+@pytest.mark.parametrize("name", ["mean", "ridge", {"frozen": "compact_xs"}], ids=str)
+def test_a_kept_baseline_predicts_what_its_run_predicted_to_the_last_bit(
+    dataset: Dataset, tmp_path: Path, name: object
+) -> None:
+    changes = {"model": None, "train": None, "baseline": name}
+    folder = go(dataset, tmp_path / "run", **changes)
+    bundle = read_bundle(folder / "model")
+    data = prepared(dataset, settings(**changes))
+    predict = bundle.predicting(
+        PatchReader([sample.slide for sample in dataset.samples], bundle.patch), device="cpu"
+    )
+    table = ad.read_h5ad(next((folder / "predictions").iterdir()))
+    np.testing.assert_array_equal(predict(data.test), np.asarray(table.X))
+    assert bundle.name == json.loads((folder / "manifest.json").read_text())["encoder"]
+    assert bundle.extra["um_per_px"] == [0.5]
+
+
+@pytest.mark.parametrize("name", ["coordinates", "depth"])
+def test_what_knows_nothing_of_other_slides_is_not_kept(dataset: Dataset, tmp_path: Path, name: str) -> None:
+    split = {"split": WITHIN} if name == "coordinates" else {}
+    folder = go(dataset, tmp_path / "run", model=None, train=None, baseline=name, **split)
+    assert not (folder / "model").exists()

@@ -1,8 +1,9 @@
 """What any model has to beat: configurations of the grid like any other, fitted on the training side only.
 
-``settings.py`` names them, each with one line of why; ``fitted.py`` fits, keeps and reads them back.
-What they are made of: ``features.py`` (hand-made features), ``frozen.py`` (an encoder's), ``ridge.py``,
-``hest.py`` (HEST-Bench's recipe), ``coordinates.py`` (nearest training neighbours), ``shuffled.py``
-(labels for a network that is trained in ``run.py``), and ``depth.py``, a diagnostic.  ``checks.py``
-refuses before anything is computed.
+``settings.py`` registers them, each with one line of why and the class that fits it; ``fitted.py`` says what
+such a class is given and gives.  One file a kind: ``mean.py``, ``on_features.py`` (ridge on hand-made
+features, ``features.py``, or an encoder's, ``frozen.py``), ``coordinates.py`` (nearest training
+neighbours), ``depth.py``, a diagnostic.  Their arithmetic: ``ridge.py``, ``hest.py`` (HEST-Bench's recipe).
+``shuffled.py`` gives the labels of a network that is trained.  ``checks.py`` refuses before anything is
+computed.
 """

@@ -16,9 +16,12 @@ from jaxtyping import Float, Float32, Int
 from scipy.sparse import csr_matrix
 from scipy.spatial import KDTree
 
+from prestige.baselines.fitted import Fitted, TrainingSide
 from prestige.baselines.ridge import group_folds
+from prestige.baselines.settings import BaselineConfig
 from prestige.compute.progress import Progress
 from prestige.data.observations import Observations
+from prestige.data.patches.reader import PatchReader
 from prestige.data.split.sides import near
 from prestige.errors import DataError
 
@@ -30,7 +33,7 @@ _ROWS = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbours:
+class Neighbours(Fitted):
     """Training observations with their places, and how many of them a prediction is the mean of.
 
     Attributes
@@ -53,12 +56,34 @@ class Neighbours:
     k: int
     errors: dict[int, float]
 
+    @classmethod
+    def fit(cls, config: BaselineConfig, given: TrainingSide) -> Neighbours:
+        """Keep the training side, and choose the number at the distance of the split's sides."""
+        gap_px = {number: given.gap_um / slide.um_per_px for number, slide in enumerate(given.reader.slides)}
+        return fit_neighbours(given.observations, given.y, given.block_of, gap_px=gap_px, seed=given.seed)
+
+    @property
+    def n_train(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Training observations that are kept."""
+        return len(self.y)
+
     @property
     def n_parameters(self) -> int:
         """One: the number of neighbours is all that is fitted."""
         return 1
 
-    def predict(self, observations: Observations) -> Float32[np.ndarray, "n g"]:
+    def predict(
+        self,
+        reader: PatchReader,
+        observations: Observations,
+        *,
+        totals: Float[np.ndarray, " n"] | None = None,
+        label: str = "",
+    ) -> Float32[np.ndarray, "n g"]:
+        """Return what the neighbours of the observations say; nothing is read."""
+        return self.means_near(observations, label=label)
+
+    def means_near(self, observations: Observations, *, label: str = "") -> Float32[np.ndarray, "n g"]:
         """Return the mean expression of the nearest training neighbours of each observation.
 
         Raises
@@ -67,7 +92,7 @@ class Neighbours:
             When an observation lies on a slide without any.
         """
         out = np.empty((len(observations), self.y.shape[1]), dtype=np.float32)
-        with Progress("coordinates: predicting", len(observations)) as progress:
+        with Progress(label, len(observations)) as progress:
             for slide in np.unique(observations.slide_index):
                 here, rows = self.slide_index == slide, np.flatnonzero(observations.slide_index == slide)
                 if not here.any():
@@ -82,16 +107,10 @@ class Neighbours:
                     progress.advance(len(means))
         return out
 
-    def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return what a file keeps of it: arrays, and what JSON holds."""
-        arrays = {"slide_index": self.slide_index, "xy_px": self.xy_px, "y": self.y}
-        return arrays, {"neighbours": self.k, "errors": [[k, error] for k, error in self.errors.items()]}
-
-    @classmethod
-    def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> Neighbours:
-        """Return what :meth:`pack` took apart."""
-        errors = {int(k): float(error) for k, error in details["errors"]}
-        return cls(arrays["slide_index"], arrays["xy_px"], arrays["y"], int(details["neighbours"]), errors)
+    def describe(self) -> dict[str, Any]:
+        """Return how many neighbours there are, and how their number was chosen."""
+        errors = {f"{count:.3g}": error for count, error in self.errors.items()}
+        return {"neighbours": self.k, "left_out_errors": errors}
 
 
 def fit_neighbours(

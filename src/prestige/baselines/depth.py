@@ -6,47 +6,59 @@ that sees how much RNA a place gives (cell size, density), without knowing anyth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
 
+from prestige.baselines.fitted import Fitted, TrainingSide
+from prestige.baselines.settings import BaselineConfig
+from prestige.data.observations import Observations
+from prestige.data.patches.reader import PatchReader
 from prestige.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
-class DepthLines:
+class DepthLines(Fitted):
     """For each gene a straight line on ``log1p`` of the total counts.
 
     Attributes
     ----------
     slope, intercept
         (g,) of the least-squares line.
+    n_train
+        Training observations that the lines go through.
     """
 
     slope: Float[np.ndarray, " g"]
     intercept: Float[np.ndarray, " g"]
+    n_train: int
+
+    @classmethod
+    def fit(cls, config: BaselineConfig, given: TrainingSide) -> DepthLines:
+        """Fit the lines on the training side's own totals."""
+        return fit_depth(_needed(given.totals), given.y)
 
     @property
     def n_parameters(self) -> int:
         """Slopes and intercepts."""
         return self.slope.size + self.intercept.size
 
-    def predict(self, totals: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n g"]:
+    def predict(
+        self,
+        reader: PatchReader,
+        observations: Observations,
+        *,
+        totals: Float[np.ndarray, " n"] | None = None,
+        label: str = "",
+    ) -> Float32[np.ndarray, "n g"]:
+        """Return the expression for the total counts of the observations."""
+        return self.of_totals(_needed(totals))
+
+    def of_totals(self, totals: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n g"]:
         """Return the expression (log1p scale, >= 0) for some total counts."""
         out = np.log1p(totals)[:, None] * self.slope + self.intercept
         return np.maximum(out, 0.0).astype(np.float32)
-
-    def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return what a file keeps of it: arrays, and what JSON holds."""
-        return {"slope": self.slope, "intercept": self.intercept}, {}
-
-    @classmethod
-    def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> DepthLines:
-        """Return what :meth:`pack` took apart."""
-        return cls(arrays["slope"], arrays["intercept"])
 
 
 def fit_depth(totals: Float[np.ndarray, " n"], y: Float[np.ndarray, "n g"]) -> DepthLines:
@@ -67,4 +79,10 @@ def fit_depth(totals: Float[np.ndarray, " n"], y: Float[np.ndarray, "n g"]) -> D
     centred = x - x.mean()
     squares = float(centred @ centred)
     slope = centred @ y.astype(np.float64) / squares if squares > 1e-12 * len(x) else np.zeros_like(mean)
-    return DepthLines(slope, mean - slope * x.mean())
+    return DepthLines(slope, mean - slope * x.mean(), len(y))
+
+
+def _needed(totals: np.ndarray | None) -> np.ndarray:
+    if totals is None:
+        raise DataError("no total counts are given", where="baseline 'depth'", expected="one an observation")
+    return totals

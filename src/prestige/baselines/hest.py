@@ -69,6 +69,10 @@ class HestRidge:
         out = ((x - self.mean) / self.scale @ self.components) @ self.weights + self.intercept
         return np.maximum(out, 0.0).astype(np.float32)
 
+    def describe(self) -> dict[str, Any]:
+        """Return the strength and the sizes, ready for JSON."""
+        return {"alpha": self.alpha, "n_features": len(self.mean), "components": self.components.shape[1]}
+
     def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return what a file keeps of it: arrays, and what JSON holds."""
         names = ("mean", "scale", "components", "weights", "intercept")

@@ -56,6 +56,11 @@ class Ridge:
         """Weights and intercepts."""
         return self.weights.size + self.intercept.size
 
+    def describe(self) -> dict[str, Any]:
+        """Return the strength, how it was chosen, and the size, ready for JSON."""
+        errors = {f"{alpha:.3g}": error for alpha, error in self.errors.items()}
+        return {"alpha": self.alpha, "n_features": len(self.mean), "left_out_errors": errors}
+
     def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return what a file keeps of it: arrays, and what JSON holds."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}

@@ -40,13 +40,18 @@ def make_fabric(precision: str = "auto", device: str = "auto") -> Fabric:
             f"there is no device '{device}' on this machine", where="--device", remedy="use auto or cpu"
         ) from error
     kind = fabric.device.type
-    if precision == "auto":
-        cuda = kind == "cuda"
-        fast = torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_avx512_bf16_supported()
-        precision = "bf16-mixed" if fast else "32-true"
+    precision = precision_on(kind, precision)
     if precision == "bf16-mixed":
         return Fabric(accelerator=device, devices=1, plugins=[_Mixed("bf16-mixed", device=kind)])
     return Fabric(accelerator=device, devices=1, precision=precision)  # pyright: ignore[reportArgumentType]
+
+
+def precision_on(kind: str, precision: str = "auto") -> str:
+    """Return the precision that a kind of device ("cpu", "cuda") computes in; "auto" is bf16 where it can."""
+    if precision != "auto":
+        return precision
+    fast = torch.cuda.is_bf16_supported() if kind == "cuda" else torch.cpu._is_avx512_bf16_supported()
+    return "bf16-mixed" if fast else "32-true"
 
 
 @cache

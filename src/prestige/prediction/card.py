@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _GENES_SHOWN = 12
+_CHOSEN = "Validation chose the state of the model, so its score there is not one on unseen tissue."
+_FITTED = "It was fitted on the training side alone; what it scores on unseen tissue stands with its run."
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:
@@ -16,8 +18,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     manifest
         What ``model.json`` holds.
     """
-    model, patch, panel, extra = (manifest[key] for key in ("model", "patch", "panel", "extra"))
-    start = "pretrained weights" if model["pretrained"] else model["checkpoint"] or "random weights"
+    patch, panel, extra = (manifest[key] for key in ("patch", "panel", "extra"))
+    name, method = _baseline(manifest) if "baseline" in manifest else _network(manifest)
     shown = f" Tissue outside the middle {patch['visible_um']:g} um is greyed." if patch["visible_um"] else ""
     px = patch["input_px"]
     genes = ", ".join(panel["genes"][:_GENES_SHOWN])
@@ -39,7 +41,7 @@ metrics:
 - pearsonr
 ---
 
-# {model["encoder"]} on patches of {patch["patch_um"]:g} um
+# {name} on patches of {patch["patch_um"]:g} um
 
 Predicts the expression of {len(panel["genes"])} genes at a point of an H&E image, from the square of tissue
 around it.
@@ -50,17 +52,17 @@ Research: expression maps of sections of the same tissue, stain and scanner as t
 Not for diagnosis.
 
 ```python
-from prestige.prediction.bundle import read_bundle
+import prestige
 
-bundle = read_bundle("path/to/this/folder")
-# patches: a tensor (b, 3, {px}, {px}) of pixels in 0..1
-y = bundle.predictor.expression(patches)
+bundle = prestige.read_bundle("path/to/this/folder")
+# image: (h, w, 3) uint8; xy_px: (n, 2) places in it, x before y; um_per_px: the width of its pixels
+y = bundle.predict(image, xy_px, um_per_px=0.5)  # (n, {len(panel["genes"])}), columns as bundle.panel.genes
 ```
 
 - Input: {patch["patch_um"]:g} um of tissue in {px} x {px} pixels.{shown}
 - Output: log1p of counts scaled to a total of {panel["total"]:g} per observation, no less than 0.
 - Genes: {genes} (all of them in `model.json`)
-- Encoder: {model["encoder"]}, started from {start}; {manifest["parameters"]:,} trained parameters.
+- {method}
 
 ## Training data
 
@@ -72,7 +74,7 @@ Pixel size of the slides (um): {pixel_sizes or "not stated"}
 
 {scores}
 
-Validation chose the state of the model, so its score there is not one on unseen tissue.
+{_CHOSEN if "model" in manifest else _FITTED}
 
 ## Limitations
 
@@ -80,6 +82,30 @@ Validation chose the state of the model, so its score there is not one on unseen
 - Predictions carry no counting noise: they vary less than measurements do, and are smoother over the tissue.
 - A gene without a visible correlate is predicted near its training mean, however it varies.
 """
+
+
+def _network(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the name of a network and what it is."""
+    model = manifest["model"]
+    start = _start(model)
+    return model["encoder"], (
+        f"Encoder: {model['encoder']}, started from {start}; {manifest['parameters']:,} trained parameters."
+    )
+
+
+def _baseline(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the name of a baseline and what it is."""
+    written, size = manifest["baseline"], f"{manifest['parameters']:,} fitted coefficients."
+    if isinstance(written, str):
+        return written, f"Baseline: {written}; {size}"
+    ((name, model),) = written.items()
+    return f"{name} {model['encoder']}", (
+        f"Baseline: {name}, on features of {model['encoder']} with {_start(model)}, not trained here; {size}"
+    )
+
+
+def _start(model: Mapping[str, Any]) -> str:
+    return "pretrained weights" if model["pretrained"] else model["checkpoint"] or "random weights"
 
 
 def _scores(extra: Mapping[str, Any]) -> str:

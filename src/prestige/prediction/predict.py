@@ -8,18 +8,16 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from prestige.compute.devices import make_fabric
+from prestige.baselines.settings import baselines
 from prestige.compute.progress import say
 from prestige.data.dataset import open_dataset, read_dataset
 from prestige.data.observations import Observations, all_observations
-from prestige.data.patches.on_device import on_device
 from prestige.data.patches.reader import Patch, PatchReader
 from prestige.data.sample import Sample
 from prestige.data.slides.slide import MOST_HELD_BYTES
 from prestige.errors import DataError, ModelError, raise_all
 from prestige.prediction.bundle import read_bundle
 from prestige.prediction.files import write_predictions
-from prestige.prediction.infer import predict_observations
 from prestige.records.run import RunFolder
 
 BAND_PX = 1024
@@ -59,23 +57,19 @@ def predict_dataset(
     run_or_model, dataset, out = Path(run_or_model), Path(dataset), Path(out)
     bundle = read_bundle(_bundle_folder(run_or_model))
     samples = open_dataset(read_dataset(dataset)).samples
-    fabric = make_fabric("32-true", device)
     _check_sizes(samples, bundle.patch)
     for words in pixel_notes(samples, bundle.extra.get("um_per_px")):
         say(words)
     slides = [sample.slide for sample in samples]
     reader = PatchReader(slides, bundle.patch, most_mapped_bytes=MOST_HELD_BYTES)
     observations = all_observations(samples)
-    prediction = predict_observations(
-        bundle.predictor,
-        on_device(reader, fabric.device),
-        observations,
-        order=reading_order(observations, band_px=BAND_PX),
-        forward=fabric.setup_module(bundle.predictor),
-        label=f"predicting {len(observations):,} observations",
-    )
+    order = reading_order(observations, band_px=BAND_PX)
+    predict = bundle.predicting(reader, device=device)
+    prediction = np.empty((len(observations), len(bundle.panel.genes)), dtype=np.float32)
+    label = f"predicting {len(observations):,} observations"
+    prediction[order] = predict(observations.take(order), label=label)
     model = {
-        "encoder": bundle.model.encoder,
+        "encoder": bundle.name,
         "patch_um": bundle.patch.patch_um,
         "input_px": bundle.patch.input_px,
         "visible_um": bundle.patch.visible_um,
@@ -138,5 +132,7 @@ def _bundle_folder(folder: Path) -> Path:
         "there is no model in the folder",
         where=folder,
         expected="a model bundle (model.json, model.safetensors) or a run folder with one in model/",
-        remedy="a run that did not end has no model yet, and baselines have none",
+        remedy="a run that did not end has no model yet, and of baselines "
+        f"{' and '.join(name for name in baselines if not baselines.get(name).kept)} keep none: "
+        "they know nothing of other slides; take a run of another",
     )

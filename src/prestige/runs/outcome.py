@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from prestige.baselines.fitted import fit_baseline
+from prestige.baselines.fitted import FittedBaseline, TrainingSide, fit_baseline
+from prestige.baselines.settings import BaselineConfig
 from prestige.baselines.shuffled import shuffle_within
-from prestige.compute.devices import make_fabric
+from prestige.compute.devices import make_fabric, precision_on
 from prestige.config import RunConfig
 from prestige.data.fold import FoldData
 from prestige.data.observations import Observations, positions_um
@@ -24,6 +25,7 @@ from prestige.data.patches.on_device import on_device
 from prestige.data.patches.reader import Patch, PatchReader, window_inside
 from prestige.data.sample import Sample
 from prestige.models.predictor import Predictor, build_predictor, count_flops, count_parameters
+from prestige.models.settings import ModelConfig
 from prestige.prediction.bundle import write_bundle
 from prestige.prediction.infer import predict_observations
 from prestige.stats.moments import spatial_blocks
@@ -130,8 +132,10 @@ def _of_model(
         "predict": time.perf_counter() - began,
     }
     facts |= _training_facts(config.train, result, len(data.train))
-    facts["precision"] = fabric._precision.precision
-    _keep_model(folder / "model", predictor, config, data, patch, result.validation_score)
+    facts["precision"] = precision_on(fabric.device.type, config.train.precision)
+    labels = "measured" if config.baseline is None else "shuffled within samples"
+    extra = {"validation_score": result.validation_score, "labels": labels, "seed": config.seed}
+    _keep_model(folder / "model", copy.deepcopy(predictor).cpu(), config.trained, data, patch, extra)
     parameters, used = count_parameters(predictor), fabric.device.type
     return Outcome(prediction, predict, parameters, flops, seconds, facts, result.history, used)
 
@@ -164,23 +168,25 @@ def _converged(config: TrainConfig, plan: Plan) -> bool | None:
 
 
 def _keep_model(
-    folder: Path, predictor: Predictor, config: RunConfig, data: FoldData, patch: Patch, score: float
+    folder: Path,
+    predictor: Predictor | FittedBaseline,
+    model: ModelConfig | BaselineConfig,
+    data: FoldData,
+    patch: Patch,
+    extra: dict[str, Any],
 ) -> None:
-    assert config.trained is not None
     samples = data.dataset.samples
     write_bundle(
         folder,
-        copy.deepcopy(predictor).cpu(),
-        model=config.trained,
+        predictor,
+        model=model,
         panel=data.panel,
         patch=patch,
         extra={
             "um_per_px": sorted({sample.um_per_px for sample in samples}),
             "data_fingerprints": {sample.id: sample.fingerprint for sample in samples},
-            "validation_score": score,
-            "seed": config.seed,
             "fold": data.fold.name,
-            "labels": "measured" if config.baseline is None else "shuffled within samples",
+            **extra,
         },
     )
 
@@ -193,37 +199,40 @@ def _of_baseline(
     samples, entry = data.dataset.samples, config.baseline.entry
     blocks = spatial_blocks(positions_um(samples, data.train), config.evaluation.block_um)
     where = make_fabric("32-true", device if config.network is not None else "cpu").device
-    fitted = fit_baseline(
-        config.baseline,
+    side = TrainingSide(
         reader,
         data.train,
         data.train_y,
-        block_of_train=_joint(data.train.slide_index, blocks),
+        _joint(data.train.slide_index, blocks),
         gap_um=config.split.buffer_um,
         totals=_totals(samples, data.train) if entry.diagnostic else None,
         seed=config.seed,
         device=where,
     )
+    baseline = fit_baseline(config.baseline, side)
     fit_seconds = time.perf_counter() - began
 
     def predict(observations: Observations) -> np.ndarray:
         # Counts of the test side are for the diagnostic alone: no baseline is given them.
         totals = _totals(samples, observations) if entry.diagnostic else None
-        return fitted.predict(reader, observations, totals=totals)
+        label = f"{baseline.config.label}: predicting"
+        return baseline.predict(reader, observations, totals=totals, label=label)
 
     prediction = predict(data.test)
+    n_seen = baseline.fitted.n_train
     seconds = {"train": fit_seconds, "predict": time.perf_counter() - began - fit_seconds}
     facts = {
-        "observations_seen": fitted.n_train,
-        "epochs_seen": fitted.n_train / len(data.train),
+        "observations_seen": n_seen,
+        "epochs_seen": n_seen / len(data.train),
         "notes": [
-            json.dumps(fitted.describe()),
+            json.dumps(baseline.describe()),
             *filter(None, [entry.note, _beyond_edge(config, data, patch)]),
         ],
     }
-    return Outcome(
-        prediction, predict, fitted.n_parameters, fitted.flops(), seconds, facts, device=where.type
-    )
+    if entry.kept:
+        _keep_model(folder / "model", baseline, config.baseline, data, patch, {"seed": config.seed})
+    parameters, flops = baseline.fitted.n_parameters, baseline.fitted.flops()
+    return Outcome(prediction, predict, parameters, flops, seconds, facts, device=where.type)
 
 
 def _totals(samples: Sequence[Sample], observations: Observations) -> Float[np.ndarray, " n"]:
