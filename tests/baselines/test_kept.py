@@ -123,3 +123,17 @@ def test_the_cache_stays_within_its_limit(
     seen = KeptFeatures(reader, encoder(seed=1))._stores[0]
     assert seen.folder == left[0]
     assert len(seen) == len(np.unique(np.round(places.xy_px), axis=0))
+
+
+def test_of_a_slide_without_a_fingerprint_nothing_is_kept(
+    small_samples, seen: list[int], tmp_path: Path
+) -> None:
+    reader, places = scattered(small_samples[:1])
+    slide = reader.slides[0]
+    reader = PatchReader([type(slide)(slide.pixels, 0.5, False, "")], reader.patch)
+    for _ in range(2):
+        seen.clear()
+        features = KeptFeatures(reader, encoder())(places)
+        assert sum(seen) == 60
+    np.testing.assert_allclose(features, direct(encoder(), reader, places), atol=1e-5)
+    assert not (tmp_path / "cache").exists()

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+import anndata as ad
 import numpy as np
 import pytest
 import torch
 import yaml
 from torch import nn
 
+from prestige.baselines.fitted import FittedBaseline, TrainingSide, fit_baseline
+from prestige.baselines.settings import BaselineConfig
+from prestige.data.observations import Observations
 from prestige.data.panel import Panel
-from prestige.data.patches.reader import Patch
-from prestige.errors import StorageError
+from prestige.data.patches.reader import Patch, PatchReader
+from prestige.data.slides.slide import Slide
+from prestige.errors import ConfigError, DataError, ModelError, StorageError
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig
 from prestige.models.timm_weights import Architecture
-from prestige.prediction.bundle import CARD, MANIFEST, SCHEMA, WEIGHTS, read_bundle, write_bundle
+from prestige.prediction import bundle as bundle_module
+from prestige.prediction.bundle import CARD, MANIFEST, WEIGHTS, Bundle, read_bundle, write_bundle
+from prestige.prediction.packing import SCHEMA
 
 PANEL = Panel(("EPCAM", "PTPRC", "DES"), 100.0, np.array([0.1, 1 / 3, 2.0]), np.array([1.0, 0.7, 0.3]))
 EXTRA = {
@@ -134,22 +142,28 @@ def test_a_hub_model_is_read_back_without_the_hub(tmp_path: Path) -> None:
 def test_nothing_else_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
-    with pytest.raises(StorageError, match="would be overwritten"):
+    with pytest.raises(StorageError, match="'chapter.txt', which would be lost"):
         write(tmp_path / "thesis")
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
 
 
-@pytest.mark.parametrize("where", ["save_file", "os.replace"])
+@pytest.mark.parametrize("where", ["prediction.bundle.save_file", "compute.files.os.rename"])
 def test_a_full_disk_leaves_nothing_half_written(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"prestige.prediction.bundle.{where}", full)
-    with pytest.raises(StorageError, match="No space left on device"):
+    monkeypatch.setattr(f"prestige.{where}", full)
+    with pytest.raises(StorageError, match="the disk is full"):
         write(tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_may_read_the_folder_may_read_its_files(tmp_path: Path) -> None:
+    write(tmp_path / "model")
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()}
+    assert modes == {0o666 & (tmp_path / "model").stat().st_mode}
 
 
 def test_extra_that_is_no_json(tmp_path: Path) -> None:
@@ -213,3 +227,148 @@ def test_altered_descriptions(changes: dict[str, Any], words: str, written: Path
     alter(folder, **changes)
     with pytest.raises(StorageError, match=words):
         read_bundle(folder)
+
+
+BEFORE = Path(__file__).resolve().parents[1] / "stored" / "bench" / "runs" / "bcd9eaa717710f70"
+
+
+def test_a_bundle_of_an_older_version_opens_and_predicts_what_it_predicted(small_samples: Any) -> None:
+    manifest = json.loads((BEFORE / "model" / MANIFEST).read_text())
+    assert manifest["schema"] == "prestige.model/1"
+    bundle = read_bundle(BEFORE / "model")
+    assert bundle.name == "compact_xs"
+    table = ad.read_h5ad(BEFORE / "predictions" / "S2.h5ad")
+    sample = next(sample for sample in small_samples if sample.id == "S2")
+    y = bundle.predict(np.array(sample.slide.pixels), np.asarray(table.obsm["spatial"]), device="cpu")
+    np.testing.assert_allclose(y, np.asarray(table.X), atol=1e-4)
+
+
+def image(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (70, 90, 3), dtype=np.uint8)
+
+
+PLACES = np.array([[0.0, 0.0], [40.5, 30.2], [89.0, 69.0]])
+
+
+def on_arrays(folder: Path, **extra: Any) -> Bundle:
+    write(folder, **extra)
+    return read_bundle(folder)
+
+
+def test_arrays_in_arrays_out(tmp_path: Path) -> None:
+    bundle = on_arrays(tmp_path / "model")
+    pixels = image()
+    before = pixels.copy()
+    y = bundle.predict(pixels, PLACES, um_per_px=0.5, device="cpu")
+    x = bundle.embed(pixels, PLACES, um_per_px=0.5, device="cpu")
+    assert (y.shape, y.dtype, x.dtype) == ((3, 3), np.float32, np.float32)
+    assert isinstance(bundle.predictor, Predictor)
+    head = bundle.predictor.head.linear
+    z = x @ head.weight.detach().numpy().T + head.bias.detach().numpy()
+    wanted = np.maximum(PANEL.train_mean + PANEL.train_std * z, 0)
+    np.testing.assert_allclose(y, wanted, atol=1e-4)
+    np.testing.assert_array_equal(pixels, before)
+    assert bundle.predict(pixels, PLACES[:0], um_per_px=0.5, device="cpu").shape == (0, 3)
+
+
+def test_the_width_of_pixels_is_that_of_the_training_where_it_has_one(tmp_path: Path) -> None:
+    bundle = on_arrays(tmp_path / "model", um_per_px=[0.5])
+    known = bundle.predict(image(), PLACES, device="cpu")
+    np.testing.assert_array_equal(known, bundle.predict(image(), PLACES, um_per_px=0.5, device="cpu"))
+    assert not np.allclose(known, bundle.predict(image(), PLACES, um_per_px=1.0, device="cpu"))
+    several = on_arrays(tmp_path / "several", um_per_px=[0.25, 0.5])
+    with pytest.raises(ConfigError, match=r"give um_per_px=\.\.\."):
+        several.predict(image(), PLACES, device="cpu")
+    with pytest.raises(ConfigError, match="pixels is 0"):
+        several.predict(image(), PLACES, um_per_px=0, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "places", "words"),
+    [
+        (image()[..., 0], PLACES, "shape"),
+        (image().astype(np.uint16), PLACES, "16 bit"),
+        (np.zeros((70, 90, 4), np.uint8), PLACES, "4 channels"),
+        (image()[:20, :20], PLACES[:1], "larger than the image"),
+        (image(), PLACES[0], "xy_px: has the shape"),
+        (image(), np.array([[1.0, 2.0], [30.0, 80.0]]), r"1 of 2 places lie outside.*\[30.0, 80.0\]"),
+        (image(), np.array([[np.nan, 2.0]]), "1 of 1 places"),
+    ],
+)
+def test_arrays_that_are_no_image_or_no_places(
+    pixels: np.ndarray, places: np.ndarray, words: str, tmp_path: Path
+) -> None:
+    bundle = on_arrays(tmp_path / "model")
+    for call in (bundle.predict, bundle.embed):
+        with pytest.raises(DataError, match=words):
+            call(pixels, places, um_per_px=0.5, device="cpu")
+
+
+def baseline(raw: object) -> tuple[FittedBaseline, BaselineConfig]:
+    """Fit a baseline to three genes, the first of which is how bright the patch is."""
+    config = BaselineConfig.model_validate(raw)
+    rng = np.random.default_rng(1)
+    xy = rng.uniform(0, 69, (200, 2))
+    pixels = image(1) // 4 + (np.arange(90, dtype=np.uint8) * 2)[None, :, None]
+    reader = PatchReader([Slide(pixels, 0.5, False, "")], Patch(16.0, 32))
+    y = np.stack([xy[:, 0] / 70, *rng.uniform(0, 1, (2, 200))], axis=1).astype(np.float32)
+    places = Observations(np.zeros(200, np.int64), np.arange(200), xy)
+    side = TrainingSide(reader, places, y, rng.integers(0, 9, 200))
+    return fit_baseline(config, side), config
+
+
+@pytest.mark.parametrize(
+    "raw", ["mean", "ridge", {"frozen": "compact_xs"}, {"hest": {"encoder": "timm:test_vit"}}], ids=str
+)
+def test_a_baseline_is_kept_to_the_last_bit(raw: object, tmp_path: Path) -> None:
+    fitted, config = baseline(raw)
+    written = Bundle(fitted, config, PANEL, Patch(16.0, 32), EXTRA)
+    write_bundle(
+        tmp_path / "model", fitted, model=config, panel=PANEL, patch=written.patch, extra=written.extra
+    )
+    bundle = read_bundle(tmp_path / "model")
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [CARD, MANIFEST, WEIGHTS]
+    assert bundle.model == config
+    assert bundle.name == f"baseline:{config.label}"
+    assert isinstance(bundle.predictor, FittedBaseline)
+    assert bundle.predictor.describe() == fitted.describe()
+    one, two = (b.predict(image(2), PLACES, um_per_px=0.5, device="cpu") for b in (written, bundle))
+    np.testing.assert_array_equal(one, two)
+    if raw == "mean":
+        with pytest.raises(ModelError, match="no features"):
+            bundle.embed(image(2), PLACES, um_per_px=0.5, device="cpu")
+        return
+    x = bundle.embed(image(2), PLACES, um_per_px=0.5, device="cpu")
+    assert x.shape == (3, fitted.describe()["n_features"])
+
+
+def test_an_older_version_says_that_it_is_older(tmp_path: Path) -> None:
+    fitted, config = baseline("mean")
+    write_bundle(tmp_path / "m", fitted, model=config, panel=PANEL, patch=Patch(16.0, 32), extra={})
+    name, version = json.loads((tmp_path / "m" / MANIFEST).read_text())["schema"].split("/")
+    assert name == SCHEMA.split("/")[0]
+    assert int(version) > int(SCHEMA.split("/")[1])  # which older versions compare with
+
+
+def test_a_baseline_that_is_altered(tmp_path: Path) -> None:
+    fitted, config = baseline({"frozen": "compact_xs"})
+    write_bundle(tmp_path / "m", fitted, model=config, panel=PANEL, patch=Patch(16.0, 32), extra={})
+    for number, changes in enumerate(({"baseline": "no_such"}, {"fitted": {}}, {"baseline": "mean"})):
+        folder = Path(shutil.copytree(tmp_path / "m", tmp_path / str(number)))
+        alter(folder, **changes)
+        with pytest.raises(StorageError, match="broken"):
+            read_bundle(folder)
+
+
+def test_nothing_of_an_array_is_kept_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESTIGE_CACHE", str(tmp_path / "cache"))
+    fitted, config = baseline({"frozen": "compact_xs"})
+    bundle = Bundle(fitted, config, PANEL, Patch(16.0, 32), {})
+    bundle.predict(image(), PLACES, um_per_px=0.5, device="cpu")
+    bundle.embed(image(), PLACES, um_per_px=0.5, device="cpu")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_the_example_runs() -> None:
+    assert doctest.testmod(bundle_module).attempted > 5
+    assert doctest.testmod(bundle_module).failed == 0

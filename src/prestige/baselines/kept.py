@@ -25,7 +25,8 @@ class KeptFeatures:
     Parameters
     ----------
     reader
-        Gives the patches, and says of which slides and which patch they are.
+        Gives the patches, and says of which slides and which patch they are; of a slide without a
+        fingerprint nothing is kept.
     encoder
         Whose features.
     """
@@ -33,7 +34,8 @@ class KeptFeatures:
     def __init__(self, reader: PatchReader, encoder: FrozenEncoder) -> None:
         self._reader, self._encoder = reader, encoder
         self._added: Path | None = None
-        made_by = _fingerprint(encoder)
+        named = any(slide.fingerprint for slide in reader.slides)
+        made_by = _fingerprint(encoder) if named else ""
         patch = json.dumps([reader.patch.patch_um, reader.patch.input_px, reader.patch.visible_um])
         self._stores = [
             FeatureStore(
@@ -41,6 +43,8 @@ class KeptFeatures:
                 digest(_VERSION, slide.fingerprint, f"{slide.um_per_px:.9g}", made_by, patch),
                 encoder.n_features,
             )
+            if slide.fingerprint
+            else None
             for slide in reader.slides
         ]
 
@@ -54,22 +58,26 @@ class KeptFeatures:
 
     def _of_slide(self, number: int, places: Observations) -> Float32[np.ndarray, "n f"]:
         store, reader = self._stores[number], self._reader
+        if store is None:
+            return self._computed(places)
         start = window_start(places.xy_px, reader.patch.width_px(reader.slides[number].um_per_px))
         if reader.patch.visible_um is not None:  # two windows, of an even and an odd width: halves of a pixel
             start = np.floor(places.xy_px * 2).astype(np.int64)
-        found, there = store.find(start)
+        features, there = store.find(start)
         missing = np.flatnonzero(~there)
         if len(missing):
-            some = places.take(missing)
-            step = self._encoder.batch_size
-            parts = [
-                self._encoder(reader(some.slide_index[at : at + step], some.xy_px[at : at + step]))
-                for at in range(0, len(missing), step)
-            ]
-            found[missing] = np.concatenate(parts)
-            store.add(start[missing], found[missing])
+            features[missing] = self._computed(places.take(missing))
+            store.add(start[missing], features[missing])
             self._added = store.folder
-        return found
+        return features
+
+    def _computed(self, places: Observations) -> Float32[np.ndarray, "n f"]:
+        step, slides, xy = self._encoder.batch_size, places.slide_index, places.xy_px
+        parts = [
+            self._encoder(self._reader(slides[at : at + step], xy[at : at + step]))
+            for at in range(0, len(places), step)
+        ]
+        return np.concatenate(parts)
 
     def close(self) -> None:
         """Bring the cache back within its limit where something was added."""

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,30 +16,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float32
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from prestige.baselines.fitted import FittedBaseline, unpack_baseline
+from prestige.baselines.fitted import FittedBaseline
+from prestige.baselines.frozen import FrozenEncoder
+from prestige.baselines.on_features import features_of
 from prestige.baselines.settings import BaselineConfig
 from prestige.compute.devices import make_fabric
+from prestige.compute.files import whole_folder
+from prestige.data.observations import Observations
 from prestige.data.panel import Panel
 from prestige.data.patches.on_device import on_device
 from prestige.data.patches.reader import Patch, PatchReader
-from prestige.errors import PrestigeError, StorageError
-from prestige.models.predictor import Predictor, build_predictor, count_parameters
+from prestige.data.slides.slide import Slide, checked_image
+from prestige.errors import ConfigError, DataError, PrestigeError, StorageError
+from prestige.models.predictor import Predictor
 from prestige.models.settings import ModelConfig
-from prestige.models.timm_weights import Architecture
 from prestige.prediction.card import model_card
 from prestige.prediction.infer import predict_observations
-from prestige.settings import build
+from prestige.prediction.packing import BASELINE_SCHEMA, SCHEMA, pack, unpack
 
-SCHEMA = "prestige.model/1"
-"""Of networks: older versions read them."""
-BASELINE_SCHEMA = "prestige.model/2"
-"""Of baselines, and the newest that is read."""
 WEIGHTS, MANIFEST, CARD = "model.safetensors", "model.json", "README.md"
 
 
@@ -58,6 +54,22 @@ class Bundle:
         How it was built, its genes and normalisation, what it looks at.
     extra
         All else that was written: data fingerprints, pixel sizes, scores.
+
+    Examples
+    --------
+    A bundle is read by :func:`read_bundle`; this one is of an untrained network, which predicts the means.
+
+    >>> from prestige.models.predictor import build_predictor
+    >>> mean, std, model = np.array([0.5, 2.0]), np.array([1.0, 1.0]), ModelConfig(encoder="compact_xs")
+    >>> network = build_predictor(model, input_px=32, train_mean=mean, train_std=std, seed=0)
+    >>> panel = Panel(("EPCAM", "PTPRC"), 100.0, mean, std)
+    >>> bundle = Bundle(network, model, panel, Patch(patch_um=16.0, input_px=32), {})
+    >>> image = np.full((80, 100, 3), 200, np.uint8)
+    >>> bundle.predict(image, np.array([[50.0, 40.0], [99.0, 0.0]]), um_per_px=0.5, device="cpu")
+    array([[0.5, 2. ],
+           [0.5, 2. ]], dtype=float32)
+    >>> bundle.embed(image, np.array([[50.0, 40.0]]), um_per_px=0.5, device="cpu").shape
+    (1, 144)
     """
 
     predictor: Predictor | FittedBaseline
@@ -70,6 +82,65 @@ class Bundle:
     def name(self) -> str:
         """The name that tables show: of the encoder, or of the baseline with its prefix."""
         return self.model.encoder if isinstance(self.model, ModelConfig) else self.model.name_in_tables
+
+    def predict(
+        self, image: np.ndarray, xy_px: np.ndarray, *, um_per_px: float | None = None, device: str = "auto"
+    ) -> Float32[np.ndarray, "n g"]:
+        """Return the expression at some places of an image, on the log1p scale, never below 0.
+
+        Parameters
+        ----------
+        image
+            (h, w, 3) uint8, red green blue.
+        xy_px
+            (n, 2) x, y in its pixels, pixel centres at integers.
+        um_per_px
+            Width of its pixels in micrometres; left out, that of the training's slides where they share one.
+        device
+            Where it is computed: "auto", "cpu", "cuda", ...
+
+        Returns
+        -------
+        Array of shape (n, g), float32, its columns in the order of ``panel.genes``.
+
+        Raises
+        ------
+        ConfigError
+            When the width of the pixels is not known, or this machine has no such device.
+        DataError
+            When the image is no RGB image of 8 bit or smaller than the patch, or a place lies outside it.
+        """
+        reader, observations = self._on(image, xy_px, um_per_px)
+        return self.predicting(reader, device=device)(observations)
+
+    def embed(
+        self, image: np.ndarray, xy_px: np.ndarray, *, um_per_px: float | None = None, device: str = "auto"
+    ) -> Float32[np.ndarray, "n f"]:
+        """Return the features at some places of an image: what the prediction is a linear map of.
+
+        Those of the patch's centre come before those of the whole, where the model reads both.
+
+        Parameters
+        ----------
+        image, xy_px, um_per_px, device
+            As of :meth:`predict`.
+
+        Raises
+        ------
+        ConfigError, DataError
+            As :meth:`predict`.
+        ModelError
+            When the model has no features, as the training mean.
+        """
+        reader, observations = self._on(image, xy_px, um_per_px)
+        where = make_fabric("32-true", device).device
+        if isinstance(self.predictor, FittedBaseline):
+            self.predictor.fitted.to(where)
+            return self.predictor.fitted.features(reader, observations)
+        assert isinstance(self.model, ModelConfig)
+        encoder = self.predictor.to(where).encoder
+        frozen = FrozenEncoder(encoder, self.model, self.patch.input_px, self.model.readout, n_weights=0)
+        return features_of(frozen, reader, observations)
 
     def predicting(
         self, reader: PatchReader, *, device: str = "auto"
@@ -88,10 +159,43 @@ class Bundle:
         if isinstance(self.predictor, FittedBaseline):
             self.predictor.fitted.to(fabric.device)
             return partial(self.predictor.predict, reader)
+        # A slide that lies on a device is found there by its fingerprint, which an array has not.
+        named = all(slide.fingerprint for slide in reader.slides)
+        near = on_device(reader, fabric.device) if named else reader
         forward = fabric.setup_module(self.predictor)
-        return partial(
-            predict_observations, self.predictor, on_device(reader, fabric.device), forward=forward
-        )
+        return partial(predict_observations, self.predictor, near, forward=forward)
+
+    def _on(
+        self, image: np.ndarray, xy_px: np.ndarray, um_per_px: float | None
+    ) -> tuple[PatchReader, Observations]:
+        """Return the reader of one image's patches, and the places in it."""
+        image, xy_px = np.asarray(image), np.asarray(xy_px, np.float64)
+        if image.ndim != 3:
+            raise DataError(f"has the shape {image.shape}", where="image", expected="(h, w, 3) uint8")
+        height, width = checked_image(image.shape, image.dtype, where="image")
+        if xy_px.ndim != 2 or xy_px.shape[1] != 2:
+            raise DataError(f"has the shape {xy_px.shape}", where="xy_px", expected="(n, 2): x, y in pixels")
+        outside = ~((xy_px >= 0) & (xy_px <= [width - 1, height - 1])).all(axis=1)
+        if outside.any():
+            raise DataError(
+                f"{outside.sum()} of {len(xy_px)} places lie outside the image, the first is "
+                f"{xy_px[outside][0].tolist()}",
+                where="xy_px",
+                expected=f"x in 0..{width - 1}, y in 0..{height - 1}",
+                remedy="give x before y, in pixels of this image",
+            )
+        known = self.extra.get("um_per_px")
+        known = known if isinstance(known, list) else [known]
+        um_per_px = known[0] if um_per_px is None and len(known) == 1 else um_per_px
+        if um_per_px is None or not um_per_px > 0:
+            raise ConfigError(
+                f"the width of the image's pixels is {um_per_px}",
+                where="um_per_px",
+                expected="micrometres, above 0",
+                remedy="give um_per_px=...",
+            )
+        reader = PatchReader([Slide(image, float(um_per_px), False, fingerprint="")], self.patch)
+        return reader, Observations(np.zeros(len(xy_px), np.int64), np.arange(len(xy_px)), xy_px)
 
 
 def write_bundle(
@@ -123,41 +227,23 @@ def write_bundle(
     StorageError
         When something else than a bundle is in the way, or the disk is full or cannot be written.
     """
-    folder = Path(folder)
-    if (
-        folder.exists()
-        and not (folder / MANIFEST).is_file()
-        and (not folder.is_dir() or any(folder.iterdir()))
-    ):
-        raise StorageError(
-            "is not a model and would be overwritten", where=folder, remedy="name another folder"
-        )
-    tensors, described = _taken_apart(predictor, model)
+    tensors, described = pack(predictor, model)
     manifest = {
         **described,
         "patch": asdict(patch),
         "panel": {**panel.to_dict(), "normalisation": {"total": panel.total, "log1p": True}},
         "extra": _finite(extra),
     }
-    temporary: Path | None = None
     try:
         text = json.dumps(manifest, indent=1, allow_nan=False)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        temporary.chmod(0o755)
-        save_file(tensors, temporary / WEIGHTS, metadata={"schema": manifest["schema"]})
-        (temporary / CARD).write_text(model_card(manifest), encoding="utf-8")
-        (temporary / MANIFEST).write_text(text, encoding="utf-8")
-        _move(temporary, folder)
-    except (OSError, SafetensorError) as error:
-        raise StorageError(f"the model cannot be written ({error})", where=folder) from error
     except (TypeError, ValueError) as error:
         raise StorageError(
             f"what goes with the model is no JSON ({error})", where=folder, expected="plain values"
         ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with whole_folder(Path(folder), ours=(WEIGHTS, MANIFEST, CARD)) as temporary:
+        save_file(tensors, temporary / WEIGHTS, metadata={"schema": manifest["schema"]})
+        (temporary / CARD).write_text(model_card(manifest), encoding="utf-8")
+        (temporary / MANIFEST).write_text(text, encoding="utf-8")
 
 
 def read_bundle(folder: Path | str) -> Bundle:
@@ -183,56 +269,10 @@ def read_bundle(folder: Path | str) -> Bundle:
         patch = Patch(**manifest["patch"])
         panel = Panel.from_dict(manifest["panel"])
         extra = dict(manifest["extra"])
-        if "baseline" in manifest:
-            written = manifest["baseline"]
-            written = {"name": written} if isinstance(written, str) else written
-            config = build(BaselineConfig, written, where=where)
-            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-            fitted = unpack_baseline(config, arrays, manifest["fitted"])
-            return Bundle(fitted, config, panel, patch, extra)
-        model = build(ModelConfig, manifest["model"], where=where)
-        predictor = _network(model, manifest["architecture"], panel, patch)
+        predictor, model = unpack(manifest, tensors, panel, patch)
     except (KeyError, TypeError, ValueError, PrestigeError) as error:
         raise _broken(where, f"{type(error).__name__}: {error}") from error
-    _fill(predictor, tensors, folder / WEIGHTS)
-    predictor.eval()
     return Bundle(predictor, model, panel, patch, extra)
-
-
-def _taken_apart(
-    predictor: Predictor | FittedBaseline, model: ModelConfig | BaselineConfig
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of a model, and what tells of it alone."""
-    if isinstance(predictor, FittedBaseline):
-        arrays, details = predictor.pack()
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        return tensors, {
-            "schema": BASELINE_SCHEMA,
-            "baseline": _without_path(model),
-            "fitted": details,
-            "parameters": predictor.fitted.n_parameters,
-        }
-    architecture = getattr(predictor.encoder, "architecture", None)
-    # A copy without strides of its own: safetensors stores plain rows, and a GPU's tensors come home.
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in predictor.state_dict().items()}
-    return tensors, {
-        "schema": SCHEMA,
-        "model": _without_path(model),
-        "architecture": None if architecture is None else asdict(architecture),
-        "parameters": count_parameters(predictor),
-    }
-
-
-def _network(model: ModelConfig, stored: Any, panel: Panel, patch: Patch) -> Predictor:
-    """Build a network; its weights follow from the file alone, so nothing is downloaded to start them."""
-    return build_predictor(
-        model.model_copy(update={"pretrained": False, "checkpoint": None}),
-        input_px=patch.input_px,
-        train_mean=panel.train_mean,
-        train_std=panel.train_std,
-        seed=0,
-        architecture=None if stored is None else Architecture(**_tuples(stored)),
-    )
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -274,52 +314,12 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         raise _broken(path, str(error)) from error
 
 
-def _fill(predictor: Predictor, tensors: Mapping[str, Tensor], where: Path) -> None:
-    wanted = {name: tensor.shape for name, tensor in predictor.state_dict().items()}
-    given = {name: tensor.shape for name, tensor in tensors.items()}
-    if wanted != given:
-        other = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
-        raise StorageError(
-            f"the weights do not fit the description: {len(other)} tensors differ, the first is '{other[0]}'",
-            where=where,
-            expected="the files of one bundle, and the versions of torch and timm that wrote them or newer",
-        )
-    predictor.load_state_dict(dict(tensors))
-
-
 def _broken(where: Path, reason: str) -> StorageError:
     return StorageError(
         f"is broken or cut off ({' '.join(reason.split())[:200]})",
         where=where,
         remedy="copy or train it again",
     )
-
-
-def _move(source: Path, target: Path) -> None:
-    """Put a complete folder in place, setting an older one aside first."""
-    for file in source.iterdir():
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
-    if target.exists():
-        aside = source.with_name(source.name + "-old")
-        os.replace(target, aside)
-        os.replace(source, target)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        os.replace(source, target)
-
-
-def _without_path(model: ModelConfig | BaselineConfig) -> Any:
-    """Return the settings with the checkpoint's name in place of its path on this machine."""
-    network = model.model if isinstance(model, BaselineConfig) else model
-    if network is not None and network.checkpoint is not None:
-        network = network.model_copy(update={"checkpoint": Path(network.checkpoint.name)})
-        model = model.model_copy(update={"model": network}) if isinstance(model, BaselineConfig) else network
-    return model.model_dump(mode="json")
-
-
-def _tuples(stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {**stored, "mean": tuple(stored["mean"]), "std": tuple(stored["std"])}
 
 
 def _finite(value: Any) -> Any:
