@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import shutil
 from pathlib import Path
@@ -25,7 +24,6 @@ from prestige.errors import ConfigError, DataError, ModelError, StorageError
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig
 from prestige.models.timm_weights import Architecture
-from prestige.prediction import bundle as bundle_module
 from prestige.prediction.bundle import CARD, MANIFEST, WEIGHTS, Bundle, read_bundle, write_bundle
 from prestige.prediction.packing import SCHEMA
 
@@ -142,7 +140,7 @@ def test_a_hub_model_is_read_back_without_the_hub(tmp_path: Path) -> None:
 def test_nothing_else_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
-    with pytest.raises(StorageError, match="'chapter.txt', which would be lost"):
+    with pytest.raises(StorageError, match=r"'chapter\.txt', which would be lost"):
         write(tmp_path / "thesis")
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
 
@@ -263,8 +261,9 @@ def test_arrays_in_arrays_out(tmp_path: Path) -> None:
     x = bundle.embed(pixels, PLACES, um_per_px=0.5, device="cpu")
     assert (y.shape, y.dtype, x.dtype) == ((3, 3), np.float32, np.float32)
     assert isinstance(bundle.predictor, Predictor)
-    head = bundle.predictor.head.linear
-    z = x @ head.weight.detach().numpy().T + head.bias.detach().numpy()
+    centre, whole = torch.from_numpy(x).split(bundle.predictor.encoder.centre_dim, dim=1)
+    with torch.no_grad():
+        z = bundle.predictor.head(centre, whole).numpy()
     wanted = np.maximum(PANEL.train_mean + PANEL.train_std * z, 0)
     np.testing.assert_allclose(y, wanted, atol=1e-4)
     np.testing.assert_array_equal(pixels, before)
@@ -280,7 +279,7 @@ def test_the_width_of_pixels_is_that_of_the_training_where_it_has_one(tmp_path: 
     with pytest.raises(ConfigError, match=r"give um_per_px=\.\.\."):
         several.predict(image(), PLACES, device="cpu")
     with pytest.raises(ConfigError, match="pixels is 0"):
-        several.predict(image(), PLACES, um_per_px=0, device="cpu")
+        several.predict(image(), PLACES, um_per_px=0.0, device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -353,7 +352,7 @@ def test_an_older_version_says_that_it_is_older(tmp_path: Path) -> None:
 def test_a_baseline_that_is_altered(tmp_path: Path) -> None:
     fitted, config = baseline({"frozen": "compact_xs"})
     write_bundle(tmp_path / "m", fitted, model=config, panel=PANEL, patch=Patch(16.0, 32), extra={})
-    for number, changes in enumerate(({"baseline": "no_such"}, {"fitted": {}}, {"baseline": "mean"})):
+    for number, changes in enumerate(({"baseline": "no_such"}, {"fitted": {}}, {"baseline": {"hest": "compact_xs"}})):
         folder = Path(shutil.copytree(tmp_path / "m", tmp_path / str(number)))
         alter(folder, **changes)
         with pytest.raises(StorageError, match="broken"):
@@ -367,8 +366,3 @@ def test_nothing_of_an_array_is_kept_in_the_cache(tmp_path: Path, monkeypatch: p
     bundle.predict(image(), PLACES, um_per_px=0.5, device="cpu")
     bundle.embed(image(), PLACES, um_per_px=0.5, device="cpu")
     assert not (tmp_path / "cache").exists()
-
-
-def test_the_example_runs() -> None:
-    assert doctest.testmod(bundle_module).attempted > 5
-    assert doctest.testmod(bundle_module).failed == 0

@@ -54,22 +54,6 @@ class Bundle:
         How it was built, its genes and normalisation, what it looks at.
     extra
         All else that was written: data fingerprints, pixel sizes, scores.
-
-    Examples
-    --------
-    A bundle is read by :func:`read_bundle`; this one is of an untrained network, which predicts the means.
-
-    >>> from prestige.models.predictor import build_predictor
-    >>> mean, std, model = np.array([0.5, 2.0]), np.array([1.0, 1.0]), ModelConfig(encoder="compact_xs")
-    >>> network = build_predictor(model, input_px=32, train_mean=mean, train_std=std, seed=0)
-    >>> panel = Panel(("EPCAM", "PTPRC"), 100.0, mean, std)
-    >>> bundle = Bundle(network, model, panel, Patch(patch_um=16.0, input_px=32), {})
-    >>> image = np.full((80, 100, 3), 200, np.uint8)
-    >>> bundle.predict(image, np.array([[50.0, 40.0], [99.0, 0.0]]), um_per_px=0.5, device="cpu")
-    array([[0.5, 2. ],
-           [0.5, 2. ]], dtype=float32)
-    >>> bundle.embed(image, np.array([[50.0, 40.0]]), um_per_px=0.5, device="cpu").shape
-    (1, 144)
     """
 
     predictor: Predictor | FittedBaseline
@@ -109,6 +93,14 @@ class Bundle:
             When the width of the pixels is not known, or this machine has no such device.
         DataError
             When the image is no RGB image of 8 bit or smaller than the patch, or a place lies outside it.
+
+        Examples
+        --------
+        >>> import prestige
+        >>> bundle = prestige.read_bundle("run/model")
+        >>> image = np.full((60, 80, 3), 200, np.uint8)
+        >>> bundle.predict(image, np.array([[40, 30], [0, 59]]), um_per_px=0.5, device="cpu").shape
+        (2, 4)
         """
         reader, observations = self._on(image, xy_px, um_per_px)
         return self.predicting(reader, device=device)(observations)
@@ -116,9 +108,10 @@ class Bundle:
     def embed(
         self, image: np.ndarray, xy_px: np.ndarray, *, um_per_px: float | None = None, device: str = "auto"
     ) -> Float32[np.ndarray, "n f"]:
-        """Return the features at some places of an image: what the prediction is a linear map of.
+        """Return the features at some places of an image, as they leave the encoder.
 
-        Those of the patch's centre come before those of the whole, where the model reads both.
+        Those of the patch's centre come before those of the whole, where the model reads both.  A network's
+        head normalises each of the two (layer norm), a baseline's regression each feature.
 
         Parameters
         ----------
@@ -131,6 +124,14 @@ class Bundle:
             As :meth:`predict`.
         ModelError
             When the model has no features, as the training mean.
+
+        Examples
+        --------
+        >>> import prestige
+        >>> bundle = prestige.read_bundle("run/model")
+        >>> image = np.full((60, 80, 3), 200, np.uint8)
+        >>> bundle.embed(image, np.array([[40, 30]]), um_per_px=0.5, device="cpu").shape
+        (1, 160)
         """
         reader, observations = self._on(image, xy_px, um_per_px)
         where = make_fabric("32-true", device).device
