@@ -160,9 +160,9 @@ def write_bench(folder: Path, n: int, genes: int, seeds: int) -> Path:
 
 def made_up(config: RunConfig, data: FoldData, *given: Any, **named: Any) -> Outcome:
     """Return predictions that no network made: truth and noise, better for larger encoders and patches."""
-    if config.encoder not in ENCODERS:
+    if config.name not in ENCODERS:
         return outcome_of(config, data, *given, **named)
-    size, width = ENCODERS.index(config.encoder), PATCHES_PX.index(config.patch.patch_px or 0)
+    size, width = ENCODERS.index(config.name), PATCHES_PX.index(config.patch.patch_px or 0)
     rng = np.random.default_rng([size, width, config.seed])
     signal = 0.1 + 0.02 * size + 0.01 * width
     prediction = rng.standard_normal(data.test_y.shape, dtype=np.float32)

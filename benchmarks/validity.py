@@ -83,7 +83,7 @@ class Trial:
         folders = {}
         for number, run in enumerate(self.config.runs([self.data.fold.index], self.largest_um)):
             folder = self.run(run, f"runs/{number}")
-            folders[run.encoder, float(run.patch.patch_um or 0), run.seed] = folder
+            folders[run.name, float(run.patch.patch_um or 0), run.seed] = folder
         return folders
 
 

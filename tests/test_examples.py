@@ -37,9 +37,9 @@ def test_a_dataset_can_be_read(name: str) -> None:
 def test_a_bench_makes_its_grid(name: str) -> None:
     config = read_bench(EXAMPLES / name)
     runs = list(config.runs([0], largest_patch_um=1.0))
-    grid = {(run.encoder, run.patch) for run in runs if run.model is not None}
+    grid = {(run.name, run.patch) for run in runs if run.model is not None}
     assert len(grid) == len(config.encoders) * len(config.patches)
-    assert "baseline:mean" in {run.encoder for run in runs}
+    assert "baseline:mean" in {run.name for run in runs}
     if config.dataset.parent == EXAMPLES / "datasets":
         assert config.dataset.is_file()
 

@@ -71,11 +71,12 @@ class RunConfig(Settings):
     def _one_predictor(self) -> RunConfig:
         if (self.model is None) == (self.baseline is None):
             raise ValueError("give either `model` or `baseline`")
-        if self.trained is not None and self.train is None:
+        fitted = self.baseline is not None and self.baseline.entry.fitted is not None
+        if not fitted and self.train is None:
             raise ValueError("a `model` needs `train` with a budget, and so does the baseline `shuffled`")
         own = self.baseline.entry.patch if self.baseline is not None else None
         if own is not None and self.patch != own:
-            name, wanted = self.encoder, f"{{patch_um: {own.patch_um:g}, input_px: {own.input_px}}}"
+            name, wanted = self.name, f"{{patch_um: {own.patch_um:g}, input_px: {own.input_px}}}"
             raise ValueError(f"'{name}' has a patch of its own: write patch: {wanted}")
         rates = self.network.learning_rates if self.network is not None else None
         if rates is not None and (self.train is None or self.train.learning_rates != rates):
@@ -85,7 +86,7 @@ class RunConfig(Settings):
         return self
 
     @property
-    def encoder(self) -> str:
+    def name(self) -> str:
         """The name that tables show: of the encoder, or of the baseline or diagnostic with its prefix."""
         if self.baseline is None:
             assert self.model is not None
@@ -96,12 +97,6 @@ class RunConfig(Settings):
     def network(self) -> ModelConfig | None:
         """The network in it, trained or frozen; None for a baseline without one."""
         return self.baseline.model if self.baseline is not None else self.model
-
-    @property
-    def trained(self) -> ModelConfig | None:
-        """The network that is trained in it, if any."""
-        frozen = self.baseline is not None and self.baseline.name != "shuffled"
-        return None if frozen else self.network
 
 
 class BenchConfig(Settings):

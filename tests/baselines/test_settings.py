@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from prestige.baselines.fitted import Fitted
 from prestige.baselines.settings import HEST_CAVEAT, HEST_PATCH, BaselineConfig, baselines
 from prestige.data.patches.reader import PatchConfig
 from prestige.errors import ConfigError
@@ -76,6 +77,15 @@ def test_what_hest_may_be_compared_with_is_said_twice() -> None:
     assert HEST_CAVEAT == "comparable only on their genes, pseudo-spots and splits"
     assert HEST_CAVEAT in entry.why
     assert entry.note == HEST_CAVEAT
+
+
+def test_what_needs_more_than_pixels_of_a_slide_is_not_kept() -> None:
+    assert [name for name in baselines if not baselines.get(name).kept] == ["coordinates", "depth"]
+
+
+@pytest.mark.parametrize("name", [name for name in baselines if baselines.get(name).fitted])
+def test_each_entry_names_the_class_that_fits_it(name: str) -> None:
+    assert issubclass(baselines.get(name).kind(), Fitted)
 
 
 def test_only_what_uses_test_rna_is_a_diagnostic() -> None:

@@ -352,7 +352,9 @@ def test_an_older_version_says_that_it_is_older(tmp_path: Path) -> None:
 def test_a_baseline_that_is_altered(tmp_path: Path) -> None:
     fitted, config = baseline({"frozen": "compact_xs"})
     write_bundle(tmp_path / "m", fitted, model=config, panel=PANEL, patch=Patch(16.0, 32), extra={})
-    for number, changes in enumerate(({"baseline": "no_such"}, {"fitted": {}}, {"baseline": {"hest": "compact_xs"}})):
+    for number, changes in enumerate(
+        ({"baseline": "no_such"}, {"fitted": {}}, {"baseline": {"hest": "compact_xs"}})
+    ):
         folder = Path(shutil.copytree(tmp_path / "m", tmp_path / str(number)))
         alter(folder, **changes)
         with pytest.raises(StorageError, match="broken"):

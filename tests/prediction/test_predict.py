@@ -11,9 +11,11 @@ import anndata as ad
 import numpy as np
 import pytest
 
+from prestige.baselines.fitted import TrainingSide, fit_baseline
+from prestige.baselines.settings import BaselineConfig
 from prestige.data.observations import all_observations
 from prestige.data.panel import Panel
-from prestige.data.patches.reader import Patch
+from prestige.data.patches.reader import Patch, PatchReader
 from prestige.errors import ModelError
 from prestige.models.predictor import build_predictor
 from prestige.models.settings import ModelConfig
@@ -101,3 +103,43 @@ def test_bands_are_gone_through_one_after_the_other(small_samples: Any) -> None:
     assert (np.diff(place) >= 0).all()
     same = np.diff(place) == 0
     assert (np.diff(read.xy_px[:, 0])[same] >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("raw", "wanted"),
+    [
+        ("mean", [0.25, 1.5]),
+        ("ridge", None),
+        ({"frozen": "compact_xs"}, None),
+        ({"hest": "compact_xs"}, None),
+    ],
+    ids=str,
+)
+def test_a_kept_baseline_predicts_new_slides_as_a_network_does(
+    raw: object, wanted: list[float] | None, tmp_path: Path, small_samples: Any
+) -> None:
+    config = BaselineConfig.model_validate(raw)
+    reader = PatchReader([sample.slide for sample in small_samples], Patch(8.0, 16))
+    rng = np.random.default_rng(0)
+    places = all_observations(small_samples)
+    places = places.take(np.sort(rng.choice(len(places), 120, replace=False)))
+    y = (
+        rng.uniform(0, 2, (120, 2)).astype(np.float32)
+        if wanted is None
+        else np.tile(np.float32(wanted), (120, 1))
+    )
+    fitted = fit_baseline(config, TrainingSide(reader, places, y, rng.integers(0, 8, 120)))
+    panel = Panel(("G1", "G0"), 100.0, np.array([0.25, 1.5]), np.array([0.5, 0.5]))
+    write_bundle(
+        tmp_path / "run" / "model", fitted, model=config, panel=panel, patch=Patch(8.0, 16), extra={}
+    )
+    written = predict_dataset(tmp_path / "run", tmp_path / "d.yaml", tmp_path / "out", device="cpu")
+    everywhere = all_observations(small_samples)
+    for number, (path, sample) in enumerate(zip(written, small_samples, strict=True)):
+        table = ad.read_h5ad(path)
+        assert list(table.obs_names) == list(sample.obs.index)
+        assert table.uns["prestige"]["model"]["encoder"] == f"baseline:{config.label}"
+        here = everywhere.take(np.flatnonzero(everywhere.slide_index == number))
+        np.testing.assert_allclose(np.asarray(table.X), fitted.predict(reader, here), atol=1e-5)
+        if wanted is not None:
+            np.testing.assert_array_equal(np.asarray(table.X), np.tile(np.float32(wanted), (sample.n_obs, 1)))

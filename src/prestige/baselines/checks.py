@@ -76,7 +76,7 @@ def check_weights(models: Iterable[tuple[ModelConfig, int]]) -> None:
 
 def why_not(config: BaselineConfig | None, fold: Fold) -> str | None:
     """Return why a baseline has no meaning on a fold, or None where it has one (and for a model)."""
-    if config is None or config.name != "coordinates":
+    if config is None or not config.entry.same_slide:
         return None
     bare = [
         sample for sample, sides in fold.sides.items() if (sides == TEST).any() and not (sides == TRAIN).any()

@@ -43,8 +43,8 @@ class Baseline:
         The encoder that it has where the yaml names none.
     patch
         The one patch that it looks at, whatever those of the grid; None where it takes the grid's.
-    kept
-        Whether its run keeps it: it predicts slides that it was not fitted on.
+    same_slide
+        Whether it predicts only slides that have training observations.
     diagnostic
         Whether it uses RNA of the test side: told beside the others, never compared with them.
     note
@@ -57,9 +57,14 @@ class Baseline:
     encoder: bool = False
     usual_encoder: Mapping[str, Any] | None = None
     patch: PatchConfig | None = None
-    kept: bool = True
+    same_slide: bool = False
     diagnostic: bool = False
     note: str | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether its run keeps it: it predicts slides that it was not fitted on, from pixels alone."""
+        return not (self.same_slide or self.diagnostic)
 
     def kind(self) -> type[Fitted]:
         """Import the class of what is fitted."""
@@ -87,7 +92,7 @@ baselines.register("coordinates")(
         "nearest training neighbours in x, y: what smoothness alone gives",
         "prestige.baselines.coordinates:Neighbours",
         reads_patches=False,
-        kept=False,
+        same_slide=True,
     )
 )
 baselines.register("frozen")(
@@ -119,7 +124,6 @@ baselines.register("depth")(
         "a line on the observation's own total counts: what depth alone says; it uses test RNA",
         "prestige.baselines.depth:DepthLines",
         reads_patches=False,
-        kept=False,
         diagnostic=True,
         note="a diagnostic: it uses the RNA of the test side, and is compared with nothing",
     )

@@ -89,7 +89,7 @@ def _share(grid: Grid, config: BenchConfig, fold_data: FoldData, out: BenchFolde
             described[run.fold] = describe_fold(fold_data, config)
             with held(out.settings, wait=True):
                 _keep_fold(out, fold_data, config, started)
-        words = f"[{number + 1}/{len(runs)}] {run.encoder}, {_patch_words(run)}, fold {run.fold}"
+        words = f"[{number + 1}/{len(runs)}] {run.name}, {_patch_words(run)}, fold {run.fold}"
         words += f", seed {run.seed}  ({clock(time.monotonic() - began)} so far)"
         try:
             if not folder.is_done():
@@ -157,7 +157,7 @@ def _possible(
         else:
             assert run.baseline is not None
             skipped.append(SkippedRecord(name=run.baseline.label, fold=run.fold, reason=reason))
-            say(f"left out: {run.encoder}, fold {run.fold}: {reason}")
+            say(f"left out: {run.name}, fold {run.fold}: {reason}")
     return possible, skipped
 
 

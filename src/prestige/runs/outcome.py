@@ -88,23 +88,25 @@ def outcome_of(
         When the training diverges, the data do not suffice, or something cannot be written.
     """
     reader = PatchReader([sample.slide for sample in data.dataset.samples], patch)
-    work = _of_baseline if config.trained is None else _of_model
+    fitted = config.baseline is not None and config.baseline.entry.fitted is not None
+    work = _of_baseline if fitted else _of_model
     return work(config, data, reader, patch, folder, device)
 
 
 def _of_model(
     config: RunConfig, data: FoldData, reader: PatchReader, patch: Patch, folder: Path, device: str
 ) -> Outcome:
-    assert config.trained is not None
+    model = config.network
+    assert model is not None
     assert config.train is not None
     facts: dict[str, Any] = {}
     if config.baseline is not None:
         facts["notes"] = [json.dumps({"baseline": config.baseline.label, "why": config.baseline.entry.why})]
-        labels = shuffle_within(data.train_y, data.train.slide_index, seed=config.seed)
-        data = replace(data, train_y=labels)
+        shuffled = shuffle_within(data.train_y, data.train.slide_index, seed=config.seed)
+        data = replace(data, train_y=shuffled)
     fabric = make_fabric(config.train.precision, device)
     predictor = build_predictor(
-        config.trained,
+        model,
         input_px=patch.input_px,
         train_mean=data.panel.train_mean,
         train_std=data.panel.train_std,
@@ -135,7 +137,7 @@ def _of_model(
     facts["precision"] = precision_on(fabric.device.type, config.train.precision)
     labels = "measured" if config.baseline is None else "shuffled within samples"
     extra = {"validation_score": result.validation_score, "labels": labels, "seed": config.seed}
-    _keep_model(folder / "model", copy.deepcopy(predictor).cpu(), config.trained, data, patch, extra)
+    _keep_model(folder / "model", copy.deepcopy(predictor).cpu(), model, data, patch, extra)
     parameters, used = count_parameters(predictor), fabric.device.type
     return Outcome(prediction, predict, parameters, flops, seconds, facts, result.history, used)
 

@@ -68,7 +68,7 @@ def train_from_yaml(path: Path | str, folder: Path | str, *, device: str = "auto
     )
     audit.settle()
     if (reason := why_not(config.baseline, fold)) is not None:
-        raise ConfigError(f"{config.encoder} has no meaning here: {reason}", where=path)
+        raise ConfigError(f"{config.name} has no meaning here: {reason}", where=path)
     return execute(config, prepare_fold(dataset, fold, config.panel), folder, device=device)
 
 
@@ -149,9 +149,7 @@ def _execute(config: RunConfig, data: FoldData, folder: RunFolder, *, device: st
     with logged(folder.log):
         samples = data.dataset.samples
         patch = resolve_patch(config.patch, [sample.um_per_px for sample in samples])
-        _log.info(
-            "%s, patch %g um as %d px, %s", config.encoder, patch.patch_um, patch.input_px, data.fold.name
-        )
+        _log.info("%s, patch %g um as %d px, %s", config.name, patch.patch_um, patch.input_px, data.fold.name)
         outcome = outcome_of(config, data, patch, folder.path, device=device)
         _write_results(config, data, patch, outcome, folder, began)
         _log.info("done, %.0f seconds", outcome.seconds["total"])
@@ -217,7 +215,7 @@ def _manifest(config: RunConfig, data: FoldData, patch: Patch, outcome: Outcome)
     return Manifest(
         result_version=RESULT_VERSION,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        encoder=config.encoder,
+        encoder=config.name,
         changed={} if config.model is None else config.model.changed,
         baseline=baseline is not None,
         diagnostic=baseline is not None and baseline.entry.diagnostic,
