@@ -23,6 +23,7 @@ from scipy.sparse import csr_matrix
 from typer.testing import CliRunner
 
 from prestige.cli import app
+from prestige.compute.files import is_partial
 
 N, SIDE = 60, 128
 GENES = ("EPCAM", "PTPRC", "ACTA2", "CD3E")
@@ -133,7 +134,7 @@ def _assert_nothing_left(out: Path, cache: Path) -> None:
     """Neither results nor half-made files: an inspection its list of faults, the cache what is whole."""
     found = {path.name for path in out.rglob("*")} if out.exists() else set()
     assert found <= {"inspection.csv"}, found
-    assert not list(cache.glob("partial/*"))
+    assert not [path for path in cache.rglob("*") if is_partial(path.name)]
     assert all(path.suffix == ".json" for path in cache.glob("index/*"))
     assert all((path / "sample.json").is_file() for path in cache.glob("samples/*"))
 
@@ -450,7 +451,7 @@ def test_models_that_are_missing_or_cut_off(sound: Path, tmp_path: Path, file: s
 @pytest.fixture
 def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing get its last name under ``tmp_path/out``."""
-    for name, real in (("replace", os.replace), ("link", os.link)):
+    for name, real in (("replace", os.replace), ("rename", os.rename), ("link", os.link)):
 
         def full_(source: Any, target: Any, real: Callable[[Any, Any], None] = real) -> None:
             if Path(target).is_relative_to(tmp_path / "out"):
@@ -472,7 +473,7 @@ def test_a_full_disk_for_the_results(sound: Path, tmp_path: Path, command: str) 
 def test_a_full_disk_for_a_report_keeps_the_old_one(sound: Path, tmp_path: Path) -> None:
     shutil.copytree(sound / "run", tmp_path / "out")
     before = {path.name for path in (tmp_path / "out").iterdir()}
-    _assert_line(_call("report", tmp_path / "out"), "report cannot be written", "free some disk space")
+    _assert_line(_call("report", tmp_path / "out"), "report: the disk is full", "free some disk space")
     assert {path.name for path in (tmp_path / "out").iterdir()} == before
 
 

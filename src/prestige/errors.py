@@ -140,11 +140,11 @@ def storing(where: str | Path) -> Iterator[None]:
         raise storage_error(error, where) from error
 
 
-def storage_error(error: Exception, where: str | Path, remedy: str | None = None) -> StorageError:
+def storage_error(error: Exception, where: str | Path) -> StorageError:
     """Return what the disk refused (an ``OSError``, or a writer's own error) as a fault of ``where``."""
     if getattr(error, "errno", None) in _NO_SPACE or "No space left" in str(error):
-        what, usual = "the disk is full", "free some disk space and run the same command to go on"
+        what, remedy = "the disk is full", "free some disk space and run the same command to go on"
     else:
         what = f"cannot be written ({getattr(error, 'strerror', None) or error})"
-        usual = "choose another folder"
-    return StorageError(what, where=where, remedy=remedy or usual)
+        remedy = "choose another folder, or mend its rights"
+    return StorageError(what, where=where, remedy=remedy)

@@ -111,15 +111,18 @@ def test_a_file_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.usefixtures("umask")
 def test_modes_follow_the_umask_whatever_wrote_the_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").touch(mode=0o600)
     with whole_file(tmp_path / "tensors") as partial:
         save_file({"a": np.zeros(3)}, partial)
     with whole_folder(tmp_path / "folder") as folder:
         save_file({"a": np.zeros(3)}, folder / "tensors")
         (folder / "in").mkdir()
+        os.link(tmp_path / "secret", folder / "link")
         (folder / "in" / "text").write_text("a")
         (folder / "in" / "text").chmod(0o600)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
-    assert modes == {"tensors": 0o640, "folder": 0o750, "in": 0o750, "text": 0o640}
+    others = {"secret": 0o600, "link": 0o600}
+    assert modes == {"tensors": 0o640, "folder": 0o750, "in": 0o750, "text": 0o640, **others}
 
 
 def test_a_link_stays_and_what_it_points_to_is_written(tmp_path: Path) -> None:
@@ -136,9 +139,11 @@ def test_a_full_disk_is_said(tmp_path: Path, number: int) -> None:
         with whole_file(tmp_path / "a"):
             raise OSError(number, "told so")
     assert told.value.where == str(tmp_path / "a")
-    with pytest.raises(StorageError, match=r"cannot be written \(told so\); look behind the sofa$"):  # noqa: SIM117
-        with whole_folder(tmp_path / "a", remedy="look behind the sofa"):
-            raise OSError(errno.EIO, "told so")
+    with (
+        pytest.raises(StorageError, match=r"cannot be written \(told so\); choose another folder"),
+        whole_folder(tmp_path / "a"),
+    ):
+        raise OSError(errno.EIO, "told so")
     assert names(tmp_path) == []
 
 
@@ -156,6 +161,14 @@ def test_another_file_that_cannot_be_read_is_no_fault_of_this_one(tmp_path: Path
     ):
         part.unlink()
     assert names(tmp_path) == ["out"]
+
+
+def test_what_is_written_within_is_named_as_it_would_have_been(tmp_path: Path) -> None:
+    with pytest.raises(StorageError) as told:  # noqa: SIM117
+        with whole_folder(tmp_path / "a") as folder, whole_file(folder / "b" / "c"):
+            raise OSError(errno.ENOSPC, "told so")
+    assert told.value.where == str(tmp_path / "a" / "b" / "c")
+    assert names(tmp_path) == []
 
 
 def test_a_file_in_place_of_a_folder(tmp_path: Path) -> None:

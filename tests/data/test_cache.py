@@ -36,7 +36,8 @@ def recipe(folder: Path, read: list[str] | None = None, options: str = "one") ->
 
     def write_slide(target: Path) -> None:
         done.append("slide")
-        np.save(target, PIXELS)
+        with target.open("wb") as file:
+            np.save(file, PIXELS)
 
     def read_table(pixels: np.ndarray) -> Table:
         done.append("table")
@@ -93,8 +94,8 @@ def test_a_crash_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         prepare(replace(recipe(tmp_path / "a"), read_table=crash), tmp_path / "cache")
-    assert not list((tmp_path / "cache").glob("samples/*")) + list((tmp_path / "cache").glob("partial/*"))
-    killed = tmp_path / "cache" / "partial" / "1-killed"
+    assert not list((tmp_path / "cache").glob("samples/*"))
+    killed = tmp_path / "cache" / "samples" / ".a.0123456789ab.partial"
     killed.mkdir()
     prepare(recipe(tmp_path / "a"), tmp_path / "cache")
     assert killed.exists()  # it might be at work
@@ -141,7 +142,7 @@ def test_several_processes_at_once(tmp_path: Path) -> None:
         found = pool.map(_prepare, [tmp_path] * 8)
     assert len(set(found)) == 1
     assert len(list((tmp_path / "cache" / "samples").iterdir())) == 1
-    assert not list((tmp_path / "cache" / "partial").iterdir())
+    assert not list((tmp_path / "cache").rglob("*.partial"))
 
 
 def test_where_the_cache_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

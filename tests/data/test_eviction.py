@@ -29,7 +29,8 @@ def sized(folder: Path, name: str, kilobytes: int = 100, done: list[str] | None 
     (folder / name / "table").write_text(name)
 
     def write_slide(target: Path) -> None:
-        np.save(target, np.zeros((kilobytes, 1000 // 3, 3), dtype=np.uint8))
+        with target.open("wb") as file:
+            np.save(file, np.zeros((kilobytes, 1000 // 3, 3), dtype=np.uint8))
         if done is not None:
             done.append(name)
 

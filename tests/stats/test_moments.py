@@ -99,10 +99,11 @@ def test_broken_files_are_one_line(tmp_path: Path, damage: str) -> None:
         Moments.load(path)
 
 
-def test_a_folder_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "no").touch()
     with pytest.raises(StorageError, match="cannot be written"):
         moments_of(*arrays(), GENES).save(tmp_path / "no" / "moments.npz")
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "no"]
 
 
 def test_genes_are_taken_by_name() -> None:

@@ -60,7 +60,7 @@ def test_a_kill_while_the_checkpoint_is_written_costs_only_time(
         nonlocal calls
         calls += 1
         if calls == 7:
-            (tmp_path / "cut" / "checkpoint.partial").write_bytes(b"half")
+            (tmp_path / "cut" / ".checkpoint.safetensors.0123456789ab.partial").write_bytes(b"half")
             raise KeyboardInterrupt
         save_checkpoint(*args, **kwargs)
 

@@ -65,7 +65,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("prestige.training.state.save_file", full)
-    with pytest.raises(StorageError, match="No space left"):
+    with pytest.raises(StorageError, match="the disk is full"):
         save_checkpoint(path, standing(step=2), pack(model, optimizer))
     found = load_checkpoint(path)
     assert found is not None

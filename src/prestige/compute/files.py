@@ -32,7 +32,7 @@ def is_partial(name: str) -> bool:
 
 
 @contextmanager
-def whole_file(path: Path, *, keep: bool = False, remedy: str | None = None) -> Iterator[Path]:
+def whole_file(path: Path, *, keep: bool = False) -> Iterator[Path]:
     """Yield an empty file that takes the place of ``path`` once the block has written it.
 
     Folders above it are made.  Its mode follows the umask, whatever wrote it.
@@ -41,8 +41,6 @@ def whole_file(path: Path, *, keep: bool = False, remedy: str | None = None) -> 
     ----------
     keep
         Whether a file that is there stays, whoever wrote it, and when.
-    remedy
-        What to do when the disk refuses, in place of the usual words.
 
     Raises
     ------
@@ -50,7 +48,7 @@ def whole_file(path: Path, *, keep: bool = False, remedy: str | None = None) -> 
         When the disk refuses; nothing half-written is left.  What is wrong with another file that the block
         reads stays an ``OSError``.
     """
-    with _beside(path, remedy) as (partial, target):
+    with _beside(path) as (partial, target):
         with partial.open("xb") as file:
             mode = os.fstat(file.fileno()).st_mode & 0o7777
         yield partial
@@ -68,9 +66,7 @@ def write_text(path: Path, text: str, *, keep: bool = False) -> None:
 
 
 @contextmanager
-def whole_folder(
-    path: Path, *, ours: Collection[str] | None = (), keep: bool = False, remedy: str | None = None
-) -> Iterator[Path]:
+def whole_folder(path: Path, *, ours: Collection[str] | None = (), keep: bool = False) -> Iterator[Path]:
     """Yield an empty folder that takes the place of ``path`` once the block has filled it.
 
     An older one is set aside, and removed when the new one stands.
@@ -82,8 +78,6 @@ def whole_folder(
         whatever it holds may go.
     keep
         Whether a folder that is there and not empty stays, whoever wrote it, and when.
-    remedy
-        What to do when the disk refuses, in place of the usual words.
 
     Raises
     ------
@@ -93,7 +87,7 @@ def whole_folder(
     """
     if not keep and ours is not None:
         refuse_others(path, ours)
-    with _beside(path, remedy) as (partial, target):
+    with _beside(path) as (partial, target):
         partial.mkdir()
         yield partial
         mode = partial.stat().st_mode & 0o666
@@ -149,7 +143,7 @@ def _partial_of(path: Path) -> Path:
 
 
 @contextmanager
-def _beside(path: Path, remedy: str | None) -> Iterator[tuple[Path, Path]]:
+def _beside(path: Path) -> Iterator[tuple[Path, Path]]:
     """Yield a new name beside ``path``, and ``path`` with links followed; nothing of the new one is left."""
     target = Path(path).resolve()
     partial = _partial_of(target)
@@ -160,7 +154,12 @@ def _beside(path: Path, remedy: str | None) -> Iterator[tuple[Path, Path]]:
     except (OSError, SafetensorError) as error:
         if _concerns_another(error, target.parent):
             raise
-        raise storage_error(error, path, remedy) from error
+        raise storage_error(error, path) from error
+    except StorageError as error:  # of something within: it is named as it would have been
+        if str(partial) not in (error.where or ""):
+            raise
+        where = str(error.where).replace(str(partial), str(path))
+        raise StorageError(error.what, where=where, expected=error.expected, remedy=error.remedy) from error
     finally:
         _remove(partial)
 
@@ -194,7 +193,8 @@ def _remove(path: Path) -> None:
 def _settle(path: Path, mode: int) -> None:
     """Give a written file its mode, and wait until the disk has it."""
     with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_mode & 0o7777 != mode:
+        status = os.fstat(file.fileno())
+        if status.st_mode & 0o7777 != mode and status.st_nlink == 1:  # a link's mode is another file's too
             path.chmod(mode)
         os.fsync(file.fileno())
 

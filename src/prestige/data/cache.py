@@ -3,8 +3,8 @@
 ``CACHE/index``      one small file a source path: (size, time) -> hash of the content, so it is hashed once
 ``CACHE/slides``     decoded pixels, one file a slide
 ``CACHE/samples``    prepared folders; their ``slide.npy`` is a hard link, so two tables of one slide share it
-``CACHE/partial``    what is being made; renamed when whole, so a crash leaves nothing that looks finished
 
+Each is written under another name and renamed when whole, so a crash leaves nothing that looks finished.
 It is kept within ``PRESTIGE_CACHE_GB`` (``eviction.py``).
 """
 
@@ -15,8 +15,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from prestige.compute.files import remove_folder, whole_file, whole_folder, write_text
 from prestige.compute.progress import Progress
 from prestige.data.eviction import limit_bytes, touch, trim
 from prestige.data.prepared import SLIDE, Card, Prepared, is_prepared, read_prepared, write_prepared
@@ -32,7 +31,6 @@ from prestige.data.sample import Table, faults_in
 from prestige.data.slides.slide import open_pixels
 from prestige.errors import DataError, StorageError, raise_all
 
-_STALE_SECONDS = 24 * 3600.0
 _BLOCK = 1 << 22
 
 
@@ -51,7 +49,7 @@ class Recipe:
     options
         Settings that the table depends on.
     write_slide
-        Decodes the image into a new ``.npy`` at the given path.
+        Decodes the image into a file of numpy's format at the given path, which does not end in ``.npy``.
     read_table
         Reads the table, given the pixels.
     um_per_px, um_per_px_assumed
@@ -98,9 +96,10 @@ def prepare(recipe: Recipe, cache_dir: Path) -> Prepared:
             if not is_prepared(folder):
                 slide = cache_dir / "slides" / f"{slide_key}.npy"
                 try:
-                    with _partial(cache_dir) as partial:
-                        _make(recipe, partial, _slide(recipe, slide), key, slide_key)
-                        _move(partial, folder)
+                    _slide(recipe, slide)
+                    remove_folder(folder)  # a broken one
+                    with whole_folder(folder, keep=True) as partial:
+                        _make(recipe, partial, slide, key, slide_key)
                 except FileNotFoundError as error:
                     if error.filename != str(slide) or slide.exists():
                         raise
@@ -133,57 +132,21 @@ def _make(recipe: Recipe, folder: Path, slide: Path, key: str, slide_key: str) -
     write_prepared(folder, table, Card(source, key, slide_key, recipe.um_per_px, recipe.um_per_px_assumed))
 
 
-def _slide(recipe: Recipe, path: Path) -> Path:
-    """Return the decoded slide, decoded now unless it is there."""
+def _slide(recipe: Recipe, path: Path) -> None:
+    """Decode the slide unless it is there."""
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _partial(path.parent.parent) as partial:
-            recipe.write_slide(partial / path.name)
-            os.replace(partial / path.name, path)
-    return path
-
-
-def _move(partial: Path, folder: Path) -> None:
-    """Give a finished folder its name; when another process was faster, its folder stays."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.exists() and not is_prepared(folder):
-        os.replace(folder, partial.with_name(f"{partial.name}-broken"))
-    try:
-        os.rename(partial, folder)
-    except OSError:
-        if not is_prepared(folder):
-            raise
-
-
-@contextmanager
-def _partial(cache_dir: Path) -> Iterator[Path]:
-    """Give a folder of our own, gone afterwards unless it was renamed; sweep what crashed processes left."""
-    root = cache_dir / "partial"
-    root.mkdir(parents=True, exist_ok=True)
-    for old in root.iterdir():
-        if time.time() - _touched(old) > _STALE_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
-    folder = root / f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(folder.with_name(f"{folder.name}-broken"), ignore_errors=True)
-
-
-def _touched(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return time.time()  # another process has just removed it
+        with whole_file(path) as partial:
+            recipe.write_slide(partial)
 
 
 @contextmanager
 def _storage(cache_dir: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
+    except (OSError, StorageError) as told:
+        error = told.__cause__ if isinstance(told, StorageError) else told
+        if not isinstance(error, OSError):
+            raise
         if error.filename and not Path(os.fsdecode(error.filename)).is_relative_to(cache_dir):
             raise DataError(
                 f"cannot be read ({error.strerror})", where=os.fsdecode(error.filename)
@@ -214,15 +177,7 @@ def _content(path: Path, index: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not hashed yet, or an index entry that cannot be read: hash it
     content = _hash_files(path, files, sum(size for _, size, _ in stats))
-    index.mkdir(parents=True, exist_ok=True)
-    temporary = entry.with_suffix(f".{uuid.uuid4().hex[:12]}")
-    try:
-        temporary.write_text(
-            json.dumps({"path": str(path), "state": state, "content": content}), encoding="utf-8"
-        )
-        os.replace(temporary, entry)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(entry, json.dumps({"path": str(path), "state": state, "content": content}))
     return content
 
 

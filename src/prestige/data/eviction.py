@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from prestige.compute.files import is_partial, remove_folder
 from prestige.compute.progress import say
 from prestige.data.feature_store import FOLDER
 from prestige.data.prepared import CARD
@@ -64,7 +63,7 @@ def trim(cache_dir: Path, keep: Path) -> list[Path]:
     for _, folder in order:
         if size <= limit:
             break
-        if folder == keep or not _remove(folder, cache_dir / "partial"):
+        if folder == keep or not remove_folder(folder):
             continue
         removed.append(folder)
         for slide in slides.glob("*.npy"):
@@ -83,7 +82,7 @@ def trim(cache_dir: Path, keep: Path) -> list[Path]:
 
 def _folders(samples: Path) -> Iterator[Path]:
     if samples.is_dir():
-        yield from (folder for folder in samples.iterdir() if folder.is_dir())
+        yield from (path for path in samples.iterdir() if path.is_dir() and not is_partial(path.name))
 
 
 def _used(folder: Path) -> float | None:
@@ -92,17 +91,6 @@ def _used(folder: Path) -> float | None:
         with contextlib.suppress(OSError):
             return path.stat().st_mtime
     return None
-
-
-def _remove(folder: Path, partial: Path) -> bool:
-    gone = partial / f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-        os.rename(folder, gone)
-    except OSError:
-        return False  # another process was faster
-    shutil.rmtree(gone, ignore_errors=True)
-    return True
 
 
 def _bytes_in(folders: list[Path]) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int64
 
-from prestige.errors import storing
+from prestige.compute.files import whole_folder
 
 FOLDER = "features"
 _PLACES, _VALUES = "places.npy", "values.npy"
@@ -98,18 +98,9 @@ class FeatureStore:
             return
         places = _as_one(start)
         name = f"{uuid.uuid4().hex[:16]}.chunk"
-        partial = self.folder / f".{name}.partial"
-        with storing(self.folder):
-            partial.mkdir(parents=True)
-            try:
-                np.save(partial / _PLACES, places)
-                np.save(partial / _VALUES, features)
-                os.rename(partial, self.folder / name)
-            except BaseException:
-                for file in partial.glob("*"):
-                    file.unlink()
-                partial.rmdir()
-                raise
+        with whole_folder(self.folder / name) as partial:
+            np.save(partial / _PLACES, places)
+            np.save(partial / _VALUES, features)
 
 
 def _as_one(start: Int[np.ndarray, "n 2"]) -> Int64[np.ndarray, " n"]:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from prestige.compute.files import whole_file
 from prestige.data.observations import Observations
 from prestige.data.panel import Panel
 from prestige.data.sample import Sample
-from prestige.errors import DataError, StorageError, storing
+from prestige.errors import DataError, StorageError
 from prestige.records.folders import BenchFolder
 from prestige.stats.ceilings import ceiling_counts, ceiling_log
 from prestige.stats.moments import spatial_blocks
@@ -53,14 +54,8 @@ def write_ceilings(
             parts.append(_of_sample(sample, rows, panel, block_um))
     table = pd.concat(parts[1:] or parts, ignore_index=True)
     path = Path(folder) / FILE
-    partial = path.with_name(f".{FILE}.partial")
-    try:
-        with storing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            table.to_parquet(partial, index=False)
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial:
+        table.to_parquet(partial, index=False)
     return path
 
 

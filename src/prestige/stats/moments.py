@@ -6,7 +6,6 @@ Pearson correlation exactly, over all observations or over any resample of the b
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from prestige.compute.files import whole_file
 from prestige.errors import DataError, StorageError
 
 SCHEMA = "prestige.moments/1"
@@ -57,20 +57,12 @@ class Moments:
         StorageError
             When it cannot be written.
         """
-        path = Path(path)
         arrays = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "genes"}
         arrays["sample"] = self.sample.astype(np.str_)
         arrays["genes"] = np.array(self.genes, dtype=np.str_)
         arrays["schema"] = np.array(SCHEMA)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-            os.replace(temporary, path)
-        except OSError as error:
-            raise StorageError(f"cannot be written ({error.strerror or error})", where=path) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Moments:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from prestige.compute.files import whole_file
 from prestige.errors import StorageError
 from prestige.training.schedule import Plan, TrainConfig
 
@@ -160,21 +160,10 @@ def save_checkpoint(path: Path, standing: Standing, tensors: dict[str, Tensor]) 
     StorageError
         When the disk is full or the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
     header = {"schema": _SCHEMA, "standing": standing.to_json()}
-    try:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, header
-        )
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(
-            f"the checkpoint cannot be written ({error})",
-            where=path,
-            remedy="free some disk space and run it again",
-        ) from error
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with whole_file(path) as partial:
+        save_file(plain, partial, header)
 
 
 def load_checkpoint(path: Path, *, device: str = "cpu") -> tuple[Standing, dict[str, Tensor]] | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,13 @@ import numpy as np
 import yaml
 from jaxtyping import Bool, Float, Int, UInt8, UInt32
 
+from prestige.compute.files import whole_folder
 from prestige.compute.progress import Progress
 from prestige.data.phantom import expression, oracle, render, tissue
 from prestige.data.phantom.settings import PhantomConfig
 from prestige.data.phantom.store import write_store
 from prestige.data.tables import write_h5ad
-from prestige.errors import ConfigError, StorageError
+from prestige.errors import ConfigError
 
 SCHEMA = "prestige.phantom/1"
 _UNMEASURED_GROUP = 4
@@ -74,19 +73,8 @@ def write_phantom(config: PhantomConfig, folder: Path | str) -> Path:
     folder = folder.resolve()
     if _holds(config, folder):
         return folder / "dataset.yaml"
-    partial = folder.parent / f".{folder.name}.partial-{os.getpid()}"
-    try:
-        partial.mkdir(parents=True)
+    with whole_folder(folder) as partial:
         _write_all(config, partial)
-        if folder.exists():
-            folder.rmdir()
-        os.replace(partial, folder)
-    except OSError as error:
-        raise StorageError(
-            f"the phantom cannot be written ({error})", where=folder, remedy="choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return folder / "dataset.yaml"
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from prestige.analysis.gene_sets.comparison import all_scored_sets, set_facts, s
 from prestige.analysis.sensitivity import sensitivity_facts
 from prestige.analysis.spread import spread_facts
 from prestige.analysis.summary import Summary, summarise
-from prestige.errors import StorageError
+from prestige.compute.files import whole_folder
 from prestige.records.folders import Bench, load_bench
 from prestige.report.bench import method, tables
 from prestige.report.bench.illustrate import illustrate, leading, mapped
@@ -59,10 +57,7 @@ def write_report(bench_folder: Path | str) -> Path:
     summary = summarise(bench)
     found = answers(bench, summary)
     report = bench.folder.report
-    partial = bench.folder.path / ".report.partial"
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    with whole_folder(report, ours=None) as partial:
         detected = tables.detection(bench.truths)
         ceilings = ceilings_of(bench, summary.blocks)
         questions = {group.pretrained: question_facts(summary, group) for group in summary.groups}
@@ -70,7 +65,7 @@ def write_report(bench_folder: Path | str) -> Path:
         tables.write_tables(partial / "tables", _csv_tables(bench, summary, detected, ceilings))
         tables.write_tables(partial / "tables", {"gene_sets": sets_table(scored)})
         records = [answer_record(summary, answer, questions[answer.pretrained]) for answer in found]
-        _write(partial / "answer.json", json.dumps(records, indent=1))
+        (partial / "answer.json").write_text(json.dumps(records, indent=1), encoding="utf-8")
         context = _context(bench, summary, found, detected, ceilings)
         context["sets"] = set_facts(bench, summary, leading(found), scored)
         context |= {"questions": questions[first.pretrained] if (first := leading(found)) else {}}
@@ -78,17 +73,7 @@ def write_report(bench_folder: Path | str) -> Path:
         maps = context["sets"].get("maps", [])
         context |= set_page(bench, summary, leading(found), ceilings, folder=partial, maps=maps)
         context |= {"biology": bench_biology(bench, summary, leading(found), partial)}
-        _write(partial / "index.html", render("report.html.j2", context))
-        shutil.rmtree(report, ignore_errors=True)
-        os.replace(partial, report)
-    except OSError as error:
-        raise StorageError(
-            f"the report cannot be written ({error.strerror or error})",
-            where=report,
-            remedy="free some disk space, or mend the rights of the folder; then prestige report writes it",
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        (partial / "index.html").write_text(render("report.html.j2", context), encoding="utf-8")
     return report / "index.html"
 
 
@@ -195,14 +180,3 @@ def _oracle(bench: Bench, summary: Summary) -> list[float | None] | None:
         near = min(scores, key=lambda width: abs(width - um))
         found.append(scores[near] if abs(near - um) <= 0.02 * um else None)
     return found
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path

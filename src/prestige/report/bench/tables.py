@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,12 +44,10 @@ LEAST_SPAN = 0.03
 
 
 def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
-    """Write each table as ``folder/<name>.csv``, whole or not at all."""
+    """Write each table as ``folder/<name>.csv``."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        partial = folder / f".{name}.csv.partial"
-        table.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
-        os.replace(partial, folder / f"{name}.csv")
+        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
 
 
 def runs_table(bench: Bench) -> pd.DataFrame:

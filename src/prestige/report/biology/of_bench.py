@@ -16,6 +16,7 @@ from prestige.biology.join import join
 from prestige.biology.pair import Pair, read_pair
 from prestige.biology.settings import BiologyConfig
 from prestige.biology.study import Study, study
+from prestige.compute.files import refuse_others
 from prestige.errors import PrestigeError
 from prestige.genesets import GeneSet, GeneSetConfig, GmtFile, collect_sets, score_sets
 from prestige.records.configuration import Configuration
@@ -24,7 +25,6 @@ from prestige.records.run import Run
 from prestige.report.biology.page import OWN, write_biology
 from prestige.report.biology.words import findings, with_units
 from prestige.report.gene_sets.tables import score_facts, shown_configuration
-from prestige.report.rendering import check_own
 from prestige.settings import build, read_yaml
 from prestige.stats.block_width import blocks_of_tissue
 
@@ -145,7 +145,7 @@ def write_file_biology(
     pred, truth, out = Path(pred), Path(truth), Path(out)
     config = config or BiologyConfig()
     judged = collect_sets(_no_chosen(files=tuple(GmtFile(path=path) for path in sets))) | _types(config)
-    check_own(out, OWN)
+    refuse_others(out, OWN)
     pair = read_pair(pred, truth, scale)
     blocks = blocks_of_tissue(pair.measured, pair.xy_um, pair.sample_of, patient_of=pair.patient_of)
     notes = (f"Blocks of the intervals are {blocks.text}.",) if pair.has_positions else ()

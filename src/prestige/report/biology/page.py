@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from prestige.analysis.gene_sets.scores import SetScores, set_scores_table
 from prestige.biology.study import Study
+from prestige.compute.files import whole_folder
 from prestige.records.configuration import Configuration
 from prestige.report.bench import tables
 from prestige.report.biology import tables as facts
@@ -31,7 +32,7 @@ from prestige.report.biology.words import (
     with_units,
 )
 from prestige.report.gene_sets.tables import score_facts
-from prestige.report.rendering import render, replacing
+from prestige.report.rendering import render
 from prestige.report.style import drawing, save_figure
 from prestige.text import format_number
 
@@ -77,7 +78,7 @@ def write_biology(
     folder = Path(folder).resolve()
     notes = list(dict.fromkeys([*notes, *study.pair.notes]))
     set_facts = score_facts(*sets) if sets is not None else {}
-    with replacing(folder, OWN) as partial, drawing():
+    with whole_folder(folder, ours=OWN) as partial, drawing():
         extra = {"set_scores": set_scores_table(sets[0])} if sets is not None and set_facts else {}
         tables.write_tables(partial / "tables", facts.csv_tables(study) | extra)
         kept = record(study, title=title, subtitle=subtitle, notes=notes, set_facts=set_facts)

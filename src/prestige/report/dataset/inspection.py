@@ -6,7 +6,6 @@ shifted, are seen at a glance on the whole slide, and a shift of a few cells in 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, UInt8
 
+from prestige.compute.files import whole_file
 from prestige.compute.progress import Progress
 from prestige.data.dataset import DatasetConfig, SampleSpec, shared_slides, try_sample
 from prestige.data.sample import Sample
-from prestige.errors import PrestigeError, storing
+from prestige.errors import PrestigeError
 
 COLUMNS = (
     "id", "patient", "source", "n_obs", "n_measured", "genes", "width_px", "height_px",
@@ -85,14 +85,12 @@ def inspect(config: DatasetConfig, out: Path | None = None) -> Inspection:
                 faults = shared_slides(opened)[known:]
             picture = None
             if out is not None and sample is not None:
-                with storing(out):
-                    picture = _draw(sample, out)
+                picture = _draw(sample, out)
             rows.append(_row(spec, sample, faults, picture))
             progress.advance(note=spec.id)
     result = Inspection(tuple(rows))
     if out is not None:
-        with storing(out):
-            _write_csv(result, out)
+        _write_csv(result, out)
     return result
 
 
@@ -158,16 +156,11 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _write_csv(result: Inspection, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     flat = [
         {**row, "faults": " | ".join(row["faults"]), "notes": " | ".join(row["notes"])} for row in result.rows
     ]
-    partial = out / ".inspection.csv.partial"
-    try:
+    with whole_file(out / "inspection.csv") as partial:
         pd.DataFrame(flat, columns=pd.Index(COLUMNS)).to_csv(partial, index=False)
-        os.replace(partial, out / "inspection.csv")
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _draw(sample: Sample, out: Path) -> Path:
@@ -175,7 +168,6 @@ def _draw(sample: Sample, out: Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    out.mkdir(parents=True, exist_ok=True)
     slide = sample.slide
     tall = slide.height_px > 1.3 * slide.width_px
     figure = Figure(figsize=(14, 8.2), dpi=150, layout="constrained")
@@ -191,12 +183,9 @@ def _draw(sample: Sample, out: Path) -> Path:
         f"{sample.id}, patient {sample.patient}: {sample.n_obs:,} observations "
         f"({int(sample.measured.sum()):,} measured, blue; others yellow), {slide.um_per_px:g} um/px{assumed}"
     )
-    path, partial = out / f"{sample.id}.png", out / f".{sample.id}.png.partial"
-    try:
+    path = out / f"{sample.id}.png"
+    with whole_file(path) as partial:
         figure.savefig(partial, format="png")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 
