@@ -30,7 +30,7 @@ from prestige.models.compact import GRID_PX, Compact, Design
 from prestige.models.encoder import Encoder, encoders
 from prestige.models.predictor import Predictor, build_predictor, count_flops, count_parameters
 from prestige.models.settings import ModelConfig
-from prestige.training.batches import Feed, TrainData
+from prestige.training.batches import BatchLoader, TrainData
 from prestige.training.loop import train
 from prestige.training.schedule import Budget, TrainConfig
 
@@ -178,14 +178,14 @@ def config_of(args: argparse.Namespace, steps: int) -> TrainConfig:
 
 
 def seconds_a_step(predictor: Predictor, data: TrainData, args: argparse.Namespace, steps: int = 6) -> float:
-    """Return the quickest step: feed, forward, backward, one after the other."""
-    feed = Feed(data, config_of(args, steps), args.seed, torch.device("cpu"))
+    """Return the quickest step: loader, forward, backward, one after the other."""
+    loader = BatchLoader(data, config_of(args, steps), args.seed, torch.device("cpu"))
     fabric = make_fabric(device="cpu")
     model, optimizer = fabric.setup(predictor, torch.optim.AdamW(predictor.parameters()))
     taken = []
     for step in range(steps):
         began = time.perf_counter()
-        x, y = feed.batch(step)
+        x, y = loader.batch(step)
         fabric.backward((model(x) - predictor.standardise(y)).square().mean())
         optimizer.step()
         optimizer.zero_grad()

@@ -27,10 +27,10 @@ from prestige.compute.devices import make_fabric
 from prestige.data.patches.on_device import StreamedReader, on_device
 from prestige.data.patches.reader import PatchReader
 from prestige.training import loop as train
-from prestige.training.batches import Feed
+from prestige.training.batches import BatchLoader
 from prestige.training.loop import Job, _optimizer
 from prestige.training.schedule import Plan
-from prestige.training.state import Standing
+from prestige.training.state import TrainingState
 
 
 def job_of(bench: Bench, encoder: str, patch_px: int, asked: argparse.Namespace) -> Job:
@@ -46,11 +46,11 @@ def job_of(bench: Bench, encoder: str, patch_px: int, asked: argparse.Namespace)
     assert config is not None
     config = config.model_copy(update={"compile": asked.compile})
     predictor = bench.fresh(encoder, input_px).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    feed = Feed(near, config, 0, fabric.device)
+    loader = BatchLoader(near, config, 0, fabric.device)
     bare = _optimizer(predictor, config, fabric.device)
     model, optimizer = fabric.setup(predictor, bare)
-    standing = Standing(plan=Plan(race_steps=0, main_steps=1, validate_every=1), n_rates=1)
-    return Job(predictor, model, bare, optimizer, fabric, feed, config, 0, Path(mkdtemp()), standing, {})
+    state = TrainingState(plan=Plan(trial_steps=0, main_steps=1, validate_every=1), n_rates=1)
+    return Job(predictor, model, bare, optimizer, fabric, loader, config, 0, Path(mkdtemp()), state, {})
 
 
 def milliseconds(job: Job, batches: Iterator[tuple[Any, Any]], steps: int) -> float:
@@ -72,9 +72,9 @@ def forever(batch: tuple[Any, Any]) -> Iterator[tuple[Any, Any]]:
 def measure(job: Job, steps: int, rounds: int) -> tuple[float, float]:
     """Return the milliseconds of a step fed from the slide, and of one on a ready batch: medians."""
     job.model.train()
-    x, y = job.feed.batch(0)
+    x, y = job.loader.batch(0)
     ready = torch.rand_like(x), y
-    fed = job.feed.batches(0, (steps + 1) * (rounds + 1) + 1)
+    fed = job.loader.batches(0, (steps + 1) * (rounds + 1) + 1)
     milliseconds(job, fed, steps)
     milliseconds(job, forever(ready), steps)
     found: list[tuple[float, float]] = []
@@ -88,7 +88,7 @@ def utilisation(job: Job, steps: int) -> str:
     """Return in words how busy the GPU is during steps that are fed from the slide."""
     asked = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-lms", "100"]
     with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True) as watch:
-        milliseconds(job, job.feed.batches(0, steps + 1), steps)
+        milliseconds(job, job.loader.batches(0, steps + 1), steps)
         watch.terminate()
         shares = [float(line) for line in (watch.stdout or []) if line.strip()]
     return f", GPU {statistics.median(shares):.0f} % busy" if shares else ""
@@ -109,17 +109,17 @@ def main() -> None:
     )
     parser.add_argument("--streamed", action="store_true", help="as if the slides did not fit on the GPU")
     parser.add_argument(
-        "--unrecorded", action="store_true", help="each kernel of a GPU's step started by itself"
+        "--ungraphed", action="store_true", help="each kernel of a GPU's step started by itself"
     )
     parser.add_argument("--record", action="store_true", help="keep the figures in history.csv")
     asked = parser.parse_args()
     bench = open_bench(asked.bench)
     found, where = [], machine()
     n = torch.get_num_threads()
-    if asked.unrecorded:
-        train.Recorded = lambda take, _: take
+    if asked.ungraphed:
+        train.GraphedStep = lambda take, _: take
     how = (
-        ", unrecorded" * asked.unrecorded
+        ", ungraphed" * asked.ungraphed
         + ", compiled" * asked.compile
         + ", slides not on the GPU" * asked.streamed
     )
@@ -128,13 +128,13 @@ def main() -> None:
         for patch_px in asked.patch_px:
             job = job_of(bench, encoder, patch_px, asked)
             cuda = job.on_gpu
-            steps = asked.steps or (200 if cuda else 20)  # a GPU's batches come in lots of up to 16
+            steps = asked.steps or (200 if cuda else 20)  # a GPU's batches come up to 16 at a time
             fed, ready = measure(job, steps, asked.rounds)
             busy = utilisation(job, steps * asked.rounds) if cuda else ""
             found.append(
                 Figure(
                     "a step of training" + (" on a GPU" if cuda else ""),
-                    f"{encoder}, {patch_px} px, batches of {job.feed.batch_size}"
+                    f"{encoder}, {patch_px} px, batches of {job.loader.batch_size}"
                     + (how if cuda else threads),
                     f"{fed:.1f} ms{busy}",
                     f"{ready:.1f} ms on a ready batch",

@@ -59,13 +59,13 @@ def row(cells: Iterable[object]) -> str:
 
 def batch_parts(job: Job, patch_px: int) -> tuple[str, float]:
     """Return a line of the first table, and the milliseconds of a batch: all by one thread."""
-    data, size, steps = job.feed.data, job.feed.batch_size, count()
+    data, size, steps = job.loader.data, job.loader.batch_size, count()
     assert isinstance(data.reader, PatchReader)
     reader, buffers = PatchReader(data.reader.slides, data.reader.patch, threads=1), Buffers()
     chance = torch.Generator().manual_seed(0)
 
     def places() -> tuple[np.ndarray, np.ndarray]:
-        seen = data.train.take(job.feed._chosen(next(steps)))
+        seen = data.train.take(job.loader._chosen(next(steps)))
         return seen.slide_index, seen.xy_px
 
     def look() -> None:
@@ -75,13 +75,13 @@ def batch_parts(job: Job, patch_px: int) -> tuple[str, float]:
         job.step(x, y)
 
     job.model.train()
-    x, y = job.feed.batch(0)
+    x, y = job.loader.batch(0)
     patches = reader(*places())
     source = [np.empty(patches.numel(), np.uint8) for _ in range(8)]
     target = np.empty_like(source[0])
     crop, jitter = milliseconds(lambda: reader(*places()), step), milliseconds(look, step)
     copy = milliseconds(lambda: np.copyto(target, source[next(steps) % len(source)]), step)
-    answer = milliseconds(lambda: data.train_y[job.feed._chosen(next(steps))], step)
+    answer = milliseconds(lambda: data.train_y[job.loader._chosen(next(steps))], step)
     megabytes = patches.numel() / 1e6
     line = row(
         [
@@ -99,7 +99,7 @@ def batch_parts(job: Job, patch_px: int) -> tuple[str, float]:
 def operations(job: Job, steps: int = 8) -> list[tuple[str, float]]:
     """Return the operations of a step on a ready batch and their shares of its time, the longest first."""
     job.model.train()
-    x, y = job.feed.batch(0)
+    x, y = job.loader.batch(0)
     for _ in range(3):
         job.step(x, y)
     with profile(activities=[ProfilerActivity.CPU]) as watched:
@@ -141,7 +141,7 @@ def page(bench: Bench, asked: argparse.Namespace) -> list[str]:
         width: ", ".join(f"{name.removeprefix('aten::')} {share:.0%}" for name, share in found)
         for width, found in ops.items()
     }
-    size, genes = next(iter(jobs.values())).feed.batch_size, len(bench.data.panel.genes)
+    size, genes = next(iter(jobs.values())).loader.batch_size, len(bench.data.panel.genes)
     return [
         "# Where the time of a step goes",
         f"Written by `{command}` on {machine()}; do not edit by hand.",

@@ -111,7 +111,7 @@ def _scores(p: np.ndarray, t: np.ndarray, mean: np.ndarray, sample: str) -> pd.D
 def _history(seed: int, best: float) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     rows = []
-    for phase, steps in (("race-0.0003", 40), ("race-0.001", 40), ("race-0.003", 40), ("main", 400)):
+    for phase, steps in (("trial-0.0003", 40), ("trial-0.001", 40), ("trial-0.003", 40), ("main", 400)):
         for step in range(10, steps + 1, 10):
             score = best * (1 - np.exp(-step / 90)) + 0.004 * rng.standard_normal()
             rows.append((phase, step, 0.05 * step, 1e-3, 1.0 - score, score if step % 20 == 0 else np.nan))

@@ -57,7 +57,7 @@ def settings(**changes) -> TrainConfig:
         "budget": {"steps": 24},
         "batch_size": 32,
         "learning_rates": [1e-3, 4e-3],
-        "race_share": 0.2,
+        "lr_trial_share": 0.2,
         "validations": 3,
         "precision": "32-true",
         "checkpoint_seconds": 1e-6,

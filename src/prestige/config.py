@@ -19,7 +19,7 @@ from prestige.errors import ConfigError
 from prestige.genesets.settings import GeneSetConfig
 from prestige.models.settings import ModelConfig
 from prestige.settings import Settings, build, read_yaml, resolve_path
-from prestige.training.schedule import TrainConfig
+from prestige.training.schedule import OLD_NAMES, TrainConfig
 
 RESULT_VERSION = 5
 """Raised whenever the same settings would give other numbers: old run folders then count as other runs."""
@@ -239,6 +239,7 @@ def run_hash(config: RunConfig, dataset_fingerprint: str) -> str:
     raw = config.model_dump(mode="json", exclude=left_out)
     if config.train is not None:
         raw["train"].pop("checkpoint_seconds")
+        raw["train"] |= {old: raw["train"].pop(new) for old, new in OLD_NAMES.items()}  # as it always was
     raw["genes"] = wanted_genes(config.panel) or config.panel.genes
     raw["data"] = dataset_fingerprint
     raw["result_version"] = RESULT_VERSION

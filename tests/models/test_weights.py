@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from prestige.errors import ModelError
-from prestige.models.weights import load_checkpoint
+from prestige.models.weights import load_weights
 
 
 def network() -> nn.Sequential:
@@ -30,17 +30,17 @@ def saved(folder: Path, **changes: torch.Tensor | None) -> Path:
 
 def test_every_weight_comes_from_the_file(tmp_path: Path) -> None:
     net = network()
-    load_checkpoint(net, saved(tmp_path))
+    load_weights(net, saved(tmp_path))
     assert all((value == 2).all() for value in net.state_dict().values())
 
 
 def test_counters_may_be_missing_and_a_classifier_may_be_over(tmp_path: Path) -> None:
     changes = {"1.num_batches_tracked": None, "fc.weight": torch.zeros(5, 4)}
     net = network()
-    load_checkpoint(net, saved(tmp_path, **changes), unused=["fc"])
+    load_weights(net, saved(tmp_path, **changes), unused=["fc"])
     assert (net[0].weight == 2).all()
     with pytest.raises(ModelError, match=r"1 unknown \(fc\.weight\)"):
-        load_checkpoint(network(), saved(tmp_path, **changes), unused=["f"])
+        load_weights(network(), saved(tmp_path, **changes), unused=["f"])
 
 
 @pytest.mark.parametrize(
@@ -56,17 +56,17 @@ def test_other_weights_change_nothing(
     net = network()
     before = {key: value.clone() for key, value in net.state_dict().items()}
     with pytest.raises(ModelError, match=words):
-        load_checkpoint(net, saved(tmp_path, **changes))
+        load_weights(net, saved(tmp_path, **changes))
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such checkpoint"):
-        load_checkpoint(network(), tmp_path / "absent.safetensors")
+        load_weights(network(), tmp_path / "absent.safetensors")
     torch.save(network().state_dict(), tmp_path / "w.pt")
     with pytest.raises(ModelError, match="pickled files"):
-        load_checkpoint(network(), tmp_path / "w.pt")
+        load_weights(network(), tmp_path / "w.pt")
     path = saved(tmp_path)
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ModelError, match="cannot be read"):
-        load_checkpoint(network(), path)
+        load_weights(network(), path)

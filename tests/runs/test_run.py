@@ -57,7 +57,7 @@ def test_a_run_leaves_everything_that_the_report_reads(dataset: Dataset, tmp_pat
     assert set(scores["encoder"]) == {"compact_xs"}
     assert scores["patient"].notna().all()
     history = pd.read_csv(folder / "history.csv")
-    assert set(history["phase"]) == {"race-0.001", "race-0.004", "main"}
+    assert set(history["phase"]) == {"trial-0.001", "trial-0.004", "main"}
 
 
 def test_predictions_and_scores_belong_together_and_to_the_test_side_only(

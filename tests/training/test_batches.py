@@ -11,7 +11,7 @@ import torch
 
 from prestige.data.patches import on_device as module
 from prestige.data.patches.on_device import DeviceReader, StreamedReader, on_device
-from prestige.training.batches import Feed, TrainData, _Used
+from prestige.training.batches import BatchLoader, TrainData, _Used
 
 from ..small_train import settings, train_data
 
@@ -24,21 +24,21 @@ def data(small_samples) -> TrainData:
 
 
 def test_every_epoch_takes_each_observation_at_most_once(data: TrainData) -> None:
-    feed = Feed(data, settings(), 0, torch.device("cpu"))
+    loader = BatchLoader(data, settings(), 0, torch.device("cpu"))
     per_epoch = len(data.train) // 32
-    first = np.concatenate([feed._chosen(step) for step in range(per_epoch)])
-    second = np.concatenate([feed._chosen(step) for step in range(per_epoch, 2 * per_epoch)])
+    first = np.concatenate([loader._chosen(step) for step in range(per_epoch)])
+    second = np.concatenate([loader._chosen(step) for step in range(per_epoch, 2 * per_epoch)])
     assert len(np.unique(first)) == len(first) == per_epoch * 32
     assert not np.array_equal(first, second)
-    assert np.array_equal(feed._chosen(1), first[32:64])  # going back gives the same batch
+    assert np.array_equal(loader._chosen(1), first[32:64])  # going back gives the same batch
 
 
 def test_batches_made_ahead_are_those_made_one_by_one(data: TrainData) -> None:
-    feed = Feed(data, settings(), 0, torch.device("cpu"))
-    ahead = list(feed.batches(5, 9))
+    loader = BatchLoader(data, settings(), 0, torch.device("cpu"))
+    ahead = list(loader.batches(5, 9))
     assert len(ahead) == 4
     for step, (x, y) in zip(range(5, 9), ahead, strict=True):
-        x_alone, y_alone = feed.batch(step)
+        x_alone, y_alone = loader.batch(step)
         assert torch.equal(x, x_alone)
         assert torch.equal(y, y_alone)
 
@@ -47,7 +47,7 @@ def test_batches_made_ahead_are_those_made_one_by_one(data: TrainData) -> None:
 def test_batches_made_several_at_once_are_those_made_one_by_one(
     data: TrainData, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
-    alone, together = (Feed(data, settings(), 2, torch.device("cpu")) for _ in range(2))
+    alone, together = (BatchLoader(data, settings(), 2, torch.device("cpu")) for _ in range(2))
     together._at_once = 4
     read: list[int] = []
 
@@ -66,7 +66,7 @@ def test_batches_made_several_at_once_are_those_made_one_by_one(
     assert len(read) == -(-(stop - 15) // 4)
 
 
-class Lot(list):
+class Batches(list):
     """A list that a weak reference can point at."""
 
 
@@ -88,13 +88,13 @@ def test_batches_are_held_until_the_steps_on_them_are_done(monkeypatch: pytest.M
     monkeypatch.setattr(torch.cuda, "Event", Event)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: network)
     used = _Used(Mock(spec=torch.cuda.Stream, device=torch.device("cuda", 0)))
-    lots = [Lot([torch.zeros(1)]) for _ in range(3)]
-    alive = [ref(lot) for lot in lots]
-    used.follow([])  # the first lot is given out, and none came before
+    groups = [Batches([torch.zeros(1)]) for _ in range(3)]
+    alive = [ref(group) for group in groups]
+    used.follow([])  # the first ones are given out, and none came before
     for number in range(3):
-        used.follow(lots.pop(0))  # its steps have been started
+        used.follow(groups.pop(0))  # its steps have been started
         assert told[-2:] == [("waited", number), ("recorded", number + 1)]
-        assert [lot() is not None for lot in alive[:number]] == [False] * number
+        assert [group() is not None for group in alive[:number]] == [False] * number
         assert alive[number]() is not None
     used.close()
     network.synchronize.assert_called_once()
@@ -114,7 +114,8 @@ def test_batches_of_a_gpu_are_those_of_the_cpu(
     near = TrainData(reader, data.train, data.train_y, data.validation, data.validation_y)
     cpu = torch.device("cpu")
     made, expected = (
-        list(Feed(data, settings(), 3, device).batches(0, 40)) for data, device in ((near, gpu), (data, cpu))
+        list(BatchLoader(data, settings(), 3, device).batches(0, 40))
+        for data, device in ((near, gpu), (data, cpu))
     )
     for (x, y), (expected_x, expected_y) in zip(made, expected, strict=True):
         assert x.device == y.device == gpu
@@ -130,8 +131,10 @@ def test_a_batch_is_not_written_over_while_the_network_reads_it(data: TrainData)
         on_device(data.reader, gpu), data.train, data.train_y, data.validation, data.validation_y
     )
     sums = []
-    for x, _ in Feed(near, settings(), 3, gpu).batches(0, 60):
+    for x, _ in BatchLoader(near, settings(), 3, gpu).batches(0, 60):
         torch.cuda._sleep(2_000_000)  # a slow network: the next batches are made meanwhile
         sums.append(x.double().sum())
-    expected = [x.double().sum() for x, _ in Feed(data, settings(), 3, torch.device("cpu")).batches(0, 60)]
+    expected = [
+        x.double().sum() for x, _ in BatchLoader(data, settings(), 3, torch.device("cpu")).batches(0, 60)
+    ]
     np.testing.assert_allclose([float(s) for s in sums], [float(s) for s in expected], rtol=1e-5)

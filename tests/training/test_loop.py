@@ -9,7 +9,7 @@ from prestige.errors import ModelError
 from prestige.prediction.infer import predict_observations
 from prestige.training import loop as train_module
 from prestige.training.batches import TrainData
-from prestige.training.loop import mean_gene_pearson, train
+from prestige.training.loop import train, validation_score
 from prestige.training.state import save_checkpoint
 
 from ..small_train import go, killed, settings, train_data, weights, without_seconds
@@ -25,16 +25,16 @@ def test_training_learns_what_the_patch_shows_and_keeps_its_best_state(
 ) -> None:
     predictor, result = go(data, tmp_path, settings(budget={"steps": 150}))
     prediction = predict_observations(predictor, data.reader, data.validation)
-    score = mean_gene_pearson(prediction, data.validation_y, data.validation.slide_index)
+    score = validation_score(prediction, data.validation_y, data.validation.slide_index)
     assert score == pytest.approx(result.validation_score, abs=1e-6)
     assert np.corrcoef(prediction[:, 0], data.validation_y[:, 0])[0, 1] > 0.5
     assert result.validation_score == max(
         row["validation_score"] for row in result.history if row["phase"] == "main"
     )
     assert result.steps == 150
-    assert result.plan.main_steps + result.plan.race_steps == 150
+    assert result.plan.main_steps + result.plan.trial_steps == 150
     assert result.observations_seen == result.plan.main_steps * 32
-    assert {row["phase"] for row in result.history} == {"race-0.001", "race-0.004", "main"}
+    assert {row["phase"] for row in result.history} == {"trial-0.001", "trial-0.004", "main"}
 
 
 @pytest.mark.parametrize("killed_after", [2, 4, 8, 11, 20])
@@ -82,7 +82,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert not torch.equal(weights(one), weights(other))
 
 
-def test_the_winner_of_the_race_goes_on_from_where_it_stood(
+def test_the_winner_of_the_trials_goes_on_from_where_it_stood(
     data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each rate runs a short schedule to its end; the long one begins with the winner's weights."""
@@ -94,17 +94,17 @@ def test_the_winner_of_the_race_goes_on_from_where_it_stood(
         return step(self, x, y)
 
     monkeypatch.setattr(train_module.Job, "step", noting)
-    config = settings(learning_rates=[1e-7, 4e-3], race_share=0.2)
+    config = settings(learning_rates=[1e-7, 4e-3], lr_trial_share=0.2)
     _, result = go(data, tmp_path, config)
-    race = result.plan.race_steps
+    trial = result.plan.trial_steps
     rates = [rate for rate, _ in seen]
     assert result.learning_rate == 4e-3
-    assert len(seen) == result.steps == 2 * race + result.plan.main_steps - race
-    assert rates[race - 1] < 0.5 * max(rates[:race])  # the first trial came down
-    assert max(rates[race : 2 * race]) == pytest.approx(4e-3)
-    assert rates[2 * race] < 4e-3 == pytest.approx(max(rates[2 * race :]))  # and the long one rises anew
-    assert torch.equal(seen[0][1], seen[race][1])  # both trials begin alike
-    moved = [(seen[2 * race][1] - seen[at][1]).abs().max() for at in (0, 2 * race - 1)]
+    assert len(seen) == result.steps == 2 * trial + result.plan.main_steps - trial
+    assert rates[trial - 1] < 0.5 * max(rates[:trial])  # the first trial came down
+    assert max(rates[trial : 2 * trial]) == pytest.approx(4e-3)
+    assert rates[2 * trial] < 4e-3 == pytest.approx(max(rates[2 * trial :]))  # and the long one rises anew
+    assert torch.equal(seen[0][1], seen[trial][1])  # both trials begin alike
+    moved = [(seen[2 * trial][1] - seen[at][1]).abs().max() for at in (0, 2 * trial - 1)]
     assert moved[1] < moved[0]  # one small step after the winner's last
 
 
@@ -153,7 +153,7 @@ def test_to_convergence_it_stops_once_the_score_no_longer_rises(data: TrainData,
 def test_a_learning_rate_that_diverges_loses_and_none_left_is_an_error(
     data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_module, "mean_gene_pearson", lambda *args: float("nan"))
+    monkeypatch.setattr(train_module, "validation_score", lambda *args: float("nan"))
     with pytest.raises(ModelError, match="smaller `learning_rates`"):
         go(data, tmp_path, settings())
 
@@ -162,14 +162,14 @@ def test_mean_gene_pearson_follows_the_rule_for_constants() -> None:
     truth = np.array([[1, 0, 2], [2, 0, 1], [3, 0, 3], [4, 0, 4]], dtype=np.float32)
     prediction = np.array([[1, 5, 7], [2, 6, 7], [3, 7, 7], [4, 8, 7]], dtype=np.float32)
     # gene 0: r = 1; gene 1: truth constant, left out; gene 2: prediction constant, counts 0
-    assert mean_gene_pearson(prediction, truth, np.zeros(4, dtype=int)) == pytest.approx(0.5)
+    assert validation_score(prediction, truth, np.zeros(4, dtype=int)) == pytest.approx(0.5)
 
 
 def test_a_prediction_that_is_not_finite_has_no_score() -> None:
     truth = np.arange(12, dtype=np.float32).reshape(6, 2)
     prediction = truth.copy()
     prediction[4, 1] = np.nan
-    assert np.isnan(mean_gene_pearson(prediction, truth, np.repeat([0, 1], 3)))
+    assert np.isnan(validation_score(prediction, truth, np.repeat([0, 1], 3)))
 
 
 def test_samples_weigh_alike_whatever_their_size() -> None:
@@ -178,7 +178,7 @@ def test_samples_weigh_alike_whatever_their_size() -> None:
     prediction = truth.copy()
     prediction[100:] *= -1
     sample = np.repeat([0, 1], [100, 10])
-    assert mean_gene_pearson(prediction, truth, sample) == pytest.approx(0.0, abs=1e-6)
+    assert validation_score(prediction, truth, sample) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_compiled_steps_are_the_same_steps(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from prestige.errors import ConfigError
 from prestige.settings import build
-from prestige.training.schedule import TrainConfig, plan_steps, schedule
+from prestige.training.schedule import TrainConfig, _note_old, plan_steps, schedule
 
 
 def config(**budget) -> TrainConfig:
@@ -14,14 +14,14 @@ def config(**budget) -> TrainConfig:
 
 
 def of_minutes(**changes) -> TrainConfig:
-    raw = {"budget": {"minutes": 2}, "validations": 10, "learning_rates": [1e-3, 2e-3], "race_share": 0.1}
+    raw = {"budget": {"minutes": 2}, "validations": 10, "learning_rates": [1e-3, 2e-3], "lr_trial_share": 0.1}
     return TrainConfig.model_validate(raw | changes)
 
 
 def test_minutes_become_steps_after_the_validations_are_paid() -> None:
     plan = plan_steps(of_minutes(validation_share=0.15), seconds_per_step=0.05, seconds_per_validation=1.5)
-    # 120 s - 12 validations x 1.5 s = 102 s = 2,040 steps; a race takes 204 and one of the two is lost
-    assert plan.race_steps == 204
+    # 120 s - 12 validations x 1.5 s = 102 s = 2,040 steps; a trial takes 204 and one of the two is lost
+    assert plan.trial_steps == 204
     assert plan.main_steps == 2040 - 204
     assert plan.total_steps(2) == 2040
     assert plan.validate_every == 184
@@ -37,7 +37,7 @@ def test_slow_validations_are_fewer_so_that_they_keep_to_their_share() -> None:
     assert slower.main_steps == slower.validate_every == 54
 
 
-def test_without_a_race_no_validation_is_paid_for_one() -> None:
+def test_without_a_trial_no_validation_is_paid_for_one() -> None:
     plan = plan_steps(
         of_minutes(learning_rates=[1e-3], validations=1), seconds_per_step=1.0, seconds_per_validation=10.0
     )
@@ -54,11 +54,11 @@ def test_a_budget_of_steps_is_spent_exactly(steps: int, rates: int, share: float
         {
             "budget": {"steps": steps},
             "learning_rates": [1e-3 * (i + 1) for i in range(rates)],
-            "race_share": share,
+            "lr_trial_share": share,
         }
     )
     plan = plan_steps(settings)
-    assert plan.race_steps < plan.main_steps
+    assert plan.trial_steps < plan.main_steps
     if steps >= 2 * rates + 1:
         assert plan.total_steps(rates) == steps
 
@@ -102,7 +102,7 @@ def test_the_kind_of_a_budget_is_said() -> None:
     [
         ("learning_rates", [1e-3, -1e-3], "above 0"),
         ("learning_rates", [1e-3, 1e-3], "twice"),
-        ("race_share", 0.29, "trials"),
+        ("lr_trial_share", 0.29, "trials"),
         ("batch_size", 1, "batch_size"),
     ],
 )
@@ -110,6 +110,21 @@ def test_settings_that_make_no_sense_are_refused(key: str, value: object, messag
     raw = {"budget": {"steps": 10}, "learning_rates": [1e-3, 2e-3, 3e-3, 4e-3], key: value}
     with pytest.raises(ConfigError, match=message):
         build(TrainConfig, raw, where="run.yaml")
+
+
+def test_old_keys_are_read_with_one_note(capsys: pytest.CaptureFixture[str]) -> None:
+    _note_old.cache_clear()
+    raw = {"budget": {"steps": 10}, "race_share": 0.05, "race_tie": 0.1}
+    config = build(TrainConfig, raw, where="run.yaml")
+    assert (config.lr_trial_share, config.lr_trial_tie) == (0.05, 0.1)
+    assert build(TrainConfig, raw, where="run.yaml") == config
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(" now;")[0] for line in told] == [
+        "note: `race_share` is `lr_trial_share`",
+        "note: `race_tie` is `lr_trial_tie`",
+    ]
+    with pytest.raises(ConfigError, match="`race_tie` is the old name of `lr_trial_tie`: give one"):
+        build(TrainConfig, raw | {"lr_trial_tie": 0.1}, where="run.yaml")
 
 
 def test_an_unknown_key_is_refused_with_the_nearest_one() -> None:

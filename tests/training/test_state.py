@@ -1,15 +1,17 @@
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from prestige.errors import StorageError
 from prestige.training.schedule import Plan, TrainConfig
-from prestige.training.state import Standing, load_checkpoint, pack, save_checkpoint, unpack
+from prestige.training.state import TrainingState, load_checkpoint, pack, save_checkpoint, unpack
 
 
-def standing(**values) -> Standing:
-    return Standing(plan=Plan(race_steps=10, main_steps=100, validate_every=5), n_rates=3, **values)
+def state_at(**values) -> TrainingState:
+    return TrainingState(plan=Plan(trial_steps=10, main_steps=100, validate_every=5), n_rates=3, **values)
 
 
 def stepped(seed: int) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
@@ -22,10 +24,10 @@ def stepped(seed: int) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
     return model, optimizer
 
 
-def test_a_checkpoint_gives_back_model_optimizer_and_standing_to_the_last_bit(tmp_path: Path) -> None:
+def test_a_checkpoint_gives_back_model_optimizer_and_state_to_the_last_bit(tmp_path: Path) -> None:
     model, optimizer = stepped(0)
-    state = standing(phase=1, step=7, race_scores=[0.1])
-    state.note("race-0.001", 1e-3, 0.5, 0.1)
+    state = state_at(phase=1, step=7, trial_scores=[0.1])
+    state.note("trial-0.001", 1e-3, 0.5, 0.1)
     best = {name: tensor + 1 for name, tensor in model.state_dict().items()}
     save_checkpoint(tmp_path / "a" / "c.safetensors", state, pack(model, optimizer, best))
 
@@ -50,36 +52,47 @@ def test_no_checkpoint_is_none(tmp_path: Path) -> None:
 def test_a_checkpoint_cut_off_is_refused_with_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     model, optimizer = stepped(0)
-    save_checkpoint(path, standing(), pack(model, optimizer))
+    save_checkpoint(path, state_at(), pack(model, optimizer))
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(StorageError, match="delete it"):
         load_checkpoint(path)
 
 
+def test_a_checkpoint_of_an_older_version_is_gone_on_from(tmp_path: Path) -> None:
+    plan = {"race_steps": 10, "main_steps": 100, "validate_every": 5}
+    written = {"plan": plan, "n_rates": 3, "phase": 1, "step": 7, "race_scores": [0.25]}
+    header = {"schema": "prestige.training.state/1", "standing": json.dumps(written)}
+    save_file({"model.weight": torch.ones(2)}, tmp_path / "c.safetensors", header)
+    loaded = load_checkpoint(tmp_path / "c.safetensors")
+    assert loaded is not None
+    assert loaded[0] == state_at(phase=1, step=7, trial_scores=[0.25])
+    assert loaded[0].steps_done() == 17
+
+
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "c.safetensors"
     model, optimizer = stepped(0)
-    save_checkpoint(path, standing(step=1), pack(model, optimizer))
+    save_checkpoint(path, state_at(step=1), pack(model, optimizer))
 
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("prestige.training.state.save_file", full)
     with pytest.raises(StorageError, match="the disk is full"):
-        save_checkpoint(path, standing(step=2), pack(model, optimizer))
+        save_checkpoint(path, state_at(step=2), pack(model, optimizer))
     found = load_checkpoint(path)
     assert found is not None
     assert found[0].step == 1
 
 
 def test_steps_done_counts_the_losing_trials() -> None:
-    assert standing(phase=0, step=4).steps_done() == 4
-    assert standing(phase=2, step=4).steps_done() == 24
-    assert standing(phase=3, step=10).steps_done() == 30  # the winner's first ten are its own race
-    assert standing(phase=3, step=100).steps_done() == standing().total_steps() == 120
+    assert state_at(phase=0, step=4).steps_done() == 4
+    assert state_at(phase=2, step=4).steps_done() == 24
+    assert state_at(phase=3, step=10).steps_done() == 30  # the winner's first ten are its own trial
+    assert state_at(phase=3, step=100).steps_done() == state_at().total_steps() == 120
 
 
-def test_the_winner_is_the_best_race_and_a_diverged_one_never_wins() -> None:
+def test_the_winner_is_the_best_trial_and_a_diverged_one_never_wins() -> None:
     nan = float("nan")
     for scores, tie, number in (
         ([0.1, 0.3, 0.2], 0.0, 1),
@@ -91,14 +104,14 @@ def test_the_winner_is_the_best_race_and_a_diverged_one_never_wins() -> None:
         ([-0.100, -0.101, -0.2], 0.02, 1),  # a share of what it is away from 0
         ([nan, nan, nan], 0.02, 2),
     ):
-        assert standing(race_scores=scores).winner((1e-3, 2e-3, 4e-3), tie) == number
+        assert state_at(trial_scores=scores).winner((1e-3, 2e-3, 4e-3), tie) == number
     # The highest rate, wherever it stands in the list.
-    assert standing(race_scores=[0.2, 0.2, 0.1]).winner((4e-3, 1e-3, 8e-3), 0.02) == 0
+    assert state_at(trial_scores=[0.2, 0.2, 0.1]).winner((4e-3, 1e-3, 8e-3), 0.02) == 0
 
 
 def test_convergence_starts_the_decay_once_the_score_has_not_risen() -> None:
     config = TrainConfig.model_validate({"budget": {"patience": 2, "steps": 100}})
-    state = standing(phase=3, decay_from=80)
+    state = state_at(phase=3, decay_from=80)
     for step, score in ((5, 0.1), (10, 0.2), (15, 0.15)):
         state.step = step
         state.note("main", 1e-3, 1.0, score)
@@ -130,7 +143,7 @@ def test_the_optimizer_goes_on_alike_when_weights_are_kept_channels_last(tmp_pat
 
     model, optimizer = made()
     step(model, optimizer, 1)
-    save_checkpoint(tmp_path / "c.safetensors", standing(), pack(model, optimizer))
+    save_checkpoint(tmp_path / "c.safetensors", state_at(), pack(model, optimizer))
     other, other_optimizer = made()
     found = load_checkpoint(tmp_path / "c.safetensors")
     assert found is not None

@@ -20,7 +20,7 @@ from torch.nn import functional
 from prestige.errors import ModelError
 from prestige.models.encoder import Encoder, encoders
 from prestige.models.readout import central, whole
-from prestige.models.weights import load_checkpoint
+from prestige.models.weights import load_weights
 
 GRID_PX = 32
 """Width of a view, in pixels as the trunk reads them."""
@@ -181,7 +181,7 @@ def _register(name: str, design: Design) -> None:
             )
         encoder = Compact(input_px, design)
         if checkpoint is not None:
-            load_checkpoint(encoder, checkpoint)
+            load_weights(encoder, checkpoint)
         return encoder
 
 

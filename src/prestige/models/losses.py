@@ -48,7 +48,7 @@ def pearson_mse(pred: Float[Tensor, "b g"], target: Float[Tensor, "b g"]) -> Flo
     variance = t.square().mean(dim=0)
     varies = variance > 1e-8
     scale = torch.sqrt((p.square().mean(dim=0) + PEARSON_EPSILON) * torch.where(varies, variance, 1.0))
-    # Nothing waits for the numbers, so that a GPU's step can be recorded.
+    # Nothing waits for the numbers, so that a GPU's step can be captured as a CUDA graph.
     per_gene = torch.where(varies, (p * t).mean(dim=0) / scale, 0.0)
     correlation = per_gene.sum() / varies.sum().clamp_min(1)
     both = PEARSON_WEIGHT * (1.0 - correlation) + (1.0 - PEARSON_WEIGHT) * error

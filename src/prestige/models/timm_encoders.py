@@ -14,7 +14,7 @@ from prestige.errors import ModelError
 from prestige.models.encoder import Encoder
 from prestige.models.readout import central, whole
 from prestige.models.timm_weights import Architecture, create_network, find_architecture
-from prestige.models.weights import load_checkpoint
+from prestige.models.weights import load_weights
 
 # The centre is read from the deepest map that still has this many cells across: on a coarser one the
 # central cells would be the whole map.
@@ -127,7 +127,7 @@ def timm_encoder(
     except _MisfitError as misfit:
         raise _refusal(name, architecture, input_px, misfit, cls) from misfit
     if checkpoint is not None:
-        load_checkpoint(net, checkpoint, unused=unused)
+        load_weights(net, checkpoint, unused=unused)
     return encoder
 
 

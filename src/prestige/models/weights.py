@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from prestige.errors import ModelError
 
 
-def load_checkpoint(net: nn.Module, path: Path, *, unused: Collection[str] = ()) -> None:
+def load_weights(net: nn.Module, path: Path, *, unused: Collection[str] = ()) -> None:
     """Load a safetensors file into a network; every weight must be there, in the shape the network has.
 
     Parameters

@@ -24,7 +24,7 @@ STEP_SEED = 1_000_003
 """What a step draws follows from the seed times this plus the step."""
 
 _MOST_AT_ONCE = 16  # batches that are made at once on a GPU
-_BYTES_AT_ONCE = 1 << 28  # that they take there; three such lots are alive at a time
+_BYTES_AT_ONCE = 1 << 28  # that they take there; three times as many are alive at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,8 @@ class TrainData:
     validation_y: Float[np.ndarray, "v g"]
 
 
-class Feed:
-    """Batches as a pure function of the step, the next ones made while the model works.
+class BatchLoader:
+    """A data loader: batches as a pure function of the step, the next ones made while the model works.
 
     On a GPU those of several steps are made at once, on a stream of their own: drawing, copying and starting
     kernels takes Python as long for one batch as for many.
@@ -130,13 +130,13 @@ class _Used:
         self._held: list[object] = []
         self._taken: torch.cuda.Event | None = None
 
-    def follow(self, lot: list) -> None:
-        """Wait for the steps on all lots before this one, whose steps have been started by now."""
+    def follow(self, batches: list) -> None:
+        """Wait for the steps on all batches before these, whose steps have been started by now."""
         if self._stream is None:
             return
         if self._taken is not None:
             self._taken.synchronize()
-        self._taken, self._held = torch.cuda.Event(), [lot]
+        self._taken, self._held = torch.cuda.Event(), [batches]
         self._taken.record(torch.cuda.current_stream(self._stream.device))
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 Every batch is a pure function of the seed and the step, so a run that was killed goes on from
 its last checkpoint and ends with the very same numbers.  The settings are in `schedule.py`,
-what a checkpoint holds in `checkpoint.py`.
+what a checkpoint holds in `state.py`.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from prestige.errors import ModelError
 from prestige.models.losses import losses
 from prestige.models.predictor import Predictor
 from prestige.prediction.infer import predict_observations
-from prestige.training.batches import STEP_SEED, Feed, TrainData
-from prestige.training.cuda_graph import PLAIN, Recorded
+from prestige.training.batches import STEP_SEED, BatchLoader, TrainData
+from prestige.training.cuda_graph import WARMUP_STEPS, GraphedStep
 from prestige.training.schedule import Plan, TrainConfig, plan_steps, schedule
-from prestige.training.state import Standing, load_checkpoint, pack, save_checkpoint, unpack
+from prestige.training.state import TrainingState, load_checkpoint, pack, save_checkpoint, unpack
 
 _log = logging.getLogger(__name__)
 
@@ -60,9 +60,10 @@ def train(
 ) -> TrainResult:
     """Train ``predictor`` in place and leave it in the state that scored best on validation.
 
-    First the learning rates race: each trains from the same weights through a short schedule of its
-    own, down to zero.  The one with the best validation score then goes on through the long one; of
-    those that are as good as equal, the highest.
+    First each learning rate has its trial: all train from the same weights through a short schedule of
+    their own, down to zero.  The one with the best validation score then goes on through the long one; of
+    those that are as good as equal, the highest.  Early stopping selects the state, and never shortens
+    the training: the best one on validation is what remains.
 
     Parameters
     ----------
@@ -78,15 +79,15 @@ def train(
     """
     rates = list(config.learning_rates)
     job = _start(predictor, data, config, folder=folder, seed=seed, fabric=fabric)
-    standing = job.standing
-    with closing(job), Progress("training", standing.total_steps()) as progress:
-        progress.start_at(standing.steps_done())
-        while standing.phase < len(rates):
-            rate = rates[standing.phase]
-            fit(job, f"race-{rate:g}", rate, standing.plan.race_steps, progress)
-            job.end_race()
+    state = job.state
+    with closing(job), Progress("training", state.total_steps()) as progress:
+        progress.start_at(state.steps_done())
+        while state.phase < len(rates):
+            rate = rates[state.phase]
+            fit(job, f"trial-{rate:g}", rate, state.plan.trial_steps, progress)
+            job.end_trial()
         rate = rates[job.winner()] if len(rates) > 1 else rates[0]
-        fit(job, "main", rate, standing.plan.main_steps, progress)
+        fit(job, "main", rate, state.plan.main_steps, progress)
     if not job.best:
         raise ModelError(
             f"no finite validation score with the learning rates {', '.join(map(str, rates))}",
@@ -94,51 +95,51 @@ def train(
         )
     predictor.load_state_dict(job.best)
     return TrainResult(
-        plan=standing.plan,
+        plan=state.plan,
         learning_rate=rate,
-        validation_score=standing.best_score,
-        best_step=standing.best_step,
-        steps=standing.total_steps(),
-        observations_seen=standing.plan.main_steps * job.feed.batch_size,
-        train_seconds=standing.train_seconds,
-        validate_seconds=standing.validate_seconds,
-        history=tuple(standing.history),
+        validation_score=state.best_score,
+        best_step=state.best_step,
+        steps=state.total_steps(),
+        observations_seen=state.plan.main_steps * job.loader.batch_size,
+        train_seconds=state.train_seconds,
+        validate_seconds=state.validate_seconds,
+        history=tuple(state.history),
     )
 
 
 def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> None:
     """Take one phase from wherever it stands to step ``until``: the training loop."""
-    standing, config = job.standing, job.config
+    state, config = job.state, job.config
     saved_at = time.monotonic()
     job.model.train()
-    batches = job.feed.batches(standing.step, until)
-    while standing.step < until:
+    batches = job.loader.batches(state.step, until)
+    while state.step < until:
         began = working_seconds()
-        lr = rate * schedule(standing.step, standing.span(), config.warmup_share, standing.decay_from)
+        lr = rate * schedule(state.step, state.span(), config.warmup_share, state.decay_from)
         job.set_rate(lr)
         x, y = next(batches)
-        torch.manual_seed(job.seed * STEP_SEED + standing.step)
+        torch.manual_seed(job.seed * STEP_SEED + state.step)
         loss = job.step(x, y)
-        standing.step += 1
-        standing.train_seconds += working_seconds() - began
+        state.step += 1
+        state.train_seconds += working_seconds() - began
         job.recent.append(loss)
         progress.advance(1)
 
-        if standing.step == until or (phase == "main" and standing.step % standing.plan.validate_every == 0):
-            standing.train_seconds += job.wait()
+        if state.step == until or (phase == "main" and state.step % state.plan.validate_every == 0):
+            state.train_seconds += job.wait()
             score = job.validate()
-            standing.note(phase, lr, float(torch.stack(job.recent).mean()), score)
+            state.note(phase, lr, float(torch.stack(job.recent).mean()), score)
             job.recent.clear()
             if phase == "main":
-                if score > standing.best_score:
-                    standing.best_score, standing.best_step = score, standing.step
+                if score > state.best_score:
+                    state.best_score, state.best_step = score, state.step
                     job.best = {name: tensor.clone() for name, tensor in job.predictor.state_dict().items()}
-                until = standing.plan_decay(config)
+                until = state.plan_decay(config)
             progress.advance(0, note=f"{phase}, validation {score:.4f}")
             _log.info(
                 "%s, step %d of %d: learning rate %.3g, validation %.4f",
                 phase,
-                standing.step,
+                state.step,
                 until,
                 lr,
                 score,
@@ -158,11 +159,11 @@ class Job:
     bare: torch.optim.Optimizer
     optimizer: Any  # the same as Fabric wraps it
     fabric: Fabric
-    feed: Feed
+    loader: BatchLoader
     config: TrainConfig
     seed: int
     folder: Path
-    standing: Standing
+    state: TrainingState
     initial: dict[str, Tensor]
     best: dict[str, Tensor] = field(default_factory=dict)
     recent: list[Tensor] = field(default_factory=list)  # losses since the last validation
@@ -173,7 +174,7 @@ class Job:
         if self.config.compile:
             torch.compiler.reset()  # of what was compiled before, too much would turn compiling off
             self._compiled = torch.compile(self.predictor, dynamic=False)
-        self._take = Recorded(self._plain_step, self.fabric.device) if self.on_gpu else self._plain_step
+        self._take = GraphedStep(self._plain_step, self.fabric.device) if self.on_gpu else self._plain_step
 
     def step(self, x: Float[Tensor, "b 3 d d"], y: Float[Tensor, "b g"]) -> Float[Tensor, ""]:
         """Take one step of the optimizer and return the loss on the standardised scale."""
@@ -218,52 +219,54 @@ class Job:
     def validate(self) -> float:
         """Return the validation score: mean per-gene Pearson within a sample, averaged over samples."""
         began = working_seconds()
-        observations, truth = self.feed.validation
+        observations, truth = self.loader.validation
         prediction = predict_observations(
             self.predictor,
-            self.feed.data.reader,
+            self.loader.data.reader,
             observations,
             forward=self.model,
-            batch_size=self.feed.batch_size,
+            batch_size=self.loader.batch_size,
         )
         self.model.train()
-        self.standing.validate_seconds += working_seconds() - began
-        return mean_gene_pearson(prediction, truth, observations.slide_index)
+        self.state.validate_seconds += working_seconds() - began
+        return validation_score(prediction, truth, observations.slide_index)
 
     def winner(self) -> int:
         """Return the number of the learning rate that goes on from its trial."""
-        return self.standing.winner(self.config.learning_rates, self.config.race_tie)
+        return self.state.winner(self.config.learning_rates, self.config.lr_trial_tie)
 
-    def end_race(self) -> None:
+    def end_trial(self) -> None:
         """Keep where this learning rate got to, and make ready for the next, or for the main phase."""
-        standing = self.standing
-        standing.race_scores.append(standing.last_score())
-        save_checkpoint(self._race_file(standing.phase), standing, pack(self.predictor, self.bare))
-        standing.phase += 1
-        if standing.phase < standing.n_rates:
-            standing.step = 0
+        state = self.state
+        state.trial_scores.append(state.last_score())
+        save_checkpoint(self._trial_file(state.phase), state, pack(self.predictor, self.bare))
+        state.phase += 1
+        if state.phase < state.n_rates:
+            state.step = 0
             self.predictor.load_state_dict(self.initial)
-            for state in self.bare.state.values():
-                for slot in state.values():
-                    slot.zero_()  # where it lies: a recorded step knows no other place
+            for slots in self.bare.state.values():
+                for slot in slots.values():
+                    slot.zero_()  # where it lies: a captured step knows no other place
         else:
-            winner = load_checkpoint(self._race_file(self.winner()))
+            winner = load_checkpoint(self._trial_file(self.winner()))
+            if winner is None:  # of a training that an older version began
+                winner = load_checkpoint(self.folder / f"race-{self.winner()}.safetensors")
             assert winner is not None
             unpack(winner[1], self.predictor, self.bare)
         self.save()
 
     def save(self) -> None:
         """Write the checkpoint."""
-        self.standing.recent_losses = [float(loss) for loss in self.recent]
+        self.state.recent_losses = [float(loss) for loss in self.recent]
         save_checkpoint(
-            self.folder / "checkpoint.safetensors", self.standing, pack(self.predictor, self.bare, self.best)
+            self.folder / "checkpoint.safetensors", self.state, pack(self.predictor, self.bare, self.best)
         )
 
-    def _race_file(self, number: int) -> Path:
-        return self.folder / f"race-{number}.safetensors"
+    def _trial_file(self, number: int) -> Path:
+        return self.folder / f"trial-{number}.safetensors"
 
 
-def mean_gene_pearson(
+def validation_score(
     prediction: Float[np.ndarray, "n g"], truth: Float[np.ndarray, "n g"], sample: Int[np.ndarray, " n"]
 ) -> float:
     """Return per-gene Pearson within a sample, averaged over genes, then over samples.
@@ -289,27 +292,27 @@ def _start(
 ) -> Job:
     """Set up a training, or take it up where its checkpoint left it."""
     predictor.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    feed = Feed(data, config, seed, fabric.device)
+    loader = BatchLoader(data, config, seed, fabric.device)
     initial = {name: tensor.clone() for name, tensor in predictor.state_dict().items()}
     found = load_checkpoint(folder / "checkpoint.safetensors")
     n_rates = len(config.learning_rates)
     if found is None:
-        plan = _time_plan(predictor, feed, config, folder=folder, fabric=fabric)
-        standing = Standing(plan=plan, n_rates=n_rates, phase=0 if n_rates > 1 else n_rates)
+        plan = _time_plan(predictor, loader, config, folder=folder, fabric=fabric)
+        state = TrainingState(plan=plan, n_rates=n_rates, phase=0 if n_rates > 1 else n_rates)
         if config.budget.patience is not None:
-            standing.decay_from = int(0.8 * plan.main_steps)
+            state.decay_from = int(0.8 * plan.main_steps)
     else:
-        standing = found[0]
+        state = found[0]
     bare = _optimizer(predictor, config, fabric.device)
     model, optimizer = fabric.setup(predictor, bare)
-    job = Job(predictor, model, bare, optimizer, fabric, feed, config, seed, folder, standing, initial)
+    job = Job(predictor, model, bare, optimizer, fabric, loader, config, seed, folder, state, initial)
     if found is None:
-        _log.info("%s: %s", config.budget.kind, standing.plan)
+        _log.info("%s: %s", config.budget.kind, state.plan)
         job.save()
     else:
-        _log.info("goes on at step %d of phase %d", standing.step, standing.phase)
+        _log.info("goes on at step %d of phase %d", state.step, state.phase)
         job.best = unpack(found[1], predictor, bare)
-        job.recent = [torch.tensor(loss, device=fabric.device) for loss in standing.recent_losses]
+        job.recent = [torch.tensor(loss, device=fabric.device) for loss in state.recent_losses]
     return job
 
 
@@ -322,12 +325,12 @@ def _optimizer(predictor: Predictor, config: TrainConfig, device: torch.device) 
     ]
     on_gpu = device.type == "cuda"
     rate = config.learning_rates[0]
-    lr = torch.tensor(rate, device=device) if on_gpu else rate  # all that a recorded step reads lies there
+    lr = torch.tensor(rate, device=device) if on_gpu else rate  # all that a captured step reads lies there
     return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), fused=True, capturable=on_gpu)
 
 
 def _time_plan(
-    predictor: Predictor, feed: Feed, config: TrainConfig, *, folder: Path, fabric: Fabric
+    predictor: Predictor, loader: BatchLoader, config: TrainConfig, *, folder: Path, fabric: Fabric
 ) -> Plan:
     """Make the budget a number of steps, by timing some on a copy that is thrown away."""
     if config.budget.minutes is None:
@@ -335,17 +338,17 @@ def _time_plan(
     twin = copy.deepcopy(predictor)
     bare = _optimizer(twin, config, fabric.device)
     model, optimizer = fabric.setup(twin, bare)
-    standing = Standing(plan=Plan(race_steps=0, main_steps=1, validate_every=1), n_rates=1)
-    job = Job(twin, model, bare, optimizer, fabric, feed, config, 0, folder, standing, {})
+    state = TrainingState(plan=Plan(trial_steps=0, main_steps=1, validate_every=1), n_rates=1)
+    job = Job(twin, model, bare, optimizer, fabric, loader, config, 0, folder, state, {})
     model.train()
     seconds_per_step = _time_steps(job, max(config.budget.minutes * 60 * 0.02, 1.0))
     if job.on_gpu:
         job.validate()  # once without the clock: libraries choose their kernels
-        standing.validate_seconds = 0.0
+        state.validate_seconds = 0.0
     job.validate()
     job.close()
     return plan_steps(
-        config, seconds_per_step=seconds_per_step, seconds_per_validation=standing.validate_seconds
+        config, seconds_per_step=seconds_per_step, seconds_per_validation=state.validate_seconds
     )
 
 
@@ -354,13 +357,13 @@ def _time_steps(job: Job, allowed: float) -> float:
 
     On the CPU it is their median.  A GPU is given work ahead, as in training, so there it is their mean.
     """
-    first, most = (PLAIN + 2, 1000) if job.on_gpu else (2, 38)
+    first, most = (WARMUP_STEPS + 2, 1000) if job.on_gpu else (2, 38)
     marks = [working_seconds()]
-    for x, y in job.feed.batches(0, first + most):
+    for x, y in job.loader.batches(0, first + most):
         job.step(x, y)
         if len(marks) <= first:
             job.wait()
-        marks.append(working_seconds())  # from batch to batch: waiting for the feed is part of a step
+        marks.append(working_seconds())  # from batch to batch: waiting for the loader is part of a step
         if len(marks) > first + 3 and marks[-1] - marks[first] > allowed:
             break
     job.wait()

@@ -10,12 +10,18 @@ to the highest rate).
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from prestige.compute.progress import say
 from prestige.data.patches.augment import AugmentConfig
 from prestige.settings import Settings
+
+OLD_NAMES = {"race_share": "lr_trial_share", "race_tie": "lr_trial_tie"}
+"""Keys that had another name; runs are still told apart by it (:func:`prestige.config.run_hash`)."""
 
 
 class Budget(Settings):
@@ -52,9 +58,9 @@ class TrainConfig(Settings):
 
     Attributes
     ----------
-    race_share
+    lr_trial_share
         Part of the budget that each learning rate is tried for; the best one's trial is kept and goes on.
-    race_tie
+    lr_trial_tie
         Trials within this share of the best one's score count as equal, and the highest of their rates goes
         on: short trials lean to lower rates than whole trainings do (docs/log.md).
     validations
@@ -71,8 +77,8 @@ class TrainConfig(Settings):
     budget: Budget
     batch_size: int = Field(default=128, ge=2)
     learning_rates: tuple[float, ...] = Field(default=(2e-3, 4e-3, 8e-3), min_length=1)
-    race_share: float = Field(default=0.06, gt=0, lt=0.3)
-    race_tie: float = Field(default=0.02, ge=0, lt=1)
+    lr_trial_share: float = Field(default=0.06, gt=0, lt=0.3)
+    lr_trial_tie: float = Field(default=0.02, ge=0, lt=1)
     warmup_share: float = Field(default=0.05, ge=0, lt=0.5)
     weight_decay: float = Field(default=0.2, ge=0)
     gradient_clip: float = Field(default=1.0, gt=0)
@@ -85,25 +91,44 @@ class TrainConfig(Settings):
     compile: bool = False
     checkpoint_seconds: float = Field(default=60.0, gt=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, raw: Any) -> Any:
+        """Take the names of version 0.1 for one version more, with a note."""
+        if not isinstance(raw, Mapping):
+            return raw
+        old = [name for name in OLD_NAMES if name in raw]
+        for name in old:
+            if OLD_NAMES[name] in raw:
+                raise ValueError(f"`{name}` is the old name of `{OLD_NAMES[name]}`: give one of them")
+            _note_old(name)
+        return {OLD_NAMES.get(name, name): value for name, value in raw.items()}
+
     @model_validator(mode="after")
     def _rates(self) -> TrainConfig:
         if any(rate <= 0 for rate in self.learning_rates):
             raise ValueError("learning rates must be above 0")
         if len(set(self.learning_rates)) != len(self.learning_rates):
             raise ValueError("a learning rate stands twice")
-        if len(self.learning_rates) * self.race_share >= 0.9:
+        if len(self.learning_rates) * self.lr_trial_share >= 0.9:
             raise ValueError("the trials of the learning rates would take 90 % of the budget or more")
         return self
+
+
+@cache
+def _note_old(name: str) -> None:
+    """Say once a process that a key has another name now."""
+    say(f"note: `{name}` is `{OLD_NAMES[name]}` now; the old name is read for one version more")
 
 
 class Plan(Settings):
     """A budget made concrete: how many steps each part takes.  Stored, so that a resumed run keeps it.
 
-    ``race_steps`` are taken for each learning rate; the winner goes on from there to step
+    ``trial_steps`` are taken for each learning rate; the winner goes on from there to step
     ``main_steps``.  ``total_steps`` is what is computed in all.
     """
 
-    race_steps: int
+    trial_steps: int
     main_steps: int
     validate_every: int
     seconds_per_step: float | None = None
@@ -111,7 +136,7 @@ class Plan(Settings):
 
     def total_steps(self, n_rates: int) -> int:
         """Return the steps computed in all, those of the losing trials included."""
-        return self.main_steps + (n_rates - 1) * self.race_steps
+        return self.main_steps + (n_rates - 1) * self.trial_steps
 
 
 def plan_steps(
@@ -119,7 +144,7 @@ def plan_steps(
 ) -> Plan:
     """Turn the budget into steps.
 
-    A budget of T steps with R learning rates and a share s for each trial gives race = s T steps
+    A budget of T steps with R learning rates and a share s for each trial gives trial = s T steps
     and main = T - (R - 1) s T.  For minutes, T is what remains of them after the validations that
     their share allows, over the seconds that a step was timed at.
     """
@@ -133,10 +158,10 @@ def plan_steps(
         total = max(int(spare / max(seconds_per_step, 1e-9)), 2 * rates + validations)
     else:
         total = config.budget.steps or 1
-    race = max(int(total * config.race_share), 1) if rates > 1 else 0
-    main = max(total - (rates - 1) * race, race + 1)
+    trial = max(int(total * config.lr_trial_share), 1) if rates > 1 else 0
+    main = max(total - (rates - 1) * trial, trial + 1)
     return Plan(
-        race_steps=race,
+        trial_steps=trial,
         main_steps=main,
         validate_every=max(math.ceil(main / validations), 1),
         seconds_per_step=seconds_per_step or None,

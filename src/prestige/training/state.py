@@ -17,14 +17,16 @@ from prestige.compute.files import whole_file
 from prestige.errors import StorageError
 from prestige.training.schedule import Plan, TrainConfig
 
-_SCHEMA = "prestige.training.state/1"
+_SCHEMA = "prestige.training.state/2"
+_FIRST_SCHEMA = "prestige.training.state/1"
+_SINCE_FIRST = {"race_scores": "trial_scores", "race_steps": "trial_steps"}
 
 
 @dataclass
-class Standing:
+class TrainingState:
     """All of a training's progress that is not a tensor.
 
-    ``phase`` counts the races of the learning rates; the main phase has the number ``n_rates``.
+    ``phase`` counts the trials of the learning rates; the main phase has the number ``n_rates``.
     """
 
     plan: Plan
@@ -33,7 +35,7 @@ class Standing:
     step: int = 0
     train_seconds: float = 0.0
     validate_seconds: float = 0.0
-    race_scores: list[float] = field(default_factory=list)
+    trial_scores: list[float] = field(default_factory=list)
     best_score: float = float("-inf")
     best_step: int = -1
     decay_from: int | None = None
@@ -43,8 +45,8 @@ class Standing:
     def span(self) -> tuple[int, int]:
         """Return the first step of the schedule that is being run, and the one before which it ends."""
         if self.phase < self.n_rates:
-            return 0, self.plan.race_steps
-        return self.plan.race_steps, self.plan.main_steps
+            return 0, self.plan.trial_steps
+        return self.plan.trial_steps, self.plan.main_steps
 
     def winner(self, rates: Sequence[float], tie: float) -> int:
         """Return the number of the learning rate that goes on.
@@ -52,7 +54,7 @@ class Standing:
         It is the highest of those whose trial scored within a share ``tie`` of the best one's: near ties
         are noise, and short trials lean to lower rates than whole trainings do.
         """
-        scores = [_or_lowest(score) for score in self.race_scores]
+        scores = [_or_lowest(score) for score in self.trial_scores]
         best = max(scores)
         near = [i for i, score in enumerate(scores) if score >= best - tie * abs(best) or score == best]
         return max(near, key=lambda i: rates[i])
@@ -70,8 +72,8 @@ class Standing:
         if self.n_rates == 1:
             return self.step
         if self.phase < self.n_rates:
-            return self.phase * self.plan.race_steps + self.step
-        return (self.n_rates - 1) * self.plan.race_steps + self.step
+            return self.phase * self.plan.trial_steps + self.step
+        return (self.n_rates - 1) * self.plan.trial_steps + self.step
 
     def note(self, phase: str, learning_rate: float, train_loss: float, score: float) -> None:
         """Add one line to the history: where the training stood at a validation."""
@@ -104,10 +106,10 @@ class Standing:
         return json.dumps({**asdict(self), "plan": self.plan.model_dump()})
 
     @classmethod
-    def from_json(cls, text: str) -> Standing:
+    def from_json(cls, text: str) -> TrainingState:
         """Read back what :meth:`to_json` wrote."""
-        raw = json.loads(text)
-        return cls(**{**raw, "plan": Plan(**raw["plan"])})
+        raw = _renamed(json.loads(text))
+        return cls(**{**raw, "plan": Plan(**_renamed(raw["plan"]))})
 
 
 def pack(
@@ -126,7 +128,7 @@ def unpack(
 ) -> dict[str, Tensor]:
     """Put back what :func:`pack` gathered; return the best state (empty when there was none).
 
-    What the optimizer holds already is overwritten where it lies: a recorded step knows no other place.
+    What the optimizer holds already is overwritten where it lies: a captured step knows no other place.
     """
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
     for name, tensor in tensors.items():
@@ -152,7 +154,7 @@ def unpack(
     return parts["best"]
 
 
-def save_checkpoint(path: Path, standing: Standing, tensors: dict[str, Tensor]) -> None:
+def save_checkpoint(path: Path, state: TrainingState, tensors: dict[str, Tensor]) -> None:
     """Write a checkpoint so that a kill at any moment leaves the old one or the new one, whole.
 
     Raises
@@ -160,13 +162,13 @@ def save_checkpoint(path: Path, standing: Standing, tensors: dict[str, Tensor]) 
     StorageError
         When the disk is full or the folder cannot be written.
     """
-    header = {"schema": _SCHEMA, "standing": standing.to_json()}
+    header = {"schema": _SCHEMA, "state": state.to_json()}
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with whole_file(path) as partial:
         save_file(plain, partial, header)
 
 
-def load_checkpoint(path: Path, *, device: str = "cpu") -> tuple[Standing, dict[str, Tensor]] | None:
+def load_checkpoint(path: Path, *, device: str = "cpu") -> tuple[TrainingState, dict[str, Tensor]] | None:
     """Read a checkpoint, or return None where there is none.
 
     Raises
@@ -186,14 +188,18 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> tuple[Standing, dict[
             where=path,
             remedy="delete it; the training starts over",
         ) from error
-    if header.get("schema") != _SCHEMA:
+    if header.get("schema") not in (_SCHEMA, _FIRST_SCHEMA):
         raise StorageError(
             f"the checkpoint is of the form {header.get('schema')!r}",
             where=path,
             expected=_SCHEMA,
             remedy="delete it; the training starts over",
         )
-    return Standing.from_json(header["standing"]), tensors
+    return TrainingState.from_json(header.get("state") or header["standing"]), tensors
+
+
+def _renamed(raw: dict[str, Any]) -> dict[str, Any]:
+    return {_SINCE_FIRST.get(name, name): value for name, value in raw.items()}
 
 
 def _or_lowest(score: float) -> float:

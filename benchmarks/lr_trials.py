@@ -1,10 +1,10 @@
 """Does the learning rate that wins its trial also win the whole training?
 
 Every rate is tried as in a bench (a short schedule of its own) and also trained to the end, from the same
-weights.  The race is right when the rate that wins its trial ends no lower than the others.  Scores are of
+weights.  The trials are right when the rate that wins its trial ends no lower than the others.  Scores are of
 the validation side; the test side is never read.
 
-    python benchmarks/race.py examples/kidney.yaml --encoders compact_s resnet18 --patch-px 32 --seconds 150
+    python benchmarks/lr_trials.py examples/kidney.yaml --encoders resnet18 --patch-px 32 --seconds 150
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def trace(bench: Bench, encoder: str, patch_px: int, seconds: float, observation
             bench.fresh(encoder, input_px), data, config, folder=Path(folder), seed=0, fabric=fabric
         )
     steps = round(seconds / (timed.plan.seconds_per_step or 1.0))
-    lengths = {"trial": max(round(steps * config.race_share), 1), "end": steps}
+    lengths = {"trial": max(round(steps * config.lr_trial_share), 1), "end": steps}
     rows = []
     for rate in RATES:
         row: dict[str, Any] = {"encoder": encoder, "patch_px": patch_px, "rate": rate}
@@ -54,10 +54,10 @@ def trace(bench: Bench, encoder: str, patch_px: int, seconds: float, observation
 
 
 def verdict(traced: pd.DataFrame) -> str:
-    """Return which rate the race chooses, and what that costs against the best one at the end."""
+    """Return which rate the trials choose, and what that costs against the best one at the end."""
     won, best = traced.loc[traced["trial"].idxmax()], traced.loc[traced["end"].idxmax()]
     return (
-        f"the race chooses {won['rate']:g}, which ends {best['end'] - won['end']:.4f} below the best "
+        f"the trials choose {won['rate']:g}, which ends {best['end'] - won['end']:.4f} below the best "
         f"({best['rate']:g})"
     )
 
