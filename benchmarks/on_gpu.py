@@ -13,7 +13,7 @@ import torch
 from measured import Figure, medians, show
 
 from prestige.data.dataset import open_dataset, read_dataset
-from prestige.data.patches.augment import AugmentConfig, draw_looks
+from prestige.data.patches.augment import AugmentConfig, draw_parameters
 from prestige.data.patches.gather import gather
 from prestige.data.patches.on_device import DeviceReader
 from prestige.data.patches.reader import PatchConfig, resolve_patch
@@ -48,13 +48,13 @@ def measure(sample: Sample, patch_px: int, batch: int, rounds: int) -> list[Figu
     target = torch.empty_like(source)
     mean, std = (torch.tensor(of, device=device).view(1, 3, 1, 1) for of in (IMAGENET_MEAN, IMAGENET_STD))
     mean, std = mean.to(torch.bfloat16), std.to(torch.bfloat16)
-    looks = draw_looks(batch, AugmentConfig(), chance)
-    slides, places = reader.table(number, xy, looks)
+    parameters = draw_parameters(batch, AugmentConfig(), chance)
+    slides, places = reader.table(number, xy, parameters)
     out = torch.empty((batch, patch_px, patch_px, 3), dtype=torch.bfloat16, device=device)
 
     def feed() -> None:
-        looks = draw_looks(batch, AugmentConfig(), chance)
-        reader.augmented(number, xy, looks, torch.bfloat16).sub_(mean).div_(std)
+        parameters = draw_parameters(batch, AugmentConfig(), chance)
+        reader.augmented(number, xy, parameters, torch.bfloat16).sub_(mean).div_(std)
 
     found = medians(
         {

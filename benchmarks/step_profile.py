@@ -21,7 +21,7 @@ from measured import machine
 from opened import Bench, open_bench
 from torch.profiler import ProfilerActivity, profile
 
-from prestige.data.patches.augment import augment, draw_looks
+from prestige.data.patches.augment import augment, draw_parameters
 from prestige.data.patches.buffers import Buffers
 from prestige.data.patches.reader import PatchReader
 from prestige.training.loop import Job
@@ -69,7 +69,7 @@ def batch_parts(job: Job, patch_px: int) -> tuple[str, float]:
         return seen.slide_index, seen.xy_px
 
     def look() -> None:
-        augment(patches, draw_looks(size, job.config.augment, chance), buffers)
+        augment(patches, draw_parameters(size, job.config.augment, chance), buffers)
 
     def step() -> None:
         job.step(x, y)

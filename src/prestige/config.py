@@ -125,7 +125,7 @@ class BenchConfig(Settings):
     biology: BiologyConfig | None = None
 
     @model_validator(mode="after")
-    def _no_twins(self) -> BenchConfig:
+    def _no_duplicates(self) -> BenchConfig:
         for what, items in (("an encoder", self.encoders), ("a patch", self.patches), ("a seed", self.seeds)):
             if len({str(item) for item in items}) != len(items):
                 raise ValueError(f"{what} stands twice in the grid")

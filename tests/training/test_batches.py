@@ -51,9 +51,9 @@ def test_batches_made_several_at_once_are_those_made_one_by_one(
     together._at_once = 4
     read: list[int] = []
 
-    def counted(slide_index, xy_px, looks):
+    def counted(slide_index, xy_px, parameters):
         read.append(len(xy_px))
-        return data.reader.augmented(slide_index, xy_px, looks)
+        return data.reader.augmented(slide_index, xy_px, parameters)
 
     reader = Mock(widest_px=16, bytes_a_patch=1, augmented=counted)
     monkeypatch.setattr(together, "data", replace(data, reader=reader))

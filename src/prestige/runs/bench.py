@@ -115,7 +115,7 @@ def _opened(config: BenchConfig, path: Path, device: str) -> Grid:
     check_biology(config.biology)
     dataset = open_dataset(read_dataset(config.dataset))
     largest = widest_um(config.patches, dataset.samples)
-    _refuse_twins(config.patches, dataset, path)
+    _refuse_duplicates(config.patches, dataset, path)
     folds, audit = audited_folds(dataset.samples, config.split, largest_patch_um=largest)
     audit.settle()
     runs = list(config.runs([fold.index for fold in folds], largest))
@@ -161,7 +161,7 @@ def _possible(
     return possible, skipped
 
 
-def _refuse_twins(configs: Sequence[PatchConfig], dataset: Dataset, path: Path) -> None:
+def _refuse_duplicates(configs: Sequence[PatchConfig], dataset: Dataset, path: Path) -> None:
     """Refuse patches that are written in two ways and are one: their runs would pass for seeds."""
     um_per_px = [sample.um_per_px for sample in dataset.samples]
     patches = [resolve_patch(config, um_per_px) for config in configs]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from prestige.compute.devices import own_stream
 from prestige.data.observations import Observations
-from prestige.data.patches.augment import draw_looks
+from prestige.data.patches.augment import draw_parameters
 from prestige.data.patches.on_device import fits
 from prestige.data.patches.reader import Reader
 from prestige.errors import ModelError
@@ -101,10 +101,10 @@ class BatchLoader:
         chosen = np.concatenate([self._chosen(step) for step in steps])
         seeds = [self._seed * STEP_SEED + step for step in steps]
         chance = [torch.Generator().manual_seed(seed) for seed in seeds]
-        looks = draw_looks(self.batch_size, self._augment, *chance)
+        parameters = draw_parameters(self.batch_size, self._augment, *chance)
         y = self._y[torch.from_numpy(chosen).to(self._y.device)].to(self._device)
         seen = self.data.train.take(chosen)
-        patches = self.data.reader.augmented(seen.slide_index, seen.xy_px, looks)
+        patches = self.data.reader.augmented(seen.slide_index, seen.xy_px, parameters)
         return patches.to(self._device), y
 
     def _chosen(self, step: int) -> Int[np.ndarray, " b"]:

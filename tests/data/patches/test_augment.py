@@ -16,7 +16,7 @@ from prestige.data.patches.augment import (
     AugmentConfig,
     apply_symmetry,
     augment,
-    draw_looks,
+    draw_parameters,
     draw_stains,
     draw_symmetries,
     restain,
@@ -40,7 +40,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 def augmented(
     x: torch.Tensor, config: AugmentConfig, chance: torch.Generator, buffers: Buffers | None = None
 ) -> torch.Tensor:
-    return augment(x, draw_looks(len(x), config, chance), buffers)
+    return augment(x, draw_parameters(len(x), config, chance), buffers)
 
 
 def test_to_float() -> None:

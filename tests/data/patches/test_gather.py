@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prestige.data.patches import on_device as module
-from prestige.data.patches.augment import AugmentConfig, augment, draw_looks
+from prestige.data.patches.augment import AugmentConfig, augment, draw_parameters
 from prestige.data.patches.on_device import DeviceReader, StreamedReader
 from prestige.data.patches.reader import Patch, PatchReader
 
@@ -57,11 +57,13 @@ def test_patches_are_those_of_the_cpu(make_slide, width, shown, places, jitter) 
     patch = Patch(width * 0.5, width, None if shown is None else min(shown, width) * 0.5)
     where = np.array([p[0] for p in places], dtype=np.int64)
     xy = np.array([p[1:] for p in places], np.float64).reshape(-1, 2)
-    looks = draw_looks(len(xy), AugmentConfig(stain_jitter=jitter), torch.Generator().manual_seed(3))
+    parameters = draw_parameters(
+        len(xy), AugmentConfig(stain_jitter=jitter), torch.Generator().manual_seed(3)
+    )
     reader = DeviceReader(slides, patch, CPU)
     reader._at_once = True
-    found = reader.augmented(where, xy, looks)
-    expected = augment(PatchReader(slides, patch)(where, xy), looks)
+    found = reader.augmented(where, xy, parameters)
+    expected = augment(PatchReader(slides, patch)(where, xy), parameters)
     assert found.dtype == torch.float32
     assert found.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(found, expected, atol=2e-6, rtol=0)
@@ -70,13 +72,13 @@ def test_patches_are_those_of_the_cpu(make_slide, width, shown, places, jitter) 
 def test_every_symmetry_and_many_pixels(make_slide) -> None:
     # 40 x 40 px are more than one block of the kernel, and no multiple of it.
     slide, xy = make_slide(60, 70, 0.5, seed=4), np.full((8, 2), 31.0)
-    looks = draw_looks(8, AugmentConfig(stain_jitter=0.1), torch.Generator().manual_seed(0))
-    looks.element[:] = torch.arange(8)
+    parameters = draw_parameters(8, AugmentConfig(stain_jitter=0.1), torch.Generator().manual_seed(0))
+    parameters.element[:] = torch.arange(8)
     reader = DeviceReader([slide], Patch(20.0, 40), CPU)
     reader._at_once = True
     where = np.zeros(8, np.int64)
-    found = reader.augmented(where, xy, looks, torch.bfloat16)
-    expected = augment(PatchReader([slide], Patch(20.0, 40))(where, xy), looks)
+    found = reader.augmented(where, xy, parameters, torch.bfloat16)
+    expected = augment(PatchReader([slide], Patch(20.0, 40))(where, xy), parameters)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), expected, atol=2**-8, rtol=0)
 
@@ -88,10 +90,10 @@ def test_a_batch_that_was_cropped_beside_is_looked_at_alike(
     slides = [make_slide(30, 40, 0.5, seed=1), make_slide(33, 37, 0.5, seed=2)]
     rng = np.random.default_rng(0)
     where, xy = rng.integers(0, 2, 9), rng.uniform(-3, 40, (9, 2))
-    looks = draw_looks(9, AugmentConfig(), torch.Generator().manual_seed(3))
+    parameters = draw_parameters(9, AugmentConfig(), torch.Generator().manual_seed(3))
     reader = PatchReader(slides, Patch(5.0, 10, 4.0))
-    found = StreamedReader(reader, CPU).augmented(where, xy, looks)
-    torch.testing.assert_close(found, augment(reader(where, xy), looks), atol=2e-6, rtol=0)
+    found = StreamedReader(reader, CPU).augmented(where, xy, parameters)
+    torch.testing.assert_close(found, augment(reader(where, xy), parameters), atol=2e-6, rtol=0)
     assert found.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -122,15 +124,15 @@ def test_patches_of_several_slides_are_one_launch_and_one_table(
     slides = [make_slide(30 + n, 40, 0.5, seed=n) for n in range(5)]
     rng = np.random.default_rng(0)
     where, xy = rng.integers(0, 5, 64), rng.uniform(0, 30, (64, 2))
-    looks = draw_looks(16, AugmentConfig(), *(torch.Generator().manual_seed(n) for n in range(4)))
+    parameters = draw_parameters(16, AugmentConfig(), *(torch.Generator().manual_seed(n) for n in range(4)))
     reader = DeviceReader(slides, Patch(4.0, 8), CPU)
     reader._at_once = True
     launched, packed = Mock(side_effect=gather.gather), Mock(side_effect=gather.pack)
     monkeypatch.setattr(gather, "gather", launched)
     monkeypatch.setattr(gather, "pack", packed)
-    found = reader.augmented(where, xy, looks)
+    found = reader.augmented(where, xy, parameters)
     assert launched.call_count == packed.call_count == 1
-    expected = augment(PatchReader(slides, Patch(4.0, 8))(where, xy), looks)
+    expected = augment(PatchReader(slides, Patch(4.0, 8))(where, xy), parameters)
     torch.testing.assert_close(found, expected, atol=2e-6, rtol=0)
 
 

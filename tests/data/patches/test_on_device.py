@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prestige.data.patches import on_device as module
-from prestige.data.patches.augment import AugmentConfig, augment, draw_looks
+from prestige.data.patches.augment import AugmentConfig, augment, draw_parameters
 from prestige.data.patches.on_device import DeviceReader, StreamedReader, bytes_of, forget, on_device
 from prestige.data.patches.reader import Patch, PatchReader, Reader
 
@@ -99,15 +99,15 @@ def test_a_reader_of_any_kind_is_streamed(make_slide) -> None:
             colours = np.stack([xy_px[:, 0], xy_px[:, 1], slide_index], axis=1).astype(np.uint8)
             return torch.from_numpy(colours)[:, :, None, None]
 
-        def augmented(self, slide_index, xy_px, looks):
-            return augment(self(slide_index, xy_px), looks)
+        def augmented(self, slide_index, xy_px, parameters):
+            return augment(self(slide_index, xy_px), parameters)
 
     reader, settings = OnePixel(), AugmentConfig(stain_jitter=0)
     assert isinstance(reader, Reader)
     streamed = StreamedReader(reader, CPU)
     where, xy = np.array([0, 3]), np.array([[10.0, 20.0], [255.0, 0.0]])
     assert streamed(where, xy)[:, :, 0, 0].tolist() == [[10, 20, 0], [255, 0, 3]]
-    augmented = streamed.augmented(where, xy, draw_looks(2, settings, torch.Generator()))
+    augmented = streamed.augmented(where, xy, draw_parameters(2, settings, torch.Generator()))
     expected = torch.tensor([[10, 20, 0], [255, 0, 3]]) / 255
     torch.testing.assert_close(augmented[:, :, 0, 0], expected, atol=1e-6, rtol=0)
     assert (streamed.widest_px, streamed.bytes_a_patch) == (1, 15)
@@ -124,7 +124,7 @@ def test_every_reader_has_the_protocol_and_says_what_a_patch_takes(make_slide, w
     assert (reader.widest_px, on_the_device.widest_px) == (8, int(width_um / 0.5))
     assert on_the_device.bytes_a_patch == (width_um / 0.5) ** 2 * 48  # no kernel on a CPU
     where, xy = np.zeros(5, np.int64), np.full((5, 2), 20.0)
-    looks = draw_looks(5, AugmentConfig(), torch.Generator().manual_seed(1))
+    parameters = draw_parameters(5, AugmentConfig(), torch.Generator().manual_seed(1))
     torch.testing.assert_close(
-        reader.augmented(where, xy, looks), augment(reader(where, xy), looks), atol=0, rtol=0
+        reader.augmented(where, xy, parameters), augment(reader(where, xy), parameters), atol=0, rtol=0
     )

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prestige.data.split.blocks import best_draw, deal, draw_share, extent_area, grid_blocks, thin
+from prestige.data.split.blocks import assign_to_folds, best_draw, draw_share, extent_area, grid_blocks, thin
 
 
 def test_grid_is_fitted_to_the_extent() -> None:
@@ -37,7 +37,7 @@ def test_grid_of_nothing_and_of_one_place() -> None:
 def test_deal_is_balanced_and_keeps_blocks_whole(seed, blocks, folds) -> None:
     rng = np.random.default_rng(seed)
     block = np.repeat(np.arange(blocks), rng.integers(5, 15, blocks))
-    fold = deal(block, np.ones(len(block), bool), folds, rng)
+    fold = assign_to_folds(block, np.ones(len(block), bool), folds, rng)
     assert set(fold) == set(range(folds))
     assert all(len(set(fold[block == b])) == 1 for b in range(blocks))
     sizes = np.bincount(fold)

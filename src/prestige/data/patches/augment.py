@@ -27,7 +27,7 @@ RESIDUAL = (0.268, 0.570, 0.776)
 
 
 class AugmentConfig(Settings):
-    """What may vary between two looks at the same patch.
+    """What may vary between two batches that show the same patch.
 
     Attributes
     ----------
@@ -44,8 +44,8 @@ class AugmentConfig(Settings):
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
-    """How each patch of a batch is to be looked at: turned, mirrored, restained.
+class AugmentParameters:
+    """The augmentation drawn for each patch of a batch: how it is turned and mirrored, its stain jitter.
 
     Attributes
     ----------
@@ -63,13 +63,13 @@ class Looks:
         return len(self.element)
 
 
-def draw_looks(b: int, config: AugmentConfig, *generators: torch.Generator) -> Looks:
-    """Draw a look at each of ``b`` patches of every generator, one generator's after another's.
+def draw_parameters(b: int, config: AugmentConfig, *generators: torch.Generator) -> AugmentParameters:
+    """Draw the augmentation of each of ``b`` patches of every generator, one generator's after another's.
 
     They are the only source of chance; on the CPU, so that every device gets the same draws.
     """
     element = draw_symmetries(b, config, *generators)
-    return Looks(element, *draw_stains(b, config.stain_jitter, *generators))
+    return AugmentParameters(element, *draw_stains(b, config.stain_jitter, *generators))
 
 
 def to_float(x: UInt8[Tensor, "b 3 d d"]) -> Float[Tensor, "b 3 d d"]:
@@ -78,22 +78,22 @@ def to_float(x: UInt8[Tensor, "b 3 d d"]) -> Float[Tensor, "b 3 d d"]:
 
 
 def augment(
-    x: UInt8[Tensor, "b 3 d d"], looks: Looks, buffers: Buffers | None = None
+    x: UInt8[Tensor, "b 3 d d"], parameters: AugmentParameters, buffers: Buffers | None = None
 ) -> Float[Tensor, "b 3 d d"]:
-    """Return a batch turned, mirrored and restained, each patch its own way, as 0..1 (float32).
+    """Return a batch, each patch turned, mirrored and its stains jittered its own way, as 0..1 (float32).
 
     Parameters
     ----------
     x
         (b, 3, d, d) bytes.
-    looks
+    parameters
         What becomes of each patch.
     buffers
         Where the result's memory comes from, where it is made on the CPU.
     """
     if x.device.type == "cpu":
-        return _augment_compiled(x, looks, buffers or Buffers())
-    return restain(apply_symmetry(x, looks.element), looks.matrix, looks.shift)
+        return _augment_compiled(x, parameters, buffers or Buffers())
+    return restain(apply_symmetry(x, parameters.element), parameters.matrix, parameters.shift)
 
 
 def draw_symmetries(b: int, config: AugmentConfig, *generators: torch.Generator) -> Int[Tensor, " n"]:
@@ -154,7 +154,7 @@ def _stain_vectors() -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3 3"]]:
 def restain(
     x: UInt8[Tensor, "b 3 d d"], matrix: Float[Tensor, "b 3 3"], shift: Float[Tensor, "b 3"]
 ) -> Float[Tensor, "b 3 d d"]:
-    """Send the optical densities through ``matrix`` and ``shift``; colours stay within 0..1."""
+    """Jitter the stains: optical densities go through ``matrix`` and ``shift``; colours stay within 0..1."""
     import torch
 
     pixels = x.permute(0, 2, 3, 1).reshape(len(x), -1, 3)
@@ -165,7 +165,7 @@ def restain(
     return light.reshape(len(x), *x.shape[2:], 3).permute(0, 3, 1, 2)
 
 
-def _augment_compiled(x: Tensor, looks: Looks, buffers: Buffers) -> Tensor:
+def _augment_compiled(x: Tensor, parameters: AugmentParameters, buffers: Buffers) -> Tensor:
     """Do the same on the CPU in one pass over the bytes (see `restain.py`)."""
     import torch
 
@@ -174,25 +174,25 @@ def _augment_compiled(x: Tensor, looks: Looks, buffers: Buffers) -> Tensor:
     b, side = len(x), x.shape[-1]
     log_light = torch.log(torch.arange(1, 257, dtype=torch.float32) / 256)
     tables = torch.ones((b, 3, 256, 4))
-    exponent = looks.matrix.mT[:, :, None, :] * log_light[None, None, :, None]
-    exponent[:, 0] -= looks.shift[:, None, :]
+    exponent = parameters.matrix.mT[:, :, None, :] * log_light[None, None, :, None]
+    exponent[:, 0] -= parameters.shift[:, None, :]
     tables[..., :3] = exponent.exp()
     source = x.permute(0, 2, 3, 1).contiguous().reshape(b, -1).numpy()
     out = buffers.take((b, side, side, 3), np.float32)
-    compiled(source, walks(side)[looks.element].numpy(), tables.numpy(), side, out.reshape(b, -1))
+    compiled(source, pixel_orders(side)[parameters.element].numpy(), tables.numpy(), side, out.reshape(b, -1))
     return torch.from_numpy(out).permute(0, 3, 1, 2)
 
 
 @cache
-def walks(side: int) -> Int[Tensor, "8 3"]:
+def pixel_orders(side: int) -> Int[Tensor, "8 3"]:
     """Return for each symmetry where it begins in the image, its steps to the next row and column."""
     import torch
 
     pixel = torch.arange(side * side).reshape(side, side)
-    walks = torch.zeros((8, 3), dtype=torch.int64)
+    orders = torch.zeros((8, 3), dtype=torch.int64)
     for e in range(8):
         seen = torch.rot90(pixel.flip(1) if e >= 4 else pixel, e % 4)
-        walks[e, 0] = seen[0, 0]
+        orders[e, 0] = seen[0, 0]
         if side > 1:
-            walks[e, 1], walks[e, 2] = seen[1, 0] - seen[0, 0], seen[0, 1] - seen[0, 0]
-    return walks
+            orders[e, 1], orders[e, 2] = seen[1, 0] - seen[0, 0], seen[0, 1] - seen[0, 0]
+    return orders

@@ -1,4 +1,4 @@
-"""Patches gathered, turned and restained on a GPU by one kernel: each pixel is read once and written once.
+"""Patches gathered and augmented on a GPU by one kernel: each pixel is read once and written once.
 
 Kept in a file of its own because importing it loads Triton.
 """
@@ -18,7 +18,7 @@ from jaxtyping import Int, Int32
 from torch import Tensor
 from triton.errors import TritonError
 
-from prestige.data.patches.augment import Looks, walks
+from prestige.data.patches.augment import AugmentParameters, pixel_orders
 from prestige.data.patches.reader import GREY
 
 _PLACE, _SLIDE = tl.constexpr(20), tl.constexpr(4)  # numbers of a patch (see `pack`) and of a slide
@@ -68,7 +68,7 @@ _kernel = triton.jit(inspect.unwrap(_gather))  # the shape checks of the tests w
 
 
 def gather(out: Tensor, slides: Tensor, places: Tensor, *, words: bool = True) -> None:
-    """Fill a batch with patches, each turned, mirrored and restained its own way.
+    """Fill a batch with patches, each turned, mirrored and its stains jittered its own way.
 
     Parameters
     ----------
@@ -110,13 +110,13 @@ def pack(
     start: Int[np.ndarray, "n 2"],
     shown: Int[np.ndarray, "n 2"],
     side: int,
-    looks: Looks,
+    parameters: AugmentParameters,
 ) -> Int32[np.ndarray, "n k"]:
     """Say in 20 numbers a patch where it lies and what becomes of it.
 
-    Slide, first row and column of the patch, first row and column shown within it; first pixel of the walk
-    over the patch, its steps to the next row and column; then as float32, for red, green and blue, a line of
-    the matrix and the shift that the optical densities go through.
+    Slide, first row and column of the patch, first row and column shown within it; where its symmetry begins
+    in it, the steps to the next row and column; then as float32, for red, green and blue, a line of the matrix
+    and the shift that the optical densities go through.
 
     Parameters
     ----------
@@ -128,12 +128,12 @@ def pack(
         First column and row that are shown, in pixels of the patch.
     side
         Width of the patches.
-    looks
+    parameters
         What becomes of them.
     """
     places = np.empty((len(start), _PLACE.value), np.int32)
     places[:, 0], places[:, 1:3], places[:, 3:5] = slide_index, start[:, ::-1], shown[:, ::-1]
-    places[:, 5:8] = walks(side)[looks.element].numpy()
-    numbers = torch.cat([looks.matrix, looks.shift[:, :, None]], dim=2)
+    places[:, 5:8] = pixel_orders(side)[parameters.element].numpy()
+    numbers = torch.cat([parameters.matrix, parameters.shift[:, :, None]], dim=2)
     places[:, 8:].view(np.float32)[:] = numbers.flatten(1).numpy()
     return places

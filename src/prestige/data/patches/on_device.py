@@ -18,7 +18,7 @@ from jaxtyping import Float, Int, Int32, Int64, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from prestige.data.patches.augment import Looks, augment
+from prestige.data.patches.augment import AugmentParameters, augment
 from prestige.data.patches.reader import (
     BYTES_AUGMENTED,
     GREY,
@@ -89,24 +89,27 @@ class DeviceReader:
         self,
         slide_index: Int[np.ndarray, " n"],
         xy_px: Float[np.ndarray, "n 2"],
-        looks: Looks,
+        parameters: AugmentParameters,
         dtype: torch.dtype = torch.float32,
     ) -> Float[Tensor, "n 3 d d"]:
-        """Return the patches of n observations, each looked at in its own way, as 0..1 on the device.
+        """Return the patches of n observations, each augmented its own way, as 0..1 on the device.
 
         Where no patch is resized one kernel does it all, and each pixel is read once and written once.
         """
         if not self._at_once:
-            return augment(self(slide_index, xy_px), looks).to(dtype)
+            return augment(self(slide_index, xy_px), parameters).to(dtype)
         from prestige.data.patches.gather import gather
 
         side = self.patch.input_px
         out = torch.empty((len(xy_px), side, side, 3), dtype=dtype, device=self.device)
-        gather(out, *self.table(slide_index, xy_px, looks))
+        gather(out, *self.table(slide_index, xy_px, parameters))
         return out.permute(0, 3, 1, 2)
 
     def table(
-        self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"], looks: Looks
+        self,
+        slide_index: Int[np.ndarray, " n"],
+        xy_px: Float[np.ndarray, "n 2"],
+        parameters: AugmentParameters,
     ) -> tuple[Int64[Tensor, "s 4"], Int32[Tensor, "n k"]]:
         """Say on the device where slides and patches lie, as :mod:`prestige.data.patches.gather` reads it."""
         from prestige.data.patches.gather import pack
@@ -117,7 +120,7 @@ class DeviceReader:
             for number in np.unique(slide_index):
                 at = slide_index == number
                 shown[at] = window_start(xy_px[at], self._shown_px(int(number))) - start[at]
-        places = torch.from_numpy(pack(slide_index, start, shown, self.patch.input_px, looks))
+        places = torch.from_numpy(pack(slide_index, start, shown, self.patch.input_px, parameters))
         return self._slides, places.to(self.device, non_blocking=True)
 
     def _where(self) -> Int64[Tensor, "s 4"]:
@@ -188,20 +191,23 @@ class StreamedReader:
         return self._reader(slide_index, xy_px)
 
     def augmented(
-        self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"], looks: Looks
+        self,
+        slide_index: Int[np.ndarray, " n"],
+        xy_px: Float[np.ndarray, "n 2"],
+        parameters: AugmentParameters,
     ) -> Float[Tensor, "n 3 d d"]:
-        """Return the patches of n observations, each looked at in its own way, as 0..1 on the device."""
+        """Return the patches of n observations, each augmented its own way, as 0..1 on the device."""
         cropped = self(slide_index, xy_px)
         near = cropped.to(self.device, non_blocking=True)
         if self.device.type == "cuda":
             torch.cuda.current_stream(self.device).synchronize()  # then `cropped` may be written over
         if not _has_kernels(self.device):
-            return augment(near, looks)
+            return augment(near, parameters)
         from prestige.data.patches.gather import gather, pack
 
         n, side = len(near), near.shape[-1]
         start = np.column_stack([np.zeros(n, np.int64), np.arange(n) * side])  # a batch is a tall slide
-        places = pack(np.zeros(n, np.int64), start, np.zeros_like(start), side, looks)
+        places = pack(np.zeros(n, np.int64), start, np.zeros_like(start), side, parameters)
         slide = torch.tensor([[near.data_ptr(), n * side, side, side]], device=self.device)
         out = torch.empty((n, side, side, 3), device=self.device)
         gather(out, slide, torch.from_numpy(places).to(self.device, non_blocking=True), words=False)

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import Field, model_validator
 
 from prestige.compute.threads import n_threads
-from prestige.data.patches.augment import Looks, augment
+from prestige.data.patches.augment import AugmentParameters, augment
 from prestige.data.patches.buffers import Buffers
 from prestige.data.slides.slide import Held
 from prestige.errors import ConfigError, DataError
@@ -157,7 +157,11 @@ class Reader(Protocol):
         ...
 
     def augmented(
-        self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"], looks: Looks, /
+        self,
+        slide_index: Int[np.ndarray, " n"],
+        xy_px: Float[np.ndarray, "n 2"],
+        parameters: AugmentParameters,
+        /,
     ) -> Float[Tensor, "n 3 d d"]:
         """Return the patches of n observations, each augmented its own way, as 0..1 (float32)."""
         ...
@@ -261,10 +265,13 @@ class PatchReader:
         return torch.from_numpy(out).permute(0, 3, 1, 2)
 
     def augmented(
-        self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"], looks: Looks
+        self,
+        slide_index: Int[np.ndarray, " n"],
+        xy_px: Float[np.ndarray, "n 2"],
+        parameters: AugmentParameters,
     ) -> Float[Tensor, "n 3 d d"]:
         """Return the patches of n observations, each augmented its own way, as 0..1 (float32) on the CPU."""
-        return augment(self(slide_index, xy_px), looks, self._augmented)
+        return augment(self(slide_index, xy_px), parameters, self._augmented)
 
     def _fill(self, number: int, rows: np.ndarray, xy_px: np.ndarray, out: np.ndarray) -> None:
         """Write the patches of one slide into their rows of the batch."""

@@ -1,4 +1,4 @@
-"""The compiled augmentation of bytes on the CPU: turn, mirror and restain in one pass.
+"""The compiled augmentation of bytes on the CPU: symmetry and stain jitter in one pass.
 
 A stain jitter is linear in optical density, so a channel of the new colour is a product of three
 factors, each a function of one old byte: ``T[r, c] * T[g, c] * T[b, c]``.  Three tables of 256
@@ -18,11 +18,11 @@ from prestige.data.patches.intrinsics import product
 _WIDTH = 4  # numbers of a table's entry: three colours, and one that nobody reads
 _BATCH = types.Array(types.uint8, 2, "C", readonly=True)
 _TABLES = types.Array(types.float32, 4, "C", readonly=True)
-_WALKS = types.Array(types.int64, 2, "C", readonly=True)
+_ORDERS = types.Array(types.int64, 2, "C", readonly=True)
 _OUT = types.Array(types.float32, 2, "C")
 
 
-def _restain(batch, walks, tables, side, out):
+def _restain(batch, orders, tables, side, out):
     line = np.float32(256 / 255), np.float32(1 / 255)
     flat, width = tables.reshape(tables.size), np.uint64(_WIDTH)
     colours = width * np.uint64(256)
@@ -31,7 +31,7 @@ def _restain(batch, walks, tables, side, out):
         image, to = batch[i], out[i]
         red = np.uint64(i) * np.uint64(3) * colours
         green, blue = red + colours, red + np.uint64(2) * colours
-        first, down, right = walks[i, 0], walks[i, 1], walks[i, 2]
+        first, down, right = orders[i, 0], orders[i, 1], orders[i, 2]
         p, q = first, np.uint64(0)
         for r in range(side):
             p = first + r * down
@@ -53,13 +53,13 @@ def _restain(batch, walks, tables, side, out):
             to[q + np.uint64(k)] = last[k]
 
 
-restain = njit(types.void(_BATCH, _WALKS, _TABLES, types.int64, _OUT), nogil=True, cache=True)(
+restain = njit(types.void(_BATCH, _ORDERS, _TABLES, types.int64, _OUT), nogil=True, cache=True)(
     inspect.unwrap(_restain)  # the shape checks of the tests wrap every function they import
 )
-"""Turn, mirror and restain a batch.
+"""Turn and mirror a batch, and jitter its stains.
 
-Parameters, in order: the images' bytes (b, d*d*3), pixel by pixel; for each image the walk over
-its pixels (b, 3): first pixel, step to the next row, step to the next column; the tables
+Parameters, in order: the images' bytes (b, d*d*3), pixel by pixel; for each image the order
+of its pixels (b, 3): first pixel, step to the next row, step to the next column; the tables
 (b, 3, 256, 4) float32 of transmittance by old channel, old byte and new channel (the fourth pads
 to a power of two); d; the result (b, d*d*3) float32 in 0..1.
 """

@@ -1,4 +1,4 @@
-"""The audit of a split, before any training: what would let test tissue into it, or bend the comparison.
+"""The audit of a split, before any training: data leakage, and what else would bend the comparison.
 
 It looks at the sides as they came out, not at the rule that made them, so it finds what no rule saw:
 one section under two names, tissue of the two sides that lies too near, folds that are not alike.
@@ -97,7 +97,7 @@ class Audit:
 def audit_split(
     samples: Sequence[Sample], folds: Sequence[Fold], config: SplitConfig, *, largest_patch_um: float
 ) -> Audit:
-    """Look for leaks and lopsidedness in the sides of some folds.
+    """Look for data leakage between the sides of some folds, and for sides that are not alike.
 
     Parameters
     ----------
@@ -109,20 +109,20 @@ def audit_split(
         Width of the largest patch of the bench.
     """
     found: list[Finding] = []
-    twins = _Twins(samples)
+    duplicates = _Duplicates(samples)
     distances = []
     for fold in folds:
         found += _patients(samples, fold, config.within_section)
-        found += twins.across(fold)
-        near, distance = _near(samples, fold, largest_patch_um, config.buffer_um)
-        found += near
+        found += duplicates.across(fold)
+        too_near, distance = _distances(samples, fold, largest_patch_um, config.buffer_um)
+        found += too_near
         distances.append(distance)
         found += _composition(samples, fold)
     accepted = [
         replace(one, accepted="allow") if one.name in config.allow and not one.accepted else one
         for one in found
     ]
-    return Audit(tuple(_merged(accepted)), _checked(samples, folds, twins), tuple(distances))
+    return Audit(tuple(_merged(accepted)), _checked(samples, folds, duplicates), tuple(distances))
 
 
 def _merged(findings: Sequence[Finding]) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ def _sides(fold: Fold, sample: Sample) -> set[int]:
 
 
 def _leak(one: set[int], other: set[int]) -> bool:
-    """Tell whether tissue of these sides being the same would let training see what is scored."""
+    """Say whether tissue that stands on these sides is data leakage: training would see what is scored."""
     return (TEST in one and bool(other & {TRAIN, VALIDATION})) or (
         TEST in other and bool(one & {TRAIN, VALIDATION})
     )
@@ -164,8 +164,8 @@ def _patients(samples: Sequence[Sample], fold: Fold, within_section: bool) -> It
     )
 
 
-class _Twins:
-    """What stands twice in the data, found once for all folds."""
+class _Duplicates:
+    """Duplicates among the samples, by pixels and by counts, looked for once for all folds."""
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         self.samples = samples
@@ -182,7 +182,7 @@ class _Twins:
         self.n_rows = sum(len(rows) for rows, _ in self.rows)
 
     def across(self, fold: Fold) -> Iterator[Finding]:
-        """Yield what stands on two sides of a fold."""
+        """Yield the duplicates that stand on two sides of a fold."""
         for i, j in self.pairs:
             one, other = self.samples[i], self.samples[j]
             if _leak(_sides(fold, one), _sides(fold, other)):
@@ -222,7 +222,7 @@ class _Twins:
             )
 
     def _within(self, i: int, fold: Fold) -> Iterator[Finding]:
-        """Yield observations that stand twice in one sample, once to train and once to test."""
+        """Yield duplicate observations of one sample that stand on its training and on its test side."""
         rows, hashes = self.rows[i]
         sides = fold.sides[self.samples[i].id][rows]
         learned = np.isin(sides, (TRAIN, VALIDATION))
@@ -242,7 +242,7 @@ class _Twins:
         return len(np.intersect1d(one, other)), min(len(one), len(other))
 
 
-def _near(
+def _distances(
     samples: Sequence[Sample], fold: Fold, largest_patch_um: float, buffer_um: float
 ) -> tuple[list[Finding], dict[str, Any]]:
     """Measure how near the sides come to each other on one slide (Chebyshev, in um)."""
@@ -349,22 +349,22 @@ def _shares(samples: Sequence[Sample], fold: Fold, covariate: str, side: int) ->
     return {value: number / total for value, number in counts.items()}
 
 
-def _checked(samples: Sequence[Sample], folds: Sequence[Fold], twins: _Twins) -> tuple[str, ...]:
+def _checked(samples: Sequence[Sample], folds: Sequence[Fold], duplicates: _Duplicates) -> tuple[str, ...]:
     patients = len({sample.patient for sample in samples})
     lines = [
         f"{_plural(len(folds), 'fold')} of {_plural(len(samples), 'sample')} of "
         f"{_plural(patients, 'patient')}: patients, distances and composition of the sides"
     ]
-    if twins.pairs:
-        most = max(twins.alike.values())
+    if duplicates.pairs:
+        most, pairs_words = max(duplicates.alike.values()), _plural(len(duplicates.pairs), "pair")
         lines.append(
-            f"{_plural(len(twins.pairs), 'pair')} of images compared by content and by perceptual hash in "
+            f"{pairs_words} of images compared by content and by perceptual hash in "
             f"eight orientations (most alike: {most:.0%} of the bits; from {LIKENESS:.0%} on they count as "
             "one)"
         )
     lines.append(
-        f"{twins.n_rows:,} observations with at least {MIN_TOTAL} counts of {MIN_GENES} genes compared by "
-        "these counts"
+        f"{duplicates.n_rows:,} observations with at least {MIN_TOTAL} counts of {MIN_GENES} genes compared "
+        "by these counts"
     )
     return tuple(lines)
 

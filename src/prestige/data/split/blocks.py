@@ -1,8 +1,8 @@
-"""Spatial blocks of a section, and how they are dealt.
+"""Spatial blocks of a section, and their assignment to the folds of a spatial cross-validation.
 
-Blocks are the tiles of a grid laid over the section.  How they are dealt decides how much
-training tissue the buffer eats, so several seeded deals are drawn and the one that leaves most
-is taken; only places enter that choice, never counts.
+Blocks are the tiles of a grid laid over the section.  Their assignment decides how much training
+tissue the buffer eats, so several seeded ones are drawn and the one that leaves most is taken;
+only places enter that choice, never counts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 DRAWS = 24
-"""Seeded deals of blocks from which the one that leaves most training tissue is taken."""
+"""Seeded assignments of blocks from which the one that leaves most training tissue is taken."""
 
 _THINNED = 4000
 D = TypeVar("D")
@@ -40,10 +40,10 @@ def extent_area(xy_um: Float[np.ndarray, "n 2"]) -> float:
     return float(np.prod(np.ptp(xy_um, axis=0))) if len(xy_um) else 0.0
 
 
-def deal(
+def assign_to_folds(
     block: Int[np.ndarray, " n"], weight: Bool[np.ndarray, " n"], folds: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " n"]:
-    """Deal blocks to folds at random, largest first to the fold that has least: equal in counts.
+    """Assign blocks to folds at random, largest first to the fold that has least: equal in counts.
 
     Parameters
     ----------

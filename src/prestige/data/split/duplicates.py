@@ -1,8 +1,8 @@
-"""Tissue that stands twice in a data set under two names: by pixels, by looks and by counts.
+"""Duplicates and near-duplicates: tissue that stands in a data set twice, under two names.
 
-Exact copies are found by their content; copies that were compressed again, scaled, turned or
-mirrored by a perceptual hash; tables by the counts of single observations, so that a part of a
-section under another name is found too.
+On two sides of a split they are data leakage.  Exact copies are found by their content; copies that
+were compressed again, scaled, turned or mirrored by a perceptual hash; tables by the counts of single
+observations, so that a part of a section under another name is found too.
 """
 
 from __future__ import annotations

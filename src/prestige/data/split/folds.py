@@ -13,7 +13,7 @@ from jaxtyping import Int8
 
 from prestige.data.patches.reader import width_px, window_inside
 from prestige.data.split.rules import SplitConfig, add_validation, plan
-from prestige.data.split.sides import SIDE_NAMES, TEST, TRAIN, UNUSED, VALIDATION, apart
+from prestige.data.split.sides import SIDE_NAMES, TEST, TRAIN, UNUSED, VALIDATION, in_buffer
 from prestige.errors import SplitError
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _near_other_sides(
     for group in by_slide.values():
         um_per_px = min(sample.um_per_px for sample in group)
         xy_um = np.concatenate([sample.xy_px for sample in group]) * um_per_px
-        found = apart(np.concatenate([intended[s.id] for s in group]).astype(np.int8), xy_um, buffer_um)
+        found = in_buffer(np.concatenate([intended[s.id] for s in group]).astype(np.int8), xy_um, buffer_um)
         ends = np.cumsum([sample.n_obs for sample in group])[:-1]
         close |= {sample.id: part for sample, part in zip(group, np.split(found, ends), strict=True)}
     return close

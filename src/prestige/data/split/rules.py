@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from prestige.data.split.blocks import best_draw, deal, draw_share, extent_area, grid_blocks, thin
+from prestige.data.split.blocks import assign_to_folds, best_draw, draw_share, extent_area, grid_blocks, thin
 from prestige.data.split.findings import FINDINGS
-from prestige.data.split.sides import TEST, TRAIN, UNUSED, VALIDATION, apart, near
+from prestige.data.split.sides import TEST, TRAIN, UNUSED, VALIDATION, in_buffer, nearer_than
 from prestige.errors import SplitError, nearest
 from prestige.settings import Settings
 
@@ -215,7 +215,9 @@ def _by_blocks(
             return float(np.mean(rest))
 
         fold_of[sample.id] = best_draw(
-            lambda rng, block=block, ok=ok: deal(block, ok, number, rng), left, config.seed * 1009 + place
+            lambda rng, block=block, ok=ok: assign_to_folds(block, ok, number, rng),
+            left,
+            config.seed * 1009 + place,
         )
     return [
         (
@@ -228,7 +230,7 @@ def _by_blocks(
 
 def _left(xy: np.ndarray, out: np.ndarray, buffer_um: float) -> float:
     """Return how many places are neither out nor near to one that is."""
-    return float((~near(xy[~out], xy[out], buffer_um)).sum())
+    return float((~nearer_than(xy[~out], xy[out], buffer_um)).sum())
 
 
 def block_width(config: SplitConfig, area_a_side: float) -> float:
@@ -292,7 +294,7 @@ def _validation_blocks(
         return side
 
     def left(side: np.ndarray) -> float:
-        stays = ~apart(side[few], xy[few], config.buffer_um) & ok[few]
+        stays = ~in_buffer(side[few], xy[few], config.buffer_um) & ok[few]
         goal = max(1.0, config.validation_share * float(ok[few].sum()))
         validation = float((stays & (side[few] == VALIDATION)).sum())
         return float((stays & (side[few] == TRAIN)).sum()) * min(1.0, validation / goal)

@@ -1,4 +1,4 @@
-"""The sides of a split, and the distance between them."""
+"""The sides of a split (train, validation, test), and the buffer between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ TRAIN, VALIDATION, TEST, UNUSED = 0, 1, 2, -1
 SIDE_NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
 
 
-def near(
+def nearer_than(
     xy_um: Float[np.ndarray, "n 2"], others_um: Float[np.ndarray, "m 2"], distance_um: float
 ) -> Bool[np.ndarray, " n"]:
     """Say which places lie nearer (Chebyshev) than ``distance_um`` to any of the others.
@@ -27,17 +27,17 @@ def near(
     return np.asarray(found) < distance_um
 
 
-def apart(
+def in_buffer(
     side: Int8[np.ndarray, " n"], xy_um: Float[np.ndarray, "n 2"], buffer_um: float
 ) -> Bool[np.ndarray, " n"]:
-    """Say which training and validation observations lie nearer than the buffer to a later side.
+    """Say which training and validation observations lie in the buffer around a later side.
 
     Validation gives way to test and training to both, so that the tissue scored is the same
     whatever validates.  ``side`` holds intended sides, unmeasured observations included.
     """
     close = np.zeros(len(side), bool)
     test, validation = side == TEST, side == VALIDATION
-    close[validation] = near(xy_um[validation], xy_um[test], buffer_um)
+    close[validation] = nearer_than(xy_um[validation], xy_um[test], buffer_um)
     train = side == TRAIN
-    close[train] = near(xy_um[train], xy_um[test | (validation & ~close)], buffer_um)
+    close[train] = nearer_than(xy_um[train], xy_um[test | (validation & ~close)], buffer_um)
     return close
