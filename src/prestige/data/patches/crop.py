@@ -3,23 +3,14 @@
 Kept in a file of its own because importing it loads numba and, once per machine, compiles for
 about a second (the result is cached on disk).  Written over flat byte arrays with unsigned
 indices: the compiler then turns the inner loop into wide moves, five times as fast as the same
-loop over three-dimensional arrays with signed indices.  Each row of a patch lies in a page of its own, far
-from the last: rows are asked for some rows ahead, the next patch's at the end of one (docs/log.md).  A batch
-that no cache holds is written past the caches, without being read first.  The global interpreter lock is
-released, so several threads can crop parts of one batch.
+loop over three-dimensional arrays with signed indices.  The global interpreter lock is released, so
+several threads can crop parts of one batch.
 """
 
 import inspect
 
 import numpy as np
 from numba import njit, types
-
-from prestige.data.patches.intrinsics import WIDE, prefetch, settle, stream
-
-_AHEAD, _LINE = 12, 64  # rows asked for ahead of the copy; bytes that come at once
-
-STREAMED_BYTES = 1 << 22
-"""Batches from this size on are written past the caches; smaller ones are still there when they are read."""
 
 _SLIDE = types.Array(types.uint8, 3, "C", readonly=True)
 _WINDOWS = types.Array(types.int64, 2, "C", readonly=True)
@@ -44,33 +35,17 @@ def _crop(slide, windows, size, batch):
     side = batch.shape[1]
     source, out = slide.reshape(height * width * 3), batch.reshape(batch.size)
     row, line = np.uint64(3 * width), np.uint64(3 * side)
-    # Whole steps of WIDE bytes, each row's first at a multiple of it.
-    even = batch.size >= STREAMED_BYTES and 3 * size % WIDE == 0 and 3 * side % WIDE == 0
     for j in range(windows.shape[0]):
         image, left, top, dx, dy = windows[j]
-        to = ((image * side + dy) * side + dx) * 3
         if left < 0 or top < 0 or left + size > width or top + size > height:
             over_the_edge(slide, windows[j], size, batch)
             continue
-        p, q = np.uint64(3 * (top * width + left)), np.uint64(to)
-        following = min(j + 1, windows.shape[0] - 1)
-        soon = p + row * np.uint64(_AHEAD)
-        streamed = even and (batch.ctypes.data + to) % WIDE == 0
-        for r in range(size):
-            if r == size - _AHEAD:
-                soon = np.uint64(3 * (windows[following, 2] * width + windows[following, 1]))
-            for b in range(0, 3 * size + _LINE - 1, _LINE):
-                prefetch(source, soon + np.uint64(b))  # pyright: ignore[reportCallIssue]
-            soon += row
-            if streamed:
-                for c in range(0, 3 * size, WIDE):
-                    stream(out, q + np.uint64(c), source, p + np.uint64(c))  # pyright: ignore[reportCallIssue]
-            else:
-                for c in range(np.uint64(3 * size)):
-                    out[q + np.uint64(c)] = source[p + np.uint64(c)]
+        p, q = np.uint64(3 * (top * width + left)), np.uint64(((image * side + dy) * side + dx) * 3)
+        for _ in range(size):
+            for c in range(np.uint64(3 * size)):
+                out[q + np.uint64(c)] = source[p + np.uint64(c)]
             p += row
             q += line
-    settle()  # pyright: ignore[reportCallIssue]
 
 
 crop = njit(types.void(_SLIDE, _WINDOWS, types.int64, _BATCH), nogil=True, cache=True)(

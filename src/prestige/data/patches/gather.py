@@ -115,7 +115,7 @@ def pack(
     """Say in 20 numbers a patch where it lies and what becomes of it.
 
     Slide, first row and column of the patch, first row and column shown within it; where its symmetry begins
-    in it, the steps to the next row and column; then as float32, for red, green and blue, a line of the matrix
+    in it, its steps to the next row and column; then as float32, for red, green and blue a line of the matrix
     and the shift that the optical densities go through.
 
     Parameters
