@@ -445,6 +445,16 @@ def test_models_that_are_missing_or_cut_off(sound: Path, tmp_path: Path, file: s
     assert not (tmp_path / "out").exists()
 
 
+def test_a_measured_table_is_not_written_over(sound: Path, tmp_path: Path) -> None:
+    shutil.copytree(sound / "hest" / "st", tmp_path / "out")
+    before = (tmp_path / "out" / "S1.h5ad").read_bytes()
+    (tmp_path / "out" / "S2.h5ad").unlink()
+    result = _call(*_command("predict", sound, sound, tmp_path / "out"))
+    _assert_line(result, "out/S1.h5ad: is no prediction of prestige", "name another folder with --out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["S1.h5ad"]
+    assert (tmp_path / "out" / "S1.h5ad").read_bytes() == before
+
+
 # --- a full disk ------------------------------------------------------------------------------
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any
 
-import anndata
 import h5py
 import numpy as np
 import pandas as pd
@@ -23,7 +20,6 @@ from prestige.data.tables import (
     place_rows,
     read_counts,
     read_genes,
-    write_h5ad,
 )
 from prestige.errors import DataError
 
@@ -73,43 +69,3 @@ def test_rows_go_where_they_belong(rows: list[int], k: int) -> None:
 
 def test_numbers() -> None:
     np.testing.assert_array_equal(as_numbers(pd.Series(["1", "x", "2.5"])), [1, np.nan, 2.5])
-
-
-def table() -> AnnData:
-    obs = pd.DataFrame({"kind": list("abcd") * 50}, index=[f"cell-{i}" for i in range(200)])
-    counts = csr_matrix(np.random.default_rng(0).poisson(0.5, (200, 40)).astype(np.float32))
-    return AnnData(counts, obs=obs, uns={"prestige": {"schema": "x", "log1p": True}})
-
-
-def test_a_table_is_written_as_anndata_writes_it(tmp_path: Path) -> None:
-    write_h5ad(table(), tmp_path / "ours.h5ad")
-    table().write_h5ad(tmp_path / "theirs.h5ad")
-    ours, theirs = (anndata.read_h5ad(tmp_path / f"{name}.h5ad") for name in ("ours", "theirs"))
-    np.testing.assert_array_equal(ours.X.toarray(), theirs.X.toarray())  # type: ignore[union-attr]
-    pd.testing.assert_frame_equal(ours.obs, theirs.obs)
-    assert dict(ours.uns["prestige"]) == dict(theirs.uns["prestige"])
-
-
-def test_wherever_the_disk_runs_full_hdf5_never_learns_of_it(tmp_path: Path) -> None:
-    """HDF5 itself would answer with a RuntimeError, with noise for each open object, or with a crash."""
-    path = tmp_path / "t.h5ad"
-    write_h5ad(table(), path)
-    size = path.stat().st_size
-
-    class SmallDisk(io.FileIO):
-        room = 0
-
-        def write(self, data: Any) -> int:
-            fits = SmallDisk.room - self.tell()
-            if fits <= 0 and len(data):
-                raise OSError(28, "No space left on device")
-            return super().write(data[:fits])
-
-    class OnSmallDisk(type(path)):
-        def open(self, *_: Any, **__: Any) -> Any:
-            return SmallDisk(str(self), "w+")
-
-    for SmallDisk.room in (0, 1, 90, *range(500, size - 1, max(1, size // 12)), size - 1):
-        with pytest.raises(OSError, match="No space left on device"):
-            write_h5ad(table(), OnSmallDisk(path))
-        assert not path.exists()

@@ -13,7 +13,8 @@ from prestige.data.patches.augment import to_float
 from prestige.data.patches.reader import Patch, PatchReader
 from prestige.models.predictor import Predictor, build_predictor
 from prestige.models.settings import ModelConfig
-from prestige.prediction.infer import _at_once, predict_observations
+from prestige.prediction import infer
+from prestige.prediction.infer import _at_once, in_spans, predict_batches, predict_observations
 
 PATCH = Patch(8.0, 16)
 
@@ -55,6 +56,36 @@ def test_the_order_of_going_through_changes_nothing(predictor: Predictor, small_
     found = predict_observations(predictor, reader, observations, order=order, batch_size=64)
     expected = predict_observations(predictor, reader, observations, batch_size=64)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_batches_come_in_the_order_asked_for(predictor: Predictor, small_samples: Any) -> None:
+    reader, observations = reader_of(small_samples), all_observations(small_samples).take(np.arange(100))
+    order = np.random.default_rng(0).permutation(100)
+    batches = list(predict_batches(predictor, reader, observations, order=order, batch_size=30))
+    assert [len(rows) for rows, _ in batches] == [30, 30, 30, 10]
+    np.testing.assert_array_equal(np.concatenate([rows for rows, _ in batches]), order)
+    whole = predict_observations(predictor, reader, observations)
+    for rows, expression in batches:
+        np.testing.assert_allclose(expression, whole[rows], rtol=1e-4, atol=1e-5)
+
+
+def test_what_returns_an_array_is_asked_for_some_rows_at_a_time(
+    small_samples: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infer, "_LEAST_ROWS", 10)
+    monkeypatch.setattr(infer, "_SPAN_BYTES", 4 * 3 * 40)  # 40 rows of 3 genes
+    observations = all_observations(small_samples).take(np.arange(100))
+
+    def predict(asked: Observations, *, label: str) -> np.ndarray:
+        assert label == "words"
+        return np.repeat(asked.row[:, None], 3, axis=1).astype(np.float32)
+
+    order = np.arange(100)[::-1].copy()
+    spans = list(in_spans(predict, 3, observations, order=order, label="words"))
+    assert [len(rows) for rows, _ in spans] == [40, 40, 20]
+    for rows, expression in spans:
+        np.testing.assert_array_equal(expression[:, 0], observations.row[rows])
+    assert len(next(in_spans(predict, 300, observations, order=order, label="words"))[0]) == 10
 
 
 def test_dropout_is_off_whatever_state_the_predictor_is_in(predictor: Predictor, small_samples: Any) -> None:

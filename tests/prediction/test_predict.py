@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,18 +11,24 @@ from typing import Any
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
+import torch
+from scipy.sparse import csr_matrix
 
 from prestige.baselines.fitted import TrainingSide, fit_baseline
 from prestige.baselines.settings import BaselineConfig
+from prestige.data.dataset import DatasetConfig, SampleSpec
 from prestige.data.observations import all_observations
 from prestige.data.panel import Panel
 from prestige.data.patches.reader import Patch, PatchReader
-from prestige.errors import ModelError
+from prestige.errors import ModelError, StorageError
 from prestige.models.predictor import build_predictor
 from prestige.models.settings import ModelConfig
 from prestige.prediction import predict as predict_module
-from prestige.prediction.bundle import write_bundle
+from prestige.prediction.bundle import read_bundle, write_bundle
+from prestige.prediction.files import write_predictions
+from prestige.prediction.infer import predict_observations
 from prestige.prediction.predict import pixel_notes, predict_dataset, reading_order
 
 
@@ -36,10 +44,31 @@ def model(tmp_path: Path) -> Path:
     return folder
 
 
+def write_model(folder: Path, n_genes: int) -> tuple[Path, Panel]:
+    """Write a model whose random head tells observations apart."""
+    config = ModelConfig(encoder="compact_xs")
+    mean, std = np.linspace(1.0, 2.0, n_genes), np.full(n_genes, 0.5)
+    predictor = build_predictor(config, input_px=16, train_mean=mean, train_std=std, seed=0)
+    torch.manual_seed(1)
+    torch.nn.init.normal_(predictor.head.linear.weight)
+    panel = Panel(tuple(f"G{k}" for k in range(n_genes)), 100.0, mean, std)
+    write_bundle(folder, predictor, model=config, panel=panel, patch=Patch(8.0, 16), extra={})
+    return folder, panel
+
+
 @pytest.fixture(autouse=True)
-def _samples(monkeypatch: pytest.MonkeyPatch, small_samples: Any) -> None:
-    monkeypatch.setattr(predict_module, "read_dataset", lambda path: path)
-    monkeypatch.setattr(predict_module, "open_dataset", lambda path: SimpleNamespace(samples=small_samples))
+def _samples(monkeypatch: pytest.MonkeyPatch, small_samples: Any, tmp_path: Path) -> None:
+    listed(monkeypatch, small_samples, tmp_path / "input")
+
+
+def listed(monkeypatch: pytest.MonkeyPatch, samples: Any, folder: Path) -> None:
+    """Let the data set be these samples, read from the files ``<id>.h5ad`` of a folder."""
+    specs = tuple(
+        SampleSpec(id=one.id, source="hest", path=folder / f"{one.id}.h5ad", patient=one.id)
+        for one in samples
+    )
+    monkeypatch.setattr(predict_module, "read_dataset", lambda path: DatasetConfig(name="d", samples=specs))
+    monkeypatch.setattr(predict_module, "open_dataset", lambda config: SimpleNamespace(samples=samples))
 
 
 @pytest.mark.parametrize("inside", ["", "model"])
@@ -57,6 +86,101 @@ def test_every_observation_of_every_sample(
         np.testing.assert_array_equal(table.obsm["spatial"], sample.xy_px)
         assert table.uns["prestige"]["normalisation"]["total"] == 100.0
         assert table.uns["prestige"]["model"]["encoder"] == "compact_xs"
+
+
+def test_what_is_predicted_is_what_the_network_says_of_each_observation(
+    tmp_path: Path, small_samples: Any
+) -> None:
+    """Rows are predicted band by band, and stand in the sample's own order."""
+    folder, panel = write_model(tmp_path / "model", n_genes=5)
+    predict_dataset(folder, tmp_path / "d.yaml", tmp_path / "out", device="cpu")
+    predictor = read_bundle(folder).predictor
+    for sample in small_samples:
+        reader = PatchReader([sample.slide], Patch(8.0, 16))
+        expected = predict_observations(predictor, reader, all_observations([sample]))
+        table = ad.read_h5ad(tmp_path / "out" / f"{sample.id}.h5ad")
+        np.testing.assert_allclose(np.asarray(table.X), expected, rtol=1e-4, atol=1e-5)
+        assert np.std(expected, axis=0).min() > 1e-4
+        whole, model = tmp_path / "whole", {"encoder": "compact_xs", "patch_um": 8.0, "input_px": 16}
+        write_predictions(whole, np.asarray(table.X), all_observations([sample]), [sample], panel, model)
+        name = f"{sample.id}.h5ad"
+        assert (whole / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_no_array_of_observations_by_genes_is_made(
+    tmp_path: Path, small_samples: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n, g = 3000, 4000
+    sample = small_samples[0]
+    xy = np.random.default_rng(0).uniform(0, 191, (n, 2))
+    obs = pd.DataFrame({"measured": False, "total_counts": 0.0}, index=[f"c{i}" for i in range(n)])
+    many = replace(sample, obs=obs, xy_px=xy, counts=csr_matrix((n, 4), dtype=np.float32))
+    listed(monkeypatch, (many,), tmp_path / "input")
+    folder, _ = write_model(tmp_path / "model", n_genes=g)
+    predict_dataset(folder, tmp_path / "d.yaml", tmp_path / "first", device="cpu")  # imports, buffers
+    tracemalloc.start()
+    try:
+        (path,) = predict_dataset(folder, tmp_path / "d.yaml", tmp_path / "out", device="cpu")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    whole = 4 * n * g  # 48 MB
+    assert path.stat().st_size > whole
+    assert peak < whole / 3
+
+
+def test_nothing_but_predictions_is_written_over(
+    model: Path, tmp_path: Path, small_samples: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    predict_dataset(model, tmp_path / "d.yaml", out, device="cpu")
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    predict_dataset(model, tmp_path / "d.yaml", out, device="cpu")  # over its own
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+
+    ad.AnnData(np.ones((2, 2), np.float32)).write_h5ad(out / "S1.h5ad")
+    (out / "S2.h5ad").write_text("notes")
+    (out / "S3.h5ad").unlink()
+    (out / "S3.h5ad").mkdir()
+    before = [(out / f"S{k}.h5ad").read_bytes() for k in (1, 2)]
+    with pytest.raises(StorageError, match=r"3 faults.*S1\.h5ad: is no prediction.*name another folder"):
+        predict_dataset(model, tmp_path / "d.yaml", out, device="cpu")
+    assert [(out / f"S{k}.h5ad").read_bytes() for k in (1, 2)] == before
+    assert (out / "S0.h5ad").read_bytes() == first["S0.h5ad"]
+
+    listed(monkeypatch, small_samples[:1], out)  # S0.h5ad is a prediction, and what is read
+    with pytest.raises(StorageError, match=r"S0\.h5ad: is read here"):
+        predict_dataset(model, tmp_path / "d.yaml", out, device="cpu")
+
+
+def test_a_disk_without_room_is_met_before_anything_is_predicted(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr(PatchReader, "__call__", lambda *_: pytest.fail("a patch was read"))
+    with pytest.raises(StorageError, match=r"S0\.h5ad: the disk is full; free some disk space"):
+        predict_dataset(model, tmp_path / "d.yaml", tmp_path / "out", device="cpu")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_fault_on_the_way_leaves_whole_files_only(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, calls = PatchReader.__call__, []
+
+    def fails(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) == 2:
+            raise RuntimeError("the machine ends here")
+        return read(*given)
+
+    monkeypatch.setattr(PatchReader, "__call__", fails)
+    with pytest.raises(RuntimeError, match="ends here"):
+        predict_dataset(model, tmp_path / "d.yaml", tmp_path / "out", device="cpu")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["S0.h5ad"]
 
 
 def test_a_folder_without_a_model_is_refused_before_anything_is_read(tmp_path: Path) -> None:

@@ -22,9 +22,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
 
+from prestige.data.h5ad import write_h5ad
 from prestige.data.sample import Table
 from prestige.data.slides.slide import open_pixels
-from prestige.data.tables import canonical, opened_h5ad, read_frame, read_part, write_h5ad
+from prestige.data.tables import canonical, opened_h5ad, read_frame, read_part
 from prestige.errors import DataError
 
 SCHEMA = "prestige.sample/1"

@@ -6,11 +6,10 @@ and lets every fault be named by its element.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,6 @@ from jaxtyping import Float
 from scipy.sparse import csc_matrix, csr_array, csr_matrix
 
 from prestige.errors import DataError, nearest
-
-if TYPE_CHECKING:
-    from anndata import AnnData
 
 # what h5py, zarr, its codecs and anndata raise for a file that is missing, cut off or no such thing
 BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, EOFError, IndexError)
@@ -51,85 +47,6 @@ def opened_h5ad(path: Path) -> Iterator[Any]:
         ) from error
     with file:
         yield file
-
-
-def write_h5ad(table: AnnData, path: Path) -> None:
-    """Write a table as ``AnnData.write_h5ad`` does, and end in an ``OSError`` where the disk is full.
-
-    HDF5 that meets a full disk itself raises anything, complains again for each open object, and may take
-    the process down when it ends; so it never learns of it.
-
-    Raises
-    ------
-    OSError
-        The first that the disk gave; no file is left then.
-    """
-    import anndata
-    import h5py
-
-    table.strings_to_categoricals()
-    try:
-        with path.open("w+b", buffering=0) as raw:
-            patient = _Patient(raw)
-            try:
-                with h5py.File(patient, "w") as file:
-                    anndata.io.write_elem(file, "/", table)
-            finally:
-                if patient.error is not None:
-                    raise patient.error
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
-class _Patient(io.RawIOBase):
-    """A file that keeps its first fault to itself, and from then on goes on in memory."""
-
-    def __init__(self, raw: io.FileIO) -> None:
-        self._file: Any = raw
-        self.error: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        view, done = memoryview(data).cast("B"), 0
-        while done < len(view):
-            try:
-                done += self._file.write(view[done:])
-            except OSError as error:
-                self._go_on_in_memory(error)
-        return len(view)
-
-    def _go_on_in_memory(self, error: OSError) -> None:
-        """Take along what was written: HDF5 reads parts of it again, and crashes on what is not there."""
-        place, self.error = self._file.tell(), error
-        self._file.seek(0)
-        memory = io.BytesIO(self._file.read())
-        memory.seek(place)
-        self._file = memory
-
-    def readinto(self, buffer: Any) -> int:
-        return self._file.readinto(buffer) or 0
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def truncate(self, size: int | None = None) -> int:
-        try:
-            return self._file.truncate(size)
-        except OSError as error:
-            self._go_on_in_memory(error)
-            return self.truncate(size)
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
 
 def read_part(group: Any, name: str, *, where: str) -> Any:

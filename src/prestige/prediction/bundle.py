@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,7 @@ from prestige.errors import ConfigError, DataError, PrestigeError, StorageError
 from prestige.models.predictor import Predictor
 from prestige.models.settings import ModelConfig
 from prestige.prediction.card import model_card
-from prestige.prediction.infer import predict_observations
+from prestige.prediction.infer import Batch, in_spans, predict_batches, predict_observations
 from prestige.prediction.packing import BASELINE_SCHEMA, SCHEMA, pack, unpack
 
 WEIGHTS, MANIFEST, CARD = "model.safetensors", "model.json", "README.md"
@@ -156,15 +156,29 @@ class Bundle:
         ConfigError
             When this machine has no such device.
         """
-        fabric = make_fabric("32-true", device)
         if isinstance(self.predictor, FittedBaseline):
-            self.predictor.fitted.to(fabric.device)
+            self.predictor.fitted.to(make_fabric("32-true", device).device)
             return partial(self.predictor.predict, reader)
+        return self._placed(predict_observations, reader, device)
+
+    def in_batches(self, reader: PatchReader, *, device: str = "auto") -> Callable[..., Iterator[Batch]]:
+        """Return what :meth:`predicting` does, as a generator of batches: for more than the memory holds.
+
+        Called with observations and the ``order`` in which they are gone through it yields (b,) positions and
+        the (b, g) expression there.
+        """
+        if isinstance(self.predictor, FittedBaseline):
+            return partial(in_spans, self.predicting(reader, device=device), len(self.panel.genes))
+        return self._placed(predict_batches, reader, device)
+
+    def _placed(self, predict: Callable[..., Any], reader: PatchReader, device: str) -> Callable[..., Any]:
+        """Return a way of predicting with the network and the slides on a device."""
+        assert isinstance(self.predictor, Predictor)
+        fabric = make_fabric("32-true", device)
         # A slide that lies on a device is found there by its fingerprint, which an array has not.
         named = all(slide.fingerprint for slide in reader.slides)
         near = on_device(reader, fabric.device) if named else reader
-        forward = fabric.setup_module(self.predictor)
-        return partial(predict_observations, self.predictor, near, forward=forward)
+        return partial(predict, self.predictor, near, forward=fabric.setup_module(self.predictor))
 
     def _on(
         self, image: np.ndarray, xy_px: np.ndarray, um_per_px: float | None

@@ -6,22 +6,66 @@ and deviations, so that it can be scored anywhere.  A truth file holds raw count
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from prestige.compute.files import whole_file
+from prestige.data.h5ad import RowWriter, h5ad_by_rows, write_h5ad
 from prestige.data.observations import Observations
 from prestige.data.panel import Panel
 from prestige.data.sample import Sample
-from prestige.data.tables import write_h5ad
-from prestige.errors import storing
+from prestige.data.tables import opened_h5ad, read_part
+from prestige.errors import DataError
 
 SCHEMA = "prestige.prediction/1"
+
+
+@contextmanager
+def prediction_file(
+    path: Path, sample: Sample, rows: Int[np.ndarray, " n"], panel: Panel, model: Mapping[str, Any]
+) -> Iterator[RowWriter]:
+    """Write the prediction file of some rows of a sample; give what writes their expression, in any order.
+
+    The file has its name when all rows are there.  It takes no memory for their expression.
+
+    Parameters
+    ----------
+    rows
+        (n,) positions in the sample's table.
+    model
+        What predicts (encoder, patch, ...), kept in ``uns["prestige"]["model"]``.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be written; no half-written file is left.
+    """
+    import anndata as ad
+
+    table = ad.AnnData(
+        X=np.broadcast_to(np.float32(0), (len(rows), len(panel.genes))),
+        obs=_obs(sample, rows),
+        var=pd.DataFrame(
+            {"train_mean": panel.train_mean, "train_std": panel.train_std},
+            index=pd.Index(panel.genes, name=None),
+        ),
+        uns={
+            "prestige": {
+                "schema": SCHEMA,
+                "normalisation": {"total": float(panel.total), "log1p": True},
+                "model": {key: value for key, value in model.items() if value is not None},
+            }
+        },
+        obsm={"spatial": sample.xy_px[rows]},  # pyright: ignore[reportArgumentType]
+    )
+    with whole_file(path) as partial, h5ad_by_rows(table, partial) as writer:
+        yield writer
 
 
 def write_predictions(
@@ -30,7 +74,7 @@ def write_predictions(
     observations: Observations,
     samples: Sequence[Sample],
     panel: Panel,
-    model: dict[str, Any],
+    model: Mapping[str, Any],
 ) -> list[Path]:
     """Write the predictions of each sample that has observations among ``observations``.
 
@@ -50,31 +94,26 @@ def write_predictions(
     StorageError
         When one cannot be written; no half-written file is left.
     """
-    import anndata as ad
-
-    uns = {
-        "schema": SCHEMA,
-        "normalisation": {"total": float(panel.total), "log1p": True},
-        "model": {key: value for key, value in model.items() if value is not None},
-    }
     written = []
     for number, sample in enumerate(samples):
         chosen = np.flatnonzero(observations.slide_index == number)
         if not len(chosen):
             continue
-        rows = observations.row[chosen]
-        table = ad.AnnData(
-            X=prediction if len(chosen) == len(prediction) else prediction[chosen],
-            obs=_obs(sample, rows),
-            var=pd.DataFrame(
-                {"train_mean": panel.train_mean, "train_std": panel.train_std},
-                index=pd.Index(panel.genes, name=None),
-            ),
-            uns={"prestige": uns},
-            obsm={"spatial": sample.xy_px[rows]},  # pyright: ignore[reportArgumentType]
-        )
-        written.append(_write(table, folder / f"{sample.id}.h5ad"))
+        path = folder / f"{sample.id}.h5ad"
+        with prediction_file(path, sample, observations.row[chosen], panel, model) as writer:
+            writer(np.arange(len(chosen)), prediction[chosen])
+        written.append(path)
     return written
+
+
+def is_prediction(path: Path) -> bool:
+    """Whether a file is a prediction of this package, of any version."""
+    try:
+        with opened_h5ad(path) as file:
+            schema = read_part(file, "uns/prestige/schema", where=str(path))
+    except DataError:
+        return False
+    return str(schema).startswith(SCHEMA.partition("/")[0])
 
 
 def write_truth(
@@ -110,7 +149,10 @@ def write_truth(
             uns={"um_per_px": sample.um_per_px, "sample": sample.id},
             obsm={"spatial": sample.xy_px[rows]},  # pyright: ignore[reportArgumentType]
         )
-        written.append(_write(table, folder / f"{sample.id}.h5ad"))
+        path = folder / f"{sample.id}.h5ad"
+        with whole_file(path) as partial:
+            write_h5ad(table, partial)
+        written.append(path)
     return written
 
 
@@ -118,15 +160,3 @@ def _obs(sample: Sample, rows: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         {"sample": pd.Categorical([sample.id] * len(rows))}, index=sample.obs.index[rows].astype(str)
     )
-
-
-def _write(table: Any, path: Path) -> Path:
-    temporary = path.with_name(path.name + ".partial")
-    with storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write_h5ad(table, temporary)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return path

@@ -10,14 +10,14 @@ from jaxtyping import Int
 
 from prestige.baselines.settings import baselines
 from prestige.compute.progress import say
-from prestige.data.dataset import open_dataset, read_dataset
+from prestige.data.dataset import DatasetConfig, open_dataset, read_dataset
 from prestige.data.observations import Observations, all_observations
 from prestige.data.patches.reader import Patch, PatchReader
 from prestige.data.sample import Sample
 from prestige.data.slides.slide import MOST_HELD_BYTES
-from prestige.errors import DataError, ModelError, raise_all
+from prestige.errors import DataError, ModelError, StorageError, raise_all
 from prestige.prediction.bundle import read_bundle
-from prestige.prediction.files import write_predictions
+from prestige.prediction.files import is_prediction, prediction_file
 from prestige.records.run import RunFolder
 
 BAND_PX = 1024
@@ -27,7 +27,11 @@ BAND_PX = 1024
 def predict_dataset(
     run_or_model: Path | str, dataset: Path | str, out: Path | str, *, device: str = "auto"
 ) -> list[Path]:
-    """Write ``out/<sample>.h5ad`` for each sample of a dataset.
+    """Write ``out/<sample>.h5ad`` for each sample of a dataset, row by row as they are predicted.
+
+    In memory stand a batch of patches and of predictions, the next batch of patches, and names and places of
+    the observations: never an array of observations x genes.  A file has its name when it is whole; an older
+    prediction of that name is replaced, and nothing else.
 
     Parameters
     ----------
@@ -46,6 +50,8 @@ def predict_dataset(
         When there is no model in the folder.
     DataError
         When a sample is at fault, or its image is smaller than the model's patch.
+    StorageError
+        When something else than a prediction has the name of one, or one cannot be written.
 
     Examples
     --------
@@ -56,25 +62,32 @@ def predict_dataset(
     """
     run_or_model, dataset, out = Path(run_or_model), Path(dataset), Path(out)
     bundle = read_bundle(_bundle_folder(run_or_model))
-    samples = open_dataset(read_dataset(dataset)).samples
+    config = read_dataset(dataset)
+    _check_targets(config, out)
+    samples = open_dataset(config).samples
     _check_sizes(samples, bundle.patch)
     for words in pixel_notes(samples, bundle.extra.get("um_per_px")):
         say(words)
     slides = [sample.slide for sample in samples]
     reader = PatchReader(slides, bundle.patch, most_mapped_bytes=MOST_HELD_BYTES)
-    observations = all_observations(samples)
-    order = reading_order(observations, band_px=BAND_PX)
-    predict = bundle.predicting(reader, device=device)
-    prediction = np.empty((len(observations), len(bundle.panel.genes)), dtype=np.float32)
-    label = f"predicting {len(observations):,} observations"
-    prediction[order] = predict(observations.take(order), label=label)
+    predict = bundle.in_batches(reader, device=device)
     model = {
         "encoder": bundle.name,
         "patch_um": bundle.patch.patch_um,
         "input_px": bundle.patch.input_px,
         "visible_um": bundle.patch.visible_um,
     }
-    return write_predictions(out, prediction, observations, samples, bundle.panel, model)
+    observations = all_observations(samples)
+    paths = []
+    for number, sample in enumerate(samples):
+        of_sample = observations.take(np.flatnonzero(observations.slide_index == number))
+        order = reading_order(of_sample, band_px=BAND_PX)
+        label = f"predicting {sample.id}, {len(of_sample):,} observations"
+        paths.append(_target(out, sample.id))
+        with prediction_file(paths[-1], sample, of_sample.row, bundle.panel, model) as write:
+            for rows, expression in predict(of_sample, order=order, label=label):
+                write(rows, expression)
+    return paths
 
 
 def reading_order(observations: Observations, *, band_px: int) -> Int[np.ndarray, " n"]:
@@ -121,6 +134,27 @@ def _check_sizes(samples: Sequence[Sample], patch: Patch) -> None:
                     remedy="take a model with a smaller patch, or leave the sample out",
                 )
             )
+    raise_all(faults)
+
+
+def _target(out: Path, sample_id: str) -> Path:
+    return out / f"{sample_id}.h5ad"
+
+
+def _check_targets(config: DatasetConfig, out: Path) -> None:
+    """Refuse to write over anything but predictions, and over what is read."""
+    inputs = {path.resolve() for one in config.samples for path in (one.path, one.expression) if path}
+    faults = []
+    for sample in config.samples:
+        path = _target(out, sample.id)
+        if path.resolve() in inputs:
+            what = "is read here"
+        elif path.exists() and not is_prediction(path):
+            what = "is no prediction of prestige"
+        else:
+            continue
+        remedy = "name another folder with --out, or move the file away"
+        faults.append(StorageError(f"{what} and would be overwritten", where=path, remedy=remedy))
     raise_all(faults)
 
 
