@@ -32,20 +32,20 @@ from prestige.analysis.summary import summarise
 from prestige.config import BenchConfig, RunConfig
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.fold import FoldData, prepare_fold
-from prestige.data.observations import positions_um
 from prestige.data.patches.reader import resolve_patch
 from prestige.data.phantom import PhantomConfig, write_phantom
 from prestige.data.phantom.write import read_truth
 from prestige.data.split.folds import TEST, Fold, make_folds
 from prestige.models.compact import Compact, Design
 from prestige.models.encoder import encoders
+from prestige.records.bench import BenchRecord, EvaluationRecord, FoldRecord, RunEntry, TruthRecord
 from prestige.records.configuration import MEAN_BASELINE
-from prestige.records.folders import load_bench
+from prestige.records.folders import BenchFolder, load_bench
 from prestige.report import write_report
+from prestige.runs.record import correlation_of
 from prestige.runs.run import execute
 from prestige.settings import build
 from prestige.stats.compare import compare
-from prestige.stats.correlogram import correlogram
 from prestige.stats.moments import Moments
 
 RECOMMENDATION_MARGIN = 0.01
@@ -134,29 +134,25 @@ def score_of(folder: Path) -> float:
     return float(scores_of(folder).fillna(0).mean())
 
 
-def reported(trial: Trial, runs: Mapping[Any, Path], truth: dict[str, Any] | None = None) -> dict[str, Any]:
+def reported(trial: Trial, runs: Mapping[Any, Path], truth: TruthRecord | None = None) -> dict[str, Any]:
     """Return what the report of these runs answers."""
     write_record(trial, runs, truth)
     write_report(trial.folder)
     return json.loads((trial.folder / "report" / "answer.json").read_text(encoding="utf-8"))[0]
 
 
-def write_record(trial: Trial, runs: Mapping[Any, Path], truth: dict[str, Any] | None = None) -> None:
+def write_record(trial: Trial, runs: Mapping[Any, Path], truth: TruthRecord | None = None) -> None:
     """Write what a bench leaves beside its runs, as far as the report's answer hangs on it."""
-    data = trial.data
-    xy_um = positions_um(data.dataset.samples, data.test)
-    length = correlogram(xy_um, data.test_y, sample_of=data.test.slide_index).length_um
-    fold = {"index": data.fold.index, "name": data.fold.name, "correlation": {"length_um": length}}
-    record = {
-        "schema": "prestige.bench/1",
-        "name": trial.config.name,
-        "runs": [{"folder": str(path.relative_to(trial.folder))} for path in runs.values()],
-        "folds": [fold],
-        "evaluation": {"block_um": trial.config.evaluation.block_um},
-        "truth": truth,
-        "finished": True,
-    }
-    (trial.folder / "bench.json").write_text(json.dumps(record), encoding="utf-8")
+    fold, correlation = trial.data.fold, correlation_of(trial.data)
+    record = BenchRecord(
+        name=trial.config.name,
+        folds=(FoldRecord(index=fold.index, name=fold.name, correlation=correlation),),
+        evaluation=EvaluationRecord(block_um=trial.config.evaluation.block_um),
+        truth=truth,
+        runs=tuple(RunEntry(folder=str(path.relative_to(trial.folder))) for path in runs.values()),
+        finished=True,
+    )
+    BenchFolder(trial.folder).write_record(record)
 
 
 def radii(seed: int, folder: Path) -> dict[str, Any]:
@@ -168,9 +164,7 @@ def radii(seed: int, folder: Path) -> dict[str, Any]:
     trial = open_trial(folder, phantom, bench_of(WIDTHS_UM, 500))
     runs = trial.all_runs()
     truth = read_truth(folder / "phantom") or {}
-    answer = reported(
-        trial, runs, {key: truth[key] for key in ("radius_um", "margin", "oracle", "right_patch_um")}
-    )
+    answer = reported(trial, runs, TruthRecord.model_validate(truth))
     oracle = {float(width): value for width, value in truth["oracle"].items()}
     named, right = answer["patch_um"], truth["right_patch_um"]
     short = max(oracle.values()) - truth["margin"]

@@ -87,7 +87,7 @@ def describe_fold(data: FoldData, config: BenchConfig) -> FoldSummary:
         dropped=dict(data.fold.dropped),
         notes=(*data.fold.notes, *data.panel.notes),
         gene_sets=describe_sets(sets),
-        correlation=_correlation(data),
+        correlation=correlation_of(data),
     )
     return FoldSummary(record, tuple(data.panel.genes))
 
@@ -108,7 +108,7 @@ def _sample(sample: Sample) -> SampleRecord:
     )
 
 
-def _correlation(data: FoldData) -> CorrelationRecord:
+def correlation_of(data: FoldData) -> CorrelationRecord:
     """Measure how far apart the test side's expression is still alike: blocks have to be wider than that."""
     xy_um = positions_um(data.dataset.samples, data.test)
     try:
