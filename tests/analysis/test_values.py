@@ -11,7 +11,8 @@ import pytest
 from prestige.analysis.values import GENE_METRICS, gene_table, gene_values, mean_table, with_zeros
 from prestige.records.configuration import Configuration
 from prestige.records.folders import load_bench
-from prestige.records.run import Run
+from prestige.records.manifest import Manifest
+from prestige.records.run import Run, RunFolder
 from prestige.stats.moments import Moments
 
 KEY = Configuration(pretrained=False, baseline=False, encoder="compact_s", patch_um=32.0, input_px=64)
@@ -29,7 +30,8 @@ def run(fold: int, pearson: dict[str, float], *, sample: str, r2: float | None =
     scores = pd.DataFrame(rows, columns=["sample", "level", "name", "metric", "value"])
     none = np.zeros((1, 1))
     sums = Moments(np.array(["s"]), np.zeros(1, int), np.ones(1, int), none, none, none, none, none, ("A",))
-    return Run(Path("nowhere"), {"fold": fold, "seed": seed}, scores, pd.DataFrame(), sums)
+    manifest = Manifest(encoder="resnet18", fold=fold, seed=seed)
+    return Run(RunFolder(Path("nowhere")), manifest, scores, pd.DataFrame(), sums)
 
 
 def test_genes_are_averaged_over_seeds_then_over_samples_and_folds() -> None:
@@ -79,6 +81,6 @@ def test_without_runs_the_tables_are_empty() -> None:
 
 def test_the_table_of_a_bench_has_each_gene_once_a_configuration(tiny_bench: Path) -> None:
     runs = load_bench(tiny_bench).runs
-    found = gene_table({KEY: [one for one in runs if one.manifest["encoder"] == "resnet18"]})
+    found = gene_table({KEY: [one for one in runs if one.manifest.encoder == "resnet18"]})
     assert not found["gene"].duplicated().any()
     assert found.set_index("gene").loc["GENE38", list(GENE_METRICS)[:3]].isna().all()  # its truth is constant

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prestige.errors import ConfigError
-from prestige.models.settings import ModelConfig
+from prestige.models.settings import ModelConfig, in_words
 from prestige.settings import build
 
 
@@ -40,11 +40,11 @@ def test_wrong_values_are_refused(raw: dict[str, object], words: str) -> None:
 
 
 def test_what_sets_a_model_apart_is_said_in_words() -> None:
-    assert ModelConfig(encoder="resnet18", pretrained=True).peculiarities == ()
+    assert in_words(ModelConfig(encoder="resnet18", pretrained=True).changed) == ()
     other = ModelConfig(encoder="resnet18", readout="whole", dropout=0.3, checkpoint=Path("a/b.safetensors"))
-    assert other.peculiarities == ("readout whole", "dropout 0.3", "from b.safetensors")
+    assert in_words(other.changed) == ("readout whole", "dropout 0.3", "from b.safetensors")
     rates = ModelConfig(encoder="resnet18", norm="group", learning_rates=(2e-3, 5e-4))
-    assert rates.peculiarities == ("norm group", "learning rates 0.002 / 0.0005")
+    assert in_words(rates.changed) == ("norm group", "learning rates 0.002 / 0.0005")
 
 
 def test_learning_rates_are_written_only_where_there_are_some() -> None:
