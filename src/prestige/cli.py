@@ -282,10 +282,11 @@ def biology(
 ) -> None:
     """Ask whether the biology survived: gene sets, pathways, structure in space, cell types, regions."""
     from prestige.report.biology.of_bench import read_biology, write_file_biology
+    from prestige.report.biology.words import sentences
 
     asked = read_biology(config) if config is not None else None
     page, found = write_file_biology(predicted, truth, out, sets=tuple(sets or ()), scale=scale, config=asked)
-    for lines in found.sentences().values():
+    for lines in sentences(found).values():
         for line in lines:
             typer.echo(line)
     typer.echo(str(page))

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from prestige.biology.agreement import (
     COMPARISONS,
     agreement,
-    left_out_sentence,
     mean_agreement,
     moments,
     versions,
@@ -112,10 +111,3 @@ def test_versions_share_what_was_drawn(make_pair: Callable[..., Pair]) -> None:
     for name in made:
         assert np.array_equal(made[name], given_[name])
     assert not np.array_equal(made["noisy"], versions(pair, seed=6)["noisy"])
-
-
-def test_samples_that_are_left_out_are_named() -> None:
-    assert left_out_sentence(("a", "c"), 2, "maps") == [
-        "Left out of maps, with fewer than 2 observations: samples a, c."
-    ]
-    assert left_out_sentence((), 2, "maps") == []

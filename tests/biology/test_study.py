@@ -18,6 +18,8 @@ from prestige.biology.study import PARTS, Study, study
 from prestige.data.phantom import PhantomConfig, make_section
 from prestige.errors import PrestigeError
 from prestige.genesets import GeneSet
+from prestige.report.biology.space import neighbourhood_sentences
+from prestige.report.biology.words import sentences
 
 SETS = {"first": GeneSet("first", tuple(f"G{i}" for i in range(8)), "a test")}
 
@@ -54,7 +56,7 @@ def test_the_true_mean_keeps_its_structure(of_true_mean: Study) -> None:
     assert of_true_mean.structure.verdict == "not over-smoothed"
     assert correlation(of_true_mean) > 0.6
     assert of_true_mean.domains.ari_half == pytest.approx(of_true_mean.domains.ari_halves, abs=0.25)
-    told = of_true_mean.sentences()
+    told = sentences(of_true_mean)
     assert list(told) == ["structure", "correlations", "domains", "activity", "enrichment"]
     assert told["structure"][0].startswith("Not over-smoothed")
 
@@ -66,7 +68,7 @@ def test_a_blurred_truth_has_a_high_correlation_and_is_called_over_smoothed(
     found = of(pair, blur(mean, pair.xy_um, 50.0))
     assert found.structure is not None
     assert found.structure.verdict == "over-smoothed"
-    assert found.sentences()["structure"][0].startswith("Over-smoothed")
+    assert sentences(found)["structure"][0].startswith("Over-smoothed")
     assert 0.3 < correlation(found) < correlation(of_true_mean)
 
 
@@ -149,7 +151,7 @@ def test_what_cannot_be_answered_is_said_and_the_rest_goes_on(truth: tuple[Pair,
     assert found.domains is None
     assert set(found.skipped) >= {"structure", "domains"}
     assert found.activity is not None
-    told = found.sentences()
+    told = sentences(found)
     assert told["structure"][0].startswith(f"Nothing is said of {PARTS['structure']}: ")
     assert "positions" in told["structure"][0]
     assert np.isfinite(found.scores).all()
@@ -168,22 +170,22 @@ def test_a_region_a_condition_and_cell_types_are_asked_where_wanted(truth: tuple
     assert found.conditions is not None
     assert found.neighbourhoods is not None
     assert found.neighbourhoods.max_um == 60
-    around = found.neighbourhoods.sentences()
+    around = neighbourhood_sentences(found.neighbourhoods)
     assert around
-    assert found.sentences()["gradients"][-len(around) :] == around
+    assert sentences(found)["gradients"][-len(around) :] == around
     assert found.region is not None
     assert found.region.n_components == 1
     assert found.region_name == "the left side"
-    assert found.sentences()["gradients"][0].startswith("The left side, by side 'left': 1 components")
+    assert sentences(found)["gradients"][0].startswith("The left side, by side 'left': 1 components")
     assert found.conditions.unit == "one"
-    assert list(found.sentences())[-2:] == ["conditions", "gradients"]
+    assert list(sentences(found))[-2:] == ["conditions", "gradients"]
 
 
 def test_a_region_that_these_data_do_not_have_is_said(truth: tuple[Pair, np.ndarray]) -> None:
     pair, mean = truth
     found = of(pair, mean, region={"genes": ["G98", "G99"]})
     assert found.gradients is None
-    assert "none of the genes is in the panel" in found.sentences()["gradients"][0]
+    assert "none of the genes is in the panel" in sentences(found)["gradients"][0]
     assert found.structure is not None
 
 

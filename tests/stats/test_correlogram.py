@@ -32,7 +32,7 @@ def test_the_length_of_a_field_is_found_through_noise(length: float, power: floa
     found = correlogram(xy, values)
     assert found.length_um == pytest.approx(length, rel=0.3 if noise else 0.2)
     assert found.structured == pytest.approx(1 / (1 + noise**2), abs=0.12)
-    assert found.shortest_um < found.length_um < found.longest_um
+    assert found.distance_um[0] < found.length_um < found.longest_um
 
 
 def test_counting_noise_does_not_shorten_it() -> None:

@@ -30,12 +30,8 @@ COMPARISONS: dict[str, tuple[str, str]] = {
 ``noisy_half`` and ``halves`` are of one depth and one truth: a perfect prediction has the same score in both.
 """
 
-SAID = {
-    "predicted": "the prediction as it is",
-    "noisy": "the prediction with counting noise",
-    "noisy_half": "the prediction with noise at half the depth",
-    "halves": "one half of the measured counts",
-}
+WITH_DEPTH = COMPARISONS | {"depth": ("depth", "half_a")}
+"""The same, and what depth and counting bring by themselves (:func:`prestige.biology.noise.depth_alone`)."""
 
 _NUMBERS = 1 << 22  # in one block of one version
 
@@ -78,25 +74,6 @@ class Mean:
     low: float | None
     high: float | None
     note: str
-
-    @property
-    def text(self) -> str:
-        """The value, with its interval where there is one."""
-        ends = None if self.low is None or self.high is None else (self.low, self.high)
-        return with_interval(self.value, ends)
-
-
-def with_interval(value: float, ends: tuple[float, float] | None) -> str:
-    """Return a value in words, with its interval where there is one."""
-    return f"{value:.2f}" + ("" if ends is None else f" ({ends[0]:.2f} to {ends[1]:.2f})")
-
-
-def left_out_sentence(names: tuple[str, ...], least: int, what: str) -> list[str]:
-    """Return the sentence that samples were left out of something; none where all were in."""
-    if not names:
-        return []
-    which = f"sample {names[0]}" if len(names) == 1 else f"samples {', '.join(names)}"
-    return [f"Left out of {what}, with fewer than {least} observations: {which}."]
 
 
 def versions(pair: Pair, drawn: Drawn | None = None, seed: int = 0) -> dict[str, Float32[np.ndarray, "n g"]]:

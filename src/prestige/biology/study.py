@@ -97,27 +97,6 @@ class Study:
         """Pearson of each gene within samples, averaged over them; NaN where the truth is constant."""
         return agreement(self.evaluation.moments).value
 
-    def sentences(self) -> dict[str, list[str]]:
-        """Return the findings part by part; of a part that could not be answered, why."""
-        found: dict[str, list[str]] = {}
-        for part, words in PARTS.items():
-            answered: Any = getattr(self, part) if part != "scores" else None
-            if answered is not None:
-                found[part] = answered.sentences()
-            elif part in self.skipped:
-                found[part] = [f"Nothing is said of {words}: {self.skipped[part]}."]
-        if self.gradients is not None and self.neighbourhoods is not None:
-            found["gradients"] = [*found["gradients"], *self.neighbourhoods.sentences()]
-        if self.gradients is not None and self.region_name != THE_REGION:
-            found["gradients"] = [_with_name(text, self.region_name) for text in found["gradients"]]
-        return found
-
-
-def _with_name(text: str, name: str) -> str:
-    if text.startswith("Region by "):  # the sentence on what it is
-        text = f"{name[:1].upper()}{name[1:]}, by {text.removeprefix('Region by ')}"
-    return text.replace(THE_REGION, name)
-
 
 def study(
     pair: Pair, sets: Mapping[str, GeneSet], config: BiologyConfig | None = None, *, block_um: float = 500.0

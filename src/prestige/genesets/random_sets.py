@@ -36,9 +36,6 @@ class RandomSets:
         Their names.
     unmatched
         Members without a gene like them outside the set; they count on neither side.
-    imbalance
-        (f,) mean of the members less mean of their stand-ins in each feature, in scaled ranks: how far
-        the match is from perfect.
     n_panel
         Number of genes of the panel.
     """
@@ -47,7 +44,6 @@ class RandomSets:
     members: Int[np.ndarray, " m"]
     genes: tuple[str, ...]
     unmatched: tuple[str, ...]
-    imbalance: Float[np.ndarray, " f"]
     n_panel: int
 
     def contrast(self) -> Float[np.ndarray, " g"]:
@@ -155,13 +151,11 @@ def matched_random_sets(
     chosen = _draw(near[kept], draws, rng)
     used, index = own[kept], outside[chosen] if len(outside) else np.zeros((draws, 0), dtype=np.int64)
     names = [panel_genes[int(position)] for position in used]
-    difference = scaled[used].mean(axis=0) - scaled[index].mean(axis=(0, 1)) if len(used) else None
     return RandomSets(
         index=index,
         members=used,
         genes=tuple(names),
         unmatched=tuple(gene for gene in members if gene not in names),
-        imbalance=np.full(features.shape[1], np.nan) if difference is None else difference,
         n_panel=len(panel_genes),
     )
 

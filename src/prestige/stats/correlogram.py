@@ -44,8 +44,9 @@ class Correlogram:
         correlation beyond chance; infinity where it does not fall so far within the tissue.
     share
         1/e unless asked otherwise.
-    shortest_um, longest_um
-        Ends of the distances that were looked at: a length below the shortest is an extrapolation.
+    longest_um
+        The longest distance that was looked at.  A length below the first of ``distance_um`` is an
+        extrapolation.
     """
 
     distance_um: Float[np.ndarray, " m"]
@@ -54,7 +55,6 @@ class Correlogram:
     structured: float
     length_um: float
     share: float
-    shortest_um: float
     longest_um: float
 
 
@@ -241,7 +241,6 @@ def _fitted(sums: Float[np.ndarray, "3 a m"], edges: np.ndarray, share: float, n
         structured=structured,
         length_um=length,
         share=share,
-        shortest_um=float(distance[0]),
         longest_um=longest,
     )
 

@@ -13,8 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prestige.biology.genes.activity import (
-    AUCELL_GENES,
-    aucell,
     membership_of,
     network,
     pathway_activity,
@@ -24,6 +22,7 @@ from prestige.biology.noise import draw
 from prestige.biology.pair import Pair
 from prestige.errors import ConfigError, DataError
 from prestige.genesets import GeneSet
+from prestige.report.biology.genes import activity_sentences
 
 
 def gene_set(name: str, genes: list[str]) -> GeneSet:
@@ -117,7 +116,7 @@ def test_the_true_mean_reaches_what_halves_reach(make_pair: Callable[..., Pair])
         assert row["noisy"] > row["halves"] > 0.2
     assert abs(table.loc["none", "noisy_half"]) < 0.1
     # Name of the best and the sentence on what was left out.
-    told = " ".join(found.sentences())
+    told = " ".join(activity_sentences(found))
     assert "4 pathways (ULM)" in told
     assert "outside: 1 sets" in told
     low, high = found.means["predicted"].low, found.means["predicted"].high
@@ -170,13 +169,13 @@ def test_a_training_mean_is_constant_and_counts_0(make_pair: Callable[..., Pair]
     assert found.table["predicted"].isna().all()
     assert (found.table["n_constant"] == 1).all()
     assert found.means["predicted"].value == 0
-    assert any("is constant in a sample and counts 0" in line for line in found.sentences())
+    assert any("is constant in a sample and counts 0" in line for line in activity_sentences(found))
 
 
 def test_no_set_that_can_be_scored_is_told(make_pair: Callable[..., Pair]) -> None:
     found = pathway_activity(tissue(make_pair), {"small": SETS["small"]})
     assert found.table.empty
-    assert found.sentences()[0].startswith("No pathway has enough genes")
+    assert activity_sentences(found)[0].startswith("No pathway has enough genes")
 
 
 def test_the_same_seed_gives_the_same_numbers(make_pair: Callable[..., Pair]) -> None:
@@ -190,20 +189,5 @@ def test_wrong_words_are_named(make_pair: Callable[..., Pair]) -> None:
     pair = tissue(make_pair, n=300)
     with pytest.raises(ConfigError, match=r"unknown gene set 'frist'.*did you mean 'first'"):
         pathway_activity(pair, SETS, keep=["frist"])
-    with pytest.raises(ConfigError, match="unknown method"):
-        pathway_activity(pair, SETS, method="gsva")
     with pytest.raises(ConfigError, match="-1 pathways"):
         pathway_activity(pair, SETS, keep=-1)
-    with pytest.raises(DataError, match="too small for AUCell"):
-        pathway_activity(pair, SETS, method="aucell")
-
-
-def test_aucell_of_a_large_panel_finds_the_genes_on_top() -> None:
-    rng = np.random.default_rng(6)
-    genes = [f"G{i}" for i in range(AUCELL_GENES)]
-    values = rng.uniform(0, 1, (3, AUCELL_GENES))
-    values[0, :10] += 2
-    found = aucell(values, genes, {"top": genes[:10], "other": genes[500:520]})
-    assert found.shape == (3, 2)
-    assert found[0, 0] > 0.9
-    assert found[1:, 0].max() < 0.3

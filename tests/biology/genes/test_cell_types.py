@@ -14,6 +14,7 @@ from prestige.biology.genes.cell_types import NONE, cell_types, composition, lab
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
 from prestige.genesets import GeneSet
+from prestige.report.biology.genes import type_sentences
 from prestige.stats.space import nearest
 
 TYPES = {
@@ -49,7 +50,7 @@ def test_planted_types_are_found_and_the_truth_reaches_the_halves(make_pair: Cal
         assert row["score_noisy_half"] == pytest.approx(row["score_halves"], abs=0.05)
     assert found.missing == {"left": (), "right": ("ABSENT",), "tiny": ("GONE",)}
     assert "tiny: 1 of 2 genes in the panel" in found.too_small[0]
-    told = " ".join(found.sentences())
+    told = " ".join(type_sentences(found))
     for name in ("noisy", "halves"):
         low, high = found.kappa_intervals[name] or (1.0, 0.0)
         assert low < found.kappa[name] < high
@@ -85,14 +86,14 @@ def test_without_places_there_is_no_composition(make_pair: Callable[..., Pair]) 
     pair, _ = tissue(make_pair)
     found = cell_types(replace(pair, has_positions=False), TYPES)
     assert "composition_predicted" not in found.table
-    assert found.sentences()[0].startswith("There are no places")
+    assert type_sentences(found)[0].startswith("There are no places")
 
 
 def test_no_type_in_the_panel_is_told(make_pair: Callable[..., Pair]) -> None:
     pair, _ = tissue(make_pair)
     found = cell_types(pair, {"tiny": TYPES["tiny"]})
     assert found.table.empty
-    assert found.sentences()[0] == "No cell type has enough markers in the panel."
+    assert type_sentences(found)[0] == "No cell type has enough markers in the panel."
 
 
 def test_scores_are_sums_over_markers() -> None:
@@ -135,10 +136,10 @@ def test_small_samples_have_labels_and_no_neighbourhoods(make_pair: Callable[...
     assert left == pytest.approx(whole.table["composition_predicted"].iloc[:2].to_numpy(), abs=0.02)
     assert found.confusion.groupby("comparison")["n"].sum().eq(len(pair)).all()
     told = "Left out of the composition of neighbourhoods, with fewer than 31 observations: sample small."
-    assert told in found.sentences()
+    assert told in type_sentences(found)
     none = cell_types(pair.take(slice(0, 20)), TYPES)
     assert none.neighbours == 0
-    assert none.sentences()[0].startswith("All samples are too small for neighbourhoods")
+    assert type_sentences(none)[0].startswith("All samples are too small for neighbourhoods")
     assert np.isfinite(none.kappa["predicted"])
 
 
@@ -153,8 +154,8 @@ def test_depth_with_a_pattern_in_space_is_told_from_a_prediction(make_pair: Call
     assert table["composition_depth"].to_numpy() == pytest.approx(
         table["composition_noisy_half"].to_numpy(), abs=0.15
     )
-    assert "and depth alone " in found.sentences()[0]
-    assert ", depth alone " in found.sentences()[1]
+    assert "and depth alone " in type_sentences(found)[0]
+    assert ", depth alone " in type_sentences(found)[1]
 
 
 def test_bad_input(make_pair: Callable[..., Pair]) -> None:

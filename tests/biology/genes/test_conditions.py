@@ -17,6 +17,7 @@ from prestige.biology.genes.conditions import FLOOR, differences, keeps
 from prestige.biology.noise import draw
 from prestige.biology.pair import Pair
 from prestige.errors import ConfigError, DataError
+from prestige.report.biology.genes import condition_sentences
 
 
 def tissue(make_pair: Callable[..., Pair], patients: str, conditions: str, g: int = 60) -> Pair:
@@ -54,7 +55,7 @@ def test_pairs_are_compared_within_patients(make_pair: Callable[..., Pair]) -> N
     assert found.kept["predicted"].kept >= 18
     assert found.kept["predicted"].spearman > 0.5
     assert found.kept["predicted"].by_chance == pytest.approx(20 * 20 / 60)
-    assert "differences are taken within patients" in found.sentences()[0]
+    assert "differences are taken within patients" in condition_sentences(found)[0]
 
 
 def test_groups_of_patients_have_welch_errors(make_pair: Callable[..., Pair]) -> None:
@@ -79,17 +80,17 @@ def test_where_some_patients_lack_a_side_the_pairs_are_compared(make_pair: Calla
         assert found.table[column].to_numpy() == pytest.approx(
             whole.table.loc[found.table.index, column].to_numpy(), abs=1e-9
         )
-    assert "2 patients have both, and differences are taken within patients" in found.sentences()[0]
-    assert "those of 1 with one of the two alone are left out" in found.sentences()[0]
+    assert "2 patients have both, and differences are taken within patients" in condition_sentences(found)[0]
+    assert "those of 1 with one of the two alone are left out" in condition_sentences(found)[0]
 
 
 def test_one_patient_with_both_is_compared_with_itself(make_pair: Callable[..., Pair]) -> None:
     found = differences(tissue(make_pair, "aa", "in"), "condition", "n", "i")
     assert (found.unit, found.patients) == ("one", (1, 1, 1))
-    told = found.sentences()[0]
+    told = condition_sentences(found)[0]
     assert "differences within this patient, and nothing about other patients follows" in told
     assert "cannot be told" not in told
-    shared = differences(tissue(make_pair, "aabc", "inii"), "condition", "n", "i").sentences()[0]
+    shared = condition_sentences(differences(tissue(make_pair, "aabc", "inii"), "condition", "n", "i"))[0]
     assert "1 and 3 patients, 1 of them the same: they cannot be told" in shared
 
 
@@ -105,7 +106,9 @@ def test_conditions_of_unequal_depth_are_told_from_a_prediction(make_pair: Calla
     assert found.kept["depth"].spearman == pytest.approx(found.kept["noisy_half"].spearman, abs=0.15)
     assert np.isnan(found.kept["predicted"].spearman)
     assert found.kept["predicted"].kept == pytest.approx(found.kept["predicted"].by_chance)
-    assert any(line.startswith("Depth alone (the same shares everywhere") for line in found.sentences())
+    assert any(
+        line.startswith("Depth alone (the same shares everywhere") for line in condition_sentences(found)
+    )
 
 
 @pytest.mark.parametrize(("patients", "conditions"), [("ab", "in"), ("abb", "inn"), ("aabc", "inii")])
@@ -114,7 +117,7 @@ def test_one_patient_a_side_says_nothing_about_patients(
 ) -> None:
     found = differences(tissue(make_pair, patients, conditions), "condition", "n", "i")
     assert found.unit == "one"
-    assert "nothing about patients follows" in found.sentences()[0]
+    assert "nothing about patients follows" in condition_sentences(found)[0]
     assert found.table["measured_se"].isna().all()
 
 
@@ -123,7 +126,7 @@ def test_without_patients_it_is_said(make_pair: Callable[..., Pair]) -> None:
     found = differences(replace(pair, obs=pair.obs[["condition"]]), "condition", "n", "i")
     assert found.patients is None
     assert found.table["measured_se"].isna().all()
-    assert "no column names the patients" in found.sentences()[0]
+    assert "no column names the patients" in condition_sentences(found)[0]
 
 
 def test_a_prediction_without_differences_keeps_what_chance_keeps(make_pair: Callable[..., Pair]) -> None:
@@ -134,7 +137,7 @@ def test_a_prediction_without_differences_keeps_what_chance_keeps(make_pair: Cal
     assert np.isnan(kept.spearman)
     assert kept.kept == pytest.approx(kept.by_chance)
     assert kept.same_direction == 0
-    assert any("no rank correlation" in line for line in found.sentences())
+    assert any("no rank correlation" in line for line in condition_sentences(found))
 
 
 def test_what_was_drawn_is_taken_by_rows(make_pair: Callable[..., Pair]) -> None:

@@ -14,6 +14,7 @@ from prestige.biology.genes.correlations import correlation, gene_correlations
 from prestige.biology.noise import draw
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
+from prestige.report.biology.genes import correlation_sentences
 
 N, G = 3000, 24
 SETS = {
@@ -73,7 +74,7 @@ def test_a_prediction_that_lacks_a_module_is_seen_within_that_set(pair: Pair) ->
 def test_sentences_name_sets_and_those_too_small(pair: Pair) -> None:
     found = gene_correlations(pair, SETS, draw(pair, 2))
     assert found.too_small == ("few",)
-    told = found.sentences()
+    told = correlation_sentences(found)
     assert len(told) == 4
     assert "24 genes of all genes" in told[0]
     assert "the set 'first'" in told[1]
@@ -87,7 +88,7 @@ def test_of_many_sets_the_ten_farthest_from_the_halves_are_told(pair: Pair) -> N
     sets = {f"set {i:02d}": tuple(rng.choice(pair.genes, 6, replace=False)) for i in range(13)}
     sets |= {f"few {i}": pair.genes[:2] for i in range(11)}
     found = gene_correlations(pair, sets, draw(pair, 2))
-    told = found.sentences()
+    told = correlation_sentences(found)
     assert len(told) == 1 + 10 + 1 + 10 + 1
     away = {
         row["set"]: abs(row["agreement_half"] - row["agreement_halves"]) for _, row in found.table.iterrows()
@@ -128,6 +129,6 @@ def test_what_is_not_defined_is_said(make_pair: Make) -> None:
     )
     found = gene_correlations(pair)
     assert found.table["n_pairs"][0] == 0
-    assert "not defined" in found.sentences()[0]
+    assert "not defined" in correlation_sentences(found)[0]
     with pytest.raises(DataError, match="2 genes"):
         gene_correlations(pair.of_genes(["G0", "G1"]))

@@ -16,6 +16,7 @@ from prestige.biology.genes.activity import network
 from prestige.biology.genes.enrichment import CAVEAT, enrichment
 from prestige.errors import DataError
 from prestige.genesets import GeneSet
+from prestige.report.biology.genes import enrichment_sentences
 
 GENES = [f"G{i}" for i in range(300)]
 
@@ -39,7 +40,7 @@ def test_planted_sets_are_found_on_their_sides() -> None:
     assert found.table.loc[["good", "bad"], "p_adjusted"].max() < 1e-3
     assert found.table.loc["good", "mean_inside"] == pytest.approx(scores[:20].mean(), abs=1e-9)
     assert found.table.loc["good", "mean_outside"] == pytest.approx(scores[20:].mean(), abs=1e-9)
-    told = found.sentences()
+    told = enrichment_sentences(found)
     assert "etter predicted than the rest of the panel: good" in told[0]
     assert "worse predicted than the rest of the panel: bad" in told[0]
     assert told[-1] == CAVEAT
@@ -77,7 +78,7 @@ def test_what_follows_expression_is_explained_by_it() -> None:
     assert found.table.loc["expressed", "p_residual"] > 0.01
     assert found.table.loc["good", "p_residual"] < 1e-6
     assert found.explained > 0.5
-    told = found.sentences()
+    told = enrichment_sentences(found)
     assert told[1].startswith("Mean expression explains")
     assert (
         "Beyond what mean expression explains, better predicted than the rest of the panel: good" in told[2]
@@ -144,8 +145,8 @@ def test_equal_scores_and_small_sets_say_nothing() -> None:
     found = enrichment(np.ones(300), GENES, sets_of(one=GENES[:10], few=GENES[:3], all=GENES))
     assert found.table["t"].isna().all()
     assert len(found.too_small) == 2
-    assert "none of 1 gene sets is told" in found.sentences()[0].lower()
-    assert enrichment(np.arange(300.0), GENES, {}).sentences()[0].startswith("No gene set")
+    assert "none of 1 gene sets is told" in enrichment_sentences(found)[0].lower()
+    assert enrichment_sentences(enrichment(np.arange(300.0), GENES, {}))[0].startswith("No gene set")
 
 
 def test_bad_input() -> None:

@@ -12,6 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 from prestige.biology.pair import Pair
 from prestige.biology.space.domains import domains
 from prestige.errors import DataError
+from prestige.report.biology.space import domain_sentences
 
 Make = Callable[..., Pair]
 K = 3
@@ -43,7 +44,7 @@ def test_the_domains_are_found_on_both_sides(pair: Pair) -> None:
     # Numbers go by size (stripes of 0.25, 0.30 and 0.45), and the same colour means the same place.
     assert list(np.argsort(-np.bincount(found.measured))) == [0, 1, 2]
     assert (found.measured == found.predicted).mean() > 0.9
-    assert "adjusted Rand index" in found.sentences()[0]
+    assert "adjusted Rand index" in domain_sentences(found)[0]
 
 
 def test_the_indices_have_intervals_where_there_are_blocks_enough(pair: Pair) -> None:
@@ -55,9 +56,11 @@ def test_the_indices_have_intervals_where_there_are_blocks_enough(pair: Pair) ->
         assert ends[1] >= getattr(fine, name) - 1e-9
     low, high = fine.intervals["ari_half"] or (0, 0)
     assert high - low < 0.35
-    assert f"half of the measurement {fine.ari_half:.2f} ({low:.2f} to {high:.2f})" in fine.sentences()[0]
+    assert (
+        f"half of the measurement {fine.ari_half:.2f} ({low:.2f} to {high:.2f})" in domain_sentences(fine)[0]
+    )
     assert all(ends is None for ends in coarse.intervals.values())
-    assert f"depth {coarse.ari:.2f}." in coarse.sentences()[0]
+    assert f"depth {coarse.ari:.2f}." in domain_sentences(coarse)[0]
 
 
 def test_a_prediction_without_domains_agrees_no_better_than_a_shuffled_one(pair: Pair) -> None:
@@ -69,7 +72,7 @@ def test_a_prediction_without_domains_agrees_no_better_than_a_shuffled_one(pair:
         assert found.ari_halves > 0.8
     nothing = domains(replace(pair, predicted=np.zeros_like(pair.predicted)), n_domains=K)
     assert nothing.ari == 0.0
-    assert "no domains" in nothing.sentences()[0]
+    assert "no domains" in domain_sentences(nothing)[0]
 
 
 def test_a_prediction_that_merges_two_domains_is_worse(pair: Pair) -> None:
@@ -109,7 +112,8 @@ def test_a_sample_smaller_than_a_neighbourhood_is_left_out_and_told(pair: Pair) 
     assert found.measured[~few].max() == found.predicted[~few].max() == K - 1
     assert found.ari > 0.85
     assert (
-        found.sentences()[-1] == "Left out of tissue domains, with fewer than 20 observations: sample small."
+        domain_sentences(found)[-1]
+        == "Left out of tissue domains, with fewer than 20 observations: sample small."
     )
 
 
@@ -124,7 +128,7 @@ def test_depth_with_a_pattern_in_space_is_told_from_a_prediction(make_pair: Make
     assert found.ari_half > 0.5
     assert found.ari_depth == pytest.approx(found.ari_half, abs=0.1)
     assert abs(found.ari_shuffled) < 0.1
-    assert f"of depth alone {found.ari_depth:.2f}" in found.sentences()[0]
+    assert f"of depth alone {found.ari_depth:.2f}" in domain_sentences(found)[0]
     # Where depth has no pattern it brings nothing.
     even = domains(
         make_pair(200 * pair.predicted / pair.predicted.sum(axis=1, keepdims=True), xy), n_domains=2

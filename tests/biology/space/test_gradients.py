@@ -17,6 +17,7 @@ from prestige.biology.space.gradients import _centred, gradients
 from prestige.biology.space.marks import region_of_genes
 from prestige.biology.space.regions import Region, region_of_mask
 from prestige.errors import DataError
+from prestige.report.biology.space import gradient_sentences
 
 SIZE, STEP = 1600.0, 20.0
 
@@ -61,7 +62,7 @@ def test_planted_gradients_are_found_measured_and_predicted(make_pair: Callable[
         curve = found.curves[name]
         assert curve[2, 0] > curve[-2, 0] + 0.2
         assert curve[2, 1] < curve[-2, 1] - 0.2
-    told = found.sentences()
+    told = gradient_sentences(found)
     assert "of 60 genes change within 250 um" in told[1]
 
 
@@ -115,7 +116,7 @@ def test_nothing_found_is_told(make_pair: Callable[..., Pair]) -> None:
     flat = replace(pair, predicted=np.full_like(pair.predicted, 0.5))
     found = gradients(flat, region, max_um=200.0, permutations=19)
     assert found.table["p_predicted"].to_numpy() == pytest.approx(1.0)
-    assert "No measured gene is found to change within 200 um of the boundary." in found.sentences()
+    assert "No measured gene is found to change within 200 um of the boundary." in gradient_sentences(found)
 
 
 def test_counts_that_define_a_region_do_not_test_it(make_pair: Callable[..., Pair]) -> None:
@@ -126,7 +127,7 @@ def test_counts_that_define_a_region_do_not_test_it(make_pair: Callable[..., Pai
     for drawn in (None, draw(pair, 1)):  # of the region's seed, or of another
         found = gradients(pair, region, max_um=60.0, permutations=39, drawn=drawn)
         assert (found.table["p_adjusted_measured"] > 0.05).all()
-        assert found.region.endswith("Genes are tested on the other half.")
+        assert gradient_sentences(found)[0].endswith("Genes are tested on the other half.")
     same = gradients(pair, replace(region, half_seed=None), max_um=60.0, permutations=39)
     assert (same.table["p_adjusted_measured"] <= 0.05).all()  # what one pool of counts would say
 
@@ -144,7 +145,7 @@ def test_a_depth_that_changes_along_the_distance_is_told_from_a_prediction(
     assert (found.table["p_adjusted_noisy"] <= 0.05).all()
     assert (found.table["p_adjusted_depth"] <= 0.05).all()
     assert (found.table["p_predicted"] == 1.0).all()
-    assert ", 10 with depth alone, " in found.sentences()[1]
+    assert ", 10 with depth alone, " in gradient_sentences(found)[1]
 
 
 def test_centring_holds_one_table_only() -> None:

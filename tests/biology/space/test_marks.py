@@ -14,6 +14,7 @@ from prestige.biology.pair import Pair
 from prestige.biology.space.marks import region_of_annotation, region_of_genes, region_of_level
 from prestige.biology.space.regions import region_of_mask
 from prestige.errors import ConfigError, DataError
+from prestige.report.biology.space import region_sentences
 
 from .test_regions import away
 
@@ -44,7 +45,7 @@ def test_genes_make_a_region_and_are_kept_apart(share: float | None, make_pair: 
     found = region_of_genes(pair, ["g0", "G1", "G2", "GONE"], share=share)
     assert found.defined_by == ("G0", "G1", "G2")
     assert (found.inside == (away(pair.xy_um) < 0)).mean() > 0.95
-    assert "G0, G1, G2 define it and are not tested" in found.text
+    assert "G0, G1, G2 define it and are not tested" in " ".join(region_sentences(found))
 
 
 def test_genes_define_a_region_by_the_first_half_of_the_counts(make_pair: Callable[..., Pair]) -> None:
@@ -57,7 +58,7 @@ def test_genes_define_a_region_by_the_first_half_of_the_counts(make_pair: Callab
     higher = [half[found.inside, :2].mean() - half[~found.inside, :2].mean() for half in (first, second)]
     assert higher[0] > 0.2
     assert abs(higher[1]) < 0.1
-    assert "read from one half of the counts" in found.text
+    assert "read from one half of the counts" in " ".join(region_sentences(found))
     assert region_of_mask(xy[:, 0] < 500, xy, pair.sample_of).half_seed is None
 
 

@@ -22,6 +22,7 @@ from prestige.biology.space.neighbourhoods import (
 )
 from prestige.biology.space.regions import Region, region_of_mask
 from prestige.errors import DataError
+from prestige.report.biology.space import neighbourhood_sentences
 
 
 def half(make_pair: Callable[..., Pair]) -> tuple[Pair, Region]:
@@ -116,7 +117,9 @@ def test_what_is_high_at_the_boundary_is_kept_or_lost(make_pair: Callable[..., P
     assert kept["predicted"] > 0.9
     assert kept["half"] > 0.9
     assert kept["n_genes"] == 11
-    assert f"correlation {kept['predicted']:.2f} of predicted with measured" in found.sentences()[0]
+    assert (
+        f"correlation {kept['predicted']:.2f} of predicted with measured" in neighbourhood_sentences(found)[0]
+    )
     # A prediction that says the same everywhere keeps nothing of it.
     flat = replace(pair, predicted=np.tile(pair.predicted.mean(axis=0), (len(pair), 1)))
     lost = neighbourhoods(flat, region, draw(flat, 1), max_um=300.0)
@@ -130,6 +133,6 @@ def test_few_genes_have_no_correlation(make_pair: Callable[..., Pair]) -> None:
     region = replace(region, defined_by=tuple(pair.genes[2:]))
     found = neighbourhoods(pair, region, draw(pair, 1), max_um=300.0)
     assert found.agreement["predicted"].isna().all()
-    assert found.sentences() == []
+    assert neighbourhood_sentences(found) == []
     with pytest.raises(DataError, match="rings of"):
         neighbourhoods(pair, region, draw(pair, 1), max_um=0.0)

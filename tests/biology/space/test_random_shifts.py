@@ -17,7 +17,7 @@ def test_a_moved_map_keeps_distances_and_neighbours() -> None:
     distance = np.hypot(*(xy - [120, 150]).T) - 60
     chart = Chart.of(xy, distance, np.ones(len(xy), dtype=bool), 10.0)
     rng = np.random.default_rng(0)
-    moved = np.stack([chart.moved(rng) for _ in range(40)])
+    moved = np.stack([chart.shifted(rng) for _ in range(40)])
     inside = (moved < 0).sum(axis=1) / (distance < 0).sum()
     assert np.abs(inside - 1).max() < 0.15  # a disc is as large wherever it goes
     assert len(np.unique(moved.argmin(axis=1))) > 20  # and it goes everywhere
@@ -35,7 +35,7 @@ def test_unused_observations_and_empty_ground_count_for_nothing() -> None:
     assert np.isnan(chart.distance[:7]).all()
     assert 0.15 < np.isnan(chart.cells).mean() < 0.25  # a quarter, less two spacings around
     rng = np.random.default_rng(1)
-    moved = np.stack([chart.moved(rng) for _ in range(20)])
+    moved = np.stack([chart.shifted(rng) for _ in range(20)])
     assert np.isnan(moved[:, :7]).all()
     assert np.isnan(moved[:, 7:]).any()
     assert np.isfinite(moved[:, 7:]).mean() > 0.5
@@ -44,5 +44,5 @@ def test_unused_observations_and_empty_ground_count_for_nothing() -> None:
 def test_the_same_seed_moves_alike() -> None:
     xy = square()
     chart = Chart.of(xy, xy[:, 0] - 100, np.ones(len(xy), dtype=bool), 10.0)
-    one, two = (chart.moved(np.random.default_rng(3)) for _ in range(2))
+    one, two = (chart.shifted(np.random.default_rng(3)) for _ in range(2))
     assert np.array_equal(one, two)

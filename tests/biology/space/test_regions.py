@@ -7,6 +7,7 @@ import pytest
 
 from prestige.biology.space.regions import region_of_mask
 from prestige.errors import DataError
+from prestige.report.biology.space import region_sentences
 
 CENTRES = np.array([[300.0, 300.0], [700.0, 650.0]])
 RADIUS = 120.0
@@ -57,7 +58,7 @@ def test_single_cells_of_another_kind_are_voted_in_and_strays_out() -> None:
     assert found.inside[core].all()
     assert found.stray[lone].all()
     assert not found.inside[lone].any()
-    assert "2 components" in found.text
+    assert "2 components" in " ".join(region_sentences(found))
 
 
 def test_small_components_are_strays() -> None:
@@ -89,7 +90,9 @@ def test_a_sample_too_small_to_vote_is_left_out_and_told() -> None:
     np.testing.assert_array_equal(found.distance_um[5:], alone.distance_um)
     assert np.isnan(found.distance_um[few]).all()
     assert not found.inside[few].any()
-    assert found.text.endswith("Left out of the region, with fewer than 9 observations: sample small.")
+    assert " ".join(region_sentences(found)).endswith(
+        "Left out of the region, with fewer than 9 observations: sample small."
+    )
 
 
 def test_bad_input() -> None:

@@ -18,6 +18,7 @@ from prestige.biology.space.smoothing import Smoothing
 from prestige.biology.space.structure import Structure, structure, verdict_of
 from prestige.errors import DataError
 from prestige.genesets import morans_i
+from prestige.report.biology.space import structure_sentences
 
 Blur = Callable[..., np.ndarray]
 Make = Callable[..., Pair]
@@ -50,7 +51,7 @@ def test_the_true_mean_is_not_over_smoothed(pair: Pair) -> None:
     assert bare > 1.15 * table["morans_i_measured"].mean()
     assert table["morans_i_predicted"].mean() == pytest.approx(table["morans_i_measured"].mean(), rel=0.12)
     assert table["morans_i_predicted_half"].mean() == pytest.approx(table["morans_i_half"].mean(), rel=0.15)
-    told = " ".join(found.sentences())
+    told = " ".join(structure_sentences(found))
     assert told.startswith("Not over-smoothed")
     assert "nan" not in told
 
@@ -79,7 +80,7 @@ def test_a_blurred_truth_scores_well_and_is_over_smoothed(
         # A disc has a quarter of its squared radius as its variance along an axis.
         assert found.smoothing.length_um == pytest.approx(radius / 2, rel=0.3)
         assert found.signal_ratio < 0.5
-        assert found.sentences()[0].startswith("Over-smoothed: ")
+        assert structure_sentences(found)[0].startswith("Over-smoothed: ")
     wide = blur(pair.predicted, tissue.xy_um, 50.0)
     assert metrics.pearson(wide, pair.predicted).mean() > 0.4
 
@@ -99,7 +100,7 @@ def test_training_mean_and_shuffled_cells_have_no_structure(pair: Pair) -> None:
     for values in (constant, shuffled):
         found = logged(pair, values)
         assert found.verdict == "no structure predicted"
-        assert found.sentences()[0].startswith("No structure predicted")
+        assert structure_sentences(found)[0].startswith("No structure predicted")
         assert np.abs(found.table["morans_i_predicted"]).max() < 5 / math.sqrt(4 * len(pair))
     assert np.abs(metrics.pearson(shuffled, pair.measured)).max() < 4.5 / math.sqrt(len(pair))
     assert logged(pair, constant).signal_ratio < 0.1
@@ -110,7 +111,7 @@ def test_a_measurement_without_structure_is_said(pair: Pair) -> None:
     places = pair.xy_um[np.random.default_rng(1).permutation(len(pair))]
     found = structure(replace(pair, xy_um=places))
     assert found.verdict == "no structure measured"
-    assert "nothing can be said" in found.sentences()[0]
+    assert "nothing can be said" in structure_sentences(found)[0]
 
 
 def test_the_true_mean_is_rarely_flagged_and_a_blur_always(tissue: Any, make_pair: Make, blur: Blur) -> None:
@@ -156,7 +157,6 @@ def smoothing(low: float, high: float, **other: Any) -> Smoothing:
         "lost_high": 0.6,
         "spacing_um": 10.0,
         "n_genes": 5,
-        "n_flat": 0,
         "measured_structure": True,
         "n_blocks": 64,
         "distance_um": np.ones(1),
@@ -182,9 +182,9 @@ def test_the_verdict_goes_by_the_interval() -> None:
 def test_what_is_undecided_is_said(pair: Pair) -> None:
     found = structure(pair)
     unsure = replace(found, smoothing=smoothing(3.0, 20.0), verdict="undecided")
-    assert "cannot be told" in unsure.sentences()[0]
+    assert "cannot be told" in structure_sentences(unsure)[0]
     few = replace(unsure, smoothing=smoothing(math.nan, math.nan, length_um=9.0, n_blocks=8))
-    assert "8 blocks of tissue are too few" in few.sentences()[0]
+    assert "8 blocks of tissue are too few" in structure_sentences(few)[0]
 
 
 def test_variances_are_within_samples(make_pair: Make) -> None:
@@ -211,16 +211,16 @@ def test_a_strip_takes_nothing_from_a_whole_section(pair: Pair) -> None:
     alone = structure(pair.take(of == "whole")).smoothing
     assert found.smoothing.length_um == pytest.approx(alone.length_um, abs=0.3 * alone.spacing_um)
     told = "Too small or too narrow to have a part in the smoothing length: few, strip."
-    assert found.sentences()[-1] == told
+    assert structure_sentences(found)[-1] == told
 
 
 def test_too_little_tissue_for_a_length_keeps_the_rest(pair: Pair) -> None:
     few = pair.take(slice(0, 80))
     found = structure(few)
     assert found.verdict == "not judged"
-    assert found.sentences()[0].startswith("Whether the prediction is over-smoothed is not judged: ")
-    assert "no sample has 100 observations" in found.sentences()[0]
-    assert not any("nan" in line for line in found.sentences())
+    assert structure_sentences(found)[0].startswith("Whether the prediction is over-smoothed is not judged: ")
+    assert "no sample has 100 observations" in structure_sentences(found)[0]
+    assert not any("nan" in line for line in structure_sentences(found))
     np.testing.assert_allclose(
         found.table["morans_i_measured"], morans_i(few.measured, few.xy_um, few.sample_of), atol=1e-9
     )
@@ -237,7 +237,7 @@ def test_depth_with_a_pattern_in_space_is_told_from_a_prediction(make_pair: Make
     mean = found.table.filter(like="morans_i_").mean()
     assert mean["morans_i_predicted_half"] > 0.03
     assert mean["morans_i_depth"] == pytest.approx(mean["morans_i_predicted_half"], rel=0.4)
-    assert f"depth alone {mean['morans_i_depth']:.3f}" in found.sentences()[1]
+    assert f"depth alone {mean['morans_i_depth']:.3f}" in structure_sentences(found)[1]
     assert found.verdict == "no structure predicted"  # the length needs no noise, so depth is not in it
 
 

@@ -18,7 +18,7 @@ from prestige.errors import StorageError
 from prestige.genesets import GeneSetConfig
 from prestige.report.biology import words as biology_words
 from prestige.report.biology.page import write_biology
-from prestige.report.biology.words import with_units
+from prestige.report.biology.words import sentences, with_units
 
 from ...small_study import bare_study, blurred_study, flat_study, full_study
 from ..bench.test_page import _Outline
@@ -77,7 +77,7 @@ def test_what_it_is_of_comes_first_then_the_findings(page: str) -> None:
 
 def test_every_sentence_is_on_the_page(page: str) -> None:
     paragraphs = {html.unescape(text) for text in re.findall(r"<p>(.*?)</p>", page, re.DOTALL)}
-    for part, told in full_study().sentences().items():
+    for part, told in sentences(full_study()).items():
         for sentence in told:
             assert with_units(sentence) in paragraphs, (part, sentence)
 
@@ -116,7 +116,7 @@ def test_the_record_is_for_programs(written: Path) -> None:
     assert found["verdict"] == study.structure.verdict
     assert found["notes"] == ["a note", *study.pair.notes]
     assert found["samples"] == ["S 0", "S 1"]
-    assert found["sentences"]["domains"] == study.domains.sentences()
+    assert found["sentences"]["domains"] == sentences(study)["domains"]
     assert found["sentences"]["sets"][0].startswith("Beside each set stand 100 random sets")
     assert found["numbers"]["domains"]["ari_half"] == study.domains.ari_half
 

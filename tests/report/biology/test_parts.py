@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from prestige.analysis.gene_sets.of_pair import pair_set_scores
 from prestige.biology.space.domains import domains
 from prestige.genesets import GeneSetConfig
+from prestige.report.biology import parts as parts_module
 from prestige.report.biology.maps import sections_of
-from prestige.report.biology.parts import ORDER, Maker, parts_of, set_part
+from prestige.report.biology.parts import CAPTIONS, ORDER, Maker, parts_of, set_part
+from prestige.report.biology.words import sentences
 from prestige.report.gene_sets.tables import score_facts
 from prestige.report.style import drawing
 
@@ -49,7 +53,7 @@ def test_sections_in_the_order_of_the_page() -> None:
     assert [part.key for part in parts] == [ORDER[0], "maps", *ORDER[1:]]
     by_key = {part.key: part for part in parts}
     for key in ORDER:
-        assert [text.replace("µm", "um") for text in by_key[key].sentences] == study.sentences()[key]
+        assert [text.replace("µm", "um") for text in by_key[key].sentences] == sentences(study)[key]
         assert by_key[key].blocks, key
     assert set(saved) == {
         "activity", "structure", "correlations", "confusion", "conditions", "gradients",
@@ -98,3 +102,18 @@ def test_sets_beside_random_sets() -> None:
     (table,) = (block["shown"] for block in part.blocks if block["kind"] == "table")
     assert {row[0] for row in table.rows} == {"podocyte <set>", "others"}
     assert [block["text"] for block in part.blocks if block["kind"] == "note"] == facts["notes"]
+
+
+def test_every_caption_is_used_and_every_figure_has_one() -> None:
+    code = Path(str(parts_module.__file__)).read_text(encoding="utf-8")
+    used = set(re.findall(r'CAPTIONS\["([a-z-]+)"\]', code))
+    used |= set(re.findall(r'maker\.maps\(part, .*, "([a-z-]+)"\)', code))
+    assert used == set(CAPTIONS)
+
+
+def test_captions_are_sentences() -> None:
+    for text in CAPTIONS.values():
+        assert text[0].isupper() or text[0] == "{", text
+        assert text.endswith("."), text
+        assert "  " not in text, text
+    assert CAPTIONS["correlations"].format(n=7).startswith("The 7 genes")

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from prestige.report.biology.words import (
-    SCHEMA,
     findings,
     interval_note,
-    numbers,
-    record,
     scores_sentence,
+    sentences,
     tiles,
     title_of,
     verdict_of,
@@ -41,10 +36,10 @@ def test_the_structure_comes_first_and_each_part_has_one_sentence() -> None:
         "around a region",
     ]  # fmt: skip
     said = dict(told)
-    assert said["structure in space"] == study.structure.sentences()[0]
+    assert said["structure in space"] == sentences(study)["structure"][0]
     assert said["gene sets"] == "Predicted better: podocyte."
-    assert said["differences between conditions"] == study.conditions.sentences()[1]
-    assert said["around a region"] == study.gradients.sentences()[1]
+    assert said["differences between conditions"] == sentences(study)["conditions"][1]
+    assert said["around a region"] == sentences(study)["gradients"][1]
     assert "gene sets" not in dict(findings(study))
 
 
@@ -84,33 +79,6 @@ def test_over_smoothing_is_marked() -> None:
     assert tiles(study)[0]["mark"] == "warn"
 
 
-@pytest.mark.parametrize("made", [full_study, bare_study, blurred_study, flat_study])
-def test_the_record_is_json_and_holds_every_sentence(made) -> None:
-    study = made()
-    found = record(study, title="t", subtitle="s", notes=["n"], set_facts={})
-    again = json.loads(json.dumps(found, allow_nan=False))
-    assert again["schema"] == SCHEMA == "prestige.biology/1"
-    assert again["verdict"] == verdict_of(study)
-    assert {part: told for part, told in again["sentences"].items() if part != "scores"} == study.sentences()
-    assert again["n_observations"] == len(study.pair)
-    assert again["skipped"] == dict(study.skipped)
-
-
-def test_numbers_are_those_of_the_parts() -> None:
-    study = full_study()
-    found = numbers(study)
-    assert found["domains"]["ari"] == study.domains.ari
-    assert found["structure"]["smoothing_length_um"][0] == study.structure.smoothing.length_um
-    assert found["activity"]["halves"][0] == study.activity.means["halves"].value
-    assert found["cell_types"]["kappa"]["predicted"] == study.cell_types.kappa["predicted"]
-    assert found["conditions"]["noisy"]["top"] == study.conditions.kept["noisy"].top
-    assert found["correlations"]["all genes"]["agreement_half"] == pytest.approx(
-        study.correlations.table["agreement_half"].iloc[0], abs=1e-9
-    )
-    assert found["gradients"]["n_tested"] == len(study.gradients.table)
-    assert math.isfinite(found["scores"]["mean_pearson"][0])
-
-
 def test_constant_predictions_are_named_and_the_measurement_is_not_blamed() -> None:
     study = flat_study()
     assert scores_sentence(study) == (
@@ -147,10 +115,10 @@ def test_with_many_patients_all_intervals_are_over_patients() -> None:
 
 def test_the_region_has_its_name() -> None:
     study = replace(full_study(), region_name="the glomeruli")
-    assert dict(findings(study))["around the glomeruli"] == study.sentences()["gradients"][1]
+    assert dict(findings(study))["around the glomeruli"] == sentences(study)["gradients"][1]
     assert title_of("gradients", study, "Around the region") == "Around the glomeruli"
     assert title_of("gradients", full_study(), "Around the region") == "Around the region"
-    told = study.sentences()["gradients"]
+    told = sentences(study)["gradients"]
     assert told[0].startswith("The glomeruli, by annotation 'glomerulus': 4 components")
     assert "moves of the glomeruli" in told[1]
     assert "the region" not in " ".join(told)

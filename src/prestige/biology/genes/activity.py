@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,9 +20,6 @@ from prestige.biology.pair import Pair
 from prestige.errors import ConfigError, DataError, unknown
 from prestige.genesets import MIN_GENES, GeneSet, PanelSet, score_sets
 from prestige.stats.moments import Moments, spatial_blocks
-
-AUCELL_GENES = 1000
-"""AUCell looks at the top 5 % of genes; below this panel they are so few that ties decide."""
 
 KEPT = 6
 """Pathways whose activity is kept for maps where none are named."""
@@ -54,8 +50,6 @@ class Activity:
         Pathway -> (n, 2) activity of each observation, measured and predicted as it is.
     too_small
         A line for each set that has too few genes in the panel, and for each that is the whole panel.
-    method
-        "ulm" or "aucell".
     moments
         Comparison -> sums over spatial blocks, for the interval of any choice of pathways
         (:func:`~prestige.biology.agreement.mean_agreement`).
@@ -67,45 +61,8 @@ class Activity:
     means: Mapping[str, Mean]
     maps: Mapping[str, Float32[np.ndarray, "n 2"]]
     too_small: tuple[str, ...]
-    method: str
     moments: Mapping[str, Moments]
     notes: tuple[str, ...]
-
-    def sentences(self) -> list[str]:
-        """Return a sentence for each finding, or one that there is none."""
-        left = f" Left out for too few genes in the panel or outside: {len(self.too_small)} sets."
-        if self.table.empty:
-            return [f"No pathway has enough genes in the panel to be scored.{left}"]
-        told = [self._overall() + (left if self.too_small else "")]
-        ranked = self.table.dropna(subset=["noisy_half"]).sort_values("noisy_half", ascending=False)
-        if ranked.empty:
-            told.append(
-                "No pathway's predicted activity varies where the measured one does: nothing is kept."
-            )
-            return told
-        for words, rows in (("Best", ranked.head(3)), ("Least", ranked.iloc[::-1].head(3))):
-            named = [
-                f"{row.Index} ({row.noisy_half:.2f}; halves {row.halves:.2f})" for row in rows.itertuples()
-            ]
-            told.append(f"{words} predicted activities, at half the depth: {', '.join(named)}.")
-        constant = int((self.table["n_constant"] > 0).sum())
-        if constant:
-            told.append(
-                f"The predicted activity of {constant} pathways is constant in a sample and counts 0."
-            )
-        return told
-
-    def _overall(self) -> str:
-        name = "ULM" if self.method == "ulm" else "AUCell"
-        mean = self.means
-        if not np.isfinite(mean["predicted"].value):
-            return f"The measured activity ({name}) of {len(self.table)} pathways does not vary."
-        return (
-            f"Activity of {len(self.table)} pathways ({name}): mean correlation with the measurement "
-            f"{mean['predicted'].text} as predicted and {mean['noisy'].text} with counting noise. At half "
-            f"the depth it is {mean['noisy_half'].text}, where the other half of the measured counts reaches "
-            f"{mean['halves'].text}."
-        )
 
 
 def ulm(z: Float[np.ndarray, "n _"], membership: Float[np.ndarray, "g s"]) -> Float32[np.ndarray, "n s"]:
@@ -151,29 +108,6 @@ def ulm(z: Float[np.ndarray, "n _"], membership: Float[np.ndarray, "g s"]) -> Fl
     return np.divide(r, np.sqrt(rest, out=rest), out=r)
 
 
-def aucell(
-    values: Float[np.ndarray, "n g"], genes: Sequence[str], members: Mapping[str, Sequence[str]]
-) -> Float32[np.ndarray, "n s"]:
-    """Return decoupler's AUCell of each observation and set: how early its genes come in the top 5 %.
-
-    Raises
-    ------
-    DataError
-        When the panel has fewer than :data:`AUCELL_GENES` genes.
-    """
-    if len(genes) < AUCELL_GENES:
-        raise DataError(
-            f"a panel of {len(genes)} genes is too small for AUCell",
-            expected=f"at least {AUCELL_GENES} genes, since it ranks the top 5 % and ties decide",
-            remedy="use ulm",
-        )
-    import decoupler
-
-    table = pd.DataFrame(values, columns=list(genes), index=np.arange(len(values)).astype(str))
-    found: Any = decoupler.mt.aucell(table, network(members), tmin=1, empty=False)
-    return found[0][list(members)].to_numpy(np.float32)
-
-
 def membership_of(
     genes: Sequence[str], sets: Mapping[str, GeneSet], min_genes: int = MIN_GENES
 ) -> tuple[dict[str, PanelSet], Float[np.ndarray, "g s"], tuple[str, ...]]:
@@ -201,7 +135,6 @@ def pathway_activity(
     pair: Pair,
     sets: Mapping[str, GeneSet],
     *,
-    method: str = "ulm",
     keep: Sequence[str] | int = KEPT,
     min_genes: int = MIN_GENES,
     block_um: float = 500.0,
@@ -217,8 +150,6 @@ def pathway_activity(
     ----------
     sets
         Name -> gene set.
-    method
-        "ulm" on standardised genes, or "aucell" on expression from :data:`AUCELL_GENES` genes up.
     keep
         Pathways whose activity is kept for maps, by name; or how many: those whose halves of the
         measurement agree best and that share few genes, which looks at no prediction.
@@ -230,44 +161,36 @@ def pathway_activity(
     Raises
     ------
     ConfigError
-        When the method, or a pathway to keep, is not known.
-    DataError
-        As :func:`aucell`.
+        When a pathway to keep is not known.
     """
-    if method not in ("ulm", "aucell"):
-        raise unknown("method", method, ("ulm", "aucell"))
     if not isinstance(keep, int):
         for name in keep:
             if name not in sets:
                 raise unknown("gene set", name, sets, where="keep")
     scored, matrix, too_small = membership_of(pair.genes, sets, min_genes)
     if not scored:
-        return Activity(_empty(), {}, {}, too_small, method, {}, ())
+        return Activity(_empty(), {}, {}, too_small, {}, ())
     held = versions(pair, drawn, seed)
 
     def columns(rows: Int[np.ndarray, " r"]) -> dict[str, np.ndarray]:
-        return {name: _activity(pair, held[name][rows], scored, matrix, method) for name in held}
+        return {name: _activity(pair, held[name][rows], scored, matrix) for name in held}
 
     found = moments(columns, list(scored), pair.sample_of, spatial_blocks(pair.xy_um, block_um))
     table = _table(scored, found)
     kept = _chosen(table, scored, keep)
     index = [list(scored).index(name) for name in kept]
     chosen = {name: scored[name] for name in kept}
-    both = [
-        _activity(pair, held[name], chosen, matrix[:, index], method) for name in ("measured", "predicted")
-    ]
+    both = [_activity(pair, held[name], chosen, matrix[:, index]) for name in ("measured", "predicted")]
     maps = {name: np.stack([one[:, i] for one in both], axis=1) for i, name in enumerate(kept)}
     means = {name: mean_agreement(one, patient_of=pair.patient_of, seed=seed) for name, one in found.items()}
-    return Activity(table, means, maps, too_small, method, found, tuple(pair.notes))
+    return Activity(table, means, maps, too_small, found, tuple(pair.notes))
 
 
 def _activity(
-    pair: Pair, values: np.ndarray, scored: Mapping[str, PanelSet], matrix: np.ndarray, method: str
+    pair: Pair, values: np.ndarray, scored: Mapping[str, PanelSet], matrix: np.ndarray
 ) -> Float32[np.ndarray, "r s"]:
     if not scored:
         return np.zeros((len(values), 0), dtype=np.float32)
-    if method == "aucell":
-        return aucell(values, pair.genes, {key: one.members for key, one in scored.items()})
     return ulm(pair.z(values), matrix)
 
 

@@ -14,11 +14,9 @@ import pandas as pd
 from jaxtyping import Float, Float32, Int
 
 from prestige.biology.agreement import (
-    COMPARISONS,
-    SAID,
+    WITH_DEPTH,
     Mean,
     agreement,
-    left_out_sentence,
     mean_agreement,
     moments,
     versions,
@@ -43,8 +41,6 @@ NEIGHBOURS = 30
 
 NONE = "none"
 _STEP = 1 << 15
-_COMPARED = COMPARISONS | {"depth": ("depth", "half_a")}
-_SAID = SAID | {"depth": "depth alone"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,45 +94,6 @@ class CellTypes:
     neighbours: int
     left_out: tuple[str, ...] = ()
     asked: int = NEIGHBOURS
-
-    def sentences(self) -> list[str]:
-        """Return a sentence for each finding, or one that no type can be scored."""
-        left = [f"Not scored: {'; '.join(self.too_small)}."] if self.too_small else []
-        if self.table.empty:
-            return ["No cell type has enough markers in the panel.", *left]
-        left += left_out_sentence(self.left_out, self.asked + 1, "the composition of neighbourhoods")
-        told = [self._composition(), self._labels(), *left]
-        absent = [f"{name} ({', '.join(genes)})" for name, genes in self.missing.items() if genes]
-        return [*told, f"Markers that the panel lacks: {'; '.join(absent)}."] if absent else told
-
-    def _composition(self) -> str:
-        if not self.neighbours and self.left_out:
-            return "All samples are too small for neighbourhoods, so nothing is said of their composition."
-        if not self.neighbours:
-            return "There are no places, so nothing is said of neighbourhoods."
-        mean = self.means
-        if not np.isfinite(mean["predicted"].value):
-            return "The measured composition of neighbourhoods does not vary."
-        return (
-            f"Composition of the {self.neighbours} nearest neighbours: mean correlation over types with the "
-            f"measured one {mean['predicted'].text} as predicted and {mean['noisy'].text} with counting "
-            f"noise. At half the depth it is {mean['noisy_half'].text}, where the other half of the measured "
-            f"counts reaches {mean['halves'].text} and depth alone {mean['depth'].text}."
-        )
-
-    def _labels(self) -> str:
-        parts = [
-            f"{_SAID[name]} {self.same[name]:.0%} (kappa {self._kappa(name)})"
-            for name in ("predicted", "noisy", "noisy_half", "halves", "depth")
-        ]
-        return (
-            f"Same type as the measurement: {parts[0]}, {parts[1]}; same type as a half: "
-            f"{parts[2]}, {parts[3]}, {parts[4]}."
-        )
-
-    def _kappa(self, name: str) -> str:
-        ends = self.kappa_intervals.get(name)
-        return f"{self.kappa[name]:.2f}" + ("" if ends is None else f", {ends[0]:.2f} to {ends[1]:.2f}")
 
 
 def marker_scores(
@@ -227,7 +184,7 @@ def cell_types(
     labels = {name: labels_of(one, min_score) for name, one in scores.items()}
     blocks = spatial_blocks(pair.xy_um, block_um)
     of_scores = moments(
-        lambda rows: {k: v[rows] for k, v in scores.items()}, list(scored), pair.sample_of, blocks, _COMPARED
+        lambda rows: {k: v[rows] for k, v in scores.items()}, list(scored), pair.sample_of, blocks, WITH_DEPTH
     )
     table = pd.DataFrame(
         {"n_markers": [*(len(one.members) for one in scored.values()), 0]}, index=pd.Index(names, name="type")
@@ -251,7 +208,7 @@ def cell_types(
             patient_of=pair.patient_of,
             seed=seed,
         )
-        for name, (p, t) in _COMPARED.items()
+        for name, (p, t) in WITH_DEPTH.items()
     }
     return CellTypes(
         table=table,
@@ -284,7 +241,7 @@ def _compositions(
     near = nearest(pair.xy_um[kept], sample_of, neighbours)
     shares = {name: composition(one[kept], near, len(names)) for name, one in labels.items()}
     return moments(
-        lambda rows: {k: v[rows] for k, v in shares.items()}, names, sample_of, blocks[kept], _COMPARED
+        lambda rows: {k: v[rows] for k, v in shares.items()}, names, sample_of, blocks[kept], WITH_DEPTH
     ), left_out
 
 
@@ -298,13 +255,11 @@ def _confusion(
 ) -> tuple[pd.DataFrame, dict[str, float], dict[str, float]]:
     """Return the table of labels against labels, their agreement and Cohen's kappa, for each comparison."""
     m = len(names)
-    rows, same, kappa = [], {}, {}
-    for name, (p, t) in _COMPARED.items():
+    rows, same, kappas = [], {}, {}
+    for name, (p, t) in WITH_DEPTH.items():
         counts = np.bincount(labels[t] * m + labels[p], minlength=m * m).reshape(m, m)
-        n = counts.sum()
-        same[name] = float(np.trace(counts) / n)
-        chance = float(counts.sum(axis=1) @ counts.sum(axis=0) / n**2)
-        kappa[name] = (same[name] - chance) / (1 - chance) if chance < 1 else float("nan")
+        same[name] = float(np.trace(counts) / counts.sum())
+        kappas[name] = float(kappa(counts[None].astype(np.float64))[0][0])
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         rows.append(
             pd.DataFrame(
@@ -317,4 +272,4 @@ def _confusion(
                 }
             )
         )
-    return pd.concat(rows, ignore_index=True), same, kappa
+    return pd.concat(rows, ignore_index=True), same, kappas

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Shaped
 
-from prestige.biology.agreement import COMPARISONS, SAID, versions
+from prestige.biology.agreement import WITH_DEPTH, versions
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.errors import ConfigError, DataError, unknown
@@ -25,8 +25,6 @@ FLOOR = 1e-4
 """Share of an observation's total that is added to both sides of a fold change, against division by 0."""
 
 _TIE = 1e-9
-_COMPARED = COMPARISONS | {"depth": ("depth", "half_a")}
-_SAID = SAID | {"depth": "depth alone (the same shares everywhere, with noise at half the depth)"}
 PAIRED, GROUPS, ONE = "pairs", "groups", "one"
 
 
@@ -88,43 +86,6 @@ class Conditions:
     second: str
     patients: tuple[int, int, int] | None
     unit: str
-
-    def sentences(self) -> list[str]:
-        """Return what is kept of the differences, and what the numbers rest on."""
-        told = [f"Differences between {self.column} {self.second} and {self.first}: {self._unit()}"]
-        if not self.table["measured"].abs().max() > _TIE:
-            return [*told, "No measured gene differs."]
-        for name in ("predicted", "noisy", "noisy_half", "depth", "halves"):
-            one = self.kept[name]
-            versus = "the measurement" if _COMPARED[name][1] == "measured" else "a half"
-            rank = "no rank correlation, since nothing differs" if np.isnan(one.spearman) else (
-                f"rank correlation {one.spearman:.2f}")  # fmt: skip
-            told.append(
-                f"{_capital(_SAID[name])} against {versus}: {rank}; {one.kept:.0f} of the top {one.top} "
-                f"genes are kept ({one.by_chance:.1f} by chance) and {one.same_direction} go the same way."
-            )
-        return told
-
-    def _unit(self) -> str:
-        if self.patients is None:
-            return "no column names the patients, so nothing about patients follows from them."
-        first, second, both = self.patients
-        if self.unit == PAIRED:
-            alone = first + second - 2 * both
-            left = f"; those of {alone} with one of the two alone are left out" if alone else ""
-            return f"{both} patients have both, and differences are taken within patients{left}."
-        shared = f", {both} of them the same" if both else ""
-        if self.unit == GROUPS:
-            return f"{first} patients have {self.first} and {second} have {self.second}{shared}."
-        if first == second == both:
-            return (
-                "one patient has both, so they are differences within this patient, and nothing about "
-                "other patients follows."
-            )
-        return (
-            f"{first} and {second} patients{shared}: they cannot be told from differences between these "
-            "patients, and nothing about patients follows."
-        )
 
 
 def differences(
@@ -190,14 +151,10 @@ def differences(
     for name in ("measured", "predicted"):
         table[f"{name}_se"] = errors[name] if known else nan
     top = min(top, len(some.genes) // 2)
-    kept = {name: keeps(changes[p], changes[t], top) for name, (p, t) in _COMPARED.items()}
+    kept = {name: keeps(changes[p], changes[t], top) for name, (p, t) in WITH_DEPTH.items()}
     order = np.argsort(-np.abs(changes["measured"]), kind="stable")
     patients = (int(has[0].sum()), int(has[1].sum()), int(has.all(axis=0).sum())) if known else None
     return Conditions(table.iloc[order], kept, column, first, second, patients, how if known else ONE)
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
 
 
 def keeps(found: Float[np.ndarray, " _"], wanted: Float[np.ndarray, " g"], top: int) -> Kept:

@@ -17,9 +17,6 @@ from prestige.genesets import MIN_GENES
 from prestige.stats.space import rows_of_samples
 
 ALL = "all genes"
-TOLD = 10
-"""Sets with a sentence of their own; the table has all."""
-
 _BLOCK = 1 << 21
 
 
@@ -47,27 +44,6 @@ class GeneCorrelations:
     predicted: Float[np.ndarray, "g g"]
     table: pd.DataFrame
     too_small: tuple[str, ...]
-
-    def sentences(self) -> list[str]:
-        """Return what was found, a sentence for all genes and one for each set.
-
-        Of many sets those have one in which the prediction is farthest from what the other half reaches.
-        """
-        short = (self.table["agreement_halves"] - self.table["agreement_half"]).abs().fillna(-1.0).iloc[1:]
-        chosen = sorted(short.sort_values(ascending=False, kind="stable").index[:TOLD])
-        told = [_sentence(row) for _, row in self.table.iloc[[0, *chosen]].iterrows()]
-        if len(short) > TOLD:
-            told.append(
-                f"{len(short) - TOLD:,} more sets, in which the prediction is nearer to the other half "
-                "of the measurement, stand in the table."
-            )
-        told += [
-            f"The set '{name}' has fewer than {MIN_GENES} of these genes: no correlations within it."
-            for name in self.too_small[:TOLD]
-        ]
-        if (more := len(self.too_small) - TOLD) > 0:
-            told.append(f"{more:,} more sets have fewer than {MIN_GENES} of these genes.")
-        return told
 
 
 def gene_correlations(
@@ -150,15 +126,3 @@ def _pearson(x: np.ndarray, y: np.ndarray) -> float:
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return math.nan
     return float(np.corrcoef(x, y)[0, 1])
-
-
-def _sentence(row: pd.Series) -> str:
-    where = "all genes" if row["set"] == ALL else f"the set '{row['set']}'"
-    if not np.isfinite(row["agreement_half"]):
-        return f"Correlations between the {row['n_genes']} genes of {where} are not defined: too few vary."
-    return (
-        f"Correlations between the {row['n_genes']} genes of {where}: those of the prediction agree with "
-        f"half of the measurement to {row['agreement_half']:.2f}, those of the other half to "
-        f"{row['agreement_halves']:.2f}, depth alone to {row['agreement_depth']:.2f}; mean absolute "
-        f"correlation measured {row['strength_measured']:.3f}, predicted {row['strength_predicted']:.3f}."
-    )

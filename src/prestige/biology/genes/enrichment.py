@@ -26,7 +26,6 @@ CAVEAT = (
 LEVEL = 0.05
 """Adjusted p at or below which a set is named in a sentence."""
 
-_TOLD = 5
 _ZERO = 1e-9
 
 
@@ -59,32 +58,6 @@ class Enrichment:
     too_small: tuple[str, ...]
     explained: float
     covariates: tuple[str, ...]
-
-    def sentences(self) -> list[str]:
-        """Return a sentence for the well and the badly predicted sets, plain and residual, and the caveat."""
-        if self.table.empty:
-            return [f"No gene set has enough of the {self.n_genes} scored genes to be ranked."]
-        told = [self._told("", "")]
-        if self.covariates:
-            given = " and ".join(self.covariates)
-            verb = "explains" if len(self.covariates) == 1 else "explain"
-            line = f"{given} {verb} {self.explained:.0%} of the order of the genes' scores."
-            told.append(line[0].upper() + line[1:])
-            told.append(self._told("_residual", f"Beyond what {given} {verb}, "))
-        return [*told, CAVEAT]
-
-    def _told(self, end: str, before: str) -> str:
-        found = self.table[self.table[f"p_adjusted{end}"] <= LEVEL].sort_values(f"t{end}", ascending=False)
-        well, badly = found[found[f"t{end}"] > 0], found[found[f"t{end}"] < 0].iloc[::-1]
-        parts = [
-            f"{words} predicted than the rest of the panel: {_names(rows.index)}"
-            for words, rows in (("better", well), ("worse", badly))
-            if len(rows)
-        ]
-        if not parts:
-            parts = [f"none of {len(self.table)} gene sets is told from the rest of the panel"]
-        line = before + "; ".join(parts) + "."
-        return line[0].upper() + line[1:]
 
 
 def enrichment(
@@ -222,11 +195,6 @@ def _explained(values: Float[np.ndarray, " g"], design: Float[np.ndarray, "g k"]
     spread = float(np.square(values - values.mean()).sum())
     left = float(np.square(values - design @ (design.T @ values)).sum())
     return 1.0 - left / spread if spread > 0 else float("nan")
-
-
-def _names(index: pd.Index) -> str:
-    more = len(index) - _TOLD
-    return ", ".join(str(name) for name in index[:_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 def _check(scores: np.ndarray, genes: Sequence[str], covariates: Mapping[str, np.ndarray]) -> None:

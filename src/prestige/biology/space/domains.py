@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
-from prestige.biology.agreement import left_out_sentence, with_interval
 from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
@@ -78,23 +77,10 @@ class Domains:
     left_out: tuple[str, ...] = ()
     intervals: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
 
-    def sentences(self) -> list[str]:
-        """Return what was found, and which samples were left out."""
-        left = left_out_sentence(self.left_out, self.neighbours, "tissue domains")
-        if len(np.setdiff1d(self.predicted, [self.n_domains])) == 1:
-            return ["The prediction has no domains: all observations are alike.", *left]
-        return [
-            f"Tissue domains ({self.n_domains} clusters of neighbourhoods, each side clustered by itself): "
-            f"adjusted Rand index of prediction and half of the measurement {self.text('ari_half')}, of the "
-            f"two halves of the measurement {self.text('ari_halves')}, of depth alone "
-            f"{self.text('ari_depth')}, of shuffled predictions {self.text('ari_shuffled')}; at the observed "
-            f"depth {self.text('ari')}.",
-            *left,
-        ]
-
-    def text(self, name: str) -> str:
-        """Return an index ("ari", "ari_half", ...) in words, with its interval where there is one."""
-        return with_interval(getattr(self, name), self.intervals.get(name))
+    @property
+    def indices(self) -> dict[str, float]:
+        """Name of each index -> its value."""
+        return {name: getattr(self, name) for name in _COMPARED}
 
 
 def domains(
@@ -136,8 +122,6 @@ def domains(
         When the pair has no positions, fewer than 2 domains are asked for, no sample has as many observations
         as a neighbourhood, or those that have fewer than ten a domain.
     """
-    from sklearn.metrics import adjusted_rand_score
-
     if not pair.has_positions:
         raise DataError("the observations have no positions", where="domains", expected="places in um")
     kept, left_out = large_enough(pair.sample_of, neighbours, "domains")
@@ -156,16 +140,15 @@ def domains(
         sides = {name: values[kept] for name, values in sides.items()}
     label = {name: _clusters(some, values, around, n_domains, seed) for name, values in sides.items()}
     label["shuffled"] = _clusters(some, sides["predicted_half"], around, n_domains, seed, order)
-    ari = {name: float(adjusted_rand_score(label[a], label[b])) for name, (a, b) in _COMPARED.items()}
     blocks = spatial_blocks(some.xy_um, block_um)
-    intervals = {
-        name: label_interval(
-            label_tables((label[a], label[b]), (n_domains, n_domains), some.sample_of, blocks),
-            adjusted_rand,
-            patient_of=pair.patient_of,
-            seed=seed,
-        )
+    tables = {
+        name: label_tables((label[a], label[b]), (n_domains, n_domains), some.sample_of, blocks)
         for name, (a, b) in _COMPARED.items()
+    }
+    ari = {name: float(adjusted_rand(one.counts.sum(axis=0)[None])[0][0]) for name, one in tables.items()}
+    intervals = {
+        name: label_interval(one, adjusted_rand, patient_of=pair.patient_of, seed=seed)
+        for name, one in tables.items()
     }
     measured, predicted = np.full((2, len(pair)), n_domains)
     measured[kept] = _by_size(label["measured"], n_domains)

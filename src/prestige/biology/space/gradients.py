@@ -28,11 +28,11 @@ KNOTS = 5
 
 PERMUTATIONS = 999
 LEVEL = 0.05
+"""Adjusted p at or below which a gene counts as changing."""
 
 _POINTS = 50  # of a curve
 _BATCH = 16
 _TRIES = 20
-_TOLD = 5
 _NUMBERS = 1 << 21  # centred in one piece
 
 
@@ -62,7 +62,7 @@ class Gradients:
     permutations
         How often the region was moved.
     region
-        What the region is.
+        Around which they were looked for.
     """
 
     table: pd.DataFrame
@@ -72,29 +72,7 @@ class Gradients:
     n_obs: int
     max_um: float
     permutations: int
-    region: str
-
-    def sentences(self) -> list[str]:
-        """Return what changes along the distance, measured and predicted, or that nothing does."""
-        told = [self.region]
-        found = self.table["p_adjusted_measured"] <= LEVEL
-        kept = found & (self.table["p_adjusted_noisy"] <= LEVEL)
-        depth = self.table["p_adjusted_depth"] <= LEVEL
-        alone = ~found & (self.table["p_adjusted_noisy"] <= LEVEL)
-        within = f"within {self.max_um:g} um of the boundary"
-        if found.any():
-            names = ", ".join(str(name) for name in self.table.index[found][:_TOLD])
-            told.append(
-                f"{int(found.sum())} of {len(self.table)} genes change {within} (adjusted p <= {LEVEL:g}, "
-                f"{self.permutations} moves of the region), first {names}; {int(kept.sum())} of them in "
-                f"the prediction with counting noise too, {int((found & depth).sum())} with depth alone, and "
-                f"the mean correlation of their curves is {self.table.loc[found, 'curves'].mean():.2f}."
-            )
-        else:
-            told.append(f"No measured gene is found to change {within}.")
-        if alone.any():
-            told.append(f"{int(alone.sum())} genes change in the prediction alone.")
-        return told
+    region: Region
 
 
 def gradients(
@@ -167,7 +145,7 @@ def gradients(
     count = np.zeros(observed.shape[1])
     least = near.sum() / 2
     for start in range(0, permutations, _BATCH):
-        some = [_moved(tissues, max_um, least, rng) for _ in range(min(_BATCH, permutations - start))]
+        some = [_shifted(tissues, max_um, least, rng) for _ in range(min(_BATCH, permutations - start))]
         moved = _statistic(parts, squares, some, spline, max_um)[0]
         count += (moved >= observed * (1 - 1e-9)).sum(axis=0)
     p = ((1 + count) / (1 + permutations)).reshape(len(values), -1)
@@ -181,8 +159,7 @@ def gradients(
     }
     names = tuple(pair.genes[number] for number in tested)
     table = _table(names, list(values), share[0].reshape(len(values), -1), p, curves)
-    half = "" if region.half_seed is None else " Genes are tested on the other half."
-    return Gradients(table, grid, curves, names, int(near.sum()), max_um, permutations, region.text + half)
+    return Gradients(table, grid, curves, names, int(near.sum()), max_um, permutations, region)
 
 
 def _versions(pair: Pair, region: Region, drawn: Drawn | None, seed: int) -> dict[str, np.ndarray]:
@@ -211,15 +188,15 @@ def _rows(pair: Pair, region: Region) -> list[Int[np.ndarray, " m"]]:
     ]
 
 
-def _moved(
+def _shifted(
     tissues: Sequence[Chart], max_um: float, least: float, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Return one move of all samples; drawn again where it leaves too few observations within reach."""
-    found = [tissue.moved(rng) for tissue in tissues]
+    found = [tissue.shifted(rng) for tissue in tissues]
     for _ in range(_TRIES):
         if sum(int((np.abs(one) <= max_um).sum()) for one in found) >= least:
             break
-        found = [tissue.moved(rng) for tissue in tissues]
+        found = [tissue.shifted(rng) for tissue in tissues]
     return found
 
 

@@ -52,18 +52,6 @@ class Neighbourhoods:
     width_um: float
     max_um: float
 
-    def sentences(self) -> list[str]:
-        """Return how far the prediction keeps which genes are high near the boundary and the centre."""
-        told = []
-        for where, row in self.agreement.iterrows():
-            if np.isfinite(row["predicted"]):
-                told.append(
-                    f"Which of {int(row['n_genes'])} genes are high towards the {where} (enrichment index): "
-                    f"correlation {row['predicted']:.2f} of predicted with measured, half against half of "
-                    f"the counts {row['half']:.2f}; no interval is known."
-                )
-        return told
-
 
 def neighbourhoods(pair: Pair, region: Region, drawn: Drawn, *, max_um: float) -> Neighbourhoods:
     """Return rings of a third of the reach, and the enrichment index of each gene, measured and predicted.

@@ -1,4 +1,4 @@
-"""A map of distances that can be moved over the tissue: shifted round its bounding box, mirrored, turned."""
+"""Random toroidal shifts: a map of distances shifted round its bounding box, mirrored and turned."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Chart:
     distance
         (n,) its distance from the boundary, um; NaN where it is not used.
     used
-        (n,) whether an observation counts, however the map is moved.
+        (n,) whether an observation counts, however the map is shifted.
     cells
         (w, h) distance over the bounding box of the sample; NaN where there is no tissue.
     """
@@ -57,8 +57,8 @@ class Chart:
         cells = np.where(np.asarray(away) <= _OFF * spacing_um, distance_um[near], np.nan).reshape(size)
         return cls(place, np.where(used, distance_um, np.nan), used, cells)
 
-    def moved(self, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
-        """Return each observation's distance from the boundary after the map was moved at random.
+    def shifted(self, rng: np.random.Generator) -> Float[np.ndarray, " n"]:
+        """Return each observation's distance from the boundary after a random shift of the map.
 
         It is mirrored or not along either axis (along both: half a turn) and shifted, and what leaves the
         bounding box on one side enters on the other.

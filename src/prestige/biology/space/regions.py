@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from prestige.biology.agreement import left_out_sentence
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
 from prestige.stats.space import (
@@ -82,22 +81,6 @@ class Region:
     half_seed: int | None = None
     left_out: tuple[str, ...] = ()
     least: int = 0
-
-    @property
-    def text(self) -> str:
-        """One sentence on what the region is."""
-        genes = (
-            f" The genes {', '.join(self.defined_by)} define it and are not tested."
-            if self.defined_by
-            else ""
-        )
-        half = " It is read from one half of the counts." if self.half_seed is not None else ""
-        left = left_out_sentence(self.left_out, self.least, "the region")
-        told = (
-            f"Region by {self.how}: {self.n_components} components, {int(self.inside.sum())} observations "
-            f"inside, {int(self.stray.sum())} strays.{genes}{half}"
-        )
-        return " ".join([told, *left])
 
 
 def region_of_mask(

@@ -57,8 +57,8 @@ class Smoothing:
         interval: in tissue of wide structures a kernel of some spacings takes little.
     spacing_um
         Distance between neighbouring observations: of a square grid as dense as they are.
-    n_genes, n_flat
-        Genes that were compared, and genes whose prediction has no structure in space (or is constant).
+    n_genes
+        Genes that were compared: those whose prediction has structure in space.
     measured_structure
         Whether the measured covariance at near neighbours is beyond chance.
     n_blocks
@@ -80,7 +80,6 @@ class Smoothing:
     lost_high: float
     spacing_um: float
     n_genes: int
-    n_flat: int
     measured_structure: bool
     n_blocks: int
     distance_um: Float[np.ndarray, " c"]
@@ -93,7 +92,7 @@ class Smoothing:
     def unknown(cls, why_not: str) -> Smoothing:
         """Return what stands where the tissue allows no smoothing length."""
         nan, none = math.nan, np.zeros(0)
-        return cls(nan, nan, nan, nan, nan, nan, nan, 0, 0, False, 0, none, none, none, why_not=why_not)
+        return cls(nan, nan, nan, nan, nan, nan, nan, 0, False, 0, none, none, none, why_not=why_not)
 
     @property
     def averaged(self) -> float:
@@ -340,7 +339,6 @@ def _compare(
         lost_high=lost_high,
         spacing_um=spacing,
         n_genes=int(structured.sum()),
-        n_flat=int((~structured).sum()),
         measured_structure=shown,
         n_blocks=blocks,
         distance_um=distance[seen],

@@ -78,13 +78,19 @@ class Structure:
         below = float((self.table["signal_measured"] * weight).sum())
         return float((self.table["signal_predicted"] * weight).sum()) / below if below > 0 else math.nan
 
-    def sentences(self) -> list[str]:
-        """Return what was found, a sentence each."""
-        told = [_smoothing_sentence(self), _morans_sentence(self), _variance_sentence(self)]
-        if self.smoothing.left_out:
-            names = ", ".join(self.smoothing.left_out)
-            told.append(f"Too small or too narrow to have a part in the smoothing length: {names}.")
-        return told
+    @property
+    def morans_order(self) -> tuple[float, float]:
+        """Spearman's correlation over genes of Moran's I at half the depth.
+
+        That of a half of the measurement with the prediction, and with the other half.
+        """
+        ranks = self.table.filter(like="morans_i_").rank()
+        with np.errstate(invalid="ignore"):
+            predicted, other = (
+                float(ranks["morans_i_half"].corr(ranks[f"morans_i_{side}"]))
+                for side in ("predicted_half", "other_half")
+            )
+        return predicted, other
 
 
 def structure(pair: Pair, drawn: Drawn | None = None, *, seed: int = 0) -> Structure:
@@ -154,58 +160,3 @@ def verdict_of(smoothing: Smoothing) -> Verdict:
 def _median_ratio(above: pd.Series, below: pd.Series) -> float:
     varies = below > 0
     return float((above[varies] / below[varies]).median()) if varies.any() else math.nan
-
-
-def _smoothing_sentence(found: Structure) -> str:
-    s = found.smoothing
-    if found.verdict == "not judged":
-        return f"Whether the prediction is over-smoothed is not judged: {s.why_not}."
-    if found.verdict == "no structure measured":
-        return "No structure in space beyond chance was measured, so nothing can be said of over-smoothing."
-    if found.verdict == "no structure predicted":
-        return "No structure predicted: no gene's prediction has any pattern in space."
-    told = f"a Gaussian kernel of {s.length_um:.3g} um"
-    told += (
-        f" (90 % interval {s.low_um:.3g} to {s.high_um:.3g} um, {s.n_genes} genes)"
-        if math.isfinite(s.low_um)
-        else f" ({s.n_genes} genes; no interval: {s.n_blocks} blocks of tissue are too few)"
-    )
-    beside = ""
-    if math.isfinite(found.halves.length_um):
-        beside = f"; half of the measurement against the other half: {found.halves.length_um:.3g} um"
-    if found.verdict == "over-smoothed":
-        return (
-            f"Over-smoothed: the prediction is as smooth as the measured tissue blurred by {told}, which "
-            f"averages about {s.averaged:.0f} observations and takes {s.lost:.0%} of the structure between "
-            f"neighbours{beside}."
-        )
-    if found.verdict == "not over-smoothed":
-        return f"Not over-smoothed: the prediction is as smooth as the tissue blurred by {told}{beside}."
-    return f"Whether the prediction is over-smoothed cannot be told: it is as smooth as under {told}{beside}."
-
-
-def _morans_sentence(found: Structure) -> str:
-    mean = found.table.filter(like="morans_i_").mean()
-    if not np.isfinite(mean["morans_i_measured"]):
-        return "Moran's I is not defined: no measured gene varies."
-    ranks = found.table.filter(like="morans_i_").rank()
-    with np.errstate(invalid="ignore"):
-        r, beside = (
-            ranks[f"morans_i_{a}"].corr(ranks[f"morans_i_{b}"])
-            for a, b in (("half", "predicted_half"), ("half", "other_half"))
-        )
-    return (
-        f"Moran's I, mean over genes: measured {mean['morans_i_measured']:.3f}, predicted with noise "
-        f"{mean['morans_i_predicted']:.3f}. At half the depth: measured {mean['morans_i_half']:.3f}, "
-        f"predicted {mean['morans_i_predicted_half']:.3f}, depth alone {mean['morans_i_depth']:.3f}; the "
-        f"genes' order agrees to {r:.2f} (Spearman), that of the two halves of the measurement "
-        f"to {beside:.2f}."
-    )
-
-
-def _variance_sentence(found: Structure) -> str:
-    return (
-        f"With noise the prediction has {found.variance_ratio:.2f} of the measured variance (median over "
-        f"genes; half against half {found.variance_ratio_halves:.2f}); of the variance that is not counting "
-        f"noise it has {found.signal_ratio:.2f}."
-    )

@@ -19,6 +19,7 @@ from prestige.report.bench import tables
 from prestige.report.biology import tables as facts
 from prestige.report.biology.maps import sections_of
 from prestige.report.biology.parts import Maker, parts_of, set_part
+from prestige.report.biology.record import record
 from prestige.report.biology.words import (
     HALF_DEPTH,
     HALF_SHORT,
@@ -26,7 +27,6 @@ from prestige.report.biology.words import (
     findings,
     interval_note,
     mean_score,
-    record,
     tiles,
     verdict_of,
     with_units,

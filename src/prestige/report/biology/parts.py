@@ -16,8 +16,7 @@ from prestige.biology.study import PARTS, Study
 from prestige.records.configuration import Configuration
 from prestige.report.biology import figures, maps
 from prestige.report.biology import tables as facts
-from prestige.report.biology.captions import CAPTIONS
-from prestige.report.biology.words import title_of, with_units
+from prestige.report.biology.words import sentences, title_of, with_units
 from prestige.report.gene_sets.figures import forest
 from prestige.text import format_number
 
@@ -34,6 +33,59 @@ TITLES = {
 ORDER = (
     "activity", "structure", "correlations", "domains", "enrichment", "cell_types", "conditions", "gradients"
 )  # fmt: skip
+CAPTIONS = {
+    "sets": (
+        "Left: mean Pearson of the genes that have others like them, beside their random sets. Right: "
+        "the difference. Bars are 95 % intervals from resampled tissue."
+    ),
+    "activity": (
+        "Each row a pathway with its number of genes in the panel. The nearer the full dot is to the "
+        "diamond, the more of what these counts can show is in the prediction."
+    ),
+    "activity-maps": (
+        "Pathways whose halves of the measurement agree best, chosen without the prediction; the "
+        "correlation is that with the prediction as it is. Colours are percentiles of the section, each "
+        "side by itself: a prediction has no counting noise, so its t values reach farther than measured "
+        "ones."
+    ),
+    "genes": (
+        "Both panels of a pair have one colour scale, cut at the 1st and 99th percentile. Predictions "
+        "carry no counting noise and so look smoother than any measurement."
+    ),
+    "structure": (
+        "How alike two observations are at a distance. The predicted curve is brought to the measured height "
+        "at near neighbours, so only its shape says anything: a smoother prediction is flat at first and "
+        "falls later. A gap that stays far out is a difference between parts of the tissue and no smoothing. "
+        "Band: the interval of the smoothing length."
+    ),
+    "correlations": (
+        "The {n} genes with the highest measured correlations, in one order on both sides: that of a "
+        "hierarchical clustering of the measured ones. Blocks on the left that are missing on the right "
+        "are programmes of genes that the prediction does not have."
+    ),
+    "domains": (
+        "Each side is clustered by itself, with equal noise; a predicted domain has the colour of the "
+        "measured one that it shares most with."
+    ),
+    "confusion": (
+        "Of the observations with a label in half of the counts (row), the percentage with each label in "
+        "the prediction, and in the other half. A good prediction looks like the right panel."
+    ),
+    "cell-types": (
+        "The label of each observation: the type whose markers stand out most, and none where none does. "
+        "The prediction is shown as it is, without counting noise."
+    ),
+    "conditions": "Each point a gene, the prediction as it is; the largest measured differences are named.",
+    "region": (
+        "First: what counts as the region; a stray was marked and lies in no component. Second: the "
+        "distances along which expression is looked at."
+    ),
+    "gradients": (
+        "The genes whose measured expression changes most clearly along the distance: splines through "
+        "the observations, the prediction as it is."
+    ),
+}
+"""Figure -> its caption."""
 _OPEN = 3  # sentences of a part that stand open; the rest can be unfolded
 
 
@@ -94,7 +146,7 @@ class Maker:
 
 def parts_of(maker: Maker, genes: Sequence[str]) -> list[Part]:
     """Return the parts in the order of the page; of one that could not be answered, its sentence alone."""
-    told = maker.study.sentences()
+    told = sentences(maker.study)
     made = []
     for key in ORDER:
         if key in told:

@@ -20,6 +20,7 @@ from prestige.biology.space.neighbourhoods import Neighbourhoods
 from prestige.biology.space.structure import Structure
 from prestige.biology.study import Study
 from prestige.report.biology.maps import MICRO
+from prestige.report.biology.space import domain_text
 
 ROWS = 20
 """Rows of a table on the page; the whole one is a file."""
@@ -53,10 +54,7 @@ def _interval(value: float, low: float, high: float, form: str) -> str:
 def structure_table(found: Structure) -> Shown:
     """Return measured, predicted and half against half for each number of the structure in space."""
     mean = found.table.filter(like="morans_i_").mean()
-    ranks = found.table.filter(like="morans_i_").rank()
-    order, beside = (
-        ranks["morans_i_half"].corr(ranks[f"morans_i_{side}"]) for side in ("predicted_half", "other_half")
-    )
+    order, beside = found.morans_order
     s, h = found.smoothing, found.halves
 
     def lost(one: Any) -> str:
@@ -97,7 +95,7 @@ def correlation_table(found: GeneCorrelations) -> Shown:
 
 def domain_table(found: Domains) -> Shown:
     """Return the adjusted Rand indices."""
-    rows = [[words, found.text(name)] for words, name in _ARI.items()]
+    rows = [[words, domain_text(found, name)] for words, name in _ARI.items()]
     return Shown(["compared", "adjusted Rand index (95 % interval)"], rows, "tables/domains.csv")
 
 

@@ -1,10 +1,10 @@
-"""What the page "Biology" says first: findings, the few numbers beside them, and the record for programs."""
+"""What the page "Biology" says: sentences of every part, findings at its head, the numbers beside them."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,8 +14,21 @@ from prestige.biology.agreement import Mean, agreement, mean_agreement
 from prestige.biology.settings import THE_REGION
 from prestige.biology.space.structure import Structure
 from prestige.biology.study import PARTS, Study
+from prestige.report.biology.genes import (
+    activity_sentences,
+    condition_sentences,
+    correlation_sentences,
+    enrichment_sentences,
+    type_sentences,
+)
+from prestige.report.biology.phrases import capital, mean_text
+from prestige.report.biology.space import (
+    domain_sentences,
+    gradient_sentences,
+    neighbourhood_sentences,
+    structure_sentences,
+)
 
-SCHEMA = "prestige.biology/1"
 WARNED = ("over-smoothed", "no structure predicted")
 HALF_DEPTH = (
     "**At half the depth:** the counts of every observation are dealt into two halves. The prediction, with "
@@ -31,6 +44,40 @@ _HEADLINE = {"conditions": 1, "gradients": 1}
 """Part -> which of its sentences is the finding, where it is not the first."""
 
 
+_SENTENCES: dict[str, Callable[[Any], list[str]]] = {
+    "structure": structure_sentences,
+    "correlations": correlation_sentences,
+    "domains": domain_sentences,
+    "activity": activity_sentences,
+    "enrichment": enrichment_sentences,
+    "cell_types": type_sentences,
+    "conditions": condition_sentences,
+    "gradients": gradient_sentences,
+}
+
+
+def sentences(study: Study) -> dict[str, list[str]]:
+    """Return the sentences part by part; of a part that could not be answered, why."""
+    told: dict[str, list[str]] = {}
+    for part, name in PARTS.items():
+        if part in _SENTENCES and (answer := getattr(study, part)) is not None:
+            told[part] = _SENTENCES[part](answer)
+        elif part in study.skipped:
+            told[part] = [f"Nothing is said of {name}: {study.skipped[part]}."]
+    if study.gradients is not None:
+        if study.neighbourhoods is not None:
+            told["gradients"] += neighbourhood_sentences(study.neighbourhoods)
+        if study.region_name != THE_REGION:
+            told["gradients"] = [_with_name(text, study.region_name) for text in told["gradients"]]
+    return told
+
+
+def _with_name(text: str, name: str) -> str:
+    if text.startswith("Region by "):  # the sentence on what it is
+        text = f"{capital(name)}, by {text.removeprefix('Region by ')}"
+    return text.replace(THE_REGION, name)
+
+
 def with_units(text: str) -> str:
     """Write micrometres as a reader should see them."""
     return re.sub(r"(?<=\d )um\b", "\N{MICRO SIGN}m", text)
@@ -43,7 +90,7 @@ def verdict_of(study: Study) -> str:
 
 def findings(study: Study, sets_text: str = "") -> list[tuple[str, str]]:
     """Return (what it is about, one sentence) of each part, the structure in space first."""
-    told = {part: _headline(part, said) for part, said in study.sentences().items()}
+    told = {part: _headline(part, lines) for part, lines in sentences(study).items()}
     rows = [("structure in space", told.pop("structure"))] if "structure" in told else []
     rows.append(("scores", scores_sentence(study)))
     if sets_text:
@@ -64,8 +111,8 @@ def title_of(part: str, study: Study, title: str) -> str:
     return f"Around {study.region_name}" if _has_name(part, study) else title
 
 
-def _headline(part: str, said: Sequence[str]) -> str:
-    return said[min(_HEADLINE.get(part, 0), len(said) - 1)]
+def _headline(part: str, lines: Sequence[str]) -> str:
+    return lines[min(_HEADLINE.get(part, 0), len(lines) - 1)]
 
 
 def scores_sentence(study: Study) -> str:
@@ -80,7 +127,7 @@ def scores_sentence(study: Study) -> str:
             "their Pearson is not defined and counts 0."
         )
     why = "" if mean.low is not None else f"; no interval: {interval_note(study)}"
-    text = f"Mean Pearson of {n:,} genes over observations, within sections: {mean.text}{why}."
+    text = f"Mean Pearson of {n:,} genes over observations, within sections: {mean_text(mean)}{why}."
     n_constant = int((found.n_constant > 0).sum())
     if n_constant:
         text += (
@@ -155,96 +202,3 @@ def _reach(value: float, depth: float = math.nan) -> str:
     parts = [f"halves of the measurement reach {value:.2f}"] if math.isfinite(value) else []
     parts += [f"depth alone {depth:.2f}"] if math.isfinite(depth) else []
     return ", ".join(parts)
-
-
-def record(
-    study: Study, *, title: str, subtitle: str, notes: Sequence[str], set_facts: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return what a program reads of a study: verdict, key numbers, and all sentences by part."""
-    pair = study.pair
-    sentences = {"scores": [scores_sentence(study)], **study.sentences()}
-    if set_facts:
-        sentences["sets"] = [set_facts["text"], *set_facts["notes"]]
-    found = {
-        "schema": SCHEMA,
-        "title": title,
-        "subtitle": subtitle,
-        "notes": list(notes),
-        "samples": [str(name) for name in np.unique(pair.sample_of.astype(np.str_))],
-        "n_observations": len(pair),
-        "n_genes": len(pair.genes),
-        "verdict": verdict_of(study),
-        "numbers": numbers(study),
-        "sentences": sentences,
-        "skipped": dict(study.skipped),
-    }
-    return _plain(found)
-
-
-def numbers(study: Study) -> dict[str, Any]:
-    """Return the key numbers part by part."""
-    found: dict[str, Any] = {"scores": {"mean_pearson": _of_mean(mean_score(study))}}
-    if (one := study.structure) is not None:
-        found["structure"] = {
-            "smoothing_length_um": [one.smoothing.length_um, one.smoothing.low_um, one.smoothing.high_um],
-            "smoothing_length_halves_um": one.halves.length_um,
-            "structure_lost": [one.smoothing.lost, one.smoothing.lost_low, one.smoothing.lost_high],
-            "observations_averaged": one.smoothing.averaged,
-            "spacing_um": one.smoothing.spacing_um,
-            "variance_ratio": one.variance_ratio,
-            "variance_ratio_halves": one.variance_ratio_halves,
-            "signal_ratio": one.signal_ratio,
-            "morans_i": {
-                str(key).removeprefix("morans_i_"): value
-                for key, value in one.table.filter(like="morans_i_").mean().items()
-            },
-        }
-    if study.correlations is not None:
-        rows = study.correlations.table.set_index("set").filter(like="agreement")
-        found["correlations"] = rows.to_dict(orient="index")
-    if (one := study.domains) is not None:
-        names = ("ari", "ari_half", "ari_halves", "ari_depth", "ari_shuffled")
-        found["domains"] = {name: getattr(one, name) for name in names} | {"intervals": dict(one.intervals)}
-    if (one := study.activity) is not None:
-        found["activity"] = {name: _of_mean(mean) for name, mean in one.means.items()}
-    if (one := study.cell_types) is not None:
-        found["cell_types"] = {
-            "same": dict(one.same),
-            "kappa": dict(one.kappa),
-            "kappa_intervals": dict(one.kappa_intervals),
-            "composition": {name: _of_mean(mean) for name, mean in one.means.items()},
-        }
-    return found | _optional_numbers(study)
-
-
-def _optional_numbers(study: Study) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if (one := study.conditions) is not None:
-        found["conditions"] = {name: vars(kept) for name, kept in one.kept.items()}
-    if (one := study.gradients) is not None:
-        changed = one.table["p_adjusted_measured"] <= 0.05
-        found["gradients"] = {
-            "n_tested": len(one.table),
-            "n_measured": int(changed.sum()),
-            "n_kept": int((changed & (one.table["p_adjusted_noisy"] <= 0.05)).sum()),
-            "n_depth": int((changed & (one.table["p_adjusted_depth"] <= 0.05)).sum()),
-            "mean_curve_correlation": float(one.table.loc[changed, "curves"].mean()),
-        }
-    if (region := study.region) is not None:
-        found["region"] = {"n_components": region.n_components, "n_inside": int(region.inside.sum())}
-    return found
-
-
-def _of_mean(mean: Mean) -> list[float | None]:
-    return [mean.value, mean.low, mean.high]
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON has words for; a number that is none becomes null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
