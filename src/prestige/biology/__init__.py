@@ -1,6 +1,27 @@
 """Does the biology survive?  Measured counts beside predicted expression of the same tissue.
 
 ``pair.py`` holds the two sides and ``noise.py`` makes them comparable: predictions carry no counting noise,
-measurements do.  ``structure.py`` asks for structure in space, ``correlations.py`` for that between genes and
-``domains.py`` for the tissue's domains.
+measurements do.  ``space/`` asks for structure, domains and regions, ``genes/`` for correlations, pathways,
+cell types and conditions, and ``study.py`` asks everything of one pair.  The functions below take two AnnData
+and need no run folder (``of_anndata.py``); they are imported when they are first used.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prestige.biology.of_anndata import activity, correlations, domains, pair_of, structure
+
+__all__ = ["activity", "correlations", "domains", "pair_of", "structure"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'prestige.biology' has no attribute '{name}'")
+    return getattr(importlib.import_module("prestige.biology.of_anndata"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

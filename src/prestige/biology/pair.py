@@ -189,7 +189,11 @@ def read_pair(pred_path: Path, truth_path: Path, scale: str | None = None) -> Pa
     StorageError, ConfigError, DataError
         As :func:`prestige.evaluate.matched.read_matched` and :class:`Pair`.
     """
-    files = read_matched(Path(pred_path), Path(truth_path), scale)
+    return pair_of_matched(read_matched(Path(pred_path), Path(truth_path), scale))
+
+
+def pair_of_matched(files: MatchedFiles) -> Pair:
+    """Return the pair of predictions and counts that were matched, on the scale of :func:`read_pair`."""
     predicted, total, notes = _on_log_scale(files)
     if files.no_positions is not None:
         notes.append(f"no question of space is answered: {files.no_positions}")

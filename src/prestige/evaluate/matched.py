@@ -1,7 +1,7 @@
-"""A file of predictions and a file of counts, read together: the observations and genes that both have.
+"""Predictions and counts, from files or as AnnData, put together: the observations and genes that both have.
 
-The prediction file is ours (``uns["prestige"]`` says its normalisation) or another tool's, whose scale
-has to be named.  The truth holds counts.
+The predictions are ours (``uns["prestige"]`` says their normalisation) or another tool's, whose scale has to
+be named.  The truth holds counts.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 SCHEMA = "prestige.prediction/1"
+_NAMES = (Path("predicted"), Path("measured"))
 
 
 @dataclass(frozen=True, eq=False)
 class MatchedFiles:
-    """What two files say of the n observations that are scored and the g predicted genes.
+    """What both sides say of the n observations that are scored and the g predicted genes.
 
     Attributes
     ----------
@@ -75,11 +76,39 @@ def read_matched(pred_path: Path, truth_path: Path, scale: str | None = None) ->
 
     Parameters, and what is refused, as in :func:`prestige.evaluate.evaluate_files`.
     """
-    pred, truth = _read(Path(pred_path)), _read(Path(truth_path))
-    _check_names(pred, Path(pred_path))
-    _check_names(truth, Path(truth_path))
-    of_file = _scale_of(pred, scale, Path(pred_path))
-    rows, counted = _match(pred, truth, Path(pred_path), Path(truth_path))
+    names = Path(pred_path), Path(truth_path)
+    return match_tables(_read(names[0]), _read(names[1]), scale, names=names)
+
+
+def match_tables(
+    pred: AnnData,
+    truth: AnnData,
+    scale: str | None = None,
+    *,
+    names: tuple[Path, Path] = _NAMES,
+    um_per_px: float | None = None,
+) -> MatchedFiles:
+    """Match predictions and counts of the same observations, rows in the order of the truth.
+
+    Parameters
+    ----------
+    pred, truth, scale
+        As in :func:`prestige.evaluate.evaluate_files`, read already.
+    names
+        What messages call the two.  The second is the name of the sample where the truth has none.
+    um_per_px
+        Micrometres per unit of ``obsm["spatial"]``; by default ``uns["um_per_px"]`` of the truth.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As there.
+    """
+    pred_path, truth_path = names
+    _check_names(pred, pred_path)
+    _check_names(truth, truth_path)
+    of_file = _scale_of(pred, scale, pred_path)
+    rows, counted = _match(pred, truth, pred_path, truth_path)
     matched = truth[rows]
     predicted = _dense(pred[matched.obs_names].X)
     if not np.isfinite(predicted).all():
@@ -90,7 +119,7 @@ def read_matched(pred_path: Path, truth_path: Path, scale: str | None = None) ->
             expected="a number for every observation",
             remedy="predict again, or take the gene out of the file",
         )
-    xy_um, note = _positions(matched)
+    xy_um, note = _positions(matched, um_per_px)
     shared: Any = matched[:, list(pred.var_names)].X
     obs: Any = matched.obs
     return MatchedFiles(
@@ -98,8 +127,8 @@ def read_matched(pred_path: Path, truth_path: Path, scale: str | None = None) ->
         scale=of_file,
         predicted=predicted,
         counts=csr_matrix(shared, dtype=np.float32),
-        totals=_totals(matched, Path(truth_path)),
-        sample_of=_sample_of(matched, Path(truth_path)),
+        totals=_totals(matched, truth_path),
+        sample_of=_sample_of(matched, truth_path),
         xy_um=xy_um,
         obs=obs.copy(),
         no_positions=note,
@@ -239,9 +268,9 @@ def _dense(values: Any) -> np.ndarray:
     return np.array(dense, dtype=np.float32)
 
 
-def _positions(truth: AnnData) -> tuple[np.ndarray, str | None]:
+def _positions(truth: AnnData, um_per_px: float | None) -> tuple[np.ndarray, str | None]:
     """Return positions in um, or zeros and the reason why there are none."""
-    um_per_px = truth.uns.get("um_per_px")
+    um_per_px = truth.uns.get("um_per_px") if um_per_px is None else um_per_px
     if "spatial" not in truth.obsm or um_per_px is None:
         return np.zeros((truth.n_obs, 2)), (
             'the truth has no obsm["spatial"] in pixels with uns["um_per_px"]'
