@@ -136,8 +136,8 @@ def moments(
     step = max(1, _NUMBERS // max(1, len(names)))
     for start in range(0, len(order), step):
         rows = order[start : start + step]
-        found = columns(rows)
-        values = {name: np.asarray(found[name], dtype=np.float64) for name in used}
+        versions_of_rows = columns(rows)
+        values = {name: np.asarray(versions_of_rows[name], dtype=np.float64) for name in used}
         into, first = np.unique(cluster[rows], return_index=True)
         for key, out in sums.items():
             product = values[key[0]] if len(key) == 1 else values[key[0]] * values[key[1]]
@@ -160,31 +160,31 @@ def moments(
     }
 
 
-def agreement(found: Moments) -> Agreement:
+def agreement(sums: Moments) -> Agreement:
     """Return each column's correlation within samples, averaged over samples.
 
     A truth that is constant says nothing; a constant prediction of a truth that varies counts 0.
     """
     from prestige.stats.moments import centred
 
-    r = np.stack(list(gene_pearson(found).values()))
+    r = np.stack(list(gene_pearson(sums).values()))
     varies = []
-    for sample in np.unique(found.sample):
-        rows = found.sample == sample
-        n = np.array([float(found.n[rows].sum())])
-        total, squares = (s[rows].sum(axis=0, keepdims=True) for s in (found.sum_t, found.sum_tt))
+    for sample in np.unique(sums.sample):
+        rows = sums.sample == sample
+        n = np.array([float(sums.n[rows].sum())])
+        total, squares = (s[rows].sum(axis=0, keepdims=True) for s in (sums.sum_t, sums.sum_tt))
         varies.append(centred(n, total, squares)[0] > 0)
     truth = np.stack(varies)
     constant = truth & ~np.isfinite(r)
     n_samples, n_constant = truth.sum(axis=0), constant.sum(axis=0)
     total = np.where(truth & ~constant, np.nan_to_num(r), 0.0).sum(axis=0)
-    said = n_samples > n_constant
-    value = np.divide(total, n_samples, out=np.full(len(total), np.nan), where=said)
+    known = n_samples > n_constant
+    value = np.divide(total, n_samples, out=np.full(len(total), np.nan), where=known)
     return Agreement(value, n_samples, n_constant)
 
 
 def mean_agreement(
-    found: Moments,
+    sums: Moments,
     names: Sequence[str] | None = None,
     *,
     patient_of: Mapping[str, str] | None = None,
@@ -192,7 +192,7 @@ def mean_agreement(
     draws: int = 1000,
 ) -> Mean:
     """Return the mean correlation over columns (all, or those named) with its block-bootstrap interval."""
-    some = found if names is None else found.take_genes(names)
+    some = sums if names is None else sums.take_genes(names)
     value = mean_gene_pearson(some)
     if not np.isfinite(value):
         return Mean(value, None, None, "nothing varies in the truth")

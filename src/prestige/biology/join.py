@@ -45,11 +45,11 @@ def join(pairs: Sequence[Pair], folds: Sequence[int] | None = None) -> Pair:
         raise DataError("the pairs share no gene", where="join", expected="predictions of one panel")
     if len({(one.total, one.mean_of) for one in pairs}) > 1:
         raise DataError("the pairs are on different scales", where="join", expected="one scale for all")
-    parts = [one if one.genes == genes else one.of_genes(genes) for one in pairs]
-    parts, apart = (parts, []) if folds is None else _apart(parts, folds)
-    notes = list(dict.fromkeys(note for one in parts for note in one.notes))
-    mean, differs = _average([one.train_mean for one in parts])
-    std, _ = _average([one.train_std for one in parts])
+    pairs_of_genes = [one if one.genes == genes else one.of_genes(genes) for one in pairs]
+    pairs_of_genes, apart = (pairs_of_genes, []) if folds is None else _apart(pairs_of_genes, folds)
+    notes = list(dict.fromkeys(note for one in pairs_of_genes for note in one.notes))
+    mean, differs = _average([one.train_mean for one in pairs_of_genes])
+    std, _ = _average([one.train_std for one in pairs_of_genes])
     if differs:
         notes.append("training means and deviations are averaged over the folds that the observations are of")
     if apart:
@@ -59,32 +59,32 @@ def join(pairs: Sequence[Pair], folds: Sequence[int] | None = None) -> Pair:
         )
     return Pair(
         genes=genes,
-        counts=csr_matrix(vstack([one.counts for one in parts], format="csr")),
-        totals=np.concatenate([one.totals for one in parts]),
-        predicted=np.concatenate([one.predicted for one in parts]),
-        xy_um=np.concatenate([one.xy_um for one in parts]),
-        sample_of=np.concatenate([one.sample_of for one in parts]),
-        obs=pd.concat([one.obs for one in parts]),
+        counts=csr_matrix(vstack([one.counts for one in pairs_of_genes], format="csr")),
+        totals=np.concatenate([one.totals for one in pairs_of_genes]),
+        predicted=np.concatenate([one.predicted for one in pairs_of_genes]),
+        xy_um=np.concatenate([one.xy_um for one in pairs_of_genes]),
+        sample_of=np.concatenate([one.sample_of for one in pairs_of_genes]),
+        obs=pd.concat([one.obs for one in pairs_of_genes]),
         total=first.total,
         train_mean=mean,
         train_std=std,
-        has_positions=all(one.has_positions for one in parts),
+        has_positions=all(one.has_positions for one in pairs_of_genes),
         mean_of=first.mean_of,
         notes=tuple(notes),
     )
 
 
-def _apart(parts: Sequence[Pair], folds: Sequence[int]) -> tuple[list[Pair], list[str]]:
+def _apart(pairs: Sequence[Pair], folds: Sequence[int]) -> tuple[list[Pair], list[str]]:
     """Return the pairs with a name for each fold's part of a section, and the sections that have several."""
     of_section: dict[str, set[int]] = {}
-    for part, fold in zip(parts, folds, strict=True):
-        for name in np.unique(part.sample_of.astype(np.str_)):
+    for pair, fold in zip(pairs, folds, strict=True):
+        for name in np.unique(pair.sample_of.astype(np.str_)):
             of_section.setdefault(str(name), set()).add(fold)
     apart = sorted(name for name, tested in of_section.items() if len(tested) > 1)
     named = []
-    for part, fold in zip(parts, folds, strict=True):
-        names = [f"{name}, fold {fold}" if str(name) in apart else str(name) for name in part.sample_of]
-        named.append(replace(part, sample_of=np.array(names)))
+    for pair, fold in zip(pairs, folds, strict=True):
+        names = [f"{name}, fold {fold}" if str(name) in apart else str(name) for name in pair.sample_of]
+        named.append(replace(pair, sample_of=np.array(names)))
     return named, apart
 
 

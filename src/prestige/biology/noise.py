@@ -66,7 +66,7 @@ def draw(pair: Pair, seed: int = 0) -> Drawn:
 
     Six arrays of the size of the prediction; each from its own stream, so none depends on another.
     """
-    streams = [np.random.default_rng([seed, part]) for part in range(5)]
+    streams = [np.random.default_rng([seed, number]) for number in range(5)]
     return Drawn(
         predicted=noisy(pair, streams[0]),
         predicted_halves=(noisy(pair, streams[1], 0.5), noisy(pair, streams[2], 0.5)),
@@ -137,8 +137,8 @@ def halves(
     first = rng.binomial(number, 0.5)
     first_others = rng.binomial(others, 0.5)
     made = []
-    for part, rest in ((first, first_others), (number - first, others - first_others)):
-        table = csr_matrix((part.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+    for half, rest in ((first, first_others), (number - first, others - first_others)):
+        table = csr_matrix((half.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
         total = np.asarray(table.sum(axis=1, dtype=np.float64)).ravel() + rest
         made.append(normalised(table, total, pair.total))
     return made[0], made[1]

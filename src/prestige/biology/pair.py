@@ -97,13 +97,13 @@ class Pair:
         """Sample -> patient, by the column ``patient``; None unless it names one patient for every sample."""
         if "patient" not in self.obs or self.obs["patient"].isna().any():
             return None
-        told = pd.DataFrame(
+        known = pd.DataFrame(
             {"sample": self.sample_of.astype(np.str_), "patient": self.obs["patient"].astype(str)}
         )
-        told = told.drop_duplicates()
-        if told["sample"].duplicated().any():
+        known = known.drop_duplicates()
+        if known["sample"].duplicated().any():
             return None
-        return dict(zip(told["sample"], told["patient"], strict=True))
+        return dict(zip(known["sample"], known["patient"], strict=True))
 
     @cached_property
     def _standard(self) -> tuple[np.ndarray, np.ndarray]:
@@ -267,7 +267,7 @@ def _value_faults(pair: Pair) -> list[DataError]:
     step = max(1, _BLOCK // pair.predicted.shape[1])
     blocks = (pair.predicted[i : i + step] for i in range(0, len(pair.predicted), step))
     sums = np.asarray(pair.counts.sum(axis=1, dtype=np.float64)).ravel()
-    training = [part for part in (pair.train_mean, pair.train_std) if part is not None]
+    training = [known for known in (pair.train_mean, pair.train_std) if known is not None]
     checks = {
         "counts are negative, not finite or no whole numbers": whole,
         "totals are 0, not finite or below the sum of the counts": (
@@ -278,7 +278,7 @@ def _value_faults(pair: Pair) -> list[DataError]:
         "predictions hold NaN or infinity": all(np.isfinite(block).all() for block in blocks),
         "places hold NaN or infinity": np.isfinite(pair.xy_um).all(),
         "training means or deviations are not finite, or a deviation is negative": (
-            all(np.isfinite(part).all() for part in training)
+            all(np.isfinite(known).all() for known in training)
             and (pair.train_std is None or bool((pair.train_std >= 0).all()))
         ),
         f"the total of the scale is {pair.total:g}": 0 < pair.total < np.inf,

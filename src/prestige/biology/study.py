@@ -142,7 +142,7 @@ def study(
     name = config.region.name if config.region is not None else THE_REGION
     return Study(
         pair, evaluation, ceiling, sets, pathways, block_um, region=region, region_name=name,
-        skipped=made.skipped, **made.found,
+        skipped=made.skipped, **made.answers,
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ class _Parts:
     """The parts that were answered, and why the others were not."""
 
     def __init__(self) -> None:
-        self.found: dict[str, Any] = {}
+        self.answers: dict[str, Any] = {}
         self.skipped: dict[str, str] = {}
 
     def region(self, pair: Pair, config: BiologyConfig) -> Region | None:
@@ -165,7 +165,7 @@ class _Parts:
 
     def ask(self, part: str, question: Callable[[], Any]) -> None:
         try:
-            self.found[part] = question()
+            self.answers[part] = question()
         except DataError as error:  # too few observations, no places: said, and the other parts go on
             self.skipped[part] = str(error)
 

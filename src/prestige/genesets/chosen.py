@@ -77,8 +77,8 @@ def most_spatially_variable(
         As :func:`morans_i`, or when there is not one column for each gene.
     """
     values = morans_i(y, xy_um, sample, seed=seed)
-    said = f"highest Moran's I over the training observations, {NEIGHBOURS} nearest neighbours"
-    return _highest("most spatially variable", said, values, genes, n)
+    how = f"highest Moran's I over the training observations, {NEIGHBOURS} nearest neighbours"
+    return _highest("most spatially variable", how, values, genes, n)
 
 
 def within_sample_variance(
@@ -156,9 +156,9 @@ def morans_i(
     if not rows:
         return np.full(y.shape[1], np.nan)
     table = np.stack(rows)
-    said = np.isfinite(table)
-    sums = np.where(said, table, 0.0).sum(axis=0)
-    return np.divide(sums, said.sum(axis=0), out=np.full(y.shape[1], np.nan), where=said.any(axis=0))
+    known = np.isfinite(table)
+    sums = np.where(known, table, 0.0).sum(axis=0)
+    return np.divide(sums, known.sum(axis=0), out=np.full(y.shape[1], np.nan), where=known.any(axis=0))
 
 
 def _morans_i_of(
@@ -185,8 +185,8 @@ def _morans_i_of(
         z = y[:, first : first + _CHUNK_GENES].astype(np.float64)
         varies = np.ptp(z, axis=0) > 0
         z -= z.mean(axis=0)
-        own = z[centres]
-        across = (own * (weights @ z)).mean(axis=0)
+        of_centres = z[centres]
+        across = (of_centres * (weights @ z)).mean(axis=0)
         spread = np.square(z).mean(axis=0)
         out[first : first + _CHUNK_GENES] = np.divide(
             across, spread, out=np.full(z.shape[1], np.nan), where=varies & (spread > 0)

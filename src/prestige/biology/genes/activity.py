@@ -120,15 +120,17 @@ def membership_of(
     DataError
         When a symbol stands in the panel twice.
     """
-    found = score_sets(genes, sets, min_genes)
-    large = {key for key, one in found.items() if one.scored and len(genes) - len(one.members) < min_genes}
-    scored = {key: one for key, one in found.items() if one.scored and key not in large}
-    said = [one.text for one in found.values() if not one.scored]
-    said += [f"{key}: has fewer than {min_genes} genes of the panel outside" for key in found if key in large]
+    of_panel = score_sets(genes, sets, min_genes)
+    large = {key for key, one in of_panel.items() if one.scored and len(genes) - len(one.members) < min_genes}
+    scored = {key: one for key, one in of_panel.items() if one.scored and key not in large}
+    too_small = [one.text for one in of_panel.values() if not one.scored]
+    too_small += [
+        f"{key}: has fewer than {min_genes} genes of the panel outside" for key in of_panel if key in large
+    ]
     matrix = np.zeros((len(genes), len(scored)))
     for column, one in enumerate(scored.values()):
         matrix[one.index, column] = 1.0
-    return scored, matrix, tuple(said)
+    return scored, matrix, tuple(too_small)
 
 
 def pathway_activity(
@@ -175,15 +177,15 @@ def pathway_activity(
     def columns(rows: Int[np.ndarray, " r"]) -> dict[str, np.ndarray]:
         return {name: _activity(pair, held[name][rows], scored, matrix) for name in held}
 
-    found = moments(columns, list(scored), pair.sample_of, spatial_blocks(pair.xy_um, block_um))
-    table = _table(scored, found)
+    sums = moments(columns, list(scored), pair.sample_of, spatial_blocks(pair.xy_um, block_um))
+    table = _table(scored, sums)
     kept = _chosen(table, scored, keep)
     index = [list(scored).index(name) for name in kept]
     chosen = {name: scored[name] for name in kept}
     both = [_activity(pair, held[name], chosen, matrix[:, index]) for name in ("measured", "predicted")]
     maps = {name: np.stack([one[:, i] for one in both], axis=1) for i, name in enumerate(kept)}
-    means = {name: mean_agreement(one, patient_of=pair.patient_of, seed=seed) for name, one in found.items()}
-    return Activity(table, means, maps, too_small, found, tuple(pair.notes))
+    means = {name: mean_agreement(one, patient_of=pair.patient_of, seed=seed) for name, one in sums.items()}
+    return Activity(table, means, maps, too_small, sums, tuple(pair.notes))
 
 
 def _activity(
@@ -200,11 +202,11 @@ def network(members: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     return pd.DataFrame(pairs, columns=["source", "target", "weight"])
 
 
-def _table(scored: Mapping[str, PanelSet], found: Mapping[str, Moments]) -> pd.DataFrame:
+def _table(scored: Mapping[str, PanelSet], sums: Mapping[str, Moments]) -> pd.DataFrame:
     table = pd.DataFrame(
         {"n_genes": [len(one.members) for one in scored.values()]}, index=pd.Index(list(scored), name="set")
     )
-    of = {name: agreement(one) for name, one in found.items()}
+    of = {name: agreement(one) for name, one in sums.items()}
     for name, one in of.items():
         table[name] = one.value
     return table.assign(n_samples=of["predicted"].n_samples, n_constant=of["predicted"].n_constant)
@@ -224,8 +226,8 @@ def _chosen(table: pd.DataFrame, scored: Mapping[str, PanelSet], keep: Sequence[
     ranked = table["halves"].dropna().sort_values(ascending=False, kind="stable").index
     kept: list[str] = []
     for name in ranked:
-        own = set(scored[name].members)
+        members = set(scored[name].members)
         others = [set(scored[one].members) for one in kept]
-        if len(kept) < keep and all(len(own & one) <= _ALIKE * len(own | one) for one in others):
+        if len(kept) < keep and all(len(members & one) <= _ALIKE * len(members | one) for one in others):
             kept.append(str(name))
     return kept

@@ -129,10 +129,10 @@ def composition(
         raise DataError("a label is out of range", expected=f"0 to {n_labels - 1}")
     out = np.empty((len(near), n_labels), dtype=np.float32)
     for start in range(0, len(near), _STEP):
-        found = labels[near[start : start + _STEP]]
-        cell = found + n_labels * np.arange(len(found))[:, None]
-        counts = np.bincount(cell.ravel(), minlength=len(found) * n_labels)
-        out[start : start + _STEP] = counts.reshape(len(found), n_labels) / near.shape[1]
+        around = labels[near[start : start + _STEP]]
+        cell = around + n_labels * np.arange(len(around))[:, None]
+        counts = np.bincount(cell.ravel(), minlength=len(around) * n_labels)
+        out[start : start + _STEP] = counts.reshape(len(around), n_labels) / near.shape[1]
     return out
 
 
@@ -193,12 +193,12 @@ def cell_types(
         table[f"share_{name}"] = np.bincount(labels[name], minlength=len(names)) / len(pair)
     for name, one in of_scores.items():
         table[f"score_{name}"] = [*agreement(one).value, np.nan]
-    found, left_out = _compositions(pair, labels, names, blocks, neighbours)
-    for name, one in found.items():
+    of_compositions, left_out = _compositions(pair, labels, names, blocks, neighbours)
+    for name, one in of_compositions.items():
         table[f"composition_{name}"] = agreement(one).value
     means = {
         name: mean_agreement(one, list(scored), patient_of=pair.patient_of, seed=seed)
-        for name, one in found.items()
+        for name, one in of_compositions.items()
     }
     confusion, same, values = _confusion(labels, names)
     ends = {
@@ -221,7 +221,7 @@ def cell_types(
         types=names,
         missing=missing,
         too_small=too_small,
-        neighbours=neighbours if found else 0,
+        neighbours=neighbours if of_compositions else 0,
         left_out=left_out,
         asked=neighbours,
     )

@@ -142,8 +142,8 @@ def differences(
     changes, errors, how = {}, {}, ONE
     for name in tuple(held):
         values = held.pop(name)
-        own = values if len(values) == len(some) else values[rows]
-        means = _pseudo_bulk(own, code, side, len(units), FLOOR * some.total)
+        of_rows = values if len(values) == len(some) else values[rows]
+        means = _pseudo_bulk(of_rows, code, side, len(units), FLOOR * some.total)
         changes[name], errors[name], how = _change(means)
     has = np.stack([np.bincount(code, side == second, minlength=len(units)) > 0 for second in (False, True)])
     table = pd.DataFrame(changes, index=pd.Index(some.genes, name="gene"))
@@ -157,7 +157,7 @@ def differences(
     return Conditions(table.iloc[order], kept, column, first, second, patients, how if known else ONE)
 
 
-def keeps(found: Float[np.ndarray, " _"], wanted: Float[np.ndarray, " g"], top: int) -> Kept:
+def keeps(changes: Float[np.ndarray, " _"], wanted: Float[np.ndarray, " g"], top: int) -> Kept:
     """Return how well differences ``found`` follow those ``wanted``, over all genes and the top ones.
 
     Raises
@@ -168,15 +168,15 @@ def keeps(found: Float[np.ndarray, " _"], wanted: Float[np.ndarray, " g"], top: 
     from scipy.stats import spearmanr
 
     g = len(wanted)
-    if len(found) != g or not 1 <= top <= g:
-        raise DataError(f"the top {top} of {len(found)} and {g} differences")
-    varies = np.ptp(found) > _TIE and np.ptp(wanted) > _TIE
-    rank = float(np.asarray(spearmanr(found, wanted)[0])) if varies else float("nan")
+    if len(changes) != g or not 1 <= top <= g:
+        raise DataError(f"the top {top} of {len(changes)} and {g} differences")
+    varies = np.ptp(changes) > _TIE and np.ptp(wanted) > _TIE
+    rank = float(np.asarray(spearmanr(changes, wanted)[0])) if varies else float("nan")
     sizes = np.abs(wanted)
-    chance_wanted, chance_found = _chance_in_top(sizes, top), _chance_in_top(np.abs(found), top)
+    chance_wanted, chance = _chance_in_top(sizes, top), _chance_in_top(np.abs(changes), top)
     largest = np.argsort(-sizes, kind="stable")[:top]
-    same = (np.sign(found[largest]) == np.sign(wanted[largest])) & (np.abs(found[largest]) > _TIE)
-    return Kept(rank, top, float(chance_wanted @ chance_found), top * top / g, int(same.sum()))
+    same = (np.sign(changes[largest]) == np.sign(wanted[largest])) & (np.abs(changes[largest]) > _TIE)
+    return Kept(rank, top, float(chance_wanted @ chance), top * top / g, int(same.sum()))
 
 
 def _chance_in_top(sizes: Float[np.ndarray, " g"], top: int) -> Float[np.ndarray, " g"]:

@@ -74,16 +74,16 @@ def gene_correlations(
             expected="3 or more",
         )
     drawn = draw(pair, seed) if drawn is None else drawn
-    found = {name: correlation(values, pair.sample_of) for name, values in drawn.sides(pair).items()}
+    r = {name: correlation(values, pair.sample_of) for name, values in drawn.sides(pair).items()}
     place = {gene: number for number, gene in enumerate(pair.genes)}
-    rows, too_small = [_row(ALL, np.arange(len(place)), found)], []
+    rows, too_small = [_row(ALL, np.arange(len(place)), r)], []
     for name, genes in (sets or {}).items():
         at = np.array(sorted({place[gene] for gene in genes if gene in place}), dtype=np.int64)
         if len(at) < MIN_GENES:
             too_small.append(name)
         else:
-            rows.append(_row(name, at, found))
-    return GeneCorrelations(found["measured"], found["predicted"], pd.DataFrame(rows), tuple(too_small))
+            rows.append(_row(name, at, r))
+    return GeneCorrelations(r["measured"], r["predicted"], pd.DataFrame(rows), tuple(too_small))
 
 
 def correlation(values: Float[np.ndarray, "n g"], sample_of: np.ndarray) -> Float[np.ndarray, "g g"]:

@@ -110,12 +110,12 @@ def enrichment(
     left_out = tuple(gene for gene, has in zip(genes, known, strict=True) if not has)
     names = [gene for gene, has in zip(genes, known, strict=True) if has]
     scored, membership, too_small = membership_of(names, sets, min_genes)
-    own = scores[known].astype(np.float64)
-    ranked = _normal_scores(own)
+    known_scores = scores[known].astype(np.float64)
+    ranked = _normal_scores(known_scores)
     table = pd.DataFrame(index=pd.Index(list(scored), name="set"))
     table["n_genes"] = membership.sum(axis=0).astype(np.int64)
-    table["mean_inside"] = own @ membership / membership.sum(axis=0)
-    table["mean_outside"] = own @ (1 - membership) / (1 - membership).sum(axis=0)
+    table["mean_inside"] = known_scores @ membership / membership.sum(axis=0)
+    table["mean_outside"] = known_scores @ (1 - membership) / (1 - membership).sum(axis=0)
     members = {key: one.members for key, one in scored.items()}
     table = table.assign(**_tested(ranked, names, members))
     beside, explained = np.full(len(members), np.nan), float("nan")
@@ -138,8 +138,8 @@ def _tested(
     import decoupler
 
     table = pd.DataFrame(values[None, :], columns=list(genes), index=["scores"])
-    found: Any = decoupler.mt.ulm(table, network(members), tmin=1, empty=False)
-    t = found[0].loc["scores", list(members)].to_numpy(np.float64)
+    answer: Any = decoupler.mt.ulm(table, network(members), tmin=1, empty=False)
+    t = answer[0].loc["scores", list(members)].to_numpy(np.float64)
     return _columns(t, len(genes) - 2, "")
 
 
@@ -178,10 +178,10 @@ def _partial(
     NaN where the design explains all of the values or of the membership, or no degree of freedom is left.
     """
     free = len(values) - design.shape[1] - 1
-    own = values - design @ (design.T @ values)
-    others = membership - design @ (design.T @ membership)
-    square, product = np.square(others).sum(axis=0), own @ others
-    total = float(np.square(own).sum())
+    rest = values - design @ (design.T @ values)
+    rest_of_sets = membership - design @ (design.T @ membership)
+    square, product = np.square(rest_of_sets).sum(axis=0), rest @ rest_of_sets
+    total = float(np.square(rest).sum())
     known = square > _ZERO * membership.sum(axis=0)
     if free < 1 or total <= _ZERO * float(np.square(values).sum()):
         known = np.zeros_like(known)

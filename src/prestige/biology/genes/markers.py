@@ -69,12 +69,12 @@ def markers(tissue: str, path: Path | None = None) -> dict[str, GeneSet]:
 
 
 def _faults(name: str, one: _Type, content: _Markers, where: str) -> list[ConfigError]:
-    found = [
+    faults = [
         unknown("source", key, content.sources, where=f"{where}, {name}")
         for key in one.sources
         if key not in content.sources
     ]
     twice = sorted({gene for gene in one.genes if one.genes.count(gene) > 1})
     if twice:
-        found.append(ConfigError(f"names {', '.join(twice)} twice", where=f"{where}, {name}"))
-    return found
+        faults.append(ConfigError(f"names {', '.join(twice)} twice", where=f"{where}, {name}"))
+    return faults

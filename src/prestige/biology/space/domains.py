@@ -226,7 +226,7 @@ def _named_after(label: np.ndarray, reference: np.ndarray, k: int) -> Int[np.nda
     from scipy.optimize import linear_sum_assignment
 
     shared = np.bincount(label * k + reference, minlength=k * k).reshape(k, k)
-    own, wanted = linear_sum_assignment(-shared)
+    number, wanted = linear_sum_assignment(-shared)
     place = np.empty(k, dtype=np.int64)
-    place[own] = wanted
+    place[number] = wanted
     return place[label]

@@ -136,18 +136,18 @@ def gradients(
     if not tested:
         raise DataError("all genes define the region", where="gradients", expected="genes that are tested")
     spline = NaturalSpline.of(region.distance_um[near], knots)
-    tissues = [Chart.of(pair.xy_um[rows], region.distance_um[rows], ~region.stray[rows], region.spacing_um)
+    charts = [Chart.of(pair.xy_um[rows], region.distance_um[rows], ~region.stray[rows], region.spacing_um)
                for rows in _rows(pair, region)]  # fmt: skip
-    parts = [_centred(list(values.values()), rows, tested) for rows in _rows(pair, region)]
-    squares = [np.square(part) for part in parts]
-    own = [tissue.distance for tissue in tissues]
-    observed, share = _statistic(parts, squares, [own], spline, max_um)
+    samples = [_centred(list(values.values()), rows, tested) for rows in _rows(pair, region)]
+    squares = [np.square(values_of_sample) for values_of_sample in samples]
+    unshifted = [tissue.distance for tissue in charts]
+    observed, share = _statistic(samples, squares, [unshifted], spline, max_um)
     count = np.zeros(observed.shape[1])
     least = near.sum() / 2
     for start in range(0, permutations, _BATCH):
-        some = [_shifted(tissues, max_um, least, rng) for _ in range(min(_BATCH, permutations - start))]
-        moved = _statistic(parts, squares, some, spline, max_um)[0]
-        count += (moved >= observed * (1 - 1e-9)).sum(axis=0)
+        some = [_shifted(charts, max_um, least, rng) for _ in range(min(_BATCH, permutations - start))]
+        at_random = _statistic(samples, squares, some, spline, max_um)[0]
+        count += (at_random >= observed * (1 - 1e-9)).sum(axis=0)
     p = ((1 + count) / (1 + permutations)).reshape(len(values), -1)
     low, high = np.quantile(region.distance_um[near], (0.01, 0.99))
     grid = np.linspace(low, high, _POINTS)
@@ -189,15 +189,15 @@ def _rows(pair: Pair, region: Region) -> list[Int[np.ndarray, " m"]]:
 
 
 def _shifted(
-    tissues: Sequence[Chart], max_um: float, least: float, rng: np.random.Generator
+    charts: Sequence[Chart], max_um: float, least: float, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Return one move of all samples; drawn again where it leaves too few observations within reach."""
-    found = [tissue.shifted(rng) for tissue in tissues]
+    shifts = [tissue.shifted(rng) for tissue in charts]
     for _ in range(_TRIES):
-        if sum(int((np.abs(one) <= max_um).sum()) for one in found) >= least:
+        if sum(int((np.abs(one) <= max_um).sum()) for one in shifts) >= least:
             break
-        found = [tissue.shifted(rng) for tissue in tissues]
-    return found
+        shifts = [tissue.shifted(rng) for tissue in charts]
+    return shifts
 
 
 def _centred(
@@ -211,43 +211,43 @@ def _centred(
     out = np.empty((len(rows), g * len(versions)), dtype=np.float32)
     step = max(1, _NUMBERS // g)
     for number, values in enumerate(versions):
-        part = out[:, number * g : (number + 1) * g]
+        block = out[:, number * g : (number + 1) * g]
         for start in range(0, len(rows), step):
-            part[start : start + step] = values[rows[start : start + step]][:, tested]
-        mean = part.mean(axis=0, dtype=np.float64)
+            block[start : start + step] = values[rows[start : start + step]][:, tested]
+        mean = block.mean(axis=0, dtype=np.float64)
         for start in range(0, len(rows), step):
-            part[start : start + step] = part[start : start + step] - mean
+            block[start : start + step] = block[start : start + step] - mean
     return out
 
 
 def _statistic(
-    parts: Sequence[np.ndarray],
+    samples: Sequence[np.ndarray],
     squared: Sequence[np.ndarray],
-    moves: Sequence[Sequence[np.ndarray]],
+    shifts: Sequence[Sequence[np.ndarray]],
     spline: NaturalSpline,
     max_um: float,
 ) -> tuple[Float[np.ndarray, "d c"], Float[np.ndarray, "d c"]]:
     """Return F of the spline and its share of the variance, for each move and column of the values."""
-    d, c, width = len(moves), parts[0].shape[1], len(spline.mean)
+    d, c, width = len(shifts), samples[0].shape[1], len(spline.mean)
     gram, cross = np.zeros((d, width, width)), np.zeros((d, width, c))
     total, n_obs, n_means = np.zeros((d, c)), np.zeros(d), np.zeros(d)
-    for number, values in enumerate(parts):
+    for number, values in enumerate(samples):
         design = np.zeros((len(values), d, width + 1), dtype=np.float32)
-        for k, move in enumerate(moves):
-            near = np.abs(move[number]) <= max_um  # NaN is not
+        for k, shift in enumerate(shifts):
+            near = np.abs(shift[number]) <= max_um  # NaN is not
             design[near, k, 0] = 1.0
-            design[near, k, 1:] = spline(move[number][near])
+            design[near, k, 1:] = spline(shift[number][near])
         flat = design.reshape(len(values), -1)
         sums = (flat.T @ values).astype(np.float64).reshape(d, width + 1, c)
         squares = (design[:, :, 0].T @ squared[number]).astype(np.float64)
         for k in range(d):
             one = design[:, k].astype(np.float64)
-            own = one.T @ one
-            n = own[0, 0]
+            products = one.T @ one
+            n = products[0, 0]
             if n < 2:
                 continue
-            gram[k] += own[1:, 1:] - np.outer(own[0, 1:], own[0, 1:]) / n
-            cross[k] += sums[k, 1:] - np.outer(own[0, 1:] / n, sums[k, 0])
+            gram[k] += products[1:, 1:] - np.outer(products[0, 1:], products[0, 1:]) / n
+            cross[k] += sums[k, 1:] - np.outer(products[0, 1:] / n, sums[k, 0])
             total[k] += squares[k] - sums[k, 0] ** 2 / n
             n_obs[k] += n
             n_means[k] += 1

@@ -35,9 +35,9 @@ def region_of_annotation(
     values = pair.obs[column].astype(str).to_numpy().astype(np.str_)
     if value not in values:
         raise unknown("value", value, np.unique(values).tolist(), where=f"obs['{column}']")
-    said = f"{column} '{value}'"
+    how = f"{column} '{value}'"
     return region_of_mask(
-        values == value, pair.xy_um, pair.sample_of, smooth=smooth, min_size=min_size, how=said
+        values == value, pair.xy_um, pair.sample_of, smooth=smooth, min_size=min_size, how=how
     )  # fmt: skip
 
 
@@ -66,8 +66,7 @@ def region_of_genes(
         as :func:`region_of_mask`.
     """
     check_places(pair)
-    found = match(genes, pair.genes)
-    names = tuple(found.found.values())
+    names = tuple(match(genes, pair.genes).found.values())
     if not names:
         raise DataError("none of the genes is in the panel", where="region", expected=", ".join(genes))
     if share is not None and not 0 < share < 1:
@@ -78,9 +77,9 @@ def region_of_genes(
     def limit(scores: np.ndarray, _: np.ndarray) -> float:
         return _otsu(scores) if share is None else float(np.quantile(scores, 1 - share))
 
-    said = f"high measured {', '.join(names)}"
-    found = _region_above(pair, score, limit, smooth=smooth, min_size=min_size, how=said)
-    return replace(found, half_seed=seed, defined_by=names)
+    how = f"high measured {', '.join(names)}"
+    region = _region_above(pair, score, limit, smooth=smooth, min_size=min_size, how=how)
+    return replace(region, half_seed=seed, defined_by=names)
 
 
 def region_of_level(
@@ -115,7 +114,7 @@ def region_of_level(
             expected="a number for every observation",
             remedy="name a `value` instead of `above` where it is an annotation",
         )
-    said = f"{column} above {'the threshold of Otsu' if above is None else f'{above:g}'}"
+    how = f"{column} above {'the threshold of Otsu' if above is None else f'{above:g}'}"
 
     def limit(scores: np.ndarray, sample_of: np.ndarray) -> np.ndarray:
         limits = np.full(len(scores), np.nan if above is None else above)
@@ -124,7 +123,7 @@ def region_of_level(
                 limits[rows] = _otsu(scores[rows])
         return limits
 
-    return _region_above(pair, values, limit, smooth=smooth, min_size=min_size, how=said)
+    return _region_above(pair, values, limit, smooth=smooth, min_size=min_size, how=how)
 
 
 def _region_above(

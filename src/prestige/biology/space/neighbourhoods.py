@@ -80,16 +80,16 @@ def neighbourhoods(pair: Pair, region: Region, drawn: Drawn, *, max_um: float) -
     }
     weights["boundary"][~(np.abs(region.distance_um) <= max_um)] = np.nan
     first, second = drawn.measured_halves
-    found, agreement = pd.DataFrame(index=names), {}
+    table, agreement = pd.DataFrame(index=names), {}
     for where, weight in weights.items():
 
         def index(values: Float[np.ndarray, "n g"], weight: np.ndarray = weight) -> np.ndarray:
             return enrichment_index(values[:, tested], weight)
 
-        found[f"{where}_measured"] = index(pair.measured)
-        found[f"{where}_predicted"] = index(drawn.predicted)
+        table[f"{where}_measured"] = index(pair.measured)
+        table[f"{where}_predicted"] = index(drawn.predicted)
         agreement[where] = _agreement(index(drawn.predicted_halves[0]), index(first), index(second))
-    return Neighbourhoods(means, found, pd.DataFrame(agreement).T, width_um, max_um)
+    return Neighbourhoods(means, table, pd.DataFrame(agreement).T, width_um, max_um)
 
 
 def _agreement(predicted: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
@@ -134,10 +134,10 @@ def ring_means(pair: Pair, region: Region, *, width_um: float, n_rings: int) -> 
     """
     check_region(pair, region)
     ring = np.where(region.stray, FAR, rings(region.distance_um, width_um, n_rings))
-    parts = []
+    tables = []
     for number in np.unique(ring[ring != FAR]):
         rows = np.flatnonzero(ring == number)
-        parts.append(
+        tables.append(
             pd.DataFrame(
                 {
                     "ring": int(number),
@@ -151,7 +151,7 @@ def ring_means(pair: Pair, region: Region, *, width_um: float, n_rings: int) -> 
             )
         )
     columns = ["ring", "from_um", "to_um", "n", "gene", "measured", "predicted"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
 def distance_weights(

@@ -126,8 +126,8 @@ def region_of_mask(
     kept, left_out = large_enough(sample_of, least, how)
     voted = mask & kept
     if smooth:
-        near, own = nearest(xy_um[kept], sample_of[kept], smooth), mask[kept]
-        voted[kept] = (own.astype(np.int64) + own[near].sum(axis=1)) * 2 >= smooth + 1
+        near, marked = nearest(xy_um[kept], sample_of[kept], smooth), mask[kept]
+        voted[kept] = (marked.astype(np.int64) + marked[near].sum(axis=1)) * 2 >= smooth + 1
     component = _components(voted, xy_um, sample_of, reach_um or REACH * spacing, min_size)
     inside = component >= 0
     if not inside.any() or inside.all():
@@ -172,14 +172,16 @@ def _components(
     out = np.full(len(marked), -1, dtype=np.int64)
     offset = 0
     for _, rows in rows_of_samples(sample_of):
-        own = rows[marked[rows]]
-        if not len(own):
+        of_sample = rows[marked[rows]]
+        if not len(of_sample):
             continue
-        found = DBSCAN(eps=reach_um, min_samples=_MIN_LINKS).fit(xy_um[own]).labels_
-        sizes = np.bincount(found[found >= 0]) if (found >= 0).any() else np.zeros(0, dtype=np.int64)
+        number_of = DBSCAN(eps=reach_um, min_samples=_MIN_LINKS).fit(xy_um[of_sample]).labels_
+        sizes = (
+            np.bincount(number_of[number_of >= 0]) if (number_of >= 0).any() else np.zeros(0, dtype=np.int64)
+        )
         order = [number for number in np.argsort(-sizes, kind="stable") if sizes[number] >= min_size]
         for place, number in enumerate(order):
-            out[own[found == number]] = offset + place
+            out[of_sample[number_of == number]] = offset + place
         offset += len(order)
     return out
 
@@ -191,9 +193,9 @@ def _signed(xy_um: np.ndarray, inside: np.ndarray, spacing: float) -> Float[np.n
     out = np.full(len(xy_um), np.nan)
     if not inside.any() or inside.all():
         return out
-    for own, sign in ((inside, -1.0), (~inside, 1.0)):
-        away = np.asarray(cKDTree(xy_um[~own]).query(xy_um[own])[0])
-        out[own] = sign * np.maximum(away - spacing / 2, 1e-3 * spacing)
+    for side, sign in ((inside, -1.0), (~inside, 1.0)):
+        away = np.asarray(cKDTree(xy_um[~side]).query(xy_um[side])[0])
+        out[side] = sign * np.maximum(away - spacing / 2, 1e-3 * spacing)
     return out
 
 

@@ -150,11 +150,11 @@ def smoothing_length(
     rows = np.concatenate(groups)
     spacing = float(np.median([_spacing(xy_um[group]) for group in groups]))
     edges = _edges([xy_um[group] for group in groups], spacing)
-    parts = [_pairs(xy_um[group], edges, spacing, len(rows), rng) for group in groups]
-    sums = _Sums.of(groups, parts, measured, predicted)
-    found = _compare(sums, edges, spacing, draws, rng)
+    pairs = [_pairs(xy_um[group], edges, spacing, len(rows), rng) for group in groups]
+    sums = _Sums.of(groups, pairs, measured, predicted)
+    answer = _compare(sums, edges, spacing, draws, rng)
     left_out = tuple(name for name, _ in rows_of_samples(sample_of) if name not in used)
-    return replace(found, left_out=left_out)
+    return replace(answer, left_out=left_out)
 
 
 def _wide_enough(xy_um: np.ndarray, sample_of: np.ndarray) -> dict[str, np.ndarray]:
@@ -198,19 +198,21 @@ class _Sums:
 
     @staticmethod
     def of(
-        groups: Sequence[np.ndarray], parts: Sequence[_Pairs], measured: np.ndarray, predicted: np.ndarray
+        groups: Sequence[np.ndarray], pairs: Sequence[_Pairs], measured: np.ndarray, predicted: np.ndarray
     ) -> _Sums:
         number, distance, products = [], [], ([], [])
-        for part in parts:
-            found, code = np.unique(part.block, return_inverse=True)
+        for of_sample in pairs:
+            blocks, code = np.unique(of_sample.block, return_inverse=True)
             by_block = csr_array(
-                (np.ones(len(code)), (code, np.arange(len(code)))), shape=(len(found), len(code))
+                (np.ones(len(code)), (code, np.arange(len(code)))), shape=(len(blocks), len(code))
             )
-            counted = np.stack([np.diff(others.indptr) for others in part.others], axis=1).astype(np.float64)
+            counted = np.stack([np.diff(others.indptr) for others in of_sample.others], axis=1).astype(
+                np.float64
+            )
             number.append(by_block @ counted)
-            distance.append(by_block @ part.distance)
+            distance.append(by_block @ of_sample.distance)
             for out, values in zip(products, (measured, predicted), strict=True):
-                out.append(_products(values, groups[len(out)], part, by_block))
+                out.append(_products(values, groups[len(out)], of_sample, by_block))
         scaled = []
         for out, values in zip(products, (measured, predicted), strict=True):
             spread = _spread(values, groups)
@@ -222,22 +224,22 @@ class _Sums:
 def _centred(values: np.ndarray, rows: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield chunks of genes less their mean over the rows; a gene that is constant but for rounding is 0."""
     for first in range(0, values.shape[1], _CHUNK):
-        part = slice(first, first + _CHUNK)
-        z = values[rows, part].astype(np.float64)
+        genes = slice(first, first + _CHUNK)
+        z = values[rows, genes].astype(np.float64)
         mean = z.mean(axis=0)
         z -= mean
         z[:, z.std(axis=0) <= 1e-6 * np.abs(mean)] = 0.0
-        yield part, z
+        yield genes, z
 
 
 def _products(
-    values: np.ndarray, rows: np.ndarray, part: _Pairs, by_block: csr_array
+    values: np.ndarray, rows: np.ndarray, pairs: _Pairs, by_block: csr_array
 ) -> Float[np.ndarray, "b c g"]:
-    out = np.zeros((by_block.shape[0], len(part.others), values.shape[1]))
+    out = np.zeros((by_block.shape[0], len(pairs.others), values.shape[1]))
     for genes, z in _centred(values, rows):
-        own = z[part.anchors]
-        for number, others in enumerate(part.others):
-            out[:, number, genes] = by_block @ (own * (others @ z))
+        of_anchors = z[pairs.anchors]
+        for number, others in enumerate(pairs.others):
+            out[:, number, genes] = by_block @ (of_anchors * (others @ z))
     return out
 
 
@@ -361,9 +363,9 @@ def _curves(
     number = np.maximum(weights @ sums.number, 1)
     measured, predicted = np.zeros((2, len(weights), classes))
     for first in range(0, genes, _CHUNK):
-        part = slice(first, first + _CHUNK)
+        chunk = slice(first, first + _CHUNK)
         m, p = (
-            (weights @ side[:, :, part].reshape(blocks, -1)).reshape(len(weights), classes, -1)
+            (weights @ side[:, :, chunk].reshape(blocks, -1)).reshape(len(weights), classes, -1)
             / number[:, :, None]
             for side in (sums.measured, sums.predicted)
         )
@@ -399,8 +401,8 @@ class _Kernels:
         total = self.weight.sum()
         blurred = blurred - (blurred @ self.weight / total)[:, None]
         goal = predicted - predicted @ self.weight / total
-        across, own = (blurred * goal) @ self.weight, (blurred**2) @ self.weight
-        height = np.maximum(np.divide(across, own, out=np.zeros_like(own), where=own > 0), 0)
+        across, square = (blurred * goal) @ self.weight, (blurred**2) @ self.weight
+        height = np.maximum(np.divide(across, square, out=np.zeros_like(square), where=square > 0), 0)
         misfit = ((height[:, None] * blurred - goal) ** 2) @ self.weight
         best = int(np.argmin(misfit))
         return float(self.widths[best]), float(1 - near[best] / near[0]) if near[0] > 0 else 0.0

@@ -58,9 +58,8 @@ def activity_dots(table: pd.DataFrame) -> Figure | None:
     axes.plot(rows["noisy_half"], place, marker="o", markersize=6, color=PREDICTED,
               label="prediction against a half, at half the depth", **marks)  # fmt: skip
     if left_out:
-        said = f"{left_out} between"
-        axes.text(0.5, EACH, said, transform=axes.get_yaxis_transform(), ha="center", va="center",
-                  color=MUTED, fontsize=8)  # fmt: skip
+        axes.text(0.5, EACH, f"{left_out} between", transform=axes.get_yaxis_transform(), ha="center",
+                  va="center", color=MUTED, fontsize=8)  # fmt: skip
     labels = [f"{shorter(str(name))}, {row['n_genes']:.0f}" for name, row in rows.iterrows()]
     axes.set_yticks(place, labels, fontsize=8)
     axes.axvline(0, color=INK, linewidth=0.8)
@@ -249,19 +248,21 @@ def apart(heights: Float[np.ndarray, " n"], gap: float) -> Float[np.ndarray, " n
     return out - (out - heights).mean() if len(out) else out
 
 
-def gradient_curves(found: Gradients) -> Figure:
+def gradient_curves(gradients: Gradients) -> Figure:
     """Draw the first genes of the table along the distance from the boundary, measured and predicted."""
-    names = [str(name) for name in found.table.index[:CURVES]]
+    names = [str(name) for name in gradients.table.index[:CURVES]]
     columns = min(3, len(names))
     n_rows = -(-len(names) // columns)
     figure = Figure(figsize=(3.15 * columns, 2.0 * n_rows + 0.75), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(n_rows, columns, squeeze=False, sharex=True).ravel()
     for axes, name in zip(panels, names, strict=False):
-        column = found.genes.index(name)
+        column = gradients.genes.index(name)
         axes.axvline(0, color=MUTED, linewidth=0.8)
-        axes.plot(found.distance_um, found.curves["measured"][:, column], color=MEASURED, linestyle="--")
-        axes.plot(found.distance_um, found.curves["predicted"][:, column], color=PREDICTED)
+        axes.plot(
+            gradients.distance_um, gradients.curves["measured"][:, column], color=MEASURED, linestyle="--"
+        )
+        axes.plot(gradients.distance_um, gradients.curves["predicted"][:, column], color=PREDICTED)
         axes.set_title(name)
     for axes in panels[len(names) :]:
         axes.set_visible(False)

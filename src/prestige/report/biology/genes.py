@@ -21,14 +21,19 @@ _NAMES = 5  # gene sets that a sentence on enrichment names
 _SAME = 1e-9  # log2 fold changes up to this are none
 
 
-def correlation_sentences(found: GeneCorrelations) -> list[str]:
-    """Return what was found, a sentence for all genes and one for each set.
+def correlation_sentences(correlations: GeneCorrelations) -> list[str]:
+    """Return what was correlations, a sentence for all genes and one for each set.
 
     Of many sets those have one in which the prediction is farthest from what the other half reaches.
     """
-    short = (found.table["agreement_halves"] - found.table["agreement_half"]).abs().fillna(-1.0).iloc[1:]
+    short = (
+        (correlations.table["agreement_halves"] - correlations.table["agreement_half"])
+        .abs()
+        .fillna(-1.0)
+        .iloc[1:]
+    )
     chosen = sorted(short.sort_values(ascending=False, kind="stable").index[:SETS])
-    sentences = [_set_sentence(row) for _, row in found.table.iloc[[0, *chosen]].iterrows()]
+    sentences = [_set_sentence(row) for _, row in correlations.table.iloc[[0, *chosen]].iterrows()]
     if len(short) > SETS:
         sentences.append(
             f"{len(short) - SETS:,} more sets, in which the prediction is nearer to the other half "
@@ -36,9 +41,9 @@ def correlation_sentences(found: GeneCorrelations) -> list[str]:
         )
     sentences += [
         f"The set '{name}' has fewer than {MIN_GENES} of these genes: no correlations within it."
-        for name in found.too_small[:SETS]
+        for name in correlations.too_small[:SETS]
     ]
-    if (more := len(found.too_small) - SETS) > 0:
+    if (more := len(correlations.too_small) - SETS) > 0:
         sentences.append(f"{more:,} more sets have fewer than {MIN_GENES} of these genes.")
     return sentences
 
@@ -55,13 +60,13 @@ def _set_sentence(row: pd.Series) -> str:
     )
 
 
-def activity_sentences(found: Activity) -> list[str]:
+def activity_sentences(activity: Activity) -> list[str]:
     """Return how far the activity of pathways agrees, the best and the least, or that none is scored."""
-    left_out = f" Left out for too few genes in the panel or outside: {len(found.too_small)} sets."
-    if found.table.empty:
+    left_out = f" Left out for too few genes in the panel or outside: {len(activity.too_small)} sets."
+    if activity.table.empty:
         return [f"No pathway has enough genes in the panel to be scored.{left_out}"]
-    sentences = [_mean_activity(found) + (left_out if found.too_small else "")]
-    ranked = found.table.dropna(subset=["noisy_half"]).sort_values("noisy_half", ascending=False)
+    sentences = [_mean_activity(activity) + (left_out if activity.too_small else "")]
+    ranked = activity.table.dropna(subset=["noisy_half"]).sort_values("noisy_half", ascending=False)
     if ranked.empty:
         return [
             *sentences,
@@ -70,35 +75,37 @@ def activity_sentences(found: Activity) -> list[str]:
     for which, rows in (("Best", ranked.head(3)), ("Least", ranked.iloc[::-1].head(3))):
         named = [f"{row.Index} ({row.noisy_half:.2f}; halves {row.halves:.2f})" for row in rows.itertuples()]
         sentences.append(f"{which} predicted activities, at half the depth: {', '.join(named)}.")
-    if n_constant := int((found.table["n_constant"] > 0).sum()):
+    if n_constant := int((activity.table["n_constant"] > 0).sum()):
         sentences.append(
             f"The predicted activity of {n_constant} pathways is constant in a sample and counts 0."
         )
     return sentences
 
 
-def _mean_activity(found: Activity) -> str:
-    if not np.isfinite(found.means["predicted"].value):
-        return f"The measured activity (ULM) of {len(found.table)} pathways does not vary."
-    mean = {name: mean_text(one) for name, one in found.means.items()}
+def _mean_activity(activity: Activity) -> str:
+    if not np.isfinite(activity.means["predicted"].value):
+        return f"The measured activity (ULM) of {len(activity.table)} pathways does not vary."
+    mean = {name: mean_text(one) for name, one in activity.means.items()}
     return (
-        f"Activity of {len(found.table)} pathways (ULM): mean correlation with the measurement "
+        f"Activity of {len(activity.table)} pathways (ULM): mean correlation with the measurement "
         f"{mean['predicted']} as predicted and {mean['noisy']} with counting noise. At half "
         f"the depth it is {mean['noisy_half']}, where the other half of the measured counts reaches "
         f"{mean['halves']}."
     )
 
 
-def enrichment_sentences(found: Enrichment) -> list[str]:
+def enrichment_sentences(enrichment: Enrichment) -> list[str]:
     """Return which sets are predicted well and badly, plain and beyond the covariates, and the caveat."""
-    if found.table.empty:
-        return [f"No gene set has enough of the {found.n_genes} scored genes to be ranked."]
-    sentences = [_well_and_badly(found.table, "", "")]
-    if found.covariates:
-        given = " and ".join(found.covariates)
-        verb = "explains" if len(found.covariates) == 1 else "explain"
-        sentences.append(capital(f"{given} {verb} {found.explained:.0%} of the order of the genes' scores."))
-        sentences.append(_well_and_badly(found.table, "_residual", f"Beyond what {given} {verb}, "))
+    if enrichment.table.empty:
+        return [f"No gene set has enough of the {enrichment.n_genes} scored genes to be ranked."]
+    sentences = [_well_and_badly(enrichment.table, "", "")]
+    if enrichment.covariates:
+        given = " and ".join(enrichment.covariates)
+        verb = "explains" if len(enrichment.covariates) == 1 else "explain"
+        sentences.append(
+            capital(f"{given} {verb} {enrichment.explained:.0%} of the order of the genes' scores.")
+        )
+        sentences.append(_well_and_badly(enrichment.table, "_residual", f"Beyond what {given} {verb}, "))
     return [*sentences, CAVEAT]
 
 
@@ -118,36 +125,36 @@ def _names(index: pd.Index) -> str:
     return ", ".join(str(name) for name in index[:_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def type_sentences(found: CellTypes) -> list[str]:
+def type_sentences(types: CellTypes) -> list[str]:
     """Return how far neighbourhoods and labels agree, or that no type can be scored."""
-    left_out = [f"Not scored: {'; '.join(found.too_small)}."] if found.too_small else []
-    if found.table.empty:
+    left_out = [f"Not scored: {'; '.join(types.too_small)}."] if types.too_small else []
+    if types.table.empty:
         return ["No cell type has enough markers in the panel.", *left_out]
-    left_out += left_out_sentences(found.left_out, found.asked + 1, "the composition of neighbourhoods")
-    sentences = [_composition_sentence(found), _labels_sentence(found), *left_out]
-    absent = [f"{name} ({', '.join(genes)})" for name, genes in found.missing.items() if genes]
+    left_out += left_out_sentences(types.left_out, types.asked + 1, "the composition of neighbourhoods")
+    sentences = [_composition_sentence(types), _labels_sentence(types), *left_out]
+    absent = [f"{name} ({', '.join(genes)})" for name, genes in types.missing.items() if genes]
     return [*sentences, f"Markers that the panel lacks: {'; '.join(absent)}."] if absent else sentences
 
 
-def _composition_sentence(found: CellTypes) -> str:
-    if not found.neighbours and found.left_out:
+def _composition_sentence(types: CellTypes) -> str:
+    if not types.neighbours and types.left_out:
         return "All samples are too small for neighbourhoods, so nothing is said of their composition."
-    if not found.neighbours:
+    if not types.neighbours:
         return "There are no places, so nothing is said of neighbourhoods."
-    if not np.isfinite(found.means["predicted"].value):
+    if not np.isfinite(types.means["predicted"].value):
         return "The measured composition of neighbourhoods does not vary."
-    mean = {name: mean_text(one) for name, one in found.means.items()}
+    mean = {name: mean_text(one) for name, one in types.means.items()}
     return (
-        f"Composition of the {found.neighbours} nearest neighbours: mean correlation over types with the "
+        f"Composition of the {types.neighbours} nearest neighbours: mean correlation over types with the "
         f"measured one {mean['predicted']} as predicted and {mean['noisy']} with counting "
         f"noise. At half the depth it is {mean['noisy_half']}, where the other half of the measured "
         f"counts reaches {mean['halves']} and depth alone {mean['depth']}."
     )
 
 
-def _labels_sentence(found: CellTypes) -> str:
+def _labels_sentence(types: CellTypes) -> str:
     same = [
-        f"{VERSIONS[name]} {found.same[name]:.0%} (kappa {_kappa_text(found, name)})"
+        f"{VERSIONS[name]} {types.same[name]:.0%} (kappa {_kappa_text(types, name)})"
         for name in ("predicted", "noisy", "noisy_half", "halves", "depth")
     ]
     return (
@@ -156,20 +163,21 @@ def _labels_sentence(found: CellTypes) -> str:
     )
 
 
-def _kappa_text(found: CellTypes, name: str) -> str:
-    ends = found.kappa_intervals.get(name)
-    return f"{found.kappa[name]:.2f}" + ("" if ends is None else f", {ends[0]:.2f} to {ends[1]:.2f}")
+def _kappa_text(types: CellTypes, name: str) -> str:
+    ends = types.kappa_intervals.get(name)
+    return f"{types.kappa[name]:.2f}" + ("" if ends is None else f", {ends[0]:.2f} to {ends[1]:.2f}")
 
 
-def condition_sentences(found: Conditions) -> list[str]:
+def condition_sentences(conditions: Conditions) -> list[str]:
     """Return what is kept of the differences, and what the numbers rest on."""
-    head = f"Differences between {found.column} {found.second} and {found.first}: {_unit(found)}"
-    if not found.table["measured"].abs().max() > _SAME:
+    values = f"{conditions.column} {conditions.second} and {conditions.first}"
+    head = f"Differences between {values}: {_unit(conditions)}"
+    if not conditions.table["measured"].abs().max() > _SAME:
         return [head, "No measured gene differs."]
     versions = VERSIONS | {"depth": "depth alone (the same shares everywhere, with noise at half the depth)"}
     sentences = [head]
     for name in ("predicted", "noisy", "noisy_half", "depth", "halves"):
-        kept = found.kept[name]
+        kept = conditions.kept[name]
         against = "the measurement" if WITH_DEPTH[name][1] == "measured" else "a half"
         rank = "no rank correlation, since nothing differs"
         if not np.isnan(kept.spearman):
@@ -181,17 +189,17 @@ def condition_sentences(found: Conditions) -> list[str]:
     return sentences
 
 
-def _unit(found: Conditions) -> str:
-    if found.patients is None:
+def _unit(conditions: Conditions) -> str:
+    if conditions.patients is None:
         return "no column names the patients, so nothing about patients follows from them."
-    first, second, both = found.patients
-    if found.unit == PAIRED:
+    first, second, both = conditions.patients
+    if conditions.unit == PAIRED:
         alone = first + second - 2 * both
         left_out = f"; those of {alone} with one of the two alone are left out" if alone else ""
         return f"{both} patients have both, and differences are taken within patients{left_out}."
     shared = f", {both} of them the same" if both else ""
-    if found.unit == GROUPS:
-        return f"{first} patients have {found.first} and {second} have {found.second}{shared}."
+    if conditions.unit == GROUPS:
+        return f"{first} patients have {conditions.first} and {second} have {conditions.second}{shared}."
     if first == second == both:
         return (
             "one patient has both, so they are differences within this patient, and nothing about "

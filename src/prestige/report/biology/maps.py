@@ -78,13 +78,13 @@ def sections_of(pair: Pair, limit: int = SECTIONS) -> list[Section]:
     if not pair.has_positions:
         return []
     names, count = np.unique(pair.sample_of.astype(np.str_), return_counts=True)
-    found = []
+    sections = []
     for at in np.argsort(-count, kind="stable")[:limit]:
         rows = np.flatnonzero(pair.sample_of.astype(np.str_) == names[at])
         if len(rows) > 1:
             index, um_per_map_px = raster(pair.xy_um[rows])
-            found.append(Section(str(names[at]), rows, index.astype(np.int64), um_per_map_px))
-    return found
+            sections.append(Section(str(names[at]), rows, index.astype(np.int64), um_per_map_px))
+    return sections
 
 
 def shorter(name: str, length: int = _NAME) -> str:
@@ -113,30 +113,30 @@ def draw_values(section: Section, items: Sequence[Both]) -> Figure:
     height = 2 * (4.2 * section.aspect + 0.3) + 0.6 if section.wide else 2.2 * section.aspect + 0.72
     figure = Figure(figsize=(5.3 * per_row, height * n_rows), layout="constrained")
     FigureCanvasAgg(figure)
-    parts = figure.subfigures(n_rows, per_row, squeeze=False).ravel()
-    for part, item in zip(parts, items, strict=False):
-        _pair_of_values(part, section, item)
+    panels_of_items = figure.subfigures(n_rows, per_row, squeeze=False).ravel()
+    for panel, item in zip(panels_of_items, items, strict=False):
+        _pair_of_values(panel, section, item)
     return figure
 
 
-def _pair_of_values(part: Any, section: Section, item: Both) -> None:
+def _pair_of_values(panel: Any, section: Section, item: Both) -> None:
     both = {"measured": item.measured[section.rows], "predicted": item.predicted[section.rows]}
     low, high = colour_range(both["measured"], both["predicted"])
-    panels = _panels(part, section)
-    part.suptitle(item.title, x=0.02, ha="left", fontsize=9, weight="bold")
+    panels = _panels(panel, section)
+    panel.suptitle(item.title, x=0.02, ha="left", fontsize=9, weight="bold")
     image = None
     for axes, (name, values) in zip(panels, both.items(), strict=True):
         image = draw_tissue(axes, section.index, values, name, cmap=VALUES, vmin=low, vmax=high)
     draw_scale_bar(panels[-1 if section.wide else 0], section.index.shape, section.um_per_map_px)
-    _colour_bar(part, image, panels, item.unit)
+    _colour_bar(panel, image, panels, item.unit)
 
 
-def _panels(part: Any, section: Section) -> Any:
-    return part.subplots(2, 1) if section.wide else part.subplots(1, 2)
+def _panels(panel: Any, section: Section) -> Any:
+    return panel.subplots(2, 1) if section.wide else panel.subplots(1, 2)
 
 
-def _colour_bar(part: Any, image: Any, panels: Any, unit: str) -> None:
-    bar = part.colorbar(image, ax=panels, shrink=0.85, pad=0.02, aspect=18)
+def _colour_bar(panel: Any, image: Any, panels: Any, unit: str) -> None:
+    bar = panel.colorbar(image, ax=panels, shrink=0.85, pad=0.02, aspect=18)
     bar.set_label(unit, fontsize=7.5)
     bar.ax.tick_params(labelsize=7)
     bar.locator = MaxNLocator(4)
@@ -190,15 +190,15 @@ def _coloured(
 ) -> tuple[Int[np.ndarray, " l"], list[tuple[str, str]]]:
     """Return the colour number of each label, and (name, colour) of each colour number."""
     count = np.bincount(np.concatenate([measured, predicted]), minlength=len(names))
-    own = [at for at, name in enumerate(names) if name != none and count[at] > 0]
-    shown = own
-    if len(own) > len(OKABE_ITO):
-        largest = sorted(own, key=lambda at: -count[at])[: len(OKABE_ITO)]
-        shown = [at for at in own if at in largest]
+    labels = [at for at, name in enumerate(names) if name != none and count[at] > 0]
+    shown = labels
+    if len(labels) > len(OKABE_ITO):
+        largest = sorted(labels, key=lambda at: -count[at])[: len(OKABE_ITO)]
+        shown = [at for at in labels if at in largest]
     entries = [(names[at], OKABE_ITO[place]) for place, at in enumerate(shown)]
     codes = np.zeros(len(names), dtype=np.int64)
     codes[shown] = np.arange(len(shown))
-    rest = [at for at in own if at not in shown]
+    rest = [at for at in labels if at not in shown]
     if rest:
         codes[rest] = len(entries)
         entries.append((f"{len(rest)} rarer ones", OTHERS))

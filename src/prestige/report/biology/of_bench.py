@@ -80,23 +80,23 @@ def _bench_page(bench: Bench, summary: Summary, shown: Configuration, report: Pa
         return {}
     sets = _sets_of(bench, summary) | _types(config)
     block_um = summary.blocks.width_um if summary.blocks is not None else 500.0
-    found = study(pair, sets, config, block_um=block_um)
-    scored = pair_set_scores(found, set_config(bench), shown)
+    answers = study(pair, sets, config, block_um=block_um)
+    scored = pair_set_scores(answers, set_config(bench), shown)
     write_biology(
-        found,
+        answers,
         report / FOLDER,
         title=f"Biology: {bench.name}",
         subtitle=shown.label,
-        notes=_notes(found, config),
+        notes=_notes(answers, config),
         genes=config.genes,
         sets=scored,
     )
-    told = findings(found, score_facts(*scored).get("text", ""))
+    first = findings(answers, score_facts(*scored).get("text", ""))
     return {
         "label": shown.label,
         "link": f"{FOLDER}/index.html",
-        "verdict": found.structure.verdict if found.structure is not None else None,
-        "findings": [f"{what[:1].upper()}{what[1:]}: {with_units(text)}" for what, text in told],
+        "verdict": answers.structure.verdict if answers.structure is not None else None,
+        "findings": [f"{what[:1].upper()}{what[1:]}: {with_units(text)}" for what, text in first],
         "error": None,
     }
 
@@ -149,17 +149,17 @@ def write_file_biology(
     pair = read_pair(pred, truth, scale)
     blocks = blocks_of_tissue(pair.measured, pair.xy_um, pair.sample_of, patient_of=pair.patient_of)
     notes = (f"Blocks of the intervals are {blocks.text}.",) if pair.has_positions else ()
-    found = study(pair, judged, config, block_um=blocks.width_um)
+    answers = study(pair, judged, config, block_um=blocks.width_um)
     page = write_biology(
-        found,
+        answers,
         out,
         title="Biology",
         subtitle=pred.name,
-        notes=(*_notes(found, config), *notes),
+        notes=(*_notes(answers, config), *notes),
         genes=config.genes,
-        sets=pair_set_scores(found, GeneSetConfig()),
+        sets=pair_set_scores(answers, GeneSetConfig()),
     )
-    return page, found
+    return page, answers
 
 
 def read_biology(path: Path) -> BiologyConfig:
@@ -202,15 +202,15 @@ def _of_which_models(seeds: list[int]) -> str:
     named = ", ".join(str(seed) for seed in dict.fromkeys(seeds))
     if len(seeds) == 1:
         return f"Predictions are of seed {named} alone, the first."
-    own = f"and of {len(seeds)} folds, each tested by its own model"
-    return f"Predictions are of seed {named} alone, the first, {own}."
+    several = f"and of {len(seeds)} folds, each tested by its own model"
+    return f"Predictions are of seed {named} alone, the first, {several}."
 
 
 def _by_fold(runs: list[Run]) -> dict[int, list[Run]]:
-    found: dict[int, list[Run]] = {}
+    by_fold: dict[int, list[Run]] = {}
     for run in sorted(runs, key=lambda one: (one.fold, one.seed)):
-        found.setdefault(run.fold, []).append(run)
-    return found
+        by_fold.setdefault(run.fold, []).append(run)
+    return by_fold
 
 
 def _described(pair: Pair, bench: Bench) -> Pair:
@@ -243,10 +243,10 @@ def _types(config: BiologyConfig) -> dict[str, GeneSet]:
     """Return the markers of the tissue's cell types as sets, named so that "immune" stays another."""
     if config.tissue is None:
         return {}
-    found = markers(config.tissue, config.markers)
-    return {f"{name} markers": replace(one, name=f"{name} markers") for name, one in found.items()}
+    types = markers(config.tissue, config.markers)
+    return {f"{name} markers": replace(one, name=f"{name} markers") for name, one in types.items()}
 
 
-def _notes(found: Study, config: BiologyConfig) -> tuple[str, ...]:
-    small = [one.text for one in score_sets(found.pair.genes, found.sets).values() if not one.scored]
+def _notes(answers: Study, config: BiologyConfig) -> tuple[str, ...]:
+    small = [one.text for one in score_sets(answers.pair.genes, answers.sets).values() if not one.scored]
     return tuple(filter(None, (config.note, f"Not scored: {'; '.join(small)}." if small else "")))

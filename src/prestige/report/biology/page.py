@@ -99,7 +99,7 @@ def write_biology(
 def _head(study: Study, notes: Sequence[str], set_facts: dict[str, Any]) -> dict[str, Any]:
     pair = study.pair
     names, count = np.unique(pair.sample_of.astype(np.str_), return_counts=True)
-    told = ", ".join(f"{name} ({n:,})" for name, n in list(zip(names, count, strict=True))[:8])
+    named = ", ".join(f"{name} ({n:,})" for name, n in list(zip(names, count, strict=True))[:8])
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     told_first = [(what, with_units(text)) for what, text in findings(study, set_facts.get("text", ""))]
     verdict = verdict_of(study)
@@ -109,7 +109,7 @@ def _head(study: Study, notes: Sequence[str], set_facts: dict[str, Any]) -> dict
     sections = f"{len(names)} section{'s' if len(names) > 1 else ''}"
     return {
         "of": [
-            ("observations", f"{len(pair):,} of {sections}: {told}{more}" if len(names) > 1 else
+            ("observations", f"{len(pair):,} of {sections}: {named}{more}" if len(names) > 1 else
              f"{len(pair):,} of {sections}, {names[0]}"),
             ("genes", f"{len(pair.genes):,}"),
             ("scale", f"log1p of counts per {format_number(pair.total)}"),

@@ -140,18 +140,18 @@ class Maker:
             heading = section.name if len(self.sections) > 1 else ""
             svg = self.save(f"{key}-{number}-{slug}", draw(section))
             last = number == len(self.sections) - 1
-            said = CAPTIONS[caption] if last else ""
-            part.figure(svg, f"{part.title}: maps of {section.name}", said, heading)
+            under = CAPTIONS[caption] if last else ""
+            part.figure(svg, f"{part.title}: maps of {section.name}", under, heading)
 
 
 def parts_of(maker: Maker, genes: Sequence[str]) -> list[Part]:
     """Return the parts in the order of the page; of one that could not be answered, its sentence alone."""
-    told = sentences(maker.study)
+    lines_of = sentences(maker.study)
     made = []
     for key in ORDER:
-        if key in told:
+        if key in lines_of:
             part = Part(
-                key, title_of(key, maker.study, TITLES[key]), [with_units(text) for text in told[key]]
+                key, title_of(key, maker.study, TITLES[key]), [with_units(text) for text in lines_of[key]]
             )
             if getattr(maker.study, key) is not None:
                 _FILL[key](maker, part)
@@ -173,22 +173,22 @@ def set_part(maker: Maker, sets: tuple[SetScores, Configuration], set_facts: Map
 
 
 def _activity(maker: Maker, part: Part) -> None:
-    found, pair = maker.study.activity, maker.study.pair
-    assert found is not None
-    if found.table.empty:
+    answer, pair = maker.study.activity, maker.study.pair
+    assert answer is not None
+    if answer.table.empty:
         return
     part.half = True
-    svg = maker.save("activity", figures.activity_dots(found.table))
+    svg = maker.save("activity", figures.activity_dots(answer.table))
     part.figure(svg, "Correlation of predicted with measured activity by pathway", CAPTIONS["activity"])
-    part.table(facts.activity_table(found.table))
+    part.table(facts.activity_table(answer.table))
     items = [
         maps.Both(
-            f"{maps.shorter(name)}, correlation {facts.written(found.table.at[name, 'predicted'])}",
+            f"{maps.shorter(name)}, correlation {facts.written(answer.table.at[name, 'predicted'])}",
             maps.percentiles(both[:, 0], pair.sample_of),
             maps.percentiles(both[:, 1], pair.sample_of),
             "percentile of activity",
         )
-        for name, both in found.maps.items()
+        for name, both in answer.maps.items()
     ]
     if items:
         maker.maps(part, "activity", lambda section: maps.draw_values(section, items), "activity-maps")
@@ -220,21 +220,21 @@ def _gene_maps(maker: Maker, genes: Sequence[str]) -> Part:
 
 
 def _structure(maker: Maker, part: Part) -> None:
-    found = maker.study.structure
-    assert found is not None
+    answer = maker.study.structure
+    assert answer is not None
     part.half = True
-    part.table(facts.structure_table(found))
-    svg = maker.save("structure", figures.covariance_curves(found.smoothing))
+    part.table(facts.structure_table(answer))
+    svg = maker.save("structure", figures.covariance_curves(answer.smoothing))
     part.figure(svg, "Covariance over distance, measured and predicted", CAPTIONS["structure"])
 
 
 def _correlations(maker: Maker, part: Part) -> None:
-    found = maker.study.correlations
-    assert found is not None
+    answer = maker.study.correlations
+    assert answer is not None
     part.half = True
-    part.table(facts.correlation_table(found))
-    order = figures.order_of(found.measured, found.predicted)
-    drawn = figures.correlation_maps(found.measured, found.predicted, maker.study.pair.genes, order)
+    part.table(facts.correlation_table(answer))
+    order = figures.order_of(answer.measured, answer.predicted)
+    drawn = figures.correlation_maps(answer.measured, answer.predicted, maker.study.pair.genes, order)
     caption = CAPTIONS["correlations"].format(n=len(order))
     part.figure(
         maker.save("correlations", drawn), "Correlations between genes, measured and predicted", caption
@@ -242,69 +242,69 @@ def _correlations(maker: Maker, part: Part) -> None:
 
 
 def _domains(maker: Maker, part: Part) -> None:
-    found = maker.study.domains
-    assert found is not None
+    answer = maker.study.domains
+    assert answer is not None
     part.half = True
-    part.table(facts.domain_table(found))
-    names = [f"domain {number + 1}" for number in range(found.n_domains)]
-    none = "too few observations" if found.left_out else None
+    part.table(facts.domain_table(answer))
+    names = [f"domain {number + 1}" for number in range(answer.n_domains)]
+    none = "too few observations" if answer.left_out else None
     names += [none] if none else []
 
     def draw(section: maps.Section) -> Figure:
-        return maps.draw_labels(section, found.measured, found.predicted, names, none)
+        return maps.draw_labels(section, answer.measured, answer.predicted, names, none)
 
     maker.maps(part, "domains", draw, "domains")
 
 
 def _enrichment(maker: Maker, part: Part) -> None:
-    found = maker.study.enrichment
-    assert found is not None
-    if len(found.table):
-        part.table(facts.enrichment_table(found))
+    answer = maker.study.enrichment
+    assert answer is not None
+    if len(answer.table):
+        part.table(facts.enrichment_table(answer))
 
 
 def _cell_types(maker: Maker, part: Part) -> None:
-    found = maker.study.cell_types
-    assert found is not None
-    if found.table.empty:
+    answer = maker.study.cell_types
+    assert answer is not None
+    if answer.table.empty:
         return
     part.half = True
-    part.table(facts.type_table(found))
-    svg = maker.save("confusion", figures.confusion_maps(found.confusion, found.types))
+    part.table(facts.type_table(answer))
+    svg = maker.save("confusion", figures.confusion_maps(answer.confusion, answer.types))
     label = "Labels of half of the counts against those of the prediction and of the other half"
     part.figure(svg, label, CAPTIONS["confusion"])
-    measured, predicted = found.labels.T
+    measured, predicted = answer.labels.T
 
     def draw(section: maps.Section) -> Figure:
-        return maps.draw_labels(section, measured, predicted, found.types, none=found.types[-1])
+        return maps.draw_labels(section, measured, predicted, answer.types, none=answer.types[-1])
 
     maker.maps(part, "cell-types", draw, "cell-types")
 
 
 def _conditions(maker: Maker, part: Part) -> None:
-    found = maker.study.conditions
-    assert found is not None
+    answer = maker.study.conditions
+    assert answer is not None
     part.half = True
-    svg = maker.save("conditions", figures.change_scatter(found.table, found.first, found.second))
+    svg = maker.save("conditions", figures.change_scatter(answer.table, answer.first, answer.second))
     part.figure(svg, "Predicted against measured fold changes", CAPTIONS["conditions"])
-    part.table(facts.condition_table(found))
+    part.table(facts.condition_table(answer))
 
 
 def _gradients(maker: Maker, part: Part) -> None:
-    found, region = maker.study.gradients, maker.study.region
-    assert found is not None
+    answer, region = maker.study.gradients, maker.study.region
+    assert answer is not None
     if region is not None:
         name = maker.study.region_name
 
         def draw(section: maps.Section) -> Figure:
-            return maps.draw_region(section, region, found.max_um, name)
+            return maps.draw_region(section, region, answer.max_um, name)
 
         maker.maps(part, "region", draw, "region")
-    if len(found.table):
-        svg = maker.save("gradients", figures.gradient_curves(found))
+    if len(answer.table):
+        svg = maker.save("gradients", figures.gradient_curves(answer))
         label = "Expression along the distance from the boundary, measured and predicted"
         part.figure(svg, label, CAPTIONS["gradients"])
-        part.table(facts.gradient_table(found))
+        part.table(facts.gradient_table(answer))
     if (around := maker.study.neighbourhoods) is not None and len(around.table):
         part.table(facts.neighbourhood_table(around))
 

@@ -21,9 +21,9 @@ def record(
 ) -> dict[str, Any]:
     """Return what a program reads of a study: verdict, key numbers, and all sentences by part."""
     pair = study.pair
-    told = {"scores": [scores_sentence(study)], **sentences(study)}
+    lines_of = {"scores": [scores_sentence(study)], **sentences(study)}
     if set_facts:
-        told["sets"] = [set_facts["text"], *set_facts["notes"]]
+        lines_of["sets"] = [set_facts["text"], *set_facts["notes"]]
     kept = {
         "schema": SCHEMA,
         "title": title,
@@ -34,7 +34,7 @@ def record(
         "n_genes": len(pair.genes),
         "verdict": verdict_of(study),
         "numbers": numbers(study),
-        "sentences": told,
+        "sentences": lines_of,
         "skipped": dict(study.skipped),
     }
     return _plain(kept)
@@ -42,9 +42,9 @@ def record(
 
 def numbers(study: Study) -> dict[str, Any]:
     """Return the key numbers part by part."""
-    found: dict[str, Any] = {"scores": {"mean_pearson": _of_mean(mean_score(study))}}
+    numbers: dict[str, Any] = {"scores": {"mean_pearson": _of_mean(mean_score(study))}}
     if (one := study.structure) is not None:
-        found["structure"] = {
+        numbers["structure"] = {
             "smoothing_length_um": [one.smoothing.length_um, one.smoothing.low_um, one.smoothing.high_um],
             "smoothing_length_halves_um": one.halves.length_um,
             "structure_lost": [one.smoothing.lost, one.smoothing.lost_low, one.smoothing.lost_high],
@@ -60,28 +60,28 @@ def numbers(study: Study) -> dict[str, Any]:
         }
     if study.correlations is not None:
         rows = study.correlations.table.set_index("set").filter(like="agreement")
-        found["correlations"] = rows.to_dict(orient="index")
+        numbers["correlations"] = rows.to_dict(orient="index")
     if (one := study.domains) is not None:
-        found["domains"] = one.indices | {"intervals": dict(one.intervals)}
+        numbers["domains"] = one.indices | {"intervals": dict(one.intervals)}
     if (one := study.activity) is not None:
-        found["activity"] = {name: _of_mean(mean) for name, mean in one.means.items()}
+        numbers["activity"] = {name: _of_mean(mean) for name, mean in one.means.items()}
     if (one := study.cell_types) is not None:
-        found["cell_types"] = {
+        numbers["cell_types"] = {
             "same": dict(one.same),
             "kappa": dict(one.kappa),
             "kappa_intervals": dict(one.kappa_intervals),
             "composition": {name: _of_mean(mean) for name, mean in one.means.items()},
         }
-    return found | _optional_numbers(study)
+    return numbers | _optional_numbers(study)
 
 
 def _optional_numbers(study: Study) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
     if (one := study.conditions) is not None:
-        found["conditions"] = {name: vars(kept) for name, kept in one.kept.items()}
+        numbers["conditions"] = {name: vars(kept) for name, kept in one.kept.items()}
     if (one := study.gradients) is not None:
         changed = one.table["p_adjusted_measured"] <= LEVEL
-        found["gradients"] = {
+        numbers["gradients"] = {
             "n_tested": len(one.table),
             "n_measured": int(changed.sum()),
             "n_kept": int((changed & (one.table["p_adjusted_noisy"] <= LEVEL)).sum()),
@@ -89,8 +89,8 @@ def _optional_numbers(study: Study) -> dict[str, Any]:
             "mean_curve_correlation": float(one.table.loc[changed, "curves"].mean()),
         }
     if (region := study.region) is not None:
-        found["region"] = {"n_components": region.n_components, "n_inside": int(region.inside.sum())}
-    return found
+        numbers["region"] = {"n_components": region.n_components, "n_inside": int(region.inside.sum())}
+    return numbers
 
 
 def _of_mean(mean: Mean) -> list[float | None]:

@@ -16,22 +16,22 @@ from prestige.report.biology.phrases import left_out_sentences, with_interval
 _GENES = 5  # that a sentence names
 
 
-def structure_sentences(found: Structure) -> list[str]:
+def structure_sentences(structure: Structure) -> list[str]:
     """Return what was found of smoothing, Moran's I and variances, a sentence each."""
-    sentences = [_smoothing_sentence(found), _morans_sentence(found), _variance_sentence(found)]
-    if found.smoothing.left_out:
-        names = ", ".join(found.smoothing.left_out)
+    sentences = [_smoothing_sentence(structure), _morans_sentence(structure), _variance_sentence(structure)]
+    if structure.smoothing.left_out:
+        names = ", ".join(structure.smoothing.left_out)
         sentences.append(f"Too small or too narrow to have a part in the smoothing length: {names}.")
     return sentences
 
 
-def _smoothing_sentence(found: Structure) -> str:
-    s = found.smoothing
-    if found.verdict == "not judged":
+def _smoothing_sentence(structure: Structure) -> str:
+    s = structure.smoothing
+    if structure.verdict == "not judged":
         return f"Whether the prediction is over-smoothed is not judged: {s.why_not}."
-    if found.verdict == "no structure measured":
+    if structure.verdict == "no structure measured":
         return "No structure in space beyond chance was measured, so nothing can be said of over-smoothing."
-    if found.verdict == "no structure predicted":
+    if structure.verdict == "no structure predicted":
         return "No structure predicted: no gene's prediction has any pattern in space."
     kernel = f"a Gaussian kernel of {s.length_um:.3g} um"
     kernel += (
@@ -40,26 +40,26 @@ def _smoothing_sentence(found: Structure) -> str:
         else f" ({s.n_genes} genes; no interval: {s.n_blocks} blocks of tissue are too few)"
     )
     beside = ""
-    if math.isfinite(found.halves.length_um):
-        beside = f"; half of the measurement against the other half: {found.halves.length_um:.3g} um"
-    if found.verdict == "over-smoothed":
+    if math.isfinite(structure.halves.length_um):
+        beside = f"; half of the measurement against the other half: {structure.halves.length_um:.3g} um"
+    if structure.verdict == "over-smoothed":
         return (
             f"Over-smoothed: the prediction is as smooth as the measured tissue blurred by {kernel}, which "
             f"averages about {s.averaged:.0f} observations and takes {s.lost:.0%} of the structure between "
             f"neighbours{beside}."
         )
-    if found.verdict == "not over-smoothed":
+    if structure.verdict == "not over-smoothed":
         return f"Not over-smoothed: the prediction is as smooth as the tissue blurred by {kernel}{beside}."
     return (
         f"Whether the prediction is over-smoothed cannot be told: it is as smooth as under {kernel}{beside}."
     )
 
 
-def _morans_sentence(found: Structure) -> str:
-    mean = found.table.filter(like="morans_i_").mean()
+def _morans_sentence(structure: Structure) -> str:
+    mean = structure.table.filter(like="morans_i_").mean()
     if not np.isfinite(mean["morans_i_measured"]):
         return "Moran's I is not defined: no measured gene varies."
-    r, beside = found.morans_order
+    r, beside = structure.morans_order
     return (
         f"Moran's I, mean over genes: measured {mean['morans_i_measured']:.3f}, predicted with noise "
         f"{mean['morans_i_predicted']:.3f}. At half the depth: measured {mean['morans_i_half']:.3f}, "
@@ -69,22 +69,22 @@ def _morans_sentence(found: Structure) -> str:
     )
 
 
-def _variance_sentence(found: Structure) -> str:
+def _variance_sentence(structure: Structure) -> str:
     return (
-        f"With noise the prediction has {found.variance_ratio:.2f} of the measured variance (median over "
-        f"genes; half against half {found.variance_ratio_halves:.2f}); of the variance that is not counting "
-        f"noise it has {found.signal_ratio:.2f}."
+        f"With noise the prediction has {structure.variance_ratio:.2f} of the measured variance (median over "
+        f"genes; half against half {structure.variance_ratio_halves:.2f}); of the variance that is not "
+        f"counting noise it has {structure.signal_ratio:.2f}."
     )
 
 
-def domain_sentences(found: Domains) -> list[str]:
+def domain_sentences(domains: Domains) -> list[str]:
     """Return how far the domains agree, and which samples were left out."""
-    left_out = left_out_sentences(found.left_out, found.neighbours, "tissue domains")
-    if len(np.setdiff1d(found.predicted, [found.n_domains])) == 1:
+    left_out = left_out_sentences(domains.left_out, domains.neighbours, "tissue domains")
+    if len(np.setdiff1d(domains.predicted, [domains.n_domains])) == 1:
         return ["The prediction has no domains: all observations are alike.", *left_out]
-    text = {name: domain_text(found, name) for name in found.indices}
+    text = {name: domain_text(domains, name) for name in domains.indices}
     return [
-        f"Tissue domains ({found.n_domains} clusters of neighbourhoods, each side clustered by itself): "
+        f"Tissue domains ({domains.n_domains} clusters of neighbourhoods, each side clustered by itself): "
         f"adjusted Rand index of prediction and half of the measurement {text['ari_half']}, of the "
         f"two halves of the measurement {text['ari_halves']}, of depth alone {text['ari_depth']}, of "
         f"shuffled predictions {text['ari_shuffled']}; at the observed depth {text['ari']}.",
@@ -92,9 +92,9 @@ def domain_sentences(found: Domains) -> list[str]:
     ]
 
 
-def domain_text(found: Domains, name: str) -> str:
+def domain_text(domains: Domains, name: str) -> str:
     """Return an adjusted Rand index ("ari", "ari_half", ...) with its confidence interval."""
-    return with_interval(getattr(found, name), found.intervals.get(name))
+    return with_interval(getattr(domains, name), domains.intervals.get(name))
 
 
 def region_sentences(region: Region) -> list[str]:
@@ -110,22 +110,22 @@ def region_sentences(region: Region) -> list[str]:
     ]
 
 
-def gradient_sentences(found: Gradients) -> list[str]:
+def gradient_sentences(gradients: Gradients) -> list[str]:
     """Return what changes along the distance from a region, measured and predicted, or that nothing does."""
-    half = "" if found.region.half_seed is None else " Genes are tested on the other half."
-    sentences = [" ".join(region_sentences(found.region)) + half]
+    half = "" if gradients.region.half_seed is None else " Genes are tested on the other half."
+    sentences = [" ".join(region_sentences(gradients.region)) + half]
     measured, noisy, depth = (
-        found.table[f"p_adjusted_{side}"] <= LEVEL for side in ("measured", "noisy", "depth")
+        gradients.table[f"p_adjusted_{side}"] <= LEVEL for side in ("measured", "noisy", "depth")
     )
-    within = f"within {found.max_um:g} um of the boundary"
+    within = f"within {gradients.max_um:g} um of the boundary"
     if measured.any():
-        names = ", ".join(str(name) for name in found.table.index[measured][:_GENES])
+        names = ", ".join(str(name) for name in gradients.table.index[measured][:_GENES])
         sentences.append(
-            f"{int(measured.sum())} of {len(found.table)} genes change {within} (adjusted p <= {LEVEL:g}, "
-            f"{found.permutations} moves of the region), first {names}; {int((measured & noisy).sum())} of "
-            f"them in the prediction with counting noise too, {int((measured & depth).sum())} with depth "
+            f"{int(measured.sum())} of {len(gradients.table)} genes change {within} "
+            f"(adjusted p <= {LEVEL:g}, {gradients.permutations} moves of the region), first {names}; "
+            f"{int((measured & noisy).sum())} of them in the prediction with counting noise too, {int((measured & depth).sum())} with depth "
             f"alone, and the mean correlation of their curves is "
-            f"{found.table.loc[measured, 'curves'].mean():.2f}."
+            f"{gradients.table.loc[measured, 'curves'].mean():.2f}."
         )
     else:
         sentences.append(f"No measured gene is found to change {within}.")
@@ -134,12 +134,12 @@ def gradient_sentences(found: Gradients) -> list[str]:
     return sentences
 
 
-def neighbourhood_sentences(found: Neighbourhoods) -> list[str]:
+def neighbourhood_sentences(around: Neighbourhoods) -> list[str]:
     """Return how far the prediction keeps which genes are high near the boundary and the centre."""
     return [
         f"Which of {int(row['n_genes'])} genes are high towards the {where} (enrichment index): "
         f"correlation {row['predicted']:.2f} of predicted with measured, half against half of "
         f"the counts {row['half']:.2f}; no interval is known."
-        for where, row in found.agreement.iterrows()
+        for where, row in around.agreement.iterrows()
         if np.isfinite(row["predicted"])
     ]

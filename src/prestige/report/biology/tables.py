@@ -51,11 +51,11 @@ def _interval(value: float, low: float, high: float, form: str) -> str:
     return written(value, form) + span
 
 
-def structure_table(found: Structure) -> Shown:
+def structure_table(structure: Structure) -> Shown:
     """Return measured, predicted and half against half for each number of the structure in space."""
-    mean = found.table.filter(like="morans_i_").mean()
-    order, beside = found.morans_order
-    s, h = found.smoothing, found.halves
+    mean = structure.table.filter(like="morans_i_").mean()
+    order, beside = structure.morans_order
+    s, h = structure.smoothing, structure.halves
 
     def lost(one: Any) -> str:
         return _interval(one.lost, one.lost_low, one.lost_high, ".0%")
@@ -68,9 +68,9 @@ def structure_table(found: Structure) -> Shown:
         ["the same of depth alone (the same shares everywhere)", DASH, written(mean["morans_i_depth"], ".3f"),
          DASH],
         ["order of the genes by it, at half the depth (Spearman)", DASH, written(order), written(beside)],
-        ["variance over the measured one (median over genes)", "1", written(found.variance_ratio),
-         written(found.variance_ratio_halves)],
-        ["the same without counting noise", "1", written(found.signal_ratio), DASH],
+        ["variance over the measured one (median over genes)", "1", written(structure.variance_ratio),
+         written(structure.variance_ratio_halves)],
+        ["the same without counting noise", "1", written(structure.signal_ratio), DASH],
         [f"smoothing length, {MICRO} (90 % interval)", "0",
          *(_interval(one.length_um, one.low_um, one.high_um, ".3g") for one in (s, h))],
         ["observations that such a kernel averages", "1",
@@ -80,7 +80,7 @@ def structure_table(found: Structure) -> Shown:
     return Shown(["", "measured", "predicted", "half against half"], rows, "tables/structure.csv")
 
 
-def correlation_table(found: GeneCorrelations) -> Shown:
+def correlation_table(correlations: GeneCorrelations) -> Shown:
     """Return a row for all genes and one for each set."""
     head = ["genes of", "genes", "at half the depth: prediction", "halves", "depth alone",
             "mean |r| measured", "mean |r| predicted"]  # fmt: skip
@@ -88,14 +88,14 @@ def correlation_table(found: GeneCorrelations) -> Shown:
         [row["set"], f"{row['n_genes']:,}", written(row["agreement_half"]), written(row["agreement_halves"]),
          written(row["agreement_depth"]), written(row["strength_measured"], ".3f"),
          written(row["strength_predicted"], ".3f")]
-        for _, row in found.table.iterrows()
+        for _, row in correlations.table.iterrows()
     ]  # fmt: skip
     return Shown(head, rows[:ROWS], "tables/correlations.csv", _cut(rows))
 
 
-def domain_table(found: Domains) -> Shown:
+def domain_table(domains: Domains) -> Shown:
     """Return the adjusted Rand indices."""
-    rows = [[words, domain_text(found, name)] for words, name in _ARI.items()]
+    rows = [[words, domain_text(domains, name)] for words, name in _ARI.items()]
     return Shown(["compared", "adjusted Rand index (95 % interval)"], rows, "tables/domains.csv")
 
 
@@ -121,12 +121,12 @@ def activity_table(table: pd.DataFrame) -> Shown:
     return Shown(head, shown, "tables/activity.csv", note)
 
 
-def enrichment_table(found: Enrichment) -> Shown:
+def enrichment_table(enrichment: Enrichment) -> Shown:
     """Return the gene sets by how well their genes are predicted, both ends where there are many."""
     head = ["gene set", "genes", "mean Pearson inside", "outside", "t", "adjusted p"]
-    beyond = ["t beyond covariates", "adjusted p"] if found.covariates else []
+    beyond = ["t beyond covariates", "adjusted p"] if enrichment.covariates else []
     rows = []
-    for name, row in found.table.iterrows():
+    for name, row in enrichment.table.iterrows():
         cells = [str(name), f"{row['n_genes']:.0f}", written(row["mean_inside"], ".3f"),
                  written(row["mean_outside"], ".3f"), written(row["t"], "+.1f"),
                  written(row["p_adjusted"], ".2g")]  # fmt: skip
@@ -137,13 +137,13 @@ def enrichment_table(found: Enrichment) -> Shown:
     return Shown(head + beyond, shown, "tables/enrichment.csv", note)
 
 
-def type_table(found: CellTypes) -> Shown:
+def type_table(types: CellTypes) -> Shown:
     """Return the types: how many observations have the label, and how far scores and surroundings agree."""
     head = ["type", "markers", "labelled, measured", "predicted", "with noise", "score: at half the depth",
             "halves", "depth alone"]  # fmt: skip
-    around = ["around: at half the depth", "halves", "depth alone"] if found.neighbours else []
+    around = ["around: at half the depth", "halves", "depth alone"] if types.neighbours else []
     rows = []
-    for name, row in found.table.iterrows():
+    for name, row in types.table.iterrows():
         of = ("noisy_half", "halves", "depth")
         keys = [f"score_{one}" for one in of] + [f"composition_{one}" for one in of if around]
         shares = [written(row[f"share_{side}"], ".1%") for side in ("measured", "predicted", "noisy")]
@@ -152,7 +152,7 @@ def type_table(found: CellTypes) -> Shown:
     return Shown(head + around, rows, "tables/cell_types.csv")
 
 
-def condition_table(found: Conditions) -> Shown:
+def condition_table(conditions: Conditions) -> Shown:
     """Return the genes with the largest measured differences."""
     head = [
         "gene",
@@ -165,12 +165,12 @@ def condition_table(found: Conditions) -> Shown:
     keys = ("measured", "measured_se", "predicted", "predicted_se", "noisy")
     rows = [
         [str(name), *(written(row[key], "+.2f" if not key.endswith("se") else ".2f") for key in keys)]
-        for name, row in found.table.iterrows()
+        for name, row in conditions.table.iterrows()
     ]
     return Shown(head, rows[:ROWS], "tables/conditions.csv", _cut(rows))
 
 
-def gradient_table(found: Gradients) -> Shown:
+def gradient_table(gradients: Gradients) -> Shown:
     """Return the genes that change most clearly along the distance."""
     head = ["gene", "variance explained, measured", "adjusted p", "predicted with noise", "adjusted p",
             "depth alone", "adjusted p", "correlation of the curves"]  # fmt: skip
@@ -178,26 +178,26 @@ def gradient_table(found: Gradients) -> Shown:
         [str(name), written(row["share_measured"], ".1%"), written(row["p_adjusted_measured"], ".2g"),
          written(row["share_noisy"], ".1%"), written(row["p_adjusted_noisy"], ".2g"),
          written(row["share_depth"], ".1%"), written(row["p_adjusted_depth"], ".2g"), written(row["curves"])]
-        for name, row in found.table.iterrows()
+        for name, row in gradients.table.iterrows()
     ]  # fmt: skip
     return Shown(head, rows[:ROWS], "tables/gradients.csv", _cut(rows))
 
 
-def neighbourhood_table(found: Neighbourhoods) -> Shown:
+def neighbourhood_table(around: Neighbourhoods) -> Shown:
     """Return the genes that are highest near the boundary, by the measurement."""
     head = ["gene", "at the boundary, measured", "predicted", "at the centre, measured", "predicted"]
-    table = found.table.sort_values("boundary_measured", ascending=False, kind="stable")
+    table = around.table.sort_values("boundary_measured", ascending=False, kind="stable")
     rows = [[str(name), *(written(value) for value in row)] for name, row in table.iterrows()]
     note = (
-        f"Enrichment index: mean weighted by closeness (Gaussian, {found.width_um:g} {MICRO}) over the mean; "
-        f"1 is no enrichment. Means of rings are in tables/rings.csv. {_cut(rows)}"
+        f"Enrichment index: mean weighted by closeness (Gaussian, {around.width_um:g} {MICRO}) over the "
+        f"mean; 1 is no enrichment. Means of rings are in tables/rings.csv. {_cut(rows)}"
     )
     return Shown(head, rows[:ROWS], "tables/neighbourhoods.csv", note.strip())
 
 
 def csv_tables(study: Study) -> dict[str, pd.DataFrame]:
     """Return every table of a study as a file holds it."""
-    found: dict[str, pd.DataFrame] = {
+    tables: dict[str, pd.DataFrame] = {
         "genes": pd.DataFrame(
             {
                 "gene": list(study.pair.genes),
@@ -208,50 +208,50 @@ def csv_tables(study: Study) -> dict[str, pd.DataFrame]:
         )
     }
     if study.structure is not None:
-        found["structure"] = study.structure.table
+        tables["structure"] = study.structure.table
         s = study.structure.smoothing
-        found["covariance"] = pd.DataFrame(
+        tables["covariance"] = pd.DataFrame(
             {"distance_um": s.distance_um, "measured": s.measured, "predicted": s.predicted}
         )
     if study.correlations is not None:
-        found["correlations"] = study.correlations.table
+        tables["correlations"] = study.correlations.table
     if study.domains is not None:
         one = study.domains
         rows = [
             (words, getattr(one, name), *(one.intervals.get(name) or (math.nan, math.nan)))
             for words, name in _ARI.items()
         ]
-        found["domains"] = pd.DataFrame(rows, columns=["compared", "adjusted_rand_index", "low", "high"])
+        tables["domains"] = pd.DataFrame(rows, columns=["compared", "adjusted_rand_index", "low", "high"])
     for name, one in (("activity", study.activity), ("enrichment", study.enrichment)):
         if one is not None:
-            found[name] = one.table.reset_index()
+            tables[name] = one.table.reset_index()
     if study.cell_types is not None and len(study.cell_types.table):
-        found["cell_types"] = study.cell_types.table.reset_index()
-        found["confusion"] = study.cell_types.confusion
+        tables["cell_types"] = study.cell_types.table.reset_index()
+        tables["confusion"] = study.cell_types.confusion
     for name, one in (("conditions", study.conditions), ("gradients", study.gradients)):
         if one is not None:
-            found[name] = one.table.reset_index()
-    return found | _around(study)
+            tables[name] = one.table.reset_index()
+    return tables | _around(study)
 
 
 def _around(study: Study) -> dict[str, pd.DataFrame]:
     """Return the further tables of what lies around the region."""
-    found = {}
+    tables = {}
     if study.gradients is not None:
-        found["gradient_curves"] = _curves(study.gradients)
+        tables["gradient_curves"] = _curves(study.gradients)
     if study.neighbourhoods is not None:
-        found["neighbourhoods"] = study.neighbourhoods.table.reset_index()
-        found["rings"] = study.neighbourhoods.rings
-    return found
+        tables["neighbourhoods"] = study.neighbourhoods.table.reset_index()
+        tables["rings"] = study.neighbourhoods.rings
+    return tables
 
 
-def _curves(found: Gradients) -> pd.DataFrame:
+def _curves(gradients: Gradients) -> pd.DataFrame:
     """Return the curves of the genes that the page names."""
-    names = [str(name) for name in found.table.index[:ROWS]]
-    at = [found.genes.index(name) for name in names]
+    names = [str(name) for name in gradients.table.index[:ROWS]]
+    at = [gradients.genes.index(name) for name in names]
     sides = [
-        pd.DataFrame(found.curves[side][:, at], columns=names).assign(
-            side=side, distance_um=found.distance_um
+        pd.DataFrame(gradients.curves[side][:, at], columns=names).assign(
+            side=side, distance_um=gradients.distance_um
         )
         for side in ("measured", "predicted")
     ]

@@ -58,18 +58,18 @@ _SENTENCES: dict[str, Callable[[Any], list[str]]] = {
 
 def sentences(study: Study) -> dict[str, list[str]]:
     """Return the sentences part by part; of a part that could not be answered, why."""
-    told: dict[str, list[str]] = {}
+    lines_of: dict[str, list[str]] = {}
     for part, name in PARTS.items():
         if part in _SENTENCES and (answer := getattr(study, part)) is not None:
-            told[part] = _SENTENCES[part](answer)
+            lines_of[part] = _SENTENCES[part](answer)
         elif part in study.skipped:
-            told[part] = [f"Nothing is said of {name}: {study.skipped[part]}."]
+            lines_of[part] = [f"Nothing is said of {name}: {study.skipped[part]}."]
     if study.gradients is not None:
         if study.neighbourhoods is not None:
-            told["gradients"] += neighbourhood_sentences(study.neighbourhoods)
+            lines_of["gradients"] += neighbourhood_sentences(study.neighbourhoods)
         if study.region_name != THE_REGION:
-            told["gradients"] = [_with_name(text, study.region_name) for text in told["gradients"]]
-    return told
+            lines_of["gradients"] = [_with_name(text, study.region_name) for text in lines_of["gradients"]]
+    return lines_of
 
 
 def _with_name(text: str, name: str) -> str:
@@ -90,12 +90,12 @@ def verdict_of(study: Study) -> str:
 
 def findings(study: Study, sets_text: str = "") -> list[tuple[str, str]]:
     """Return (what it is about, one sentence) of each part, the structure in space first."""
-    told = {part: _headline(part, lines) for part, lines in sentences(study).items()}
-    rows = [("structure in space", told.pop("structure"))] if "structure" in told else []
+    lines_of = {part: _headline(part, lines) for part, lines in sentences(study).items()}
+    rows = [("structure in space", lines_of.pop("structure"))] if "structure" in lines_of else []
     rows.append(("scores", scores_sentence(study)))
     if sets_text:
         rows.append(("gene sets", sets_text.split(". ", 1)[-1]))  # what follows the method
-    return rows + [(_called(part, study), text) for part, text in told.items()]
+    return rows + [(_called(part, study), text) for part, text in lines_of.items()]
 
 
 def _called(part: str, study: Study) -> str:
@@ -117,18 +117,18 @@ def _headline(part: str, lines: Sequence[str]) -> str:
 
 def scores_sentence(study: Study) -> str:
     """Return the mean of the genes' scores, with its interval; constant predictions are named."""
-    found, mean = agreement(study.evaluation.moments), mean_score(study)
-    n = int((found.n_samples > 0).sum())
+    genes, mean = agreement(study.evaluation.moments), mean_score(study)
+    n = int((genes.n_samples > 0).sum())
     if not n:
         return "No gene has a score: nothing varies in the measurement."
-    if (found.n_constant == found.n_samples).all():
+    if (genes.n_constant == genes.n_samples).all():
         return (
             f"The prediction is constant in every section, for all {n:,} genes that vary in the measurement: "
             "their Pearson is not defined and counts 0."
         )
     why = "" if mean.low is not None else f"; no interval: {interval_note(study)}"
     text = f"Mean Pearson of {n:,} genes over observations, within sections: {mean_text(mean)}{why}."
-    n_constant = int((found.n_constant > 0).sum())
+    n_constant = int((genes.n_constant > 0).sum())
     if n_constant:
         text += (
             f" The prediction of {n_constant:,} of them is constant in a section or more, and counts 0 there."
@@ -150,18 +150,18 @@ def mean_score(study: Study) -> Mean:
 
 def tiles(study: Study) -> list[dict[str, str]]:
     """Return the few numbers that stand beside the findings."""
-    found = []
+    shown = []
     if study.structure is not None:
-        found.append(_structure_tile(study.structure))
+        shown.append(_structure_tile(study.structure))
     mean = mean_score(study)
     if math.isfinite(mean.value):
         span = "" if mean.low is None or mean.high is None else f"95 %: {mean.low:.2f} to {mean.high:.2f}"
         if not np.isfinite(study.scores).any():
             span = "constant predictions count 0"
-        found.append(_tile("genes, mean Pearson", mean.value, span))
+        shown.append(_tile("genes, mean Pearson", mean.value, span))
     if study.activity is not None and study.activity.means:
         means = study.activity.means
-        found.append(
+        shown.append(
             _tile(
                 "pathway activity at half the depth", means["noisy_half"].value, _reach(means["halves"].value)
             )
@@ -169,24 +169,29 @@ def tiles(study: Study) -> list[dict[str, str]]:
     if study.domains is not None:
         one = study.domains
         note = _reach(one.ari_halves, one.ari_depth)
-        found.append(_tile("domains (ARI) at half the depth", one.ari_half, note))
+        shown.append(_tile("domains (ARI) at half the depth", one.ari_half, note))
     if study.cell_types is not None and study.cell_types.kappa:
         kappa = study.cell_types.kappa
         note = _reach(kappa["halves"], kappa["depth"])
-        found.append(_tile("cell types (kappa) at half the depth", kappa["noisy_half"], note))
+        shown.append(_tile("cell types (kappa) at half the depth", kappa["noisy_half"], note))
     if study.conditions is not None:
         kept, depth = (study.conditions.kept[name] for name in ("predicted", "depth"))
         value = f"{kept.kept:.0f} of {kept.top}"
         note = f"as predicted; by chance {kept.by_chance:.1f}, depth alone {depth.kept:.0f}"
-        found.append({"name": "largest differences kept", "value": value, "note": note, "mark": ""})
-    return found
+        shown.append({"name": "largest differences kept", "value": value, "note": note, "mark": ""})
+    return shown
 
 
-def _structure_tile(found: Structure) -> dict[str, str]:
-    length = found.smoothing.length_um
+def _structure_tile(structure: Structure) -> dict[str, str]:
+    length = structure.smoothing.length_um
     note = f"smoothing length {length:.3g} \N{MICRO SIGN}m" if math.isfinite(length) else ""
-    warned = "warn" if found.verdict in WARNED else ""
-    return {"name": "structure in space", "value": found.verdict.capitalize(), "note": note, "mark": warned}
+    warned = "warn" if structure.verdict in WARNED else ""
+    return {
+        "name": "structure in space",
+        "value": structure.verdict.capitalize(),
+        "note": note,
+        "mark": warned,
+    }
 
 
 def _tile(name: str, value: float, note: str) -> dict[str, str]:
