@@ -120,12 +120,13 @@ def gradient_sentences(gradients: Gradients) -> list[str]:
     within = f"within {gradients.max_um:g} um of the boundary"
     if measured.any():
         names = ", ".join(str(name) for name in gradients.table.index[measured][:_GENES])
+        n = {what: int((measured & which).sum()) for what, which in (("noisy", noisy), ("depth", depth))}
+        curves = gradients.table.loc[measured, "curves"].mean()
         sentences.append(
             f"{int(measured.sum())} of {len(gradients.table)} genes change {within} "
             f"(adjusted p <= {LEVEL:g}, {gradients.permutations} moves of the region), first {names}; "
-            f"{int((measured & noisy).sum())} of them in the prediction with counting noise too, {int((measured & depth).sum())} with depth "
-            f"alone, and the mean correlation of their curves is "
-            f"{gradients.table.loc[measured, 'curves'].mean():.2f}."
+            f"{n['noisy']} of them in the prediction with counting noise too, {n['depth']} with depth alone, "
+            f"and the mean correlation of their curves is {curves:.2f}."
         )
     else:
         sentences.append(f"No measured gene is found to change {within}.")
