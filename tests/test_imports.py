@@ -25,6 +25,7 @@ HEAVY = (
 # Modules that a yaml check, a score or a look at a table needs: none of them loads torch.
 LIGHT = (
     "prestige",
+    "prestige.biology",
     "prestige.errors",
     "prestige.registry",
     "prestige.settings",

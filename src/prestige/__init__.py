@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prestige import biology, metrics, stats
     from prestige.config import BenchConfig, RunConfig, read_bench, read_run
     from prestige.data.dataset import open_dataset, read_dataset
     from prestige.data.phantom import PhantomConfig, write_phantom
@@ -31,8 +32,10 @@ __all__ = [
     "PrestigeError",
     "RunConfig",
     "__version__",
+    "biology",
     "evaluate_files",
     "inspect",
+    "metrics",
     "open_dataset",
     "predict_dataset",
     "read_bench",
@@ -40,6 +43,7 @@ __all__ = [
     "read_dataset",
     "read_run",
     "run_bench",
+    "stats",
     "train_from_yaml",
     "write_file_biology",
     "write_phantom",
@@ -67,7 +71,13 @@ _PLACES = {
 }
 
 
+_WINGS = ("biology", "metrics", "stats")
+"""Modules of functions on arrays and AnnData, usable by themselves."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _WINGS:
+        return importlib.import_module(f"prestige.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module 'prestige' has no attribute '{name}'")
     return getattr(importlib.import_module(_PLACES[name]), name)

@@ -58,14 +58,14 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean correlation over columns and samples, with its interval where one can be made.
+    """A mean correlation over columns and samples, with its confidence interval where one can be made.
 
     Attributes
     ----------
     value
         NaN where nothing varies in the truth.
     low, high
-        Studentised block-bootstrap interval, None where there are too few blocks.
+        Studentised block-bootstrap confidence interval, None where there are too few blocks.
     note
         What the interval rests on, or why there is none.
     """

@@ -3,7 +3,8 @@
 A measurement is a count, a prediction is a mean.  Even the true mean of a tissue varies less, is smoother in
 space and correlates better than any measurement of it.  So counts are drawn around the prediction at the
 observed depth before variances, Moran's I, correlations or clusters are compared; and what two measurements
-of the same tissue would say of each other is read from two halves of the counts, each with half the depth.
+of the same tissue would say of each other is read from two halves of the counts, each with half the depth
+(count splitting).  What depth and counting bring by themselves stands beside (the depth-only null).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Drawn:
     predicted_halves
         The prediction with noise at half the depth, drawn twice.
     measured_halves
-        The measured counts in two halves.
+        The measured counts in two halves (count splitting).
     depth_half
         What depth and counting bring by themselves (:func:`depth_alone`), at half the depth.
     seed
@@ -123,7 +124,7 @@ def noisy(pair: Pair, rng: np.random.Generator, share: float = 1.0) -> Float32[n
 def halves(
     pair: Pair, rng: np.random.Generator
 ) -> tuple[Float32[np.ndarray, "n g"], Float32[np.ndarray, "n g"]]:
-    """Return two measurements of half the depth, on the log1p scale, from one.
+    """Return two measurements of half the depth, on the log1p scale, from one: count splitting, or thinning.
 
     Every count, also those outside the panel, goes to either half with probability 1/2, and each half is
     normalised by its own total.  The halves of a Poisson count are independent given its mean (Neufeld et al.
@@ -145,7 +146,7 @@ def halves(
 
 
 def depth_alone(pair: Pair) -> Pair:
-    """Return the pair with the same shares predicted everywhere, those of all measured counts together.
+    """Return the depth-only null: the same shares predicted everywhere, those of all counts together.
 
     With noise it has what depth and counting bring by themselves: variance, correlation between genes that
     share an observation's total, and structure where depth has any.

@@ -120,5 +120,5 @@ def test_the_region_has_its_name() -> None:
     assert title_of("gradients", full_study(), "Around the region") == "Around the region"
     told = sentences(study)["gradients"]
     assert told[0].startswith("The glomeruli, by annotation 'glomerulus': 4 components")
-    assert "moves of the glomeruli" in told[1]
+    assert "random shifts of the glomeruli" in told[1]
     assert "the region" not in " ".join(told)

@@ -62,7 +62,7 @@ class CellTypes:
     same, kappa
         Comparison -> share of observations with the same label on both sides, and Cohen's kappa.
     kappa_intervals
-        Comparison -> 95 % interval of kappa over resampled tissue, None with too few blocks.
+        Comparison -> 95 % confidence interval of kappa over resampled tissue, None with too few blocks.
     means
         Comparison -> mean correlation of the composition over types, with its interval.
     labels

@@ -37,9 +37,9 @@ class Enrichment:
     ----------
     table
         A row for each set, best first: ``n_genes`` in the panel, ``mean_inside`` and ``mean_outside`` of the
-        scores, ``t``, ``p`` and ``p_adjusted`` (Benjamini and Hochberg over sets); and the same three with
-        ``_residual`` behind, of membership beside the covariates in one regression (NaN without covariates,
-        or where they say who is a member).
+        scores, ``t``, ``p`` and ``p_adjusted`` (for multiple testing: Benjamini and Hochberg over sets); and
+        the same three with ``_residual`` behind, of membership beside the covariates in one regression (NaN
+        without covariates, or where they say who is a member).
     n_genes
         Genes of the panel with a score, the background.
     left_out

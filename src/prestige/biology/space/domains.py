@@ -61,8 +61,8 @@ class Domains:
     left_out
         Samples with fewer observations than a neighbourhood.
     intervals
-        Index ("ari", "ari_half", ...) -> its 95 % interval over resampled tissue, of these very clusters;
-        None with too few blocks.
+        Index ("ari", "ari_half", ...) -> its 95 % confidence interval over resampled tissue, of these very
+        clusters; None with too few blocks.
     """
 
     measured: Int[np.ndarray, " n"]

@@ -1,9 +1,10 @@
 """Expression along the distance from a boundary: splines, and p values that respect spatial autocorrelation.
 
 Neighbouring observations are alike, so a gene and a distance that have nothing to do with each other
-go together far more often than with independent observations.  The test therefore moves the region
-as a whole: its map of distances is shifted, turned and mirrored over the tissue, and each time the gene is
-asked the same question.  Both keep their own autocorrelation; only what ties them to each other is lost.
+go together far more often than with independent observations.  The test therefore takes random shifts of
+the region as a whole (``random_shifts.py``): its map of distances is shifted, turned and mirrored over the
+tissue, and each time the gene is asked the same question.  Both keep their own autocorrelation; only what
+ties them to each other is lost.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class Gradients:
         A row for each tested gene, by measured p.  For ``measured``, ``predicted`` (as it is), ``noisy``
         (with counting noise) and ``depth`` (the same shares everywhere with noise: what a depth that changes
         along the distance brings by itself): ``share_`` of the variance within reach that the spline
-        explains, ``p_`` and ``p_adjusted_`` (Benjamini and Hochberg); ``curves`` is the correlation of
-        measured and predicted curve.  Where counts define the region, all are of the half of the counts that
-        did not, or at half the depth, but for the prediction as it is.
+        explains, ``p_`` and ``p_adjusted_`` (for multiple testing: Benjamini and Hochberg); ``curves`` is the
+        correlation of measured and predicted curve.  Where counts define the region, all are of the half of
+        the counts that did not, or at half the depth, but for the prediction as it is.
     distance_um
         (m,) distances of the curves, negative inside.
     curves
@@ -60,7 +61,7 @@ class Gradients:
     max_um
         The reach on either side.
     permutations
-        How often the region was moved.
+        Random shifts of the region.
     region
         Around which they were looked for.
     """
@@ -92,7 +93,7 @@ def gradients(
     statistic is its F.  In each of the permutations the map of signed distances is shifted by a random vector
     over the bounding box of the sample (what leaves on one side enters on the other), mirrored and turned
     by half turns, each sample by itself, and F is computed anew with the observations that are then within
-    reach.  ``p = (1 + count of F at least as large) / (1 + permutations)``.  The same moves serve all genes
+    reach.  ``p = (1 + count of F at least as large) / (1 + permutations)``.  The same shifts serve all genes
     and all versions.  This is the random shift of Lotwick and Silverman (1982, JRSS B 44), for a map in the
     place of a point pattern; it takes a tissue that is of one kind where the region could lie, and it is
     only nearly exact, since map and tissue do not continue across the edges.
@@ -106,7 +107,7 @@ def gradients(
     max_um
         Reach on either side of the boundary, um.
     permutations, seed
-        How often the region is moved, and the seed of the moves.
+        How many random shifts of the region, and their seed.
     drawn
         Noise of this pair, where it is drawn already.
     knots
@@ -123,7 +124,7 @@ def gradients(
     if not max_um > 0 or permutations < 1 or knots < 3:
         raise DataError(f"reach {max_um} um, {permutations} permutations, {knots} knots", where="gradients")
     tested = [number for number, name in enumerate(pair.genes) if name not in region.defined_by]
-    rng = np.random.default_rng([seed, 1])  # of the moves, which are the same whatever the noise
+    rng = np.random.default_rng([seed, 1])  # of the shifts, which are the same whatever the noise
     values = _versions(pair, region, drawn, seed)
     near = (np.abs(region.distance_um) <= max_um) & ~region.stray
     if near.sum() < 10 * knots:

@@ -124,9 +124,9 @@ def gradient_sentences(gradients: Gradients) -> list[str]:
         curves = gradients.table.loc[measured, "curves"].mean()
         sentences.append(
             f"{int(measured.sum())} of {len(gradients.table)} genes change {within} "
-            f"(adjusted p <= {LEVEL:g}, {gradients.permutations} moves of the region), first {names}; "
-            f"{n['noisy']} of them in the prediction with counting noise too, {n['depth']} with depth alone, "
-            f"and the mean correlation of their curves is {curves:.2f}."
+            f"(adjusted p <= {LEVEL:g}, {gradients.permutations} random shifts of the region), "
+            f"first {names}; {n['noisy']} of them in the prediction with counting noise too, "
+            f"{n['depth']} with depth alone, and the mean correlation of their curves is {curves:.2f}."
         )
     else:
         sentences.append(f"No measured gene is found to change {within}.")
