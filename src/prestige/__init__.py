@@ -55,8 +55,10 @@ _PLACES = {
     "PhantomConfig": "prestige.data.phantom",
     "PrestigeError": "prestige.errors",
     "RunConfig": "prestige.config",
+    "biology": "prestige",
     "evaluate_files": "prestige.evaluate",
     "inspect": "prestige.report.dataset.inspection",
+    "metrics": "prestige",
     "open_dataset": "prestige.data.dataset",
     "predict_dataset": "prestige.prediction.predict",
     "read_bench": "prestige.config",
@@ -64,6 +66,7 @@ _PLACES = {
     "read_dataset": "prestige.data.dataset",
     "read_run": "prestige.config",
     "run_bench": "prestige.runs.bench",
+    "stats": "prestige",
     "train_from_yaml": "prestige.runs.run",
     "write_file_biology": "prestige.report.biology.of_bench",
     "write_phantom": "prestige.data.phantom",
@@ -71,15 +74,11 @@ _PLACES = {
 }
 
 
-_WINGS = ("biology", "metrics", "stats")
-"""Modules of functions on arrays and AnnData, usable by themselves."""
-
-
 def __getattr__(name: str) -> Any:
-    if name in _WINGS:
-        return importlib.import_module(f"prestige.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module 'prestige' has no attribute '{name}'")
+    if _PLACES[name] == "prestige":  # a package of functions, usable by itself
+        return importlib.import_module(f"prestige.{name}")
     return getattr(importlib.import_module(_PLACES[name]), name)
 
 

@@ -9,7 +9,6 @@ from jaxtyping import Float, Shaped
 
 from prestige.errors import DataError
 from prestige.genesets.gmt import GeneSet
-from prestige.stats.space import covariance_within, nearest_others, rows_of_samples
 
 NEIGHBOURS = 8
 """Nearest neighbours of an observation in Moran's I: on a square grid, those that touch it."""
@@ -19,6 +18,7 @@ MAX_CENTRES = 20_000
 
 _SOURCE = "chosen on training data"
 _CHUNK_GENES = 64
+_LEAF = 10  # as it was when the sets of benches were chosen: on a grid another one may choose other genes
 
 
 def most_expressed(mean: Float[np.ndarray, " g"], genes: Sequence[str], n: int) -> GeneSet:
@@ -95,6 +95,8 @@ def within_sample_variance(
         When the number of observations differs between the arguments, or is 0.
     """
     _check(y, sample=sample)
+    from prestige.stats.space import covariance_within
+
     return covariance_within(y, y, sample)
 
 
@@ -146,6 +148,8 @@ def morans_i(
     Moran (1950), Notes on continuous stochastic phenomena, Biometrika 37.
     Cliff and Ord (1981), Spatial Processes, chapter 1 (general weights, and their row-standardised form).
     """
+    from prestige.stats.space import rows_of_samples  # the package loads scipy
+
     _check(y, sample=sample, xy_um=xy_um)
     groups = [rows for _, rows in rows_of_samples(sample)]
     share = max_centres // len(groups) if len(y) > max_centres else None
@@ -171,11 +175,13 @@ def _morans_i_of(
     """Return Moran's I within one sample."""
     from scipy.sparse import csr_array
 
+    from prestige.stats.space import nearest_others
+
     count = len(y)
     centres = np.arange(count)
     if share is not None and share < count:
         centres = np.sort(rng.choice(count, size=max(share, 1), replace=False))
-    near = nearest_others(xy_um, neighbours, centres)
+    near = nearest_others(xy_um, neighbours, centres, leaf=_LEAF)
     start = np.arange(len(centres) + 1) * neighbours
     weights = csr_array(
         (np.full(near.size, 1 / neighbours), near.ravel(), start), shape=(len(centres), count)

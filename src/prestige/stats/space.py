@@ -50,7 +50,11 @@ def large_enough(
 
 
 def nearest_others(
-    xy_um: Float[np.ndarray, "n 2"], k: int, of: Int[np.ndarray, " m"] | slice = slice(None)
+    xy_um: Float[np.ndarray, "n 2"],
+    k: int,
+    of: Int[np.ndarray, " m"] | slice = slice(None),
+    *,
+    leaf: int = 16,
 ) -> Int[np.ndarray, "m k"]:
     """Return the rows of the k nearest others of the observations ``of`` of one sample, nearest first.
 
@@ -63,6 +67,9 @@ def nearest_others(
         How many: at least 1, fewer than there are observations.
     of
         Whose neighbours; of all by default.
+    leaf
+        Places in a leaf of the tree.  It settles which come first of those that are equally far, and nothing
+        else: on a grid another one gives other neighbours, no nearer and no farther.
 
     Raises
     ------
@@ -77,7 +84,7 @@ def nearest_others(
             f"{k} nearest neighbours among {n} observations", expected="at least 1, and fewer than those"
         )
     whose = np.arange(n)[of]
-    near = np.asarray(KDTree(xy_um).query(xy_um[whose], k=k + 1)[1])
+    near = np.asarray(KDTree(xy_um, leafsize=leaf).query(xy_um[whose], k=k + 1)[1])
     itself = near == whose[:, None]
     # Where several lie at one place, an observation may be missing in its own list: then the last goes.
     drop = np.where(itself.any(axis=1), itself.argmax(axis=1), k)

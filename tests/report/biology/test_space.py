@@ -37,13 +37,15 @@ def test_what_is_undecided_is_said() -> None:
 
 
 def test_an_index_has_its_interval() -> None:
-    found = Domains(np.zeros(2), np.arange(2), 0.5, 0.25, 0.75, 0.0, 0.125, 4, intervals={"ari": (0.4, 0.6)})
+    found = Domains(
+        np.zeros(2, dtype=int), np.arange(2), 0.5, 0.25, 0.75, 0.0, 0.125, 4, intervals={"ari": (0.4, 0.6)}
+    )
     (told,) = domain_sentences(found)
     assert told.startswith("Tissue domains (4 clusters of neighbourhoods, each side clustered by itself): ")
     assert "half of the measurement 0.25, of the" in told
     assert "halves of the measurement 0.75, of depth alone 0.12" in told
     assert "shuffled predictions 0.00; at the observed depth 0.50 (0.40 to 0.60)." in told
-    flat = replace(found, predicted=np.zeros(2), left_out=("S",))
+    flat = replace(found, predicted=np.zeros(2, dtype=int), left_out=("S",))
     assert domain_sentences(flat) == [
         "The prediction has no domains: all observations are alike.",
         "Left out of tissue domains, with fewer than 20 observations: sample S.",
