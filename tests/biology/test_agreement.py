@@ -19,6 +19,7 @@ from prestige.biology.agreement import (
 from prestige.biology.noise import draw
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
+from prestige.report.biology.phrases import mean_text
 from prestige.stats.moments import spatial_blocks
 
 TWO = {"predicted": ("p", "t")}
@@ -89,9 +90,9 @@ def test_an_interval_needs_blocks_and_holds_the_mean() -> None:
     assert one.high is not None
     assert one.low < one.value < one.high
     assert one.value == pytest.approx(np.sqrt(0.5), abs=0.03)
-    assert one.text == f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})"
+    assert mean_text(one) == f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})"
     none = mean_agreement(sums(p, t, sample, np.zeros(3000, dtype=np.int64)))
-    assert (none.low, none.text) == (None, f"{none.value:.2f}")
+    assert (none.low, mean_text(none)) == (None, f"{none.value:.2f}")
     assert none.note
 
 
