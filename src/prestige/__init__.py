@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from prestige import biology, metrics, stats
+    from prestige import biology
     from prestige.config import BenchConfig, RunConfig, read_bench, read_run
     from prestige.data.dataset import open_dataset, read_dataset
     from prestige.data.phantom import PhantomConfig, write_phantom
@@ -35,7 +35,6 @@ __all__ = [
     "biology",
     "evaluate_files",
     "inspect",
-    "metrics",
     "open_dataset",
     "predict_dataset",
     "read_bench",
@@ -43,7 +42,6 @@ __all__ = [
     "read_dataset",
     "read_run",
     "run_bench",
-    "stats",
     "train_from_yaml",
     "write_file_biology",
     "write_phantom",
@@ -58,7 +56,6 @@ _PLACES = {
     "biology": "prestige",
     "evaluate_files": "prestige.evaluate",
     "inspect": "prestige.report.dataset.inspection",
-    "metrics": "prestige",
     "open_dataset": "prestige.data.dataset",
     "predict_dataset": "prestige.prediction.predict",
     "read_bench": "prestige.config",
@@ -66,7 +63,6 @@ _PLACES = {
     "read_dataset": "prestige.data.dataset",
     "read_run": "prestige.config",
     "run_bench": "prestige.runs.bench",
-    "stats": "prestige",
     "train_from_yaml": "prestige.runs.run",
     "write_file_biology": "prestige.report.biology.of_bench",
     "write_phantom": "prestige.data.phantom",

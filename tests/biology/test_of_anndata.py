@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 from anndata import AnnData
 
 from prestige import biology
-from prestige.biology import of_anndata
 from prestige.biology.pair import read_pair
 from prestige.errors import ConfigError, DataError
 
@@ -33,12 +31,6 @@ def both() -> tuple[AnnData, AnnData]:
     values = np.log1p(100 * mean / mean.sum(axis=1, keepdims=True)).astype(np.float32)
     pred = AnnData(values, obs=pd.DataFrame(index=obs.index), var=pd.DataFrame(index=GENES))
     return pred[::-1, :-1].copy(), true
-
-
-def test_the_examples_run() -> None:
-    run = doctest.testmod(of_anndata)
-    assert run.failed == 0
-    assert run.attempted > 20
 
 
 def test_the_pair_is_that_of_files(both: tuple[AnnData, AnnData], tmp_path: Path) -> None:

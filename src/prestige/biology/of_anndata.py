@@ -4,17 +4,6 @@ No run folder and no file is needed.  The measurement holds raw counts in ``X``,
 and, where there are several, the section of each observation in ``obs["sample"]``; the prediction holds
 expression in ``X``.  Observations and genes are matched by name.  What comes back are numbers: dataclasses
 with tidy frames.
-
->>> import numpy as np
->>> from anndata import AnnData
->>> from prestige import biology
->>> rng = np.random.default_rng(0)
->>> xy_um = rng.uniform(0, 500, (600, 2))
->>> mean = 20 * np.exp(np.sin(xy_um / 60) @ rng.normal(size=(2, 8)))  # 8 genes that follow two waves
->>> true = AnnData(rng.poisson(mean).astype(np.float32), obsm={"spatial": xy_um})
->>> pred = AnnData(np.log1p(100 * mean / mean.sum(axis=1, keepdims=True)).astype(np.float32))
->>> biology.structure(pred, true, scale="log1p:100", um_per_px=1.0).verdict
-'not over-smoothed'
 """
 
 from __future__ import annotations
