@@ -57,12 +57,12 @@ class PrestigeError(Exception):
         super().__init__(self._line())
 
     def _line(self) -> str:
-        parts = [f"{self.where}: {self.what}" if self.where else self.what]
+        clauses = [f"{self.where}: {self.what}" if self.where else self.what]
         if self.expected:
-            parts.append(f"expected {self.expected}")
+            clauses.append(f"expected {self.expected}")
         if self.remedy:
-            parts.append(self.remedy)
-        return "; ".join(" ".join(part.split()) for part in parts)
+            clauses.append(self.remedy)
+        return "; ".join(" ".join(clause.split()) for clause in clauses)
 
 
 class ConfigError(PrestigeError):
@@ -89,8 +89,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the entry of ``known`` most like ``name``, or None when nothing is near."""
     options = list(known)
     by_lower = {option.lower(): option for option in options}
-    found = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.5)
-    return by_lower[found[0]] if found else None
+    matches = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.5)
+    return by_lower[matches[0]] if matches else None
 
 
 def unknown(kind: str, name: str, known: Iterable[str], *, where: str | Path | None = None) -> ConfigError:
@@ -115,7 +115,7 @@ def raise_all(faults: Sequence[PrestigeError]) -> None:
     PrestigeError
         Of the first fault's class, when ``faults`` is not empty.
     """
-    single = list({str(part): part for fault in faults for part in fault.faults}.values())
+    single = list({str(one): one for fault in faults for one in fault.faults}.values())
     if not single:
         return
     if len(single) == 1:

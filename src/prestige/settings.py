@@ -77,15 +77,15 @@ def resolve_path(path: Path, base: Path) -> Path:
 def _expand(text: str, path: Path) -> str:
     def value(match: re.Match[str]) -> str:
         name, default = match.group(1), match.group(2)
-        found = os.environ.get(name) or default
-        if found is None:
+        known = os.environ.get(name) or default
+        if known is None:
             raise ConfigError(
                 f"the variable ${{{name}}} is not set",
                 where=path,
                 expected="a value in the environment",
                 remedy=f"export {name}=... or write ${{{name}:-default}}",
             )
-        return found
+        return known
 
     return _VARIABLE.sub(value, text)
 
@@ -105,7 +105,7 @@ def _missing(item: Any) -> tuple[Any, ...]:
 
 def _fault(item: Any, cls: type[Settings], where: str | Path) -> PrestigeError:
     location = tuple(item["loc"])
-    dotted = ".".join(str(part) for part in location)
+    dotted = ".".join(str(key) for key in location)
     if item["type"] == "extra_forbidden":
         known = sorted(_fields_at(cls, location[:-1]))
         near = nearest(str(location[-1]), known)
@@ -124,8 +124,8 @@ def _fault(item: Any, cls: type[Settings], where: str | Path) -> PrestigeError:
 def _fields_at(cls: type[Settings], location: tuple[Any, ...]) -> set[str]:
     """Return the keys allowed at a place inside nested settings."""
     current: Any = cls
-    for part in location:
-        field = getattr(current, "model_fields", {}).get(part) if isinstance(part, str) else None
+    for key in location:
+        field = getattr(current, "model_fields", {}).get(key) if isinstance(key, str) else None
         if field is not None:
             current = _settings_in(field.annotation) or current
     return set(getattr(current, "model_fields", {}))
@@ -135,8 +135,8 @@ def _settings_in(annotation: Any) -> type[Settings] | None:
     """Return the settings class inside ``X | None``, ``tuple[X, ...]`` and the like."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return annotation
-    for part in getattr(annotation, "__args__", ()):
-        found = _settings_in(part)
-        if found is not None:
-            return found
+    for inner in getattr(annotation, "__args__", ()):
+        settings = _settings_in(inner)
+        if settings is not None:
+            return settings
     return None

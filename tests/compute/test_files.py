@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import stat
@@ -157,9 +158,9 @@ def test_another_file_that_cannot_be_read_is_no_fault_of_this_one(tmp_path: Path
         (tmp_path / "source").read_bytes()
     with (
         pytest.raises(StorageError, match="a: cannot be written"),
-        whole_file(tmp_path / "out" / "a") as part,
+        whole_file(tmp_path / "out" / "a") as partial,
     ):
-        part.unlink()
+        partial.unlink()
     assert names(tmp_path) == ["out"]
 
 
@@ -268,8 +269,11 @@ def test_a_folder_of_one_process_is_swept_at_once(tmp_path: Path) -> None:
     (tmp_path / "in" / ".c.0123456789ab.partial" / "d").mkdir(parents=True)
     (tmp_path / "in" / ".b.0123456789ab.partial").write_text("half")
     (tmp_path / "in" / "a.partial").write_text("a user's own")
+    for path in (tmp_path / "in").iterdir():
+        os.utime(path, (time.time() - 61,) * 2)
+    (tmp_path / ".new.0123456789ab.partial").write_text("of another process, which will find it taken")
     remove_partials(tmp_path)
-    assert names(tmp_path) == ["a.partial", "in"]
+    assert names(tmp_path) == [".new.0123456789ab.partial", "a.partial", "in"]
 
 
 def test_many_write_one_file_and_each_time_it_is_whole(tmp_path: Path) -> None:
@@ -290,3 +294,22 @@ def test_many_write_one_file_and_each_time_it_is_whole(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert names(tmp_path) == ["a", "b", "c"]
+
+
+def _renames(source: str) -> list[int]:
+    """Return the lines that give a file another name: a call of os', shutil's or a path's."""
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            of_module = ast.unparse(node.func) in ("os.replace", "os.rename", "os.renames", "shutil.move")
+            of_path = node.func.attr in ("replace", "rename") and len(node.args) == 1 and not node.keywords
+            if of_module or of_path:
+                lines.append(node.lineno)
+    return lines
+
+
+def test_nobody_else_gives_files_another_name() -> None:
+    assert _renames("os.replace(a, b)\na.rename(b)\nPath(a).replace(b)\n'a'.replace('b', 'c')") == [1, 2, 3]
+    source = Path(files.__file__).parents[1]
+    others = {path: _renames(path.read_text(encoding="utf-8")) for path in source.rglob("*.py")}
+    assert [path for path, lines in others.items() if lines] == [Path(files.__file__)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import threading
@@ -77,6 +78,16 @@ def test_a_process_that_is_killed_holds_nothing(path: Path) -> None:
         other.kill()
         other.wait()
     with held(path, wait=False):
+        pass
+
+
+def test_a_file_system_without_locks_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("prestige.compute.locks.fcntl.flock", refuse)
+    refused = pytest.raises(StorageError, match=r"config.yaml: cannot be locked \(Function not implemented\)")
+    with refused, held(path, wait=True):
         pass
 
 

@@ -15,16 +15,16 @@ from prestige.compute.provenance import (
 
 
 def test_versions_name_what_numbers_depend_on() -> None:
-    found = versions()
-    assert {"python", "torch", "numpy", "prestige-st"} <= set(found)
-    assert found["numpy"] == np.__version__
+    read = versions()
+    assert {"python", "torch", "numpy", "prestige-st"} <= set(read)
+    assert read["numpy"] == np.__version__
 
 
 def test_hardware_says_processor_and_threads() -> None:
-    found = hardware("cpu")
-    assert found["device"] == "cpu"
-    assert int(found["threads"]) >= 1
-    assert found["cpu"]
+    read = hardware("cpu")
+    assert read["device"] == "cpu"
+    assert int(read["threads"]) >= 1
+    assert read["cpu"]
 
 
 def test_peak_memory_follows_what_is_held() -> None:

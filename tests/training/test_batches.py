@@ -58,8 +58,8 @@ def test_batches_made_several_at_once_are_those_made_one_by_one(
     reader = Mock(widest_px=16, bytes_a_patch=1, augmented=counted)
     monkeypatch.setattr(together, "data", replace(data, reader=reader))
     expected = [alone.batch(step) for step in range(15, stop)]
-    found = list(together.batches(15, stop))
-    for (x, y), (expected_x, expected_y) in zip(found, expected, strict=True):
+    made = list(together.batches(15, stop))
+    for (x, y), (expected_x, expected_y) in zip(made, expected, strict=True):
         assert torch.equal(x, expected_x)
         assert torch.equal(y, expected_y)
     assert sum(read) == 32 * (stop - 15)  # nothing past the end

@@ -193,7 +193,7 @@ def test_compiled_steps_are_the_same_steps(
     monkeypatch.setattr(torch, "compile", as_written)
     plain, expected = go(data, tmp_path / "plain", settings())
     assert not asked
-    found, result = go(data, tmp_path / "compiled", settings(compile=True))
+    compiled, result = go(data, tmp_path / "compiled", settings(compile=True))
     assert asked
-    assert torch.equal(weights(found), weights(plain))
+    assert torch.equal(weights(compiled), weights(plain))
     assert without_seconds(result) == without_seconds(expected)

@@ -31,11 +31,11 @@ def test_a_checkpoint_gives_back_model_optimizer_and_state_to_the_last_bit(tmp_p
     best = {name: tensor + 1 for name, tensor in model.state_dict().items()}
     save_checkpoint(tmp_path / "a" / "c.safetensors", state, pack(model, optimizer, best))
 
-    found = load_checkpoint(tmp_path / "a" / "c.safetensors")
-    assert found is not None
-    assert found[0] == state
+    loaded = load_checkpoint(tmp_path / "a" / "c.safetensors")
+    assert loaded is not None
+    assert loaded[0] == state
     other, other_optimizer = stepped(1)
-    restored = unpack(found[1], other, other_optimizer)
+    restored = unpack(loaded[1], other, other_optimizer)
     for name, tensor in model.state_dict().items():
         assert torch.equal(other.state_dict()[name], tensor)
         assert torch.equal(restored[name], tensor + 1)
@@ -80,9 +80,9 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("prestige.training.state.save_file", full)
     with pytest.raises(StorageError, match="the disk is full"):
         save_checkpoint(path, state_at(step=2), pack(model, optimizer))
-    found = load_checkpoint(path)
-    assert found is not None
-    assert found[0].step == 1
+    loaded = load_checkpoint(path)
+    assert loaded is not None
+    assert loaded[0].step == 1
 
 
 def test_steps_done_counts_the_losing_trials() -> None:
@@ -145,9 +145,9 @@ def test_the_optimizer_goes_on_alike_when_weights_are_kept_channels_last(tmp_pat
     step(model, optimizer, 1)
     save_checkpoint(tmp_path / "c.safetensors", state_at(), pack(model, optimizer))
     other, other_optimizer = made()
-    found = load_checkpoint(tmp_path / "c.safetensors")
-    assert found is not None
-    unpack(found[1], other, other_optimizer)
+    loaded = load_checkpoint(tmp_path / "c.safetensors")
+    assert loaded is not None
+    unpack(loaded[1], other, other_optimizer)
     for seed in (2, 3):
         step(model, optimizer, seed)
         step(other, other_optimizer, seed)

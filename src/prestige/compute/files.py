@@ -23,7 +23,7 @@ from prestige.errors import StorageError, storage_error, storing
 
 _PARTIAL = re.compile(r"\..+\.[0-9a-f]{12}\.partial", re.DOTALL)
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
-_STALE_SECONDS = 24 * 3600.0
+_STALE_SECONDS, _SOON_SECONDS = 24 * 3600.0, 60.0
 
 
 def is_partial(name: str) -> bool:
@@ -48,7 +48,7 @@ def whole_file(path: Path, *, keep: bool = False) -> Iterator[Path]:
         When the disk refuses; nothing half-written is left.  What is wrong with another file that the block
         reads stays an ``OSError``.
     """
-    with _beside(path) as (partial, target):
+    with _in_progress(path) as (partial, target):
         with partial.open("xb") as file:
             mode = os.fstat(file.fileno()).st_mode & 0o7777
         yield partial
@@ -87,7 +87,7 @@ def whole_folder(path: Path, *, ours: Collection[str] | None = (), keep: bool = 
     """
     if not keep and ours is not None:
         refuse_others(path, ours)
-    with _beside(path) as (partial, target):
+    with _in_progress(path) as (partial, target):
         partial.mkdir()
         yield partial
         mode = partial.stat().st_mode & 0o666
@@ -133,9 +133,12 @@ def remove_folder(folder: Path) -> bool:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what killed processes left in a folder and below it, where nobody else writes now."""
-    for path in [path for path in folder.rglob(".*.partial") if is_partial(path.name)]:
-        _remove(path)
+    """Remove what killed processes left in a folder and below it, where nobody else writes for long.
+
+    What is a minute old may be that of a process that is about to find the folder taken, and stays.
+    """
+    for path in list(folder.rglob(".*.partial")):
+        _remove_stale(path, _SOON_SECONDS)
 
 
 def _partial_of(path: Path) -> Path:
@@ -143,7 +146,7 @@ def _partial_of(path: Path) -> Path:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[tuple[Path, Path]]:
+def _in_progress(path: Path) -> Iterator[tuple[Path, Path]]:
     """Yield a new name beside ``path``, and ``path`` with links followed; nothing of the new one is left."""
     target = Path(path).resolve()
     partial = _partial_of(target)
@@ -177,9 +180,13 @@ def _sweep(folder: Path) -> None:
     """Remove what killed processes left a day ago or earlier."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            with suppress(OSError):  # another process has just removed it
-                if is_partial(entry.name) and time.time() - entry.stat().st_mtime > _STALE_SECONDS:
-                    _remove(Path(entry.path))
+            _remove_stale(Path(entry.path), _STALE_SECONDS)
+
+
+def _remove_stale(path: Path, seconds: float) -> None:
+    with suppress(OSError):  # another process has just removed it
+        if is_partial(path.name) and time.time() - path.stat().st_mtime > seconds:
+            _remove(path)
 
 
 def _remove(path: Path) -> None:

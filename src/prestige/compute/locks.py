@@ -35,7 +35,7 @@ def held(path: Path, *, wait: bool) -> Iterator[None]:
     BusyError
         When another process holds it, and waiting was not asked for.
     StorageError
-        When the file cannot be opened.
+        When the file cannot be opened, or its file system has no locks.
     """
     with storing(path):
         file = path.open("r+b")
@@ -49,4 +49,10 @@ def held(path: Path, *, wait: bool) -> Iterator[None]:
                     where=path.parent,
                     remedy="wait for it, or give another folder",
                 ) from None
+            except OSError as error:  # some networks' file systems have none
+                raise StorageError(
+                    f"cannot be locked ({error.strerror})",
+                    where=path,
+                    remedy="choose a folder on a file system with locks",
+                ) from error
         yield

@@ -1,4 +1,4 @@
-"""Further processes that do the same work, beside this one and for as long as it lasts."""
+"""Local workers: further processes that do the same work, for as long as this one lasts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _SECONDS_TO_END = 10.0
 
 
 @contextmanager
-def beside(n: int, command: Sequence[str], logs: Path) -> Iterator[None]:
-    """Run a command ``n`` times beside the block.
+def local_workers(n: int, command: Sequence[str], logs: Path) -> Iterator[None]:
+    """Run a command in ``n`` processes while the block runs.
 
     The processes end by themselves when there is nothing left to do; where the block fails they are ended.
     One that failed is named, and nothing else happens: what it left undone is for the others.
@@ -51,4 +51,4 @@ def beside(n: int, command: Sequence[str], logs: Path) -> Iterator[None]:
         raise
     for number, process in enumerate(running, 1):
         if process.wait():
-            say(f"a process beside this one failed: see {logs / f'{number}.log'}")
+            say(f"a worker failed: see {logs / f'{number}.log'}")

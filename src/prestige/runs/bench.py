@@ -12,7 +12,7 @@ from prestige.compute.devices import make_fabric
 from prestige.compute.files import whole_folder
 from prestige.compute.locks import BusyError, held
 from prestige.compute.progress import clock, say
-from prestige.compute.workers import beside
+from prestige.compute.workers import local_workers
 from prestige.config import BenchConfig, RunConfig, read_bench, run_hash
 from prestige.data.dataset import Dataset, open_dataset, read_dataset
 from prestige.data.fold import FoldData, audited_folds, prepare_fold, widest_um
@@ -63,7 +63,7 @@ def run_bench(path: Path | str, out: Path | str, *, device: str = "auto", jobs: 
     folder = BenchFolder(out)
     folder.claim(config.model_dump(mode="json", exclude_none=True))
     command = ["-m", "prestige", "bench", str(path), "--out", str(out), "--device", device]
-    with beside(jobs - 1, [sys.executable, *command], folder.jobs):
+    with local_workers(jobs - 1, [sys.executable, *command], folder.jobs):
         return _share(grid, config, fold_data, folder, device)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from prestige.baselines.checks import check_own_patch, check_weights, why_not
 from prestige.compute.devices import make_fabric
+from prestige.compute.files import remove_partials
 from prestige.compute.locks import held
 from prestige.compute.progress import logged, say
 from prestige.compute.provenance import forget_peak_memory, hardware, peak_memory_bytes, versions
@@ -137,6 +138,7 @@ def execute(
             if not run.is_done():
                 if words is not None:
                     say(words)
+                remove_partials(folder)
                 _execute(config, data, run, device=device)
                 run.mark_done(digest)
     return folder

@@ -294,24 +294,24 @@ def _start(
     predictor.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     loader = BatchLoader(data, config, seed, fabric.device)
     initial = {name: tensor.clone() for name, tensor in predictor.state_dict().items()}
-    found = load_checkpoint(folder / "checkpoint.safetensors")
+    kept = load_checkpoint(folder / "checkpoint.safetensors")
     n_rates = len(config.learning_rates)
-    if found is None:
+    if kept is None:
         plan = _time_plan(predictor, loader, config, folder=folder, fabric=fabric)
         state = TrainingState(plan=plan, n_rates=n_rates, phase=0 if n_rates > 1 else n_rates)
         if config.budget.patience is not None:
             state.decay_from = int(0.8 * plan.main_steps)
     else:
-        state = found[0]
+        state = kept[0]
     bare = _optimizer(predictor, config, fabric.device)
     model, optimizer = fabric.setup(predictor, bare)
     job = Job(predictor, model, bare, optimizer, fabric, loader, config, seed, folder, state, initial)
-    if found is None:
+    if kept is None:
         _log.info("%s: %s", config.budget.kind, state.plan)
         job.save()
     else:
         _log.info("goes on at step %d of phase %d", state.step, state.phase)
-        job.best = unpack(found[1], predictor, bare)
+        job.best = unpack(kept[1], predictor, bare)
         job.recent = [torch.tensor(loss, device=fabric.device) for loss in state.recent_losses]
     return job
 

@@ -132,8 +132,8 @@ def unpack(
     """
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
     for name, tensor in tensors.items():
-        part, rest = name.split(".", 1)
-        parts[part][rest] = tensor
+        owner, rest = name.split(".", 1)
+        parts[owner][rest] = tensor
     model.load_state_dict(parts["model"])
     slots: dict[int, dict[str, Tensor]] = {}
     for name, tensor in parts["optimizer"].items():
