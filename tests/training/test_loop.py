@@ -6,24 +6,33 @@ import torch
 
 from prestige.compute.devices import make_fabric
 from prestige.errors import ModelError
+from prestige.models.predictor import Predictor
 from prestige.prediction.infer import predict_observations
 from prestige.training import loop as train_module
 from prestige.training.batches import TrainData
-from prestige.training.loop import train, validation_score
+from prestige.training.loop import TrainResult, train, validation_score
 from prestige.training.state import save_checkpoint
 
 from ..small_train import go, killed, settings, train_data, weights, without_seconds
 
+RARELY = {"checkpoint_seconds": 60}  # where no checkpoint is looked at: else there is one a step
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def data(small_samples) -> TrainData:
     return train_data(small_samples)
+
+
+@pytest.fixture(scope="module")
+def whole(data: TrainData, tmp_path_factory: pytest.TempPathFactory) -> tuple[Predictor, TrainResult]:
+    """A training that nothing cut short."""
+    return go(data, tmp_path_factory.mktemp("whole"), settings())
 
 
 def test_training_learns_what_the_patch_shows_and_keeps_its_best_state(
     data: TrainData, tmp_path: Path
 ) -> None:
-    predictor, result = go(data, tmp_path, settings(budget={"steps": 150}))
+    predictor, result = go(data, tmp_path, settings(budget={"steps": 150}, **RARELY))
     prediction = predict_observations(predictor, data.reader, data.validation)
     score = validation_score(prediction, data.validation_y, data.validation.slide_index)
     assert score == pytest.approx(result.validation_score, abs=1e-6)
@@ -39,21 +48,24 @@ def test_training_learns_what_the_patch_shows_and_keeps_its_best_state(
 
 @pytest.mark.parametrize("killed_after", [2, 4, 8, 11, 20])
 def test_a_run_killed_at_any_moment_ends_with_the_very_same_numbers(
-    data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
+    data: TrainData,
+    whole: tuple[Predictor, TrainResult],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    killed_after: int,
 ) -> None:
-    whole, expected = go(data, tmp_path / "whole", settings())
+    predictor, expected = whole
     with killed(monkeypatch, killed_after):
         go(data, tmp_path / "cut", settings())
     resumed, result = go(data, tmp_path / "cut", settings())
-    assert torch.equal(weights(resumed), weights(whole))
+    assert torch.equal(weights(resumed), weights(predictor))
     assert without_seconds(result) == without_seconds(expected)
     assert result.learning_rate == expected.learning_rate
 
 
 def test_a_kill_while_the_checkpoint_is_written_costs_only_time(
-    data: TrainData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: TrainData, whole: tuple[Predictor, TrainResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, _ = go(data, tmp_path / "whole", settings())
     calls = 0
 
     def dying(*args, **kwargs):
@@ -69,17 +81,16 @@ def test_a_kill_while_the_checkpoint_is_written_costs_only_time(
         with pytest.raises(KeyboardInterrupt):
             go(data, tmp_path / "cut", settings())
     resumed, _ = go(data, tmp_path / "cut", settings())
-    assert torch.equal(weights(resumed), weights(whole))
+    assert torch.equal(weights(resumed), weights(whole[0]))
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
-    data: TrainData, tmp_path: Path
+    data: TrainData, whole: tuple[Predictor, TrainResult], tmp_path: Path
 ) -> None:
-    one, _ = go(data, tmp_path / "1", settings())
     two, _ = go(data, tmp_path / "2", settings())
     other, _ = go(data, tmp_path / "3", settings(), seed=1)
-    assert torch.equal(weights(one), weights(two))
-    assert not torch.equal(weights(one), weights(other))
+    assert torch.equal(weights(whole[0]), weights(two))
+    assert not torch.equal(weights(whole[0]), weights(other))
 
 
 def test_the_winner_of_the_trials_goes_on_from_where_it_stood(
@@ -109,13 +120,13 @@ def test_the_winner_of_the_trials_goes_on_from_where_it_stood(
 
 
 def test_minutes_become_steps_once_and_stay_in_the_checkpoint(data: TrainData, tmp_path: Path) -> None:
-    predictor, result = go(data, tmp_path, settings(budget={"minutes": 0.03}))
+    predictor, result = go(data, tmp_path, settings(budget={"minutes": 0.01}))
     assert result.plan.seconds_per_step is not None
     assert result.plan.seconds_per_step > 0
     again = train(
         predictor,
         data,
-        settings(budget={"minutes": 0.03}),
+        settings(budget={"minutes": 0.01}),
         folder=tmp_path,
         seed=0,
         fabric=make_fabric("32-true", "cpu"),
@@ -132,7 +143,7 @@ def test_timing_leaves_the_weights_alone(
     monkeypatch.setattr(
         train_module.Job, "step", lambda job, x, y: (taken.append(job.predictor), step(job, x, y))[1]
     )
-    config = settings(budget={"minutes": 0.03})
+    config = settings(budget={"minutes": 0.01}, **RARELY)
     timed, result = go(data, tmp_path / "timed", config)
     assert len(taken) > result.steps  # the timed ones were taken too, on a copy
     assert sum(predictor is timed for predictor in taken) == result.steps
