@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,26 +42,51 @@ def _dataset(small_samples, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_module, "open_dataset", lambda config: Dataset("small", small_samples))
 
 
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Benches that asked for a report: a page without content, for tests of what comes before it."""
+    asked: list[Path] = []
+
+    def report(out: Path) -> Path:
+        asked.append(out)
+        (out / "report").mkdir(exist_ok=True)
+        (out / "report" / "index.html").touch()
+        return out / "report" / "index.html"
+
+    monkeypatch.setattr(bench_module, "write_report", report)
+    return asked
+
+
+@pytest.fixture(scope="module")
+def finished(small_samples, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a bench that is done, for tests that only look, or work on a copy."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench_module, "read_dataset", lambda path: None)
+        patch.setattr(bench_module, "open_dataset", lambda config: Dataset("small", small_samples))
+        return run_bench(write(folder), folder / "out", device="cpu")
+
+
 def write(folder: Path, **changes) -> Path:
     path = folder / "bench.yaml"
     path.write_text(yaml.safe_dump(BENCH | changes))
     return path
 
 
-def test_a_bench_does_every_run_and_ends_with_a_report(tmp_path: Path) -> None:
-    page = run_bench(write(tmp_path), tmp_path / "out", device="cpu")
-    assert page.suffix == ".html"
-    assert "compact_xs" in page.read_text(encoding="utf-8")
-    summary = json.loads((tmp_path / "out" / "bench.json").read_text())
+def test_a_bench_does_every_run_and_ends_with_a_report(finished: Path) -> None:
+    out, text = finished.parent.parent, finished.read_text(encoding="utf-8")
+    assert finished.suffix == ".html"
+    assert "compact_xs" in text
+    summary = json.loads((out / "bench.json").read_text())
     assert summary["finished"]
     assert len(summary["runs"]) == 2 * (1 + 2 + 2)  # folds x (mean, ridge x patches, compact x patches)
     assert summary["panel"]["n_genes_common"] == 4
     assert len(summary["folds"]) == 2
     for fold in summary["folds"]:
         assert min(fold["counts"].values()) > 0
-    assert all((tmp_path / "out" / run["folder"] / "DONE").exists() for run in summary["runs"])
-    assert len(list((tmp_path / "out" / "truth").glob("fold-*/*.h5ad"))) == 2
-    ceilings = read_ceilings(tmp_path / "out")
+    assert all((out / run["folder"] / "DONE").exists() for run in summary["runs"])
+    assert len(list((out / "truth").glob("fold-*/*.h5ad"))) == 2
+    ceilings = read_ceilings(out)
     assert ceilings is not None
     assert list(ceilings["gene"]) == ["G0", "G1", "G2", "G3"]
     assert (ceilings["ceiling_counts"][[0, 1, 3]] > 0.5).all()
@@ -70,9 +96,8 @@ def test_a_bench_does_every_run_and_ends_with_a_report(tmp_path: Path) -> None:
         assert (fold["correlation"]["length_um"], fold["correlation"]["structured"]) == (0, 0)
         half_across = 0.5 * math.hypot(84.5, 84.5)  # 192 px of 0.5 um, less where 24 px leave the image
         assert 0.95 * half_across < fold["correlation"]["longest_um"] < 1.002 * half_across
-    sides = pd.read_parquet(tmp_path / "out" / "split" / "fold-1.parquet")
+    sides = pd.read_parquet(out / "split" / "fold-1.parquet")
     assert (sides["side"] == TEST).sum() == summary["folds"][1]["counts"]["test"]
-    text = page.read_text(encoding="utf-8")
     assert "Audit of the split" in text
     assert "6 pairs of images" in text
 
@@ -91,16 +116,16 @@ def test_a_leak_that_the_audit_finds_stops_the_bench_before_anything_is_written(
     assert "accepted by allow" in page.read_text(encoding="utf-8")
 
 
-def test_every_run_is_scored_on_the_same_observations_whatever_its_patch(tmp_path: Path) -> None:
-    run_bench(write(tmp_path), tmp_path / "out", device="cpu")
-    manifests = [json.loads(p.read_text()) for p in (tmp_path / "out" / "runs").glob("*/manifest.json")]
+def test_every_run_is_scored_on_the_same_observations_whatever_its_patch(finished: Path) -> None:
+    runs = finished.parent.parent / "runs"
+    manifests = [json.loads(p.read_text()) for p in runs.glob("*/manifest.json")]
     for fold in (0, 1):
         of_fold = [m for m in manifests if m["fold"] == fold]
         assert len({(m["n_train"], m["n_validation"], m["n_test"]) for m in of_fold}) == 1
 
 
 def test_a_bench_cut_off_goes_on_and_does_nothing_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, reports: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = []
     execute = run_module.execute
@@ -115,6 +140,7 @@ def test_a_bench_cut_off_goes_on_and_does_nothing_twice(
     with pytest.raises(KeyboardInterrupt):
         run_bench(write(tmp_path), tmp_path / "out", device="cpu")
     assert not json.loads((tmp_path / "out" / "bench.json").read_text())["finished"]
+    assert not reports
     first = list(done)
     done.clear()
     monkeypatch.setattr(
@@ -123,23 +149,20 @@ def test_a_bench_cut_off_goes_on_and_does_nothing_twice(
     run_bench(write(tmp_path), tmp_path / "out", device="cpu")
     assert len(done) == 10 - 3
     assert not set(first) & set(done)
+    assert len(reports) == 1
 
 
-def test_two_that_work_on_one_bench_share_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_that_work_on_one_bench_share_the_runs(
+    tmp_path: Path, reports: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun: list[str] = []
-    reports: list[Path] = []
-    work, report = run_module._execute, bench_module.write_report
+    work = run_module._execute
 
     def counted(config, data, folder, *rest, **named):
         begun.append(folder.name)
         work(config, data, folder, *rest, **named)
 
-    def reported(out: Path) -> Path:
-        reports.append(out)
-        return report(out)
-
     monkeypatch.setattr(run_module, "_execute", counted)
-    monkeypatch.setattr(bench_module, "write_report", reported)
     monkeypatch.setattr(bench_module, "_PAUSE_SECONDS", 0.05)
     path = write(tmp_path)
     with ThreadPoolExecutor(2) as pool:
@@ -157,16 +180,21 @@ def test_two_that_work_on_one_bench_share_the_runs(tmp_path: Path, monkeypatch: 
     assert len(begun) == 10
 
 
-def test_settings_that_another_is_writing_are_no_reason_to_refuse(tmp_path: Path) -> None:
+def test_settings_that_another_is_writing_are_no_reason_to_refuse(
+    tmp_path: Path, reports: list[Path]
+) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "bench.yaml.0123.partial").write_text("name: sm")
-    assert run_bench(write(tmp_path), tmp_path / "out", device="cpu").exists()
+    few = write(tmp_path, patches=[{"patch_px": 16}], baselines=["mean"])
+    assert run_bench(few, tmp_path / "out", device="cpu").exists()
+    assert reports == [tmp_path / "out"]
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     with pytest.raises(StorageError, match="holds no bench"):
         run_bench(write(tmp_path), tmp_path / "other", device="cpu")
 
 
+@pytest.mark.usefixtures("reports")
 def test_what_another_process_works_on_comes_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,8 +235,9 @@ def test_one_patch_written_in_two_ways_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_the_truth_follows_the_split(tmp_path: Path) -> None:
-    run_bench(write(tmp_path), tmp_path / "out", device="cpu")
+@pytest.mark.usefixtures("reports")
+def test_the_truth_follows_the_split(tmp_path: Path, finished: Path) -> None:
+    shutil.copytree(finished.parent.parent, tmp_path / "out")
     first = {path.name for path in (tmp_path / "out" / "truth" / "fold-0").glob("*.h5ad")}
     split = BENCH["split"] | {"seed": 3, "run_folds": [0]}
     run_bench(write(tmp_path, split=split), tmp_path / "out", device="cpu")
@@ -252,6 +281,7 @@ def test_what_has_no_meaning_is_left_out_and_told(tmp_path: Path, capsys) -> Non
     assert all(set(one["baselines"]) == {"training mean"} for one in answer)
 
 
+@pytest.mark.usefixtures("reports")
 def test_baselines_with_encoders_stand_in_the_grid_and_are_done_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
