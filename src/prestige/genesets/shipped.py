@@ -135,8 +135,14 @@ def _collections(data_dir: Path | str | None) -> tuple[dict[str, Mapping[str, Ge
         elif not path.is_file():
             absent[key] = f"{_TITLES[key]} is left out: no file {path}"
         else:
-            held[key] = read_gmt(path)
+            held[key] = _collection(path, path.stat().st_mtime_ns)
     return held, absent
+
+
+@cache
+def _collection(path: Path, modified_ns: int) -> Mapping[str, GeneSet]:
+    """Read a collection once; a bench asks for it in every fold."""
+    return read_gmt(path)
 
 
 def _made(
