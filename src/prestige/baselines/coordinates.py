@@ -22,7 +22,7 @@ from prestige.baselines.settings import BaselineConfig
 from prestige.compute.progress import Progress
 from prestige.data.observations import Observations
 from prestige.data.patches.reader import PatchReader
-from prestige.data.split.sides import near
+from prestige.data.split.sides import nearer_than
 from prestige.errors import DataError
 
 COUNTS = (1, 4, 16, 64, 256)
@@ -176,7 +176,7 @@ def _left_out(
         here = np.flatnonzero(observations.slide_index == slide)
         for fold in np.unique(fold_of[here]):
             held, rest = here[fold_of[here] == fold], here[fold_of[here] != fold]
-            close = near(observations.xy_px[rest], observations.xy_px[held], gap_px[int(slide)])
+            close = nearer_than(observations.xy_px[rest], observations.xy_px[held], gap_px[int(slide)])
             if not close.all():
                 yield rest[~close], held
 
