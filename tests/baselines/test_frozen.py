@@ -109,3 +109,15 @@ def test_weights_that_cannot_be_had_are_refused(tmp_path: Path) -> None:
         freeze(ModelConfig(encoder="resnet18", pretrained=True), input_px=32, readout="whole", seed=0)
     with pytest.raises(ModelError, match="no such checkpoint"):
         frozen(tmp_path / "none.safetensors")
+
+
+def test_the_fingerprint_follows_from_what_the_features_hang_on(weights: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "copy.safetensors"
+    elsewhere.write_bytes(weights.read_bytes())
+    one = frozen(weights)
+    assert one.fingerprint == frozen(elsewhere).fingerprint == FrozenEncoder.unpack(*one.pack()).fingerprint
+    assert one.fingerprint != frozen(weights, "whole").fingerprint
+    first, second = (
+        freeze(ModelConfig(encoder="compact_xs"), input_px=16, readout="whole", seed=seed) for seed in (0, 1)
+    )
+    assert len({one.fingerprint, first.fingerprint, second.fingerprint}) == 3

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -108,6 +111,18 @@ class FrozenEncoder:
                 where=f"encoder {model.encoder}",
             ) from error
         return _frozen(made, model, int(details["input_px"]), details["readout"], torch.device("cpu"))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all that the features hang on, the weights first."""
+        arrays, details = self.pack()
+        out = hashlib.blake2b(digest_size=16)
+        for name in sorted(arrays):
+            out.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+            out.update(np.ascontiguousarray(arrays[name]).tobytes())
+        details = {**details, "model": {**details["model"], "checkpoint": None}}
+        out.update(json.dumps(details, sort_keys=True, default=str).encode())
+        return out.hexdigest()
 
     def _colours(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
         return self.encoder.mean, self.encoder.std

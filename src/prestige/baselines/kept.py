@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -34,13 +33,11 @@ class KeptFeatures:
     def __init__(self, reader: PatchReader, encoder: FrozenEncoder) -> None:
         self._reader, self._encoder = reader, encoder
         self._added: Path | None = None
-        named = any(slide.fingerprint for slide in reader.slides)
-        made_by = _fingerprint(encoder) if named else ""
         patch = json.dumps([reader.patch.patch_um, reader.patch.input_px, reader.patch.visible_um])
         self._stores = [
             FeatureStore(
                 default_cache_dir(),
-                digest(_VERSION, slide.fingerprint, f"{slide.um_per_px:.9g}", made_by, patch),
+                digest(_VERSION, slide.fingerprint, f"{slide.um_per_px:.9g}", encoder.fingerprint, patch),
                 encoder.n_features,
             )
             if slide.fingerprint
@@ -84,15 +81,3 @@ class KeptFeatures:
         if self._added is not None:
             trim(default_cache_dir(), self._added)
             self._added = None
-
-
-def _fingerprint(encoder: FrozenEncoder) -> str:
-    """Return a hash of all that an encoder's features hang on, its weights first."""
-    arrays, details = encoder.pack()
-    out = hashlib.blake2b(digest_size=16)
-    for name in sorted(arrays):
-        out.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        out.update(np.ascontiguousarray(arrays[name]).tobytes())
-    details = {**details, "model": {**details["model"], "checkpoint": None}}
-    out.update(json.dumps(details, sort_keys=True, default=str).encode())
-    return out.hexdigest()
