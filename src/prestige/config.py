@@ -74,10 +74,10 @@ class RunConfig(Settings):
         fitted = self.baseline is not None and self.baseline.entry.fitted is not None
         if not fitted and self.train is None:
             raise ValueError("a `model` needs `train` with a budget, and so does the baseline `shuffled`")
-        own = self.baseline.entry.patch if self.baseline is not None else None
-        if own is not None and self.patch != own:
-            name, wanted = self.name, f"{{patch_um: {own.patch_um:g}, input_px: {own.input_px}}}"
-            raise ValueError(f"'{name}' has a patch of its own: write patch: {wanted}")
+        fixed = self.baseline.entry.patch if self.baseline is not None else None
+        if fixed is not None and self.patch != fixed:
+            wanted = f"{{patch_um: {fixed.patch_um:g}, input_px: {fixed.input_px}}}"
+            raise ValueError(f"'{self.name}' has a patch of its own: write patch: {wanted}")
         rates = self.network.learning_rates if self.network is not None else None
         if rates is not None and (self.train is None or self.train.learning_rates != rates):
             raise ValueError(
@@ -177,11 +177,11 @@ class BenchConfig(Settings):
         for fold in folds:
             for baseline in (*self.baselines, *self.diagnostics):
                 # The same start as the first of the networks that it stands beside.
-                own: dict[str, Any] = {"seed": self.seeds[0]} if baseline.model is not None else {}
-                if baseline.name == "shuffled":
-                    own["train"] = self.train
+                more: dict[str, Any] = {"seed": self.seeds[0]} if baseline.model is not None else {}
+                if baseline.entry.fitted is None:
+                    more["train"] = self.train
                 for patch in baseline.patches(self.patches):
-                    yield RunConfig(**shared, **own, fold=fold, patch=patch, baseline=baseline)
+                    yield RunConfig(**shared, **more, fold=fold, patch=patch, baseline=baseline)
             for seed in self.seeds:
                 for model in self.encoders:
                     for patch in self.patches:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import yaml
 
 from prestige.prediction.card import model_card
@@ -46,3 +47,29 @@ def test_greyed_tissue_and_loaded_weights_are_named() -> None:
     card = model_card(raw)
     assert "Tissue outside the middle 16 um is greyed." in card
     assert "started from pretrained weights" in card
+
+
+@pytest.mark.parametrize(
+    ("baseline", "title", "words"),
+    [
+        ("mean", "# mean on patches of 64 um", "Baseline: mean; 1,234,567 fitted coefficients."),
+        (
+            {"frozen": {"encoder": "resnet18", "pretrained": True, "checkpoint": None}},
+            "# frozen resnet18 on patches",
+            "Baseline: frozen, on features of resnet18 with pretrained weights, not trained here",
+        ),
+        (
+            {"hest": {"encoder": "uni", "pretrained": False, "checkpoint": "mine.safetensors"}},
+            "# hest uni on patches",
+            "on features of uni with mine.safetensors, not trained here",
+        ),
+    ],
+)
+def test_a_baseline_says_that_it_is_one(baseline: Any, title: str, words: str) -> None:
+    raw = manifest()
+    del raw["model"]
+    card = model_card({**raw, "baseline": baseline})
+    assert title in card
+    assert words in card
+    assert "Validation chose" not in card
+    assert "prestige.read_bundle" in card

@@ -102,8 +102,8 @@ class Neighbours(Fitted):
                         expected="training neighbours on every slide that is predicted",
                     )
                 tree = KDTree(self.xy_px[here])
-                for part, (means,) in _means(tree, self.y[here], observations.xy_px[rows], [self.k]):
-                    out[rows[part]] = means
+                for block, (means,) in _means(tree, self.y[here], observations.xy_px[rows], [self.k]):
+                    out[rows[block]] = means
                     progress.advance(len(means))
         return out
 
@@ -157,8 +157,8 @@ def _left_out_errors(
     for rest, held in _left_out(observations, group_folds(block_of, seed), gap_px):
         scored = held[asked[held]]
         tree = KDTree(observations.xy_px[rest])
-        for part, means in _means(tree, y[rest], observations.xy_px[scored], COUNTS):
-            truth = y[scored[part]]
+        for block, means in _means(tree, y[rest], observations.xy_px[scored], COUNTS):
+            truth = y[scored[block]]
             squares += [float(((mean - truth) ** 2 @ weight).sum()) for mean in means]
             n += len(truth)
     if not n:
@@ -187,18 +187,18 @@ def _means(
     """Yield (rows, their means over the nearest neighbours for each of the rising counts)."""
     most = min(max(counts), tree.n)
     for start in range(0, len(places), _ROWS):
-        part = slice(start, min(start + _ROWS, len(places)))
-        found = np.asarray(tree.query(places[part], k=np.arange(1, most + 1))[1])
-        total, done, means = np.zeros((len(found), y.shape[1])), 0, []
+        block = slice(start, min(start + _ROWS, len(places)))
+        nearest = np.asarray(tree.query(places[block], k=np.arange(1, most + 1))[1])
+        total, done, means = np.zeros((len(nearest), y.shape[1])), 0, []
         for count in (min(count, most) for count in counts):
             if count > done:
-                total += _sums(found[:, done:count], y)
+                total += _sums(nearest[:, done:count], y)
                 done = count
             means.append(total / done)
-        yield part, means
+        yield block, means
 
 
-def _sums(found: np.ndarray, y: np.ndarray) -> np.ndarray:
-    n, width = found.shape
-    ones = np.ones(found.size, dtype=y.dtype)  # of another type, all of y would be converted at every call
-    return csr_matrix((ones, found.ravel(), np.arange(0, found.size + 1, width)), shape=(n, len(y))) @ y
+def _sums(nearest: np.ndarray, y: np.ndarray) -> np.ndarray:
+    n, width = nearest.shape
+    ones = np.ones(nearest.size, dtype=y.dtype)  # of another type, all of y would be converted at every call
+    return csr_matrix((ones, nearest.ravel(), np.arange(0, nearest.size + 1, width)), shape=(n, len(y))) @ y

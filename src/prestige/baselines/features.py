@@ -67,7 +67,7 @@ def stains(patches: UInt8[Tensor, "n 3 d d"]) -> Float[Tensor, "n 3 d d"]:
 
 def _windows(d: int) -> list[int]:
     """Return the widths of the nested windows, the whole patch first."""
-    return sorted({d, *(max(min(d, _MIN_WINDOW), d // part) for part in (2, 4, 8))}, reverse=True)
+    return sorted({d, *(max(min(d, _MIN_WINDOW), d // share) for share in (2, 4, 8))}, reverse=True)
 
 
 def _middle(x: Tensor, width: int) -> Tensor:

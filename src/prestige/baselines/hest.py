@@ -113,10 +113,10 @@ def fit_hest(x: Float[np.ndarray, "n f"], y: Float[np.ndarray, "n g"]) -> HestRi
     f, g = x.shape[1], y.shape[1]
     squares, products = np.zeros((f, f)), np.zeros((f, g))
     for start in range(0, len(x), _ROWS):
-        part = slice(start, start + _ROWS)
-        z = (x[part] - mean) / scale
+        rows = slice(start, start + _ROWS)
+        z = (x[rows] - mean) / scale
         squares += z.T @ z
-        products += z.T @ (y[part] - y_mean)
+        products += z.T @ (y[rows] - y_mean)
     c = min(COMPONENTS, len(x), f)
     values, components = eigh(squares, subset_by_index=[f - c, f - 1])
     alpha = STRENGTH / (c * g)

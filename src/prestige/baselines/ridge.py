@@ -142,14 +142,14 @@ def fit_ridge(
     mean, scale = x.mean(axis=0, dtype=np.float64), column_scale(x)
     y_mean, y_scale = y.mean(axis=0, dtype=np.float64), column_scale(y)
     fold_of = group_folds(group_of, seed)
-    parts = [
+    folds = [
         _sum(x, y, np.flatnonzero(fold_of == fold), (mean, scale, y_mean, y_scale))
         for fold in range(int(fold_of.max()) + 1)
     ]
-    total = parts[0]
-    for part in parts[1:]:
-        total = _add(total, part)
-    errors = _left_out_errors(total, parts, alphas)
+    total = folds[0]
+    for fold in folds[1:]:
+        total = _add(total, fold)
+    errors = _left_out_errors(total, folds, alphas)
     alpha = min(errors, key=lambda a: (errors[a], -a)) if errors else 1e-2
     weights = next(iter(_solve(total, [alpha])))
     offset = total.y / total.n - (total.x / total.n) @ weights
@@ -160,9 +160,9 @@ def column_scale(values: Float[np.ndarray, "n f"]) -> Float[np.ndarray, " f"]:
     """Return the standard deviation of each column, 1 where it is constant (or as good as)."""
     out = np.ones(values.shape[1])
     for start in range(0, values.shape[1], _COLUMNS):  # numpy makes a copy of what it is given
-        part = values[:, start : start + _COLUMNS]
-        deviation = part.std(axis=0, dtype=np.float64)
-        varies = deviation > 1e-6 * np.abs(part).max(axis=0)
+        columns = values[:, start : start + _COLUMNS]
+        deviation = columns.std(axis=0, dtype=np.float64)
+        varies = deviation > 1e-6 * np.abs(columns).max(axis=0)
         out[start : start + _COLUMNS][varies] = deviation[varies]
     return out
 
@@ -186,10 +186,10 @@ def _sum(x: np.ndarray, y: np.ndarray, rows: np.ndarray, scaling: tuple[np.ndarr
     f, g = x.shape[1], y.shape[1]
     total = _Sums(0.0, np.zeros(f), np.zeros(g), np.zeros((f, f)), np.zeros((f, g)), np.zeros(g))
     for start in range(0, len(rows), _ROWS):
-        part = rows[start : start + _ROWS]
-        a, b = standardise(x[part], x_mean, x_scale), (y[part] - y_mean) / y_scale
+        block = rows[start : start + _ROWS]
+        a, b = standardise(x[block], x_mean, x_scale), (y[block] - y_mean) / y_scale
         squares = np.einsum("ij,ij->j", b, b)
-        total = _add(total, _Sums(float(len(part)), a.sum(axis=0), b.sum(axis=0), a.T @ a, a.T @ b, squares))
+        total = _add(total, _Sums(float(len(block)), a.sum(axis=0), b.sum(axis=0), a.T @ a, a.T @ b, squares))
     return total
 
 
@@ -206,17 +206,17 @@ def _solve(sums: _Sums, alphas: Sequence[float]) -> list[np.ndarray]:
     return [vectors @ (rotated / (values + alpha)[:, None]) for alpha in alphas]
 
 
-def _left_out_errors(total: _Sums, parts: Sequence[_Sums], alphas: Sequence[float]) -> dict[float, float]:
+def _left_out_errors(total: _Sums, folds: Sequence[_Sums], alphas: Sequence[float]) -> dict[float, float]:
     """Return the mean squared error on left-out folds for each alpha; empty when there is one fold only."""
-    if len(parts) < 2:
+    if len(folds) < 2:
         return {}
     error = np.zeros(len(alphas))
-    for part in parts:
-        rest = total.less(part)
+    for fold in folds:
+        rest = total.less(fold)
         for i, weights in enumerate(_solve(rest, alphas)):
             offset = rest.y / rest.n - (rest.x / rest.n) @ weights
             # sum of (y - xW - o)^2, multiplied out
-            fitted = weights * (part.xx @ weights - 2.0 * part.xy)
-            cross = 2.0 * offset * (part.x @ weights - part.y) + part.n * offset**2
-            error[i] += part.yy.sum() + fitted.sum() + cross.sum()
+            fitted = weights * (fold.xx @ weights - 2.0 * fold.xy)
+            cross = 2.0 * offset * (fold.x @ weights - fold.y) + fold.n * offset**2
+            error[i] += fold.yy.sum() + fitted.sum() + cross.sum()
     return dict(zip(map(float, alphas), (error / (total.n * len(total.y))).tolist(), strict=True))
