@@ -197,7 +197,7 @@ def null(seed: int, folder: Path) -> dict[str, Any]:
     (group,) = summary.groups
     advised = advise(summary, group, RECOMMENDATION_MARGIN)
     chosen = None if advised is None else advised.chosen
-    shown = {key: one for key, one in group.standings.items() if key.encoder != MEAN_BASELINE}
+    shown = {key: one for key, one in group.results.items() if key.encoder != MEAN_BASELINE}
     intervals = [one.interval for one in shown.values() if one.interval is not None]
     return {
         "scores": {key.label: one.score for key, one in shown.items()},

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from prestige.analysis.effects import _words
 from prestige.config import read_bench
 from prestige.models.predictor import build_predictor
 from prestige.models.settings import ModelConfig
+from prestige.report.bench.facts import effect_words
 from prestige.stats.effects import Contrast
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -74,7 +74,7 @@ def test_rows_of_validity_pass_only_where_something_could_have_been_claimed():
     assert rules.own_passed(16.0, 16.0, "-0.0100 to +0.0040", NEITHER)
     assert not rules.own_passed(32.0, 16.0, "-0.0100 to +0.0040", NEITHER)
     assert not rules.own_passed(16.0, 16.0, "+0.0200 to +0.0400", "a gain")
-    assert not rules.own_passed(16.0, 16.0, *_words(FEW, change=False)[1:])
+    assert not rules.own_passed(16.0, 16.0, *effect_words(FEW, change=False)[1:])
     assert rules.parameters_passed(False, -0.01)
     assert not rules.parameters_passed(True, 0.02)
     assert not rules.parameters_passed(False, None)

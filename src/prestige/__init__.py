@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prestige import biology
+    from prestige.analysis.analyse import Analysis, analyse
     from prestige.config import BenchConfig, RunConfig, read_bench, read_run
     from prestige.data.dataset import open_dataset, read_dataset
     from prestige.data.phantom import PhantomConfig, write_phantom
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Analysis",
     "BenchConfig",
     "PhantomConfig",
     "PrestigeError",
     "RunConfig",
     "__version__",
+    "analyse",
     "biology",
     "evaluate_files",
     "inspect",
@@ -49,10 +52,12 @@ __all__ = [
 ]
 
 _PLACES = {
+    "Analysis": "prestige.analysis.analyse",
     "BenchConfig": "prestige.config",
     "PhantomConfig": "prestige.data.phantom",
     "PrestigeError": "prestige.errors",
     "RunConfig": "prestige.config",
+    "analyse": "prestige.analysis.analyse",
     "biology": "prestige",
     "evaluate_files": "prestige.evaluate",
     "inspect": "prestige.report.dataset.inspection",

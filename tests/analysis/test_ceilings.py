@@ -1,4 +1,4 @@
-"""Ceilings in the report: which genes they are shown for, and the fractions by hand."""
+"""Ceilings: which genes count, and the fractions by hand."""
 
 import math
 from pathlib import Path
@@ -6,11 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from prestige.analysis.ceilings import ceiling_facts, ceilings_of, fractions
+from prestige.analysis.ceilings import ceilings_of, fractions
 from prestige.analysis.summary import summarise
 from prestige.records.folders import load_bench
-from prestige.report import write_report
-from prestige.report.bench.tables import gene_data
 
 
 def keep(bench: Path, ceilings: dict[str, tuple[float, float]]) -> None:
@@ -49,33 +47,7 @@ def test_only_genes_whose_bound_is_above_a_fifth_count(tiny_bench: Path) -> None
     assert (table["n_genes"] == 2).all()  # the same genes for all
 
 
-def test_the_page_says_how_much_of_the_ceiling_is_reached(tiny_bench: Path) -> None:
-    keep(tiny_bench, {"GENE00": (0.8, 0.7), "GENE01": (0.5, 0.4)})
-    page = write_report(tiny_bench).read_text(encoding="utf-8")
-    assert "What counting noise allows" in page
-    assert "For 2 of" in page
-    genes = pd.read_csv(tiny_bench / "report" / "tables" / "genes.csv")
-    assert genes.loc[genes["gene"] == "GENE01", "ceiling"].unique().tolist() == [0.5]
-    assert genes.loc[genes["gene"] == "GENE05", "ceiling"].isna().all()
-
-
-def test_the_gene_table_shows_the_fraction_of_the_best(tiny_bench: Path) -> None:
-    keep(tiny_bench, {"GENE00": (0.8, 0.7), "GENE02": (0.3, 0.1)})
+def test_without_ceilings_there_are_no_fractions(tiny_bench: Path) -> None:
     bench = load_bench(tiny_bench)
-    summary = summarise(bench)
-    best = summary.table.loc[summary.table["score"].idxmax(), "configuration"]
-    data = gene_data(summary, best, pd.Series(dtype=float), ceilings_of(bench))
-    labels = [column["label"] for column in data["columns"]]
-    rows = {row[0]: dict(zip(labels, row[1:], strict=True)) for row in data["rows"]}
-    assert rows["GENE00"]["ceiling"] == 0.8
-    assert rows["GENE00"]["of it"] == pytest.approx(100 * rows["GENE00"][best.name] / 0.8, abs=0.02)
-    assert rows["GENE02"]["ceiling"] is None  # its bound is too low
-    assert rows["GENE02"]["of it"] is None
-
-
-def test_without_ceilings_nothing_is_said(tiny_bench: Path) -> None:
-    bench = load_bench(tiny_bench)
-    ceilings = ceilings_of(bench)
-    assert ceilings.empty
-    assert ceiling_facts(summarise(bench), ceilings) == {}
-    assert "counting noise allows" not in write_report(tiny_bench).read_text(encoding="utf-8")
+    assert ceilings_of(bench).empty
+    assert fractions(summarise(bench), ceilings_of(bench)).empty

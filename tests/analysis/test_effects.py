@@ -1,4 +1,4 @@
-"""The study's questions: effects worked out by hand from the scores."""
+"""Effects worked out by hand from the scores."""
 
 import json
 from pathlib import Path
@@ -6,17 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prestige.analysis.advice import advice_record
 from prestige.analysis.answer import answers
-from prestige.analysis.effects import EITHER, INTERACTION, PARAMETERS, TISSUE, WIDTH, family, question_facts
+from prestige.analysis.effects import EITHER, INTERACTION, PARAMETERS, TISSUE, WIDTH, effects_of, family
+from prestige.analysis.record import advice_record
 from prestige.analysis.summary import Summary, summarise
 from prestige.records.folders import load_bench
 from prestige.report import write_report
 from prestige.report.bench.method import training_facts
+from prestige.stats.effects import Contrast
 
 
-def rows_of(summary: Summary) -> dict[str, list[str]]:
-    return {row[0]: row[1:] for row in question_facts(summary, summary.groups[0])["rows"]}
+def effects_in(summary: Summary) -> dict[str, Contrast]:
+    return effects_of(summary, summary.groups[0]).tested
 
 
 def change(bench: Path, name: str, **values: object) -> None:
@@ -50,17 +51,17 @@ def test_a_doubled_width_is_the_slope_within_each_encoder(tiny_bench: Path) -> N
     for name in table["name"].unique():
         rows = (table["name"] == name).to_numpy()
         x[rows] -= x[rows].mean()
-    effect = rows_of(summary)[WIDTH]
-    assert float(effect[0]) == pytest.approx((x @ y) / (x @ x), abs=2e-4)
-    low, high = (float(part) for part in effect[1].split(" to "))
-    assert low < float(effect[0]) < high
+    effect = effects_in(summary)[WIDTH]
+    assert effect.estimate == pytest.approx((x @ y) / (x @ x), abs=2e-4)
+    assert effect.low is not None
+    assert effect.high is not None
+    assert effect.low < effect.estimate < effect.high
 
 
 def test_parameters_are_asked_within_a_family_only(tiny_bench: Path) -> None:
     summary = summarise(load_bench(tiny_bench))
-    facts = question_facts(summary, summary.groups[0])
-    assert PARAMETERS not in rows_of(summary)
-    assert any(line.startswith(PARAMETERS) and "one family" in line for line in facts["open"])
+    assert PARAMETERS not in effects_in(summary)
+    assert "one family" in effects_of(summary, summary.groups[0]).untested[PARAMETERS]
     change(tiny_bench, "resnet18", encoder="compact_l")
     summary = summarise(load_bench(tiny_bench))
     table = summary.table[~summary.table["baseline"]]
@@ -68,8 +69,8 @@ def test_parameters_are_asked_within_a_family_only(tiny_bench: Path) -> None:
     for _, at_patch in table.groupby("patch_um"):
         size = np.log10(at_patch["parameters"].to_numpy(float))
         per_decade.append(np.diff(at_patch["score"].to_numpy(float))[0] / np.diff(size)[0])
-    found = rows_of(summary)
-    assert float(found[PARAMETERS][0]) == pytest.approx(np.mean(per_decade), abs=2e-4)
+    found = effects_in(summary)
+    assert found[PARAMETERS].estimate == pytest.approx(np.mean(per_decade), abs=2e-4)
     assert INTERACTION in found
 
 
@@ -77,10 +78,10 @@ def test_a_variant_is_set_against_the_design_itself(tiny_bench: Path) -> None:
     change(tiny_bench, "resnet18", encoder="compact_s", variant="readout whole")
     summary = summarise(load_bench(tiny_bench))
     table = summary.table[~summary.table["baseline"]].set_index("name")["score"]
-    found = rows_of(summary)
+    found = effects_in(summary)
     effect = found["readout whole, against the design's own"]
     expected = table["compact_s (readout whole)"].mean() - table["compact_s"].mean()
-    assert float(effect[0]) == pytest.approx(expected, abs=2e-4)
+    assert effect.estimate == pytest.approx(expected, abs=2e-4)
     assert "readout whole: change of what a doubled patch width brings" in found
 
 
@@ -94,12 +95,12 @@ def as_own_rates(bench: Path, **values: object) -> None:
 
 def test_no_bench_that_asks_is_said_plainly(tiny_bench: Path) -> None:
     summary = summarise(load_bench(tiny_bench))
-    found = question_facts(summary, summary.groups[0])["open"]
-    assert [line for line in found if line.startswith(EITHER)] == [
-        f"{EITHER} the readout: no entry of the grid has another one (readout: whole)",
-        f"{EITHER} the normalisation layer: no entry of the grid has another one (norm: group)",
-        f"{EITHER} the learning rates tried: no entry of the grid has learning rates of its own",
-    ]
+    untested = effects_of(summary, summary.groups[0]).untested
+    assert {name: lack for name, lack in untested.items() if name.startswith(EITHER)} == {
+        f"{EITHER} the readout": "no entry of the grid has another one (readout: whole)",
+        f"{EITHER} the normalisation layer": "no entry of the grid has another one (norm: group)",
+        f"{EITHER} the learning rates tried": "no entry of the grid has learning rates of its own",
+    }
 
 
 def test_learning_rates_are_set_against_those_of_the_bench(tiny_bench: Path) -> None:
@@ -109,19 +110,20 @@ def test_learning_rates_are_set_against_those_of_the_bench(tiny_bench: Path) -> 
     own, bench = (
         table.loc[name].set_index("patch_um")["score"] for name in (f"compact_s ({OWN})", "compact_s")
     )
-    found = rows_of(summary)
+    found = effects_in(summary)
     effect = found[f"{OWN}, against those of the bench"]
-    assert float(effect[0]) == pytest.approx((own - bench).mean(), abs=2e-4)
-    low, high = (float(part) for part in effect[1].split(" to "))
-    assert low < float(effect[0]) < high < 0
-    assert effect[2] == "a loss"
+    assert effect.estimate == pytest.approx((own - bench).mean(), abs=2e-4)
+    assert effect.low is not None
+    assert effect.high is not None
+    assert effect.low < effect.estimate < effect.high < 0
+    assert effect.sign == -1
     change_of_width = found[f"{OWN}: change of what a doubled patch width brings"]
     slopes = [(one[64.0] - one[16.0]) / 2 for one in (own, bench)]  # of three widths, each twice the last
-    assert float(change_of_width[0]) == pytest.approx(slopes[0] - slopes[1], abs=2e-4)
-    assert change_of_width[2] in {"it brings less", "no change is shown"}
-    facts = question_facts(summary, summary.groups[0])
-    assert f"{OWN}: change of what tenfold parameters bring: " in " ".join(facts["open"])
-    assert not any("the learning rates tried" in line for line in facts["open"])
+    assert change_of_width.estimate == pytest.approx(slopes[0] - slopes[1], abs=2e-4)
+    assert change_of_width.sign in {-1, 0}
+    untested = effects_of(summary, summary.groups[0]).untested
+    assert f"{OWN}: change of what tenfold parameters bring" in untested
+    assert not any("the learning rates tried" in name for name in untested)
 
 
 def test_the_effect_of_parameters_may_change_with_them_too(tiny_bench: Path) -> None:
@@ -139,8 +141,8 @@ def test_the_effect_of_parameters_may_change_with_them_too(tiny_bench: Path) -> 
     table = summary.table.set_index("label")["score"]
     of_own = table[f"compact_l ({OWN}) at 32 µm"] - table[f"compact_s ({OWN}) at 32 µm"]
     of_bench = table["compact_l at 32 µm"] - table["compact_s at 32 µm"]
-    effect = rows_of(summary)[f"{OWN}: change of what tenfold parameters bring"]
-    assert float(effect[0]) == pytest.approx(of_own - of_bench, abs=2e-4)  # they differ tenfold
+    effect = effects_in(summary)[f"{OWN}: change of what tenfold parameters bring"]
+    assert effect.estimate == pytest.approx(of_own - of_bench, abs=2e-4)  # they differ tenfold
 
 
 def test_an_entry_with_its_own_rates_is_no_candidate(tiny_bench: Path) -> None:
@@ -151,13 +153,12 @@ def test_an_entry_with_its_own_rates_is_no_candidate(tiny_bench: Path) -> None:
     bench = load_bench(tiny_bench)
     summary = summarise(bench)
     (group,) = summary.groups
-    assert not any(key.own_rates for key in group.standings)
-    assert any(key.own_rates for key in group.asked.rows)
+    assert not any(key.own_rates for key in group.results)
+    assert any(key.own_rates for key in group.with_own_rates.rows)
     assert group.comparison.best.label == "resnet18 at 64 µm"
     (answer,) = answers(bench, summary)
     assert answer.best.label == "resnet18 at 64 µm"
-    assert OWN not in answer.text
-    record = advice_record(summary, group, answer.margin)
+    record = advice_record(answer.recommendation)
     assert record is not None
     assert not any(OWN in label for name in ("not_worse", "undecided", "worse") for label in record[name])
     rows = summary.table.set_index("label")
@@ -166,6 +167,7 @@ def test_an_entry_with_its_own_rates_is_no_candidate(tiny_bench: Path) -> None:
     assert (own["best"], own["tied"]) == (False, None)
     assert own["low"] < own["score"] < own["high"]
     page = write_report(tiny_bench).read_text(encoding="utf-8")
+    assert OWN not in json.loads((tiny_bench / "report" / "answer.json").read_text())[0]["text"]
     assert "Rows with learning rates of their own are compared with the same encoder" in page
     rates = dict(training_facts(bench))["Learning rates"]
     assert rates.startswith("0.0003, 0.001, 0.003 tried for every encoder")
@@ -181,11 +183,4 @@ def test_tissue_is_told_from_computing_where_a_part_was_greyed_out(tiny_bench: P
     table = summary.table[~summary.table["baseline"]]
     whole = table.loc[~table["control"]].set_index("patch_um")["score"]
     grey = table.loc[table["control"]].set_index("patch_um")["score"]
-    assert float(rows_of(summary)[TISSUE][0]) == pytest.approx((whole - grey).mean(), abs=2e-4)
-
-
-def test_the_page_and_the_record_carry_the_answers(tiny_bench: Path) -> None:
-    page = write_report(tiny_bench).read_text(encoding="utf-8")
-    assert WIDTH in page
-    record = json.loads((tiny_bench / "report" / "answer.json").read_text())[0]
-    assert record["questions"][0][0] == WIDTH
+    assert effects_in(summary)[TISSUE].estimate == pytest.approx((whole - grey).mean(), abs=2e-4)

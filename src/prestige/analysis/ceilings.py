@@ -40,7 +40,9 @@ def fractions(summary: Summary, ceilings: pd.DataFrame) -> pd.DataFrame:
 
     The genes are the same for every configuration: those in every fold's panel whose ceiling can be used.
     """
-    usable = ceilings.index[ceilings["usable"].astype(bool)] if len(ceilings) else []
+    if ceilings.empty:
+        return pd.DataFrame(columns=list(COLUMNS))
+    usable = ceilings.index[ceilings["usable"].astype(bool)]
     genes: Any = summary.genes[summary.genes["gene"].isin(set(usable) & set(summary.common_genes))]
     rows = []
     for key, of_key in with_zeros(genes).groupby("configuration", sort=False):
@@ -48,32 +50,3 @@ def fractions(summary: Summary, ceilings: pd.DataFrame) -> pd.DataFrame:
         ceiling = ceilings.loc[scored.index, "ceiling"]
         rows.append((key, len(scored), scored.mean(), ceiling.mean(), (scored / ceiling).mean()))
     return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("score", ascending=False, ignore_index=True)
-
-
-def ceiling_facts(summary: Summary, ceilings: pd.DataFrame) -> dict[str, Any]:
-    """Return what the page says of ceilings: ``text``, and ``head`` and ``rows`` of a table, or {}."""
-    table = fractions(summary, ceilings) if len(ceilings) else pd.DataFrame()
-    if table.empty or not math.isfinite(table["fraction"].iloc[0]):
-        return {}
-    everyone: list[Any] = list(table.itertuples())
-    shown = [row for row in everyone if row.configuration.encoder != "baseline:mean"]
-    best = (shown or everyone)[0]
-    text = (
-        "Counts are noisy, so no reader of the image can reach a correlation of 1. "
-        f"For {best.n_genes:,} of {len(summary.common_genes):,} genes the ceiling can be told from noise "
-        f"(lower bound above {MIN_SHOWN:g}). It is {best.ceiling:.2f} on average, and "
-        f"{best.configuration.label} reaches {best.fraction:.0%} of it. "
-        "Overdispersion of the assay makes ceilings too high and fractions too low."
-    )
-    head = ["configuration", "genes", "mean Pearson of these", "mean ceiling", "fraction of the ceiling"]
-    rows = [
-        [
-            row.configuration.label,
-            f"{row.n_genes:,}",
-            f"{row.score:.3f}",
-            f"{row.ceiling:.3f}",
-            f"{row.fraction:.1%}",
-        ]
-        for row in everyone
-    ]
-    return {"text": text, "head": head, "rows": rows}

@@ -1,4 +1,4 @@
-"""The study's questions, each answered with an effect in units of the score and its interval.
+"""What the study asks, each answered with an effect in units of the score and its confidence interval.
 
 What do more parameters bring at an equal patch, what does a larger patch bring at equal parameters, does the
 one depend on the other, and does either hang on the readout, the normalisation layer or the learning rates
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -45,46 +45,41 @@ def family(encoder: str) -> str:
     return found.group(1) if found else encoder
 
 
-def question_facts(summary: Summary, group: Group) -> dict[str, Any]:
-    """Return what the page says: a table's ``head`` and ``rows``, and what stays ``open``; {} for neither.
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """The effects of a group.
 
-    ``reason`` is why there are no intervals, None where there are some.  The intervals of all questions hold
-    together.
+    Attributes
+    ----------
+    tested
+        Each effect that the grid can tell; their intervals hold together.
+    untested
+        The others, and what each would take.
+    reason
+        Why there are no intervals, None where there are (or nothing was tested).
     """
-    asked, open_ones = {}, []
-    for name, weights in _questions(summary, group):
-        if isinstance(weights, str):
-            open_ones.append(f"{name}: {weights}")
+
+    tested: dict[str, Contrast]
+    untested: dict[str, str]
+    reason: str | None
+
+
+def effects_of(summary: Summary, group: Group) -> Effects:
+    """Return what parameters, patch width and what sets models apart bring in a group."""
+    weights, untested = {}, {}
+    for name, one in _effects(summary, group):
+        if isinstance(one, str):
+            untested[name] = one
         else:
-            asked[name] = weights
-    if not asked:
-        return {"head": [], "rows": [], "open": open_ones, "reason": None} if open_ones else {}
-    found = contrasts(group.asked, asked)
-    rows = [
-        [name, *_words(effect, change=name.endswith((INTERACTION, OF_WIDTH, OF_PARAMETERS)))]
-        for name, effect in found.items()
-    ]
-    return {
-        "head": ["what is asked", "effect on the score", "95 % interval, all at once", "answer"],
-        "rows": rows,
-        "open": open_ones,
-        "reason": group.asked.reason,
-    }
-
-
-def _words(effect: Contrast, *, change: bool) -> list[str]:
-    size = f"{effect.estimate:+.4f}"
-    if effect.low is None or effect.high is None:
-        return [size, "none", "not decided"]
-    interval = f"{effect.low:+.4f} to {effect.high:+.4f}"
-    verdicts = {1: "a gain", -1: "a loss", 0: "neither a gain nor a loss is shown"}
-    if change:
-        verdicts = {1: "it brings more", -1: "it brings less", 0: "no change is shown"}
-    return [size, interval, verdicts[effect.sign]]
+            weights[name] = one
+    if not weights:
+        return Effects({}, untested, None)
+    tested = contrasts(group.with_own_rates, weights)
+    return Effects(tested, untested, group.with_own_rates.reason)
 
 
 def slopes(summary: Summary, group: Group) -> dict[str, Weights | str]:
-    """Return the weights of what parameters and what patch width bring, or why it cannot be asked."""
+    """Return the weights of what parameters and what patch width bring, or what it would take."""
     size, width = _sizes(summary, group)
     patch = {key: (family(key.encoder), key.patch_um, key.input_px) for key in size}
     own = {key: key.encoder for key in width}
@@ -108,18 +103,18 @@ def _sizes(summary: Summary, group: Group) -> tuple[dict[Configuration, float], 
 
 def plain_encoders(group: Group) -> list[Configuration]:
     """Return the encoders of a group that see the whole patch and are as they were designed."""
-    return [key for key in group.asked.rows if not (key.baseline or key.control or key.changed)]
+    return [key for key in group.with_own_rates.rows if not (key.baseline or key.control or key.changed)]
 
 
-def _questions(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | str]]:
-    """Yield each question with the weights of its effect, or why it cannot be asked."""
+def _effects(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | str]]:
+    """Yield each effect with its weights, or what it would take."""
     yield from slopes(summary, group).items()
-    encoders = [key for key in group.asked.rows if not key.baseline]
+    encoders = [key for key in group.with_own_rates.rows if not key.baseline]
     yield from _controls(encoders)
     yield INTERACTION, _interaction(*_sizes(summary, group))
-    for setting, (asked, lack) in VARIANTS.items():
+    for setting, (what, lack) in VARIANTS.items():
         if not any(setting in key.changed for key in encoders):
-            yield f"{EITHER} {asked}", lack
+            yield f"{EITHER} {what}", lack
     yield from _variants(encoders, parameters_of(summary))
 
 

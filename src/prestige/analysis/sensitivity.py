@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from prestige.analysis.answer import Answer, choose_patch
-from prestige.analysis.summary import Standing, Summary
+from prestige.analysis.answer import choose_patch
+from prestige.analysis.summary import Group, Result, Summary
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
 from prestige.stats.moments import Moments, mean_gene_pearson
-from prestige.text import format_number
 
-MICRO = "\N{MICRO SIGN}m"
+
+@dataclass(frozen=True)
+class BestAtShift:
+    """The best encoder with all centres moved, and the smallest patch within the margin (None: no patch)."""
+
+    shift_um: float
+    best: Configuration
+    score: float
+    patch_um: float | None
 
 
 def shifted_scores(bench: Bench, summary: Summary) -> pd.DataFrame:
@@ -41,37 +48,27 @@ def shifted_scores(bench: Bench, summary: Summary) -> pd.DataFrame:
     )
 
 
-def sensitivity_facts(bench: Bench, summary: Summary, answer: Answer | None) -> dict[str, Any]:
-    """Return what the page says: ``text``, ``head`` and ``rows`` of a table; {} without shifted scores."""
-    table = shifted_scores(bench, summary)
-    if table.empty or answer is None:
-        return {}
-    group = next(group for group in summary.groups if group.pretrained == answer.pretrained)
-    scores: dict[Configuration, Any] = {
-        key: table.loc[key]
-        for key in table.index
-        if key in group.standings and not key.baseline and not key.control
-    }
-    if not scores:
-        return {}
-    parts = []
-    for shift in (float(column) for column in table.columns):
-        best = max(scores, key=lambda key: scores[key][shift])
-        standings = {
-            key: Standing(float(of_key[shift]), None, key == best, None) for key, of_key in scores.items()
-        }
-        chosen = choose_patch(standings, answer.margin)
-        width = f", patches of {format_number(chosen[0])} {MICRO}" if chosen else ""
-        where = "where they are" if shift == 0 else f"moved by {format_number(shift)} {MICRO}"
-        parts.append(f"{where}: {best.label} ({standings[best].score:.3f}){width}")
-    head = ["configuration", *(f"moved by {format_number(float(shift))} {MICRO}" for shift in table.columns)]
-    rows = [[key.label, *(f"{score:.3f}" for score in table.loc[key])] for key in table.index]
-    return {
-        "text": f"The best encoder, and the smallest patch within {answer.margin:g} of it, with the centres "
-        f"{'; '.join(parts)}.",
-        "head": head,
-        "rows": rows,
-    }
+def best_at_shifts(table: pd.DataFrame, group: Group, margin: float) -> list[BestAtShift]:
+    """Return who is best among the encoders of a group at each shift; [] where it has none.
+
+    Parameters
+    ----------
+    table
+        Of :func:`shifted_scores`.
+    margin
+        How much of the score may be given up for a smaller patch.
+    """
+    encoders = [key for key in table.index if key in group.results and not (key.baseline or key.control)]
+    if not encoders:
+        return []
+    bests = []
+    for shift, of_all in table.items():
+        scores = {key: float(of_all[key]) for key in encoders}
+        best = max(encoders, key=scores.__getitem__)
+        results = {key: Result(score, None, key == best, None) for key, score in scores.items()}
+        patch_um, _ = choose_patch(results, margin) or (None, None)
+        bests.append(BestAtShift(float(str(shift)), best, scores[best], patch_um))
+    return bests
 
 
 def _common(moments: Moments, summary: Summary) -> Moments:

@@ -36,7 +36,7 @@ _COSTS = ("parameters", "flops", "observations_seen", "epochs_seen", "steps")
 
 
 @dataclass(frozen=True)
-class Standing:
+class Result:
     """A configuration's score, its 95 % interval (None where none can be given) and place.
 
     ``tied`` says whether it cannot be told from the best one, None where that cannot be said; ``by_seed`` are
@@ -57,23 +57,24 @@ class Group:
     """Configurations that may be compared: all from scratch or all pretrained, and the baselines.
 
     ``basis`` says what was resampled, ``reason`` why there is no interval (None where there is one);
-    ``comparison`` holds the paired draws, for effects and recommendations; ``asked`` those of entries with
-    learning rates of their own as well, which are set against their equals alone (the same one without any).
+    ``comparison`` holds the paired draws, for effects and recommendations; ``with_own_rates``
+    those of entries with learning rates of their own as well, which are set against their equals alone (the
+    same one without any).
     """
 
     pretrained: bool
-    standings: dict[Configuration, Standing]
+    results: dict[Configuration, Result]
     basis: str
     reason: str | None
     note: str
     n_genes_scored: int
     comparison: Comparison[Configuration]
-    asked: Comparison[Configuration]
+    with_own_rates: Comparison[Configuration]
 
     @property
     def best(self) -> Configuration | None:
         """The configuration with the highest score."""
-        return next((key for key, standing in self.standings.items() if standing.best), None)
+        return next((key for key, result in self.results.items() if result.best), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,10 +120,10 @@ def summarise(bench: Bench) -> Summary:
     blocks = blocks_of(bench, used, patients)
     used = merged(used, blocks)
     groups = _groups(used, common, patients)
-    standings = [group.standings for group in groups] + _alone(used, common, patients)
-    standings = [_with_spread(of_group, used, common, known_patients) for of_group in standings]
-    groups = [replace(group, standings=found) for group, found in zip(groups, standings, strict=False)]
-    table = _table(by_configuration, used, standings)
+    results = [group.results for group in groups] + _alone(used, common, patients)
+    results = [_with_spread(of_group, used, common, known_patients) for of_group in results]
+    groups = [replace(group, results=of_group) for group, of_group in zip(groups, results, strict=False)]
+    table = _table(by_configuration, used, results)
     genes = gene_table(used)
     observations = mean_table(used, "obs")
     excluded = [key.label for key in by_configuration if key not in used]
@@ -209,19 +210,21 @@ def _groups(
             group = compare_group(pretrained, {key: used[key] for key in keys + baselines}, genes, patient_of)
             if len(keys) < len(every):
                 moments = {key: [run.moments for run in used[key]] for key in every + baselines}
-                group = replace(group, asked=compare(moments, genes=genes or None, patient_of=patient_of))
+                group = replace(
+                    group, with_own_rates=compare(moments, genes=genes or None, patient_of=patient_of)
+                )
             found.append(group)
     return found
 
 
 def _alone(
     used: dict[Configuration, list[Run]], genes: tuple[str, ...], patient_of: dict[str, str] | None
-) -> list[dict[Configuration, Standing]]:
+) -> list[dict[Configuration, Result]]:
     """Return the score of each diagnostic, and of what had learning rates of its own: never best nor tied."""
     found = []
     for key in used:
         if key.diagnostic or key.own_rates:
-            alone = compare_group(False, {key: used[key]}, genes, patient_of).standings[key]
+            alone = compare_group(False, {key: used[key]}, genes, patient_of).results[key]
             found.append({key: replace(alone, best=False, tied=None)})
     return found
 
@@ -241,47 +244,47 @@ def compare_group(
     """
     moments = {key: [run.moments for run in of_key] for key, of_key in runs.items()}
     found = compare(moments, genes=genes or None, patient_of=patient_of)
-    standings = {}
+    results = {}
     for key, row in found.rows.items():
         known = row.low is not None and row.high is not None
         interval = (float(row.low), float(row.high)) if row.low is not None and row.high is not None else None
         tied = row.tied if known else None
-        standings[key] = Standing(row.score, interval, key == found.best, tied, row.by_seed, row.se)
+        results[key] = Result(row.score, interval, key == found.best, tied, row.by_seed, row.se)
     cluster = "patients" if found.cluster == "patient" else "spatial blocks"
     reason = found.reason.removeprefix("no interval: ") if found.reason is not None else None
     basis = f"{found.n_clusters} {cluster}"
-    return Group(pretrained, standings, basis, reason, found.note, found.n_genes_scored, found, found)
+    return Group(pretrained, results, basis, reason, found.note, found.n_genes_scored, found, found)
 
 
 def _with_spread(
-    standings: dict[Configuration, Standing],
+    results: dict[Configuration, Result],
     used: dict[Configuration, list[Run]],
     genes: tuple[str, ...],
     patient_of: dict[str, str] | None,
-) -> dict[Configuration, Standing]:
-    """Return the standings with how far each score varies over seeds, patients and blocks."""
+) -> dict[Configuration, Result]:
+    """Return the results with how far each score varies over seeds, patients and blocks."""
     found = {}
-    for key, standing in standings.items():
+    for key, result in results.items():
         runs = [run.moments.take_genes(genes) if genes else run.moments for run in used[key]]
         seeds = [run.seed for run in used[key]]
-        spread = spread_of(runs, standing.by_seed, se=standing.se, patient_of=patient_of, seed_of=seeds)
-        found[key] = replace(standing, spread=spread)
+        spread = spread_of(runs, result.by_seed, se=result.se, patient_of=patient_of, seed_of=seeds)
+        found[key] = replace(result, spread=spread)
     return found
 
 
-def _standing(key: Configuration, standings: Sequence[dict[Configuration, Standing]]) -> dict[str, Any]:
+def _place(key: Configuration, results: Sequence[dict[Configuration, Result]]) -> dict[str, Any]:
     """Return the table's columns on a configuration's place; a baseline's is that in the first group."""
-    for group in standings:
+    for group in results:
         if key in group:
-            standing = group[key]
-            low, high = standing.interval or (math.nan, math.nan)
+            result = group[key]
+            low, high = result.interval or (math.nan, math.nan)
             return {
-                "score": standing.score,
+                "score": result.score,
                 "low": low,
                 "high": high,
-                "best": standing.best,
-                "tied": standing.tied,
-                "spread": standing.spread,
+                "best": result.best,
+                "tied": result.tied,
+                "spread": result.spread,
             }
     nothing = {"score": math.nan, "low": math.nan, "high": math.nan, "best": False, "tied": None}
     return nothing | {"spread": NO_SPREAD}
@@ -290,7 +293,7 @@ def _standing(key: Configuration, standings: Sequence[dict[Configuration, Standi
 def _table(
     everything: dict[Configuration, list[Run]],
     used: dict[Configuration, list[Run]],
-    standings: Sequence[dict[Configuration, Standing]],
+    results: Sequence[dict[Configuration, Result]],
 ) -> pd.DataFrame:
     rows = []
     for key, runs in everything.items():
@@ -309,7 +312,7 @@ def _table(
             "n_folds": len({run.fold for run in runs}),
             "n_seeds": len({run.seed for run in runs}),
         }
-        row |= _standing(key, standings)
+        row |= _place(key, results)
         row |= {name: _mean(number(getattr(run.manifest, name)) for run in runs) for name in _COSTS}
         row["train_seconds"] = _mean(run.manifest.seconds.train for run in runs)
         row["total_seconds"] = _mean(run.manifest.seconds.total for run in runs)

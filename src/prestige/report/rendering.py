@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup, escape
 
-from prestige.report.bench import tables
 from prestige.text import number
+
+CENTRED = "_centred"
+"""Ends the name of a metric from which each gene's training mean was taken off."""
 
 
 def render(template: str, context: dict[str, Any]) -> str:
@@ -45,9 +51,29 @@ def metric(name: str) -> str:
         "challenge_spearman": "Spearman (challenge)",
         "cosine": "cosine",
     }
-    stem = name.removesuffix(tables.CENTRED)
+    stem = name.removesuffix(CENTRED)
     return known.get(stem, stem.upper()) + (", centred" if stem != name else "")
 
 
+def listed(items: Sequence[str]) -> str:
+    """Write "a, b and c"."""
+    if len(items) < 2:
+        return "".join(items)
+    return ", ".join(items[:-1]) + " and " + items[-1]
+
+
 def _json(value: Any) -> Markup:
-    return Markup(tables.json_for_page(value))
+    return Markup(json_for_page(value))
+
+
+def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
+    """Write each table as ``folder/<name>.csv``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+
+
+def json_for_page(data: Any) -> str:
+    """Write JSON that may stand inside a script element."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -24,6 +24,7 @@ INK, MUTED, RULE = "#1b1f24", "#626a73", "#d5d9de"
 _PAGE_INKS = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)"}
 VALUES = "viridis"
 PNG_DPI = 200
+MICRO = "\N{MICRO SIGN}m"
 
 _RC: Any = {
     "font.family": "sans-serif",

@@ -12,7 +12,7 @@ import pytest
 
 from prestige.analysis.ceilings import ceilings_of
 from prestige.analysis.gene_sets.estimates import FRACTION, QUANTILES, SetGenes
-from prestige.analysis.gene_sets.scores import SetScores, set_scores, set_scores_table
+from prestige.analysis.gene_sets.scores import SetScores, set_scores
 from prestige.analysis.summary import Summary, compare_group, summarise
 from prestige.analysis.values import gene_values
 from prestige.errors import ConfigError
@@ -72,8 +72,8 @@ def test_intervals_hold_the_estimate_and_are_the_comparison_s(tiny_bench: Path) 
     assert scores.reason is None
     mean = scores.of(best, "all", "pearson", "mean")["easy"]
     alone = compare_group(False, {best: summary.used[best]}, EASY, summary.patient_of)
-    assert alone.standings[best].score == pytest.approx(mean.value, abs=1e-12)
-    assert alone.standings[best].interval == pytest.approx((mean.low, mean.high), abs=1e-9)
+    assert alone.results[best].score == pytest.approx(mean.value, abs=1e-12)
+    assert alone.results[best].interval == pytest.approx((mean.low, mean.high), abs=1e-9)
     for word in QUANTILES:
         one = scores.of(best, "all", "pearson", word)["easy"]
         assert one.low < one.value < one.high
@@ -166,18 +166,6 @@ def test_too_few_blocks_give_scores_without_intervals(make_bench: Callable[[Reci
     assert np.isfinite(one.value)
     assert np.isnan(one.low)
     assert np.isnan(scores.of(best, "matched", "pearson", "excess")["easy"].low)
-
-
-def test_the_table_says_of_which_configuration_a_row_is(tiny_bench: Path) -> None:
-    scores, _, _ = scored(tiny_bench, easy=EASY)
-    table = set_scores_table(scores)
-    assert {"encoder", "patch_um", "gene_set", "genes", "metric", "statistic", "value", "low", "high"} <= set(
-        table
-    )
-    assert "configuration" not in table
-    assert not table.duplicated(["encoder", "patch_um", "gene_set", "genes", "metric", "statistic"]).any()
-    empty, _, _ = scored(tiny_bench)
-    assert set_scores_table(empty).empty
 
 
 def test_measurable_genes_are_those_that_are_not_rare() -> None:

@@ -5,35 +5,27 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
-from prestige.analysis.answer import answers
-from prestige.analysis.effects import question_facts
-from prestige.analysis.summary import summarise
-from prestige.records.folders import load_bench
-from prestige.report.bench.record import answer_record
+from prestige.report import write_report
+from prestige.report.bench.record import with_words
 
 
-def test_the_record_is_the_answer_as_plain_values(tiny_bench: Path) -> None:
-    bench = load_bench(tiny_bench)
-    summary = summarise(bench)
-    (answer,) = answers(bench, summary)
-    questions = question_facts(summary, summary.groups[0])
-    record = answer_record(summary, answer, questions)
-    json.dumps(record, allow_nan=False)  # nothing in it that JSON cannot say
-    assert record["best"] == "compact_s at 64 \N{MICRO SIGN}m"
-    assert record["pearson"] == pytest.approx(summary.groups[0].standings[answer.best].score)
-    assert record["tied"] is not None
-    assert set(record["tied"]) <= {key.label for key in summary.used}
-    assert record["baselines"]["training mean"] == 0.0
+def test_the_words_stand_before_and_among_the_numbers() -> None:
+    record = {"best": "a", "spread": {"rows": [1]}}
+    told = with_words(record, ["**a** is best.", "Use **b**."], ["Not **c**."], "They vary.", {})
+    assert list(told.items()) == [
+        ("text", "a is best. Use b."),
+        ("limits", ["Not c."]),
+        ("best", "a"),
+        ("spread", {"text": "They vary.", "rows": [1]}),
+        ("questions", []),
+        ("not_asked", []),
+    ]
+
+
+def test_the_file_has_the_rows_of_the_page(tiny_bench: Path) -> None:
+    write_report(tiny_bench)
+    (record,) = json.loads((tiny_bench / "report" / "answer.json").read_text())
     assert all("**" not in limit for limit in record["limits"])
-    assert record["questions"] == questions.get("rows", [])
-    assert record["recommended"]["margin"] == record["margin"] == answer.margin
-
-
-def test_without_questions_there_are_none(tiny_bench: Path) -> None:
-    bench = load_bench(tiny_bench)
-    summary = summarise(bench)
-    (answer,) = answers(bench, summary)
-    record = answer_record(summary, answer, {})
-    assert (record["questions"], record["not_asked"]) == ([], [])
+    assert [len(row) for row in record["questions"]] == [4] * len(record["questions"])
+    assert record["questions"]
+    assert all(": " in line for line in record["not_asked"])

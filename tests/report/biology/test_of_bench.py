@@ -10,8 +10,7 @@ import anndata
 import numpy as np
 import pytest
 
-from prestige.analysis.answer import answers
-from prestige.analysis.summary import summarise
+from prestige.analysis.analyse import analyse
 from prestige.biology.settings import BiologyConfig
 from prestige.errors import PrestigeError
 from prestige.records.folders import load_bench
@@ -26,10 +25,7 @@ def ask(bench: Path, text: str) -> None:
 
 
 def found(bench: Path, out: Path) -> dict[str, Any]:
-    opened = load_bench(bench)
-    summary = summarise(opened)
-    (answer,) = answers(opened, summary)
-    return bench_biology(opened, summary, answer, out)
+    return bench_biology(analyse(bench), out)
 
 
 def test_a_bench_that_does_not_ask_has_no_page(tiny_bench: Path, tmp_path: Path) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
-from prestige.analysis.answer import answers
-from prestige.analysis.summary import summarise
+from prestige.analysis.gene_sets.scores import notable
 from prestige.records.configuration import Configuration
-from prestige.records.folders import load_bench
-from prestige.report.gene_sets.tables import ONE_BY_ONE, P_NOTE, notable, score_facts, shown_configuration
+from prestige.report.gene_sets.tables import ONE_BY_ONE, P_NOTE, score_facts
 
 from .test_figures import made
 
@@ -66,20 +63,6 @@ def test_what_is_missing_is_said() -> None:
     assert "of the ceiling" not in score_facts(bare, KEY)["head"]
     assert score_facts(scores, None) == {}
     assert score_facts(replace(scores, sets={}), KEY) == {}
-
-
-def test_the_recommended_configuration_is_shown(tiny_bench: Path) -> None:
-    bench = load_bench(tiny_bench)
-    summary = summarise(bench)
-    answer = answers(bench, summary)[0]
-    shown = shown_configuration(summary, answer)
-    assert shown is not None
-    assert shown.encoder == "compact_s"
-    wide = replace(answer, margin=5.0)  # all lie within it: the cheapest
-    cheapest = shown_configuration(summary, wide)
-    assert cheapest is not None
-    assert cheapest.patch_um == 16
-    assert shown_configuration(summary, None) is None
 
 
 def test_a_set_without_an_interval_is_no_set_that_is_not_told_apart() -> None:

@@ -7,6 +7,7 @@ varies nowhere on the test side.  Where a bench keeps no ceilings, only the latt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,14 +20,15 @@ from prestige.analysis.gene_sets.estimates import Estimate, Estimator, SetGenes
 from prestige.analysis.summary import Summary
 from prestige.analysis.values import gene_values
 from prestige.genesets import GeneSetConfig, matched_random_sets
+from prestige.genesets.settings import SHIPPED
 from prestige.records.configuration import MEAN_BASELINE, Configuration
 from prestige.records.folders import Bench
 from prestige.records.run import Run
-from prestige.report.bench import tables
 from prestige.stats.bootstrap import Seeds, draw
 from prestige.stats.moments import Moments
 
 _DRAWS = 1000  # of the blocks
+MOST = 40  # sets that a figure or a table of a page can hold
 _COLUMNS = ("configuration", *Estimate._fields)
 
 
@@ -98,7 +100,7 @@ def set_scores(
 
 
 def score_sets_of(
-    asked: tuple[Mapping[str, Sequence[str]], GeneSetConfig],
+    wanted: tuple[Mapping[str, Sequence[str]], GeneSetConfig],
     panel: Sequence[str],
     scored: tuple[Mapping[Configuration, Seeds], Mapping[Configuration, pd.DataFrame]],
     ceilings: pd.DataFrame,
@@ -108,7 +110,7 @@ def score_sets_of(
 
     Parameters
     ----------
-    asked
+    wanted
         The genes of each set, all in the panel, and how random sets are drawn.
     panel
         The g genes.
@@ -119,7 +121,7 @@ def score_sets_of(
     patient_of
         Sample -> patient.
     """
-    (genes_of, config), (seeds, values) = asked, scored
+    (genes_of, config), (seeds, values) = wanted, scored
     if not genes_of or not seeds:
         return SetScores(pd.DataFrame(columns=list(_COLUMNS)), {}, "", config.draws, False, None)
     first = next(iter(seeds))
@@ -143,11 +145,18 @@ def score_sets_of(
     return SetScores(pd.DataFrame(rows, columns=list(_COLUMNS)), sets, on, config.draws, known, plan.reason)
 
 
-def set_scores_table(scores: SetScores) -> pd.DataFrame:
-    """Return the table with the columns that say which configuration a row is of."""
-    if scores.table.empty:
-        return scores.table.drop(columns="configuration")
-    return tables.with_identity(scores.table).drop(columns="configuration")
+def notable(scores: SetScores, shown: Configuration, most: int = MOST) -> tuple[str, ...]:
+    """Return the sets that a page shows, in their order: all where they are few.
+
+    Of many: the shipped ones, then those that lie farthest from their random sets on either side.
+    """
+    if len(scores.sets) <= most:
+        return tuple(scores.sets)
+    excess = scores.of(shown, "matched", "pearson", "excess")
+    away = {name: abs(one.value) for name, one in excess.items() if math.isfinite(one.value)}
+    ranked = sorted(scores.sets, key=lambda name: (name not in SHIPPED, -away.get(name, -1.0)))
+    chosen = set(ranked[:most])
+    return tuple(name for name in scores.sets if name in chosen)
 
 
 def seeds_of(runs: Sequence[Run], panel: Sequence[str]) -> list[list[Moments]]:

@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from prestige.report.grid import draw_cells
 from prestige.report.style import INK, MUTED
 from prestige.text import format_number, si
 
@@ -30,7 +31,7 @@ COSTS = (
 
 
 def heatmap(grid: Sequence[dict[str, Any]], columns: Sequence[str]) -> Figure:
-    """Draw the grid of :func:`prestige.analysis.summary.grid`: rows of cells with value and mark."""
+    """Draw the grid of :func:`prestige.report.grid.grid`: rows of cells with value and mark."""
     n_rows, n_columns = len(grid), max(len(columns), 1)
     figure = Figure(figsize=(2.2 + 1.15 * n_columns, 1.0 + 0.48 * n_rows), layout="constrained")
     axes = figure.add_subplot()
@@ -47,20 +48,6 @@ def heatmap(grid: Sequence[dict[str, Any]], columns: Sequence[str]) -> Figure:
     for spine in axes.spines.values():
         spine.set_visible(False)
     return figure
-
-
-def draw_cells(axes: Axes, rows: Sequence[dict[str, Any]], **text: Any) -> None:
-    """Draw the cells of a grid, each one unit wide and high, with value and mark; ``text`` sets the font."""
-    for i, row in enumerate(rows):
-        for j, cell in enumerate(row["cells"]):
-            place = {"x": j + 0.5, "y": i + 0.5, "ha": "center", "va": "center"}
-            if cell is None or not math.isfinite(cell["value"]):
-                axes.text(s="\N{EN DASH}", color=MUTED, **place)
-                continue
-            axes.fill_between([j + 0.03, j + 0.97], i + 0.04, i + 0.96, color=cell["ground"], linewidth=0)
-            mark = {"best": "\N{BLACK STAR} ", "tied": "\N{ALMOST EQUAL TO} "}.get(cell["mark"], "")
-            weight = "bold" if cell["mark"] == "best" else "normal"
-            axes.text(s=f"{mark}{cell['value']:.3f}", color=cell["ink"], weight=weight, **place, **text)
 
 
 def cost(summary: pd.DataFrame, colours: dict[str, str]) -> Figure:

@@ -10,15 +10,15 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from prestige.analysis.answer import Answer
+from prestige.analysis.analyse import Analysis
 from prestige.analysis.summary import Summary
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
 from prestige.records.run import Run
-from prestige.report.bench import tables
 from prestige.report.bench.figures import cost, curves, heatmap
 from prestige.report.bench.maps import choose_genes, draw_maps, read_maps
 from prestige.report.dataset.split import draw_sides
+from prestige.report.grid import grid
 from prestige.report.style import colours_of, drawing, save_figure
 from prestige.text import number
 
@@ -26,14 +26,9 @@ MAP_SAMPLES = 2
 MAP_FOLDS = 2
 
 
-def leading(found: list[Answer]) -> Answer | None:
-    """Return the answer whose best configuration scores highest: maps and the gene table are of it."""
-    return max(found, key=lambda answer: answer.score, default=None)
-
-
-def illustrate(bench: Bench, summary: Summary, found: list[Answer], folder: Path) -> dict[str, Any]:
+def illustrate(analysis: Analysis, folder: Path) -> dict[str, Any]:
     """Draw and save every figure; return them as SVG for the page."""
-    table = summary.table
+    bench, table = analysis.bench, analysis.summary.table
     encoders = table.loc[~table["baseline"], "name"].unique()
     colours = colours_of(encoders, baselines=table.loc[table["baseline"], "name"].unique())
     drawn: dict[str, Any] = {
@@ -45,7 +40,7 @@ def illustrate(bench: Bench, summary: Summary, found: list[Answer], folder: Path
         "map_samples": 0,
     }
     with drawing():
-        rows, columns = tables.grid(table)
+        rows, columns = grid(table)
         if columns:
             save_figure(heatmap(rows, columns), folder / "heatmap")
         if len(encoders) and table["score"].notna().any():
@@ -57,9 +52,8 @@ def illustrate(bench: Bench, summary: Summary, found: list[Answer], folder: Path
             Markup(save_figure(draw_sides(table, name), folder / f"split-{path.stem}"))
             for path, table, name in _sides(bench)
         ]
-        answer = leading(found)
-        if answer is not None:
-            drawn |= _maps(bench, summary, mapped(summary, answer), folder)
+        if analysis.mapped is not None:
+            drawn |= _maps(bench, analysis.summary, analysis.mapped, folder)
     drawn = {k: Markup(v) if isinstance(v, str) and k in ("cost", "curves") else v for k, v in drawn.items()}
     return drawn
 
@@ -70,14 +64,6 @@ def _sides(bench: Bench) -> Iterator[tuple[Path, pd.DataFrame, str]]:
         path = bench.folder.sides(fold.index)
         if path.is_file():
             yield path, pd.read_parquet(path), f"fold {fold.index}: {fold.name}"
-
-
-def mapped(summary: Summary, answer: Answer) -> Configuration:
-    """Return the best configuration, or the best that is no baseline where one is finished."""
-    encoders: Any = summary.table[~summary.table["baseline"] & summary.table["score"].notna()]
-    if not answer.best.baseline or encoders.empty:
-        return answer.best
-    return encoders.loc[encoders["score"].idxmax(), "configuration"]
 
 
 def _maps(bench: Bench, summary: Summary, shown: Configuration, folder: Path) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from prestige.analysis.blocks import blocks_words, length_words
 from prestige.analysis.summary import Summary
 from prestige.records.bench import PanelSettings
 from prestige.records.folders import Bench
 from prestige.records.manifest import Budget
 from prestige.records.run import Run
+from prestige.report.bench.limits import blocks_words, length_words
 from prestige.stats.bootstrap import MIN_CLUSTERS
 from prestige.stats.correlogram import BLOCK_LENGTHS
 from prestige.text import format_number, number, si

@@ -1,4 +1,4 @@
-"""One self-contained page, its figures and its tables, from a bench folder."""
+"""One self-contained page, its figures and its tables, from the analysis of a bench."""
 
 from __future__ import annotations
 
@@ -10,29 +10,35 @@ from typing import Any
 
 import pandas as pd
 
-from prestige.analysis.answer import Answer, answers
-from prestige.analysis.blocks import blocks_words
-from prestige.analysis.ceilings import ceiling_facts, ceilings_of
-from prestige.analysis.effects import question_facts
-from prestige.analysis.gene_sets.comparison import all_scored_sets, set_facts, sets_table
-from prestige.analysis.sensitivity import sensitivity_facts
-from prestige.analysis.spread import spread_facts
-from prestige.analysis.summary import Summary, summarise
+from prestige.analysis import frames
+from prestige.analysis.analyse import Analysis, analyse
+from prestige.analysis.answer import Answer
+from prestige.analysis.record import answer_record
+from prestige.analysis.summary import Summary
 from prestige.compute.files import whole_folder
-from prestige.records.folders import Bench, load_bench
+from prestige.records.folders import Bench
 from prestige.report.bench import method, tables
-from prestige.report.bench.illustrate import illustrate, leading, mapped
-from prestige.report.bench.record import answer_record
+from prestige.report.bench.answer import sentences
+from prestige.report.bench.facts import (
+    ceiling_facts,
+    effect_facts,
+    sensitivity_facts,
+    spread_facts,
+    spread_text,
+)
+from prestige.report.bench.illustrate import illustrate
+from prestige.report.bench.limits import blocks_words, limits
+from prestige.report.bench.record import with_words
 from prestige.report.biology.of_bench import bench_biology
-from prestige.report.gene_sets.section import set_page
-from prestige.report.rendering import render
+from prestige.report.gene_sets.comparison import set_facts
+from prestige.report.gene_sets.section import set_section
+from prestige.report.grid import grid
+from prestige.report.rendering import render, write_tables
 from prestige.text import format_number
 
 
 def write_report(bench_folder: Path | str) -> Path:
-    """Write ``report/index.html`` with its figures and tables into a bench (or run) folder.
-
-    The folder ``report`` is replaced as a whole: it is the old report or the new one.
+    """Analyse a bench (or run) folder and write ``report/index.html`` with its figures and tables into it.
 
     Returns
     -------
@@ -52,61 +58,83 @@ def write_report(bench_folder: Path | str) -> Path:
     >>> prestige.write_report("bench").as_posix()
     'bench/report/index.html'
     """
-    bench_folder = Path(bench_folder)
-    bench = load_bench(bench_folder)
-    summary = summarise(bench)
-    found = answers(bench, summary)
-    report = bench.folder.report
-    with whole_folder(report, ours=None) as partial:
-        detected = tables.detection(bench.truths)
-        ceilings = ceilings_of(bench, summary.blocks)
-        questions = {group.pretrained: question_facts(summary, group) for group in summary.groups}
-        scored = all_scored_sets(bench, summary)
-        tables.write_tables(partial / "tables", _csv_tables(bench, summary, detected, ceilings))
-        tables.write_tables(partial / "tables", {"gene_sets": sets_table(scored)})
-        records = [answer_record(summary, answer, questions[answer.pretrained]) for answer in found]
+    analysis = analyse(bench_folder)
+    return write_page(analysis, analysis.bench.folder.report)
+
+
+def write_page(analysis: Analysis, folder: Path) -> Path:
+    """Write ``index.html``, ``answer.json``, ``figures/`` and ``tables/`` of an analysis; return the page.
+
+    The folder is replaced as a whole: it is the old report or the new one.
+
+    Raises
+    ------
+    StorageError
+        When the report cannot be written.
+    """
+    with whole_folder(folder, ours=None) as partial:
+        write_tables(partial / "tables", _csv_tables(analysis))
+        told = [_told(analysis, answer) for answer in analysis.answers]
+        records = [one["record"] for one in told]
         (partial / "answer.json").write_text(json.dumps(records, indent=1), encoding="utf-8")
-        context = _context(bench, summary, found, detected, ceilings)
-        context["sets"] = set_facts(bench, summary, leading(found), scored)
-        context |= {"questions": questions[first.pretrained] if (first := leading(found)) else {}}
-        context |= illustrate(bench, summary, found, partial / "figures")
-        maps = context["sets"].get("maps", [])
-        context |= set_page(bench, summary, leading(found), ceilings, folder=partial, maps=maps)
-        context |= {"biology": bench_biology(bench, summary, leading(found), partial)}
+        sets = set_facts(analysis)
+        context = _context(analysis) | {"answers": told, "sets": sets}
+        context |= illustrate(analysis, partial / "figures")
+        context |= set_section(analysis, partial / "figures", maps=sets.get("maps", []))
+        context |= {"biology": bench_biology(analysis, partial)}
         (partial / "index.html").write_text(render("report.html.j2", context), encoding="utf-8")
-    return report / "index.html"
+    return folder / "index.html"
 
 
-def _csv_tables(
-    bench: Bench, summary: Summary, detected: pd.Series, ceilings: pd.DataFrame
-) -> dict[str, pd.DataFrame]:
+def _csv_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
+    written = {
+        "runs": frames.runs_table(analysis.bench),
+        "summary": analysis.table(),
+        "genes": analysis.genes(),
+        "per_observation": frames.observations_table(analysis.summary),
+        "gene_sets": frames.sets_table(analysis.scored_sets),
+    }
+    if analysis.set_scores is not None:
+        written["set_scores"] = frames.set_scores_table(analysis.set_scores)
+    if analysis.effects_on_sets is not None:
+        written["set_effects"] = analysis.effects_on_sets.table()
+    return written
+
+
+def _told(analysis: Analysis, answer: Answer) -> dict[str, Any]:
+    """Return what is said of one group: sentences, limits, tiles, and the record for other programs."""
+    bench, summary, group = analysis.bench, analysis.summary, analysis.group(answer.pretrained)
+    lines, open_points = sentences(summary, group, answer), limits(bench, summary, group)
+    effects = effect_facts(analysis.effects_of_groups[answer.pretrained])
+    record = answer_record(summary, answer)
     return {
-        "runs": tables.runs_table(bench),
-        "summary": tables.summary_table(summary),
-        "genes": tables.genes_table(summary, detected, ceilings),
-        "per_observation": tables.observations_table(summary),
+        "pretrained": answer.pretrained,
+        "sentences": lines,
+        "limits": open_points,
+        "tiles": _tiles(answer),
+        "record": with_words(record, lines, open_points, spread_text(analysis.spread), effects),
     }
 
 
-def _context(
-    bench: Bench, summary: Summary, found: list[Answer], detected: pd.Series, ceilings: pd.DataFrame
-) -> dict[str, Any]:
-    answer = leading(found)
-    best = mapped(summary, answer) if answer else None
-    rows, columns = tables.grid(summary.table)
-    control_rows, control_columns = tables.grid(summary.table, controls=True)
+def _context(analysis: Analysis) -> dict[str, Any]:
+    """Return all that the template shows besides the answers, the figures and the pages beside it."""
+    bench, summary, answer, best = analysis.bench, analysis.summary, analysis.leading, analysis.mapped
+    rows, columns = grid(summary.table)
+    control_rows, control_columns = grid(summary.table, controls=True)
+    run_head, run_rows = tables.run_rows(bench)
+    margin = answer.margin if answer is not None else math.nan
     return {
         "bench": bench,
         "summary": summary,
-        "answers": [{"answer": one, "tiles": _tiles(one)} for one in found],
         "heat": {"rows": rows, "columns": columns, "oracle": _oracle(bench, summary)},
         "controls": {"rows": control_rows, "columns": control_columns},
         "blocks": blocks_words(summary.blocks),
-        "spread": spread_facts(summary),
+        "spread": spread_facts(summary, analysis.spread),
         "own_rates": any(key.own_rates for key in summary.used),
-        "genes": tables.gene_data(summary, best, detected, ceilings),
-        "ceilings": ceiling_facts(summary, ceilings),
-        "sensitivity": sensitivity_facts(bench, summary, answer),
+        "genes": tables.gene_data(summary, best, analysis.detected, analysis.ceilings),
+        "questions": effect_facts(analysis.effects_of_groups[answer.pretrained]) if answer else {},
+        "ceilings": ceiling_facts(analysis.fractions, len(summary.common_genes)),
+        "sensitivity": sensitivity_facts(analysis.shifted, analysis.best_at_shifts, margin),
         "best_label": best.label if best else "",
         "observations": tables.observation_data(summary, best),
         "assumptions": method.assumptions(bench),
@@ -117,8 +145,8 @@ def _context(
         "audit": method.audit_facts(bench),
         "samples": method.sample_rows(bench),
         "costs": method.cost_rows(summary.table),
-        "run_head": tables.run_rows(bench)[0],
-        "run_rows": tables.run_rows(bench)[1],
+        "run_head": run_head,
+        "run_rows": run_rows,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
 

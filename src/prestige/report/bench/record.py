@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
-from prestige.analysis.advice import advice_record
-from prestige.analysis.answer import Answer
-from prestige.analysis.blocks import blocks_record
-from prestige.analysis.spread import spread_record
-from prestige.analysis.summary import Summary
+from prestige.report.bench.answer import plain
 
 
-def answer_record(summary: Summary, answer: Answer, questions: dict[str, Any]) -> dict[str, Any]:
-    """Return one group's answer as plain values; ``questions`` are the facts of its effects."""
-    group = next(group for group in summary.groups if group.pretrained == answer.pretrained)
+def with_words(
+    record: dict[str, Any], lines: Sequence[str], limits: Sequence[str], spread: str, effects: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the record of an answer with what the page says of it.
+
+    Parameters
+    ----------
+    record
+        Of :func:`prestige.analysis.record.answer_record`.
+    lines, limits, spread
+        The lead, what does not follow from it, and what is said of the spreads.
+    effects
+        Of :func:`prestige.report.bench.facts.effect_facts`.
+    """
     return {
-        "text": answer.text,
-        "limits": [limit.replace("**", "") for limit in answer.limits],
-        "pretrained": answer.pretrained,
-        "best": answer.best.label,
-        "pearson": answer.score,
-        "interval": answer.interval,
-        "tied": None if answer.tied is None else [key.label for key in answer.tied],
-        "patch_um": answer.patch_um,
-        "patch_shown": answer.patch_shown,
-        "margin": answer.margin,
-        "baselines": {
-            name: score if math.isfinite(score) else None for name, score in answer.baselines.items()
-        },
-        "right_patch_um": answer.right_patch_um,
-        "agrees": answer.agrees,
-        "recommended": advice_record(summary, group, answer.margin),
-        "blocks": blocks_record(summary.blocks),
-        "spread": spread_record(summary, group.standings),
-        "questions": questions.get("rows", []),
-        "not_asked": questions.get("open", []),
+        "text": plain(lines),
+        "limits": [plain([limit]) for limit in limits],
+        **record,
+        "spread": {"text": spread, **record["spread"]},
+        "questions": effects.get("rows", []),
+        "not_asked": effects.get("open", []),
     }

@@ -19,8 +19,8 @@ from matplotlib.lines import Line2D
 
 from prestige.biology.space.gradients import Gradients
 from prestige.biology.space.smoothing import Smoothing
-from prestige.report.biology.maps import MICRO, SIGNED, shorter
-from prestige.report.style import BASELINE_GREYS, INK, MUTED, OKABE_ITO, cell_colours
+from prestige.report.biology.maps import SIGNED, shorter
+from prestige.report.style import BASELINE_GREYS, INK, MICRO, MUTED, OKABE_ITO, cell_colours
 
 MEASURED, PREDICTED, HALVES = INK, OKABE_ITO[0], BASELINE_GREYS[0]
 EACH = 8

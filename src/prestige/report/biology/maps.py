@@ -18,14 +18,13 @@ from matplotlib.ticker import MaxNLocator
 from prestige.biology.pair import Pair
 from prestige.biology.settings import THE_REGION
 from prestige.biology.space.regions import Region
-from prestige.report.bench.maps import colour_range, draw_scale_bar, draw_tissue, raster
-from prestige.report.style import BASELINE_GREYS, OKABE_ITO, VALUES
+from prestige.report.style import BASELINE_GREYS, MICRO, OKABE_ITO, VALUES
+from prestige.report.tissue import colour_range, draw_scale_bar, draw_tissue, raster
 from prestige.stats.space import rows_of_samples
 
 SECTIONS = 2
 """Sections of which maps are drawn, those with the most observations."""
 
-MICRO = "\N{MICRO SIGN}m"
 SIGNED = "RdBu_r"
 OTHERS, NO_LABEL = BASELINE_GREYS[1], BASELINE_GREYS[2]
 _PER_ROW = 2

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from prestige.analysis.answer import Answer
-from prestige.analysis.gene_sets.comparison import common_sets, set_config
+from prestige.analysis.analyse import Analysis
+from prestige.analysis.gene_sets.comparison import set_config
 from prestige.analysis.gene_sets.of_pair import pair_set_scores
 from prestige.analysis.summary import Summary
 from prestige.biology.genes.markers import markers
@@ -24,14 +24,14 @@ from prestige.records.folders import Bench
 from prestige.records.run import Run
 from prestige.report.biology.page import OWN, write_biology
 from prestige.report.biology.words import findings, with_units
-from prestige.report.gene_sets.tables import score_facts, shown_configuration
+from prestige.report.gene_sets.tables import score_facts
 from prestige.settings import build, read_yaml
 from prestige.stats.block_width import blocks_of_tissue
 
 FOLDER = "biology"
 
 
-def bench_biology(bench: Bench, summary: Summary, answer: Answer | None, report: Path) -> dict[str, Any]:
+def bench_biology(analysis: Analysis, report: Path) -> dict[str, Any]:
     """Write ``biology/`` into a bench's report where its yaml asks for it; return what the main page says.
 
     The page is of the recommended configuration (the best encoder where none is recommended), of its first
@@ -49,11 +49,11 @@ def bench_biology(bench: Bench, summary: Summary, answer: Answer | None, report:
         of the predictions that it needs is gone (a run folder that was moved without its bench).  ``error``
         says why there is no page where the yaml asks for something that is not there.
     """
-    shown = shown_configuration(summary, answer)
+    shown = analysis.leading.shown if analysis.leading is not None else None
     if shown is None:
         return {}
     try:
-        return _bench_page(bench, summary, shown, report)
+        return _bench_page(analysis, shown, report)
     except PrestigeError as error:  # trainings are done: what is wrong here must not keep their report back
         return {"label": shown.label, "link": None, "verdict": None, "findings": [], "error": str(error)}
 
@@ -71,14 +71,15 @@ def check_biology(config: BiologyConfig | None) -> None:
         _types(config)
 
 
-def _bench_page(bench: Bench, summary: Summary, shown: Configuration, report: Path) -> dict[str, Any]:
+def _bench_page(analysis: Analysis, shown: Configuration, report: Path) -> dict[str, Any]:
+    bench, summary = analysis.bench, analysis.summary
     config = _asked(bench)
     if config is None:
         return {}
     pair = _pair_of(bench, summary, shown)
     if pair is None:
         return {}
-    sets = _sets_of(bench, summary) | _types(config)
+    sets = _sets_of(analysis) | _types(config)
     block_um = summary.blocks.width_um if summary.blocks is not None else 500.0
     answers = study(pair, sets, config, block_um=block_um)
     scored = pair_set_scores(answers, set_config(bench), shown)
@@ -227,11 +228,11 @@ def _described(pair: Pair, bench: Bench) -> Pair:
     return replace(pair, obs=obs)
 
 
-def _sets_of(bench: Bench, summary: Summary) -> dict[str, GeneSet]:
-    described = next((fold.gene_sets for fold in bench.record.folds), {})
+def _sets_of(analysis: Analysis) -> dict[str, GeneSet]:
+    described = next((fold.gene_sets for fold in analysis.bench.record.folds), {})
     return {
         name: GeneSet(name, genes, described[name].source if name in described else "")
-        for name, genes in common_sets(bench, summary).items()
+        for name, genes in analysis.gene_sets.items()
     }
 
 

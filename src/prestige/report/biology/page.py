@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from prestige.analysis.gene_sets.scores import SetScores, set_scores_table
+from prestige.analysis.frames import set_scores_table
+from prestige.analysis.gene_sets.scores import SetScores
 from prestige.biology.study import Study
 from prestige.compute.files import whole_folder
 from prestige.records.configuration import Configuration
-from prestige.report.bench import tables
 from prestige.report.biology import tables as facts
 from prestige.report.biology.maps import sections_of
 from prestige.report.biology.parts import Maker, parts_of, set_part
@@ -32,7 +32,7 @@ from prestige.report.biology.words import (
     with_units,
 )
 from prestige.report.gene_sets.tables import score_facts
-from prestige.report.rendering import render
+from prestige.report.rendering import render, write_tables
 from prestige.report.style import drawing, save_figure
 from prestige.text import format_number
 
@@ -80,7 +80,7 @@ def write_biology(
     set_facts = score_facts(*sets) if sets is not None else {}
     with whole_folder(folder, ours=OWN) as partial, drawing():
         extra = {"set_scores": set_scores_table(sets[0])} if sets is not None and set_facts else {}
-        tables.write_tables(partial / "tables", facts.csv_tables(study) | extra)
+        write_tables(partial / "tables", facts.csv_tables(study) | extra)
         kept = record(study, title=title, subtitle=subtitle, notes=notes, set_facts=set_facts)
         text = json.dumps(kept, indent=1, ensure_ascii=False, allow_nan=False)
         (partial / "biology.json").write_text(text, encoding="utf-8")

@@ -19,8 +19,8 @@ from prestige.biology.space.gradients import Gradients
 from prestige.biology.space.neighbourhoods import Neighbourhoods
 from prestige.biology.space.structure import Structure
 from prestige.biology.study import Study
-from prestige.report.biology.maps import MICRO
 from prestige.report.biology.space import domain_text
+from prestige.report.style import MICRO
 
 ROWS = 20
 """Rows of a table on the page; the whole one is a file."""

@@ -20,8 +20,8 @@ from prestige.data.split.audit import Audit
 from prestige.data.split.folds import Fold
 from prestige.data.split.sides import SIDE_NAMES, TEST, TRAIN, UNUSED, VALIDATION
 from prestige.errors import storing
-from prestige.report.bench.maps import draw_scale_bar, draw_tissue, raster
 from prestige.report.style import drawing, save_figure
+from prestige.report.tissue import draw_scale_bar, draw_tissue, raster
 
 SIDE_COLOURS = {TRAIN: "#0072B2", VALIDATION: "#E69F00", TEST: "#D55E00", UNUSED: "#B0B4BB"}
 """Of Okabe and Ito; what is on no side is grey."""

@@ -18,10 +18,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from prestige.analysis.gene_sets.estimates import Estimate
-from prestige.analysis.gene_sets.scores import SetScores
+from prestige.analysis.gene_sets.scores import SetScores, notable
 from prestige.records.configuration import Configuration
-from prestige.report.bench.figures import draw_cells
-from prestige.report.gene_sets.tables import notable
+from prestige.report.grid import draw_cells
 from prestige.report.style import BASELINE_GREYS, INK, MUTED, OKABE_ITO
 
 SET, RANDOM = OKABE_ITO[0], BASELINE_GREYS[2]
@@ -33,7 +32,7 @@ def forest(scores: SetScores, configuration: Configuration) -> Figure | None:
 
     Left: the mean Pearson of the genes that have stand-ins, with its interval, on the range that holds 95 %
     of the random sets.  Right: the difference from the mean random set, with its interval.  Of many sets some
-    are drawn (:func:`prestige.report.gene_sets.tables.notable`), and it is said how many are not.
+    are drawn (:func:`prestige.analysis.gene_sets.scores.notable`), and it is said how many are not.
     """
     own = scores.of(configuration, "matched", "pearson", "mean")
     random = scores.of(configuration, "matched", "pearson", "random sets")

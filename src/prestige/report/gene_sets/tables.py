@@ -1,4 +1,4 @@
-"""What the page says of the scores of gene sets, and of which configuration."""
+"""What the page says of the scores of gene sets beside their random sets."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from prestige.analysis.advice import advise
-from prestige.analysis.answer import Answer
 from prestige.analysis.gene_sets.estimates import FRACTION, QUANTILES, Estimate
-from prestige.analysis.gene_sets.scores import SetScores
-from prestige.analysis.summary import Summary
-from prestige.genesets.settings import SHIPPED
+from prestige.analysis.gene_sets.scores import MOST, SetScores, notable
 from prestige.records.configuration import Configuration
 from prestige.stats.ceilings import MIN_SHOWN
 
 DASH = "\N{EN DASH}"
 NAMED = 8
-MOST = 40  # sets that a figure or a table of the page can hold
 ONE_BY_ONE = (
     "Each 95 % interval holds for its own set, not for all at once: of 100 sets that are like their random "
     "sets, about 5 would be called better or worse"
@@ -28,20 +23,6 @@ P_NOTE = (
     "above their mean as the set does, or farther; it describes and is no test. Genes of a set are expressed "
     "together, so their scores rise and fall together, and such p values are too small."
 )
-
-
-def shown_configuration(summary: Summary, answer: Answer | None) -> Configuration | None:
-    """Return the recommended configuration, the best encoder where none is recommended, None without any."""
-    if answer is None:
-        return None
-    group = next((one for one in summary.groups if one.pretrained == answer.pretrained), None)
-    if group is None:
-        return None
-    advised = advise(summary, group, answer.margin)
-    if advised is not None and advised.chosen is not None:
-        return advised.chosen
-    scores = {key: one.score for key, one in group.standings.items() if not key.baseline and not key.control}
-    return max(scores, key=scores.__getitem__, default=None)
 
 
 def score_facts(scores: SetScores, shown: Configuration | None) -> dict[str, Any]:
@@ -59,20 +40,6 @@ def score_facts(scores: SetScores, shown: Configuration | None) -> dict[str, Any
         "head": head,
         "rows": [_row(scores, name, parts) for name in names],
     }
-
-
-def notable(scores: SetScores, shown: Configuration, most: int = MOST) -> tuple[str, ...]:
-    """Return the sets that a page shows, in their order: all where they are few.
-
-    Of many: the shipped ones, then those that lie farthest from their random sets on either side.
-    """
-    if len(scores.sets) <= most:
-        return tuple(scores.sets)
-    excess = scores.of(shown, "matched", "pearson", "excess")
-    away = {name: abs(one.value) for name, one in excess.items() if math.isfinite(one.value)}
-    ranked = sorted(scores.sets, key=lambda name: (name not in SHIPPED, -away.get(name, -1.0)))
-    chosen = set(ranked[:most])
-    return tuple(name for name in scores.sets if name in chosen)
 
 
 def _left_out(scores: SetScores, names: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,94 @@
+"""The grid of a bench, encoder by patch width: its cells with their colours and marks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from prestige.records.configuration import MEAN_BASELINE
+from prestige.report.style import MUTED, cell_colours
+from prestige.text import format_number
+
+LEAST_SPAN = 0.03
+
+
+def grid(table: pd.DataFrame, *, controls: bool = False) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the heat map's rows (name, baseline, cells) and its column labels.
+
+    A cell holds ``value``, ``low``, ``high``, ``mark`` ("best", "tied" or ""), ``ground`` and ``ink``; None
+    where the configuration was not finished.  A baseline that looks at no patch, or at one of its own that no
+    encoder has, fills its row.
+    """
+    kept: Any = (
+        table[(table["control"] == controls) & table["compared"]] if controls else table[~table["control"]]
+    )
+    placed = kept[np.isfinite(kept["patch_um"].to_numpy(dtype=float))]
+    if not placed["baseline"].all():
+        placed = placed[~placed["baseline"]]
+    keys = sorted(set(zip(placed["patch_um"], placed["input_px"], placed["visible_um"], strict=True)))
+    low, high = _colour_range(kept)
+    rows = []
+    for name, of_name in kept.groupby("name", sort=False):
+        by_key = {(row.patch_um, row.input_px, row.visible_um): row for row in of_name.itertuples()}
+        blind = of_name["encoder"].iloc[0] == MEAN_BASELINE
+        anywhere = next(
+            (row for key, row in by_key.items() if blind or (row.baseline and key not in keys)), None
+        )
+        cells = [_cell(by_key.get(key, anywhere), low, high) for key in keys] or [_cell(anywhere, low, high)]
+        first = of_name["configuration"].iloc[0]
+        rows.append(
+            {"name": str(name), "baseline": first.baseline, "diagnostic": first.diagnostic, "cells": cells}
+        )
+    return rows, _column_labels(keys)
+
+
+def _colour_range(kept: Any) -> tuple[float, float]:
+    """Return the range of the encoders' scores, so that baselines far below do not flatten it.
+
+    It spans at least :data:`LEAST_SPAN`, so that equal scores look equal.
+    """
+    scores = kept.loc[~kept["baseline"], "score"].dropna()
+    scores = scores if len(scores) else kept["score"].dropna()
+    if not len(scores):
+        return 0.0, 1.0
+    high = float(scores.max())
+    return min(float(scores.min()), high - LEAST_SPAN), high
+
+
+def _cell(row: Any, low: float, high: float) -> dict[str, Any] | None:
+    if row is None or not math.isfinite(row.score):
+        return None
+    ground, ink = cell_colours(row.score, low, high)
+    width = (row.low, row.high) if row.high > row.low else (math.nan, math.nan)
+    mark = "best" if row.best else "tied" if row.tied else ""
+    return {"value": row.score, "low": width[0], "high": width[1], "mark": mark, "ground": ground, "ink": ink}
+
+
+def _column_labels(keys: Sequence[tuple[float, int, float]]) -> list[str]:
+    widths = [(um, visible) for um, _, visible in keys]
+    labels = []
+    for um, input_px, visible in keys:
+        label = f"{format_number(um)} \N{MICRO SIGN}m"
+        if math.isfinite(visible):
+            label = f"{format_number(visible)} of {label}"
+        labels.append(label if widths.count((um, visible)) == 1 else f"{label} ({input_px} px)")
+    return labels
+
+
+def draw_cells(axes: Axes, rows: Sequence[dict[str, Any]], **text: Any) -> None:
+    """Draw the cells of a grid, each one unit wide and high, with value and mark; ``text`` sets the font."""
+    for i, row in enumerate(rows):
+        for j, cell in enumerate(row["cells"]):
+            place = {"x": j + 0.5, "y": i + 0.5, "ha": "center", "va": "center"}
+            if cell is None or not math.isfinite(cell["value"]):
+                axes.text(s="\N{EN DASH}", color=MUTED, **place)
+                continue
+            axes.fill_between([j + 0.03, j + 0.97], i + 0.04, i + 0.96, color=cell["ground"], linewidth=0)
+            mark = {"best": "\N{BLACK STAR} ", "tied": "\N{ALMOST EQUAL TO} "}.get(cell["mark"], "")
+            weight = "bold" if cell["mark"] == "best" else "normal"
+            axes.text(s=f"{mark}{cell['value']:.3f}", color=cell["ink"], weight=weight, **place, **text)
