@@ -144,8 +144,8 @@ class DeviceReader:
         columns, rows = (
             (start[:, axis, None] + across).clamp_(0, words.shape[1 - axis] - 1) for axis in (0, 1)
         )
-        found = words[rows[:, :, None], columns[:, None, :]]
-        patches = found.view(torch.uint8).view(*found.shape, _BYTES_A_PIXEL)[..., :3]
+        pixels = words[rows[:, :, None], columns[:, None, :]]
+        patches = pixels.view(torch.uint8).view(*pixels.shape, _BYTES_A_PIXEL)[..., :3]
         patches = self._greyed(patches, number, xy_px).permute(0, 3, 1, 2)
         if width != self.patch.input_px:
             return _resized(patches, self.patch.input_px)
@@ -285,15 +285,15 @@ def _words(slide: Slide, device: torch.device) -> Int32[Tensor, "h w"]:
     as_bytes = words.view(torch.uint8).view(slide.height_px, slide.width_px, _BYTES_A_PIXEL)
     for top in range(0, slide.height_px, _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
-        part = torch.from_numpy(np.array(slide.pixels[rows]))
-        as_bytes[rows, :, :3] = part.to(device, non_blocking=True)
+        strip = torch.from_numpy(np.array(slide.pixels[rows]))
+        as_bytes[rows, :, :3] = strip.to(device, non_blocking=True)
         as_bytes[rows, :, 3] = 0
     return words
 
 
 def _resized(patches: UInt8[Tensor, "n 3 w w"], side: int) -> UInt8[Tensor, "n 3 d d"]:
-    found = interpolate(
+    resized = interpolate(
         patches.float(), size=(side, side), mode="bilinear", align_corners=False, antialias=True
     )
-    found = found.round_().clamp_(0, 255).to(torch.uint8)
-    return found.contiguous(memory_format=torch.channels_last)
+    resized = resized.round_().clamp_(0, 255).to(torch.uint8)
+    return resized.contiguous(memory_format=torch.channels_last)

@@ -194,6 +194,15 @@ class PatchReader:
     ------
     DataError
         When the patch is larger than one of the images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from prestige.data.slides.slide import Slide
+    >>> slide = Slide(np.zeros((100, 120, 3), np.uint8), 0.5, False, "a hash of its content")
+    >>> reader = PatchReader([slide], Patch(patch_um=16.0, input_px=32))
+    >>> reader(np.array([0, 0]), np.array([[60.0, 50.0], [0.0, 0.0]])).shape
+    torch.Size([2, 3, 32, 32])
     """
 
     def __init__(

@@ -53,7 +53,7 @@ class Audit:
     @property
     def errors(self) -> tuple[Finding, ...]:
         """The findings that stop a bench."""
-        return tuple(found for found in self.findings if found.severity == "error" and not found.accepted)
+        return tuple(one for one in self.findings if one.severity == "error" and not one.accepted)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything ready for JSON."""
@@ -67,11 +67,11 @@ class Audit:
         SplitError
             Listing every error, with the way to accept it.
         """
-        for found in self.findings:
-            if found.accepted:
-                say(f"audit: {found.text} (accepted by {found.accepted})")
-            elif found.severity == "warning":
-                say(f"audit: {found.text}")
+        for finding in self.findings:
+            if finding.accepted:
+                say(f"audit: {finding.text} (accepted by {finding.accepted})")
+            elif finding.severity == "warning":
+                say(f"audit: {finding.text}")
         self.raise_errors()
 
     def raise_errors(self) -> None:
@@ -85,11 +85,12 @@ class Audit:
         raise_all(
             [
                 SplitError(
-                    found.text,
-                    where="audit of the split" + ("" if found.fold is None else f", fold {found.fold}"),
-                    remedy=f"mend data or split, or accept it by name with split: {{allow: [{found.name}]}}",
+                    finding.text,
+                    where="audit of the split" + ("" if finding.fold is None else f", fold {finding.fold}"),
+                    remedy="mend data or split, or accept it by name with "
+                    f"split: {{allow: [{finding.name}]}}",
                 )
-                for found in self.errors
+                for finding in self.errors
             ]
         )
 
@@ -108,19 +109,19 @@ def audit_split(
     largest_patch_um
         Width of the largest patch of the bench.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     duplicates = _Duplicates(samples)
     distances = []
     for fold in folds:
-        found += _patients(samples, fold, config.within_section)
-        found += duplicates.across(fold)
+        findings += _patients(samples, fold, config.within_section)
+        findings += duplicates.across(fold)
         too_near, distance = _distances(samples, fold, largest_patch_um, config.buffer_um)
-        found += too_near
+        findings += too_near
         distances.append(distance)
-        found += _composition(samples, fold)
+        findings += _composition(samples, fold)
     accepted = [
         replace(one, accepted="allow") if one.name in config.allow and not one.accepted else one
-        for one in found
+        for one in findings
     ]
     return Audit(tuple(_merged(accepted)), _checked(samples, folds, duplicates), tuple(distances))
 
@@ -249,7 +250,7 @@ def _distances(
     by_slide: dict[tuple[str, str], list[Sample]] = {}
     for sample in samples:
         by_slide.setdefault((sample.patient, sample.slide.fingerprint), []).append(sample)
-    found: list[Finding] = []
+    findings: list[Finding] = []
     smallest: dict[str, float | None] = {}
     for group in by_slide.values():
         um_per_px = min(sample.um_per_px for sample in group)
@@ -266,8 +267,8 @@ def _distances(
             away = np.asarray(KDTree(others).query(places, p=np.inf)[0])
             least = float(away.min())
             smallest[pair] = min(least, smallest[pair] or np.inf)
-            found += _too_near(pair, away, patch_um, buffer_um, names, fold)
-    return found, {"fold": fold.index, **smallest}
+            findings += _too_near(pair, away, patch_um, buffer_um, names, fold)
+    return findings, {"fold": fold.index, **smallest}
 
 
 def _too_near(

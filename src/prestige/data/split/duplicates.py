@@ -36,12 +36,12 @@ def perceptual_hashes(pixels: UInt8[np.ndarray, "height width 3"]) -> Bool[np.nd
     benchmarking of perceptual image hash functions", chapter 3).
     """
     thumb = _thumbnail(pixels)
-    found = []
+    hashes = []
     for mirrored in (thumb, thumb[:, ::-1]):
         for turns in range(4):
             waves = dctn(np.rot90(mirrored, turns), norm="ortho")[:_BITS_A_SIDE, :_BITS_A_SIDE]
-            found.append(waves.reshape(-1)[1:] > 0)
-    return np.stack(found)
+            hashes.append(waves.reshape(-1)[1:] > 0)
+    return np.stack(hashes)
 
 
 def likeness(a: Bool[np.ndarray, "8 h"], b: Bool[np.ndarray, "8 h"]) -> float:

@@ -16,15 +16,22 @@ def nearer_than(
 
     Chebyshev because patches are squares: two patches of width w overlap exactly when their
     centres are nearer than w in x and in y.
+
+    Examples
+    --------
+    >>> nearer_than(np.array([[0.0, 0.0], [0.0, 9.0]]), np.array([[8.0, 8.0]]), 8.5).tolist()
+    [True, True]
+    >>> nearer_than(np.array([[0.0, 0.0], [0.0, 9.0]]), np.array([[8.0, 8.0]]), 8.0).tolist()
+    [False, False]
     """
     from scipy.spatial import KDTree
 
     if not len(xy_um) or not len(others_um) or distance_um <= 0:
         return np.zeros(len(xy_um), bool)
-    found, _ = KDTree(others_um).query(
+    distances, _ = KDTree(others_um).query(
         xy_um, p=np.inf, distance_upper_bound=np.nextafter(distance_um, np.inf)
     )
-    return np.asarray(found) < distance_um
+    return np.asarray(distances) < distance_um
 
 
 def in_buffer(
