@@ -45,6 +45,8 @@ def test_a_files_name_with_commas_is_one_setting() -> None:
     )  # fmt: skip
     assert not named.own_rates
     assert named.name == "resnet18 (pretrained, from a, learning rates 1, b.safetensors)"
+    own_rates = Changed.of({"learning_rates": [1e-3], **named.changed})
+    assert own_rates.without("learning_rates") == named.changed  # what it is compared with
 
 
 def test_configurations_are_sorted_by_what_is_shown() -> None:

@@ -60,7 +60,7 @@ def test_a_fold_that_is_not_there_leaves_no_page(tiny_bench: Path, tmp_path: Pat
     opened = load_bench(tiny_bench)
     for run in opened.runs:
         if run.configuration.label == told["label"] and run.fold == 1:
-            for path in (run.folder / "predictions").glob("*.h5ad"):
+            for path in run.folder.predictions.glob("*.h5ad"):
                 path.unlink()
     assert found(tiny_bench, tmp_path / "again") == {}
     assert not (tmp_path / "again").exists()
