@@ -18,11 +18,11 @@ from scipy.sparse import csr_matrix
 
 from prestige.errors import ConfigError, DataError, StorageError
 from prestige.evaluate.scale import SCALES, Scale, parse_scale
+from prestige.prediction.files import SCHEMA
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-SCHEMA = "prestige.prediction/1"
 _NAMES = (Path("predicted"), Path("measured"))
 
 
