@@ -140,3 +140,16 @@ def make_bench(tmp_path: Path) -> Any:
         return made[-1]
 
     return make
+
+
+@pytest.fixture
+def empty_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write figures without content: for tests of what stands beside them on a page."""
+    from matplotlib.figure import Figure
+
+    def empty(self: Figure, target: Any, **_: Any) -> None:
+        svg = '<svg width="1pt" height="1pt"></svg>'
+        target.write(svg) if hasattr(target, "write") else Path(target).write_text(svg, encoding="utf-8")
+
+    monkeypatch.setattr(Figure, "savefig", empty)
+    monkeypatch.setattr(Figure, "draw_without_rendering", lambda self: None)

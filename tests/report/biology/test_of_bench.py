@@ -18,6 +18,8 @@ from prestige.report import write_report
 from prestige.report.biology.of_bench import bench_biology, check_biology, read_biology, write_file_biology
 from prestige.report.biology.words import with_units
 
+pytestmark = pytest.mark.usefixtures("empty_figures")
+
 
 def ask(bench: Path, text: str) -> None:
     with (bench / "bench.yaml").open("a") as file:
