@@ -142,11 +142,11 @@ def whole_patch_best(results: dict[Configuration, Result]) -> Configuration | No
 
 
 def _baselines(group: Group) -> dict[str, float]:
-    found: dict[str, float] = {}
+    best_scores: dict[str, float] = {}
     for key, result in group.results.items():
         if key.baseline and not key.control:
-            found[key.name] = max(found.get(key.name, -math.inf), result.score)
-    return found
+            best_scores[key.name] = max(best_scores.get(key.name, -math.inf), result.score)
+    return best_scores
 
 
 def _best_encoder(group: Group) -> tuple[Configuration, float] | None:

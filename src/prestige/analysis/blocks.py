@@ -23,14 +23,14 @@ class Length:
 
 def correlation_lengths(bench: Bench) -> list[Length]:
     """Return the correlation length of each fold of which the bench measured one, or tried to."""
-    found = []
+    lengths = []
     for fold in bench.record.folds:
         if (correlation := fold.correlation) is not None:
             um = correlation.length_um
             # Without a length there is a structured share only where the tissue ended before the structure.
             beyond = math.isnan(um) and math.isfinite(correlation.structured)
-            found.append(Length(f"fold {fold.index}", math.inf if beyond else um))
-    return found
+            lengths.append(Length(f"fold {fold.index}", math.inf if beyond else um))
+    return lengths
 
 
 def kept_um(bench: Bench) -> float:

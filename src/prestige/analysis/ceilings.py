@@ -25,12 +25,12 @@ def ceilings_of(bench: Bench, blocks: Blocks | None = None) -> pd.DataFrame:
     """
     total = bench.record.panel.config.total
     if blocks is not None and blocks.times > 1 and math.isfinite(total):
-        found = read_ceilings(bench.folder.path, block_um=blocks.width_um, total=total)
+        kept = read_ceilings(bench.folder.path, block_um=blocks.width_um, total=total)
     else:
-        found = read_ceilings(bench.folder.path)
-    if found is None or found.empty:
+        kept = read_ceilings(bench.folder.path)
+    if kept is None or kept.empty:
         return pd.DataFrame(columns=["ceiling", "lower", "usable"], dtype=float)
-    table = found.set_index("gene")[["ceiling_log", "ceiling_log_lower"]]
+    table = kept.set_index("gene")[["ceiling_log", "ceiling_log_lower"]]
     table.columns = pd.Index(["ceiling", "lower"])
     return table.assign(usable=table["lower"] > MIN_SHOWN)
 

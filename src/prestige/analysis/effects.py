@@ -41,8 +41,8 @@ OF_WIDTH, OF_PARAMETERS = (
 
 def family(encoder: str) -> str:
     """Return the family of an encoder: the letters its name begins with (``compact_s``: compact)."""
-    found = re.match(r"(?:timm:)?(?:hf-hub:)?(?:[^/]*/)?([a-z]+)", encoder.lower())
-    return found.group(1) if found else encoder
+    match = re.match(r"(?:timm:)?(?:hf-hub:)?(?:[^/]*/)?([a-z]+)", encoder.lower())
+    return match.group(1) if match else encoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +82,10 @@ def slopes(summary: Summary, group: Group) -> dict[str, Weights | str]:
     """Return the weights of what parameters and what patch width bring, or what it would take."""
     size, width = _sizes(summary, group)
     patch = {key: (family(key.encoder), key.patch_um, key.input_px) for key in size}
-    own = {key: key.encoder for key in width}
+    encoder = {key: key.encoder for key in width}
     return {
         PARAMETERS: _tried(slope_weights, size, patch, lack="two encoders of one family at one patch"),
-        WIDTH: _tried(slope_weights, width, own, lack="one encoder at two patch widths"),
+        WIDTH: _tried(slope_weights, width, encoder, lack="one encoder at two patch widths"),
     }
 
 
@@ -203,11 +203,11 @@ def _slope_on_parameters(parameters: Mapping[Configuration, float], keys: list[C
     return slope_weights(size, {key: (family(key.encoder), key.patch_um, key.input_px) for key in size})
 
 
-def _mean(parts: list[Weights]) -> Weights:
+def _mean(several: list[Weights]) -> Weights:
     total: dict[Configuration, float] = {}
-    for part in parts:
-        for key, weight in part.items():
-            total[key] = total.get(key, 0.0) + weight / len(parts)
+    for weights in several:
+        for key, weight in weights.items():
+            total[key] = total.get(key, 0.0) + weight / len(several)
     return total
 
 

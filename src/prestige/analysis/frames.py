@@ -83,8 +83,8 @@ def genes_table(summary: Summary, detection: pd.Series, ceilings: pd.DataFrame) 
     for name, source in (("ceiling", "ceiling"), ("ceiling_lower", "lower")):
         table[name] = table["gene"].map(ceilings[source]).astype(float)
     table["in_every_panel"] = table["gene"].isin(summary.common_genes)
-    own = ["pearson", "spearman", "r2", "mse", "detection", "ceiling", "ceiling_lower", "in_every_panel"]
-    return table[["gene", *_IDENTITY, *own]]
+    columns = ["pearson", "spearman", "r2", "mse", "detection", "ceiling", "ceiling_lower", "in_every_panel"]
+    return table[["gene", *_IDENTITY, *columns]]
 
 
 def observations_table(summary: Summary) -> pd.DataFrame:
@@ -132,7 +132,8 @@ def detection(truth_folders: Sequence[Path]) -> pd.Series:
         for gene, count in zip(measured.var_names, positive, strict=True):
             seen[gene] = seen.get(gene, np.zeros(2)) + (count, measured.n_obs)
     return pd.Series(
-        {gene: part / whole if whole else math.nan for gene, (part, whole) in seen.items()}, dtype=float
+        {gene: with_count / n_obs if n_obs else math.nan for gene, (with_count, n_obs) in seen.items()},
+        dtype=float,
     )
 
 
@@ -146,10 +147,10 @@ def with_identity(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _identity(key: Configuration) -> dict[str, Any]:
-    found = {name: getattr(key, name) for name in _IDENTITY}
+    identity = {name: getattr(key, name) for name in _IDENTITY}
     for name in ("patch_um", "visible_um"):
-        found[name] = found[name] if math.isfinite(found[name]) else None
-    return found
+        identity[name] = identity[name] if math.isfinite(identity[name]) else None
+    return identity
 
 
 def own_score(run: Run) -> float:

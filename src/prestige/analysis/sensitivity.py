@@ -34,15 +34,24 @@ def shifted_scores(bench: Bench, summary: Summary) -> pd.DataFrame:
     compared = set(summary.table.loc[summary.table["compared"], "configuration"])
     for run in bench.runs:
         if run.configuration in compared and run.fold in summary.folds:
-            found = run.folder.read_shifted()
-            own = {shift: mean_gene_pearson(_common(moments, summary)) for shift, moments in found.items()}
-            scores.setdefault(run.configuration, []).append(own)
-    shared = set.intersection(*(set(own) for runs in scores.values() for own in runs)) if scores else set()
+            kept = run.folder.read_shifted()
+            at_shifts = {
+                shift: mean_gene_pearson(_common(moments, summary)) for shift, moments in kept.items()
+            }
+            scores.setdefault(run.configuration, []).append(at_shifts)
+    shared = (
+        set.intersection(*(set(at_shifts) for runs in scores.values() for at_shifts in runs))
+        if scores
+        else set()
+    )
     if len(shared) < 2:
         return pd.DataFrame()
     keys = [key for key in summary.table["configuration"] if key in scores]
     return pd.DataFrame(
-        [[float(np.mean([own[shift] for own in scores[key]])) for shift in sorted(shared)] for key in keys],
+        [
+            [float(np.mean([at_shifts[shift] for at_shifts in scores[key]])) for shift in sorted(shared)]
+            for key in keys
+        ],
         index=pd.Index(keys, dtype=object),
         columns=sorted(shared),
     )

@@ -158,14 +158,14 @@ def comparable_folds(folds_of: dict[Configuration, set[int]]) -> set[int]:
 
 
 def _by_configuration(runs: Sequence[Run]) -> dict[Configuration, list[Run]]:
-    found: dict[Configuration, list[Run]] = {}
+    runs_of: dict[Configuration, list[Run]] = {}
     for run in runs:
-        found.setdefault(run.configuration, []).append(run)
-    order = {name: i for i, name in enumerate(dict.fromkeys(key.encoder for key in found))}
+        runs_of.setdefault(run.configuration, []).append(run)
+    order = {name: i for i, name in enumerate(dict.fromkeys(key.encoder for key in runs_of))}
     keys = sorted(
-        found, key=lambda key: (key.baseline, key.pretrained, order[key.encoder], key.patch_um, key)
+        runs_of, key=lambda key: (key.baseline, key.pretrained, order[key.encoder], key.patch_um, key)
     )
-    return {key: sorted(found[key], key=lambda run: (run.fold, run.seed)) for key in keys}
+    return {key: sorted(runs_of[key], key=lambda run: (run.fold, run.seed)) for key in keys}
 
 
 def _common_genes(used: dict[Configuration, list[Run]]) -> tuple[tuple[str, ...], int]:
@@ -188,12 +188,12 @@ def within_section(bench: Bench) -> bool:
 
 def _patient_of(bench: Bench) -> dict[str, str] | None:
     """Return the patient of each sample, None where the runs do not say."""
-    found: dict[str, str] = {}
+    patient_of: dict[str, str] = {}
     for run in bench.runs:
         if "patient" in run.scores:
             pairs = run.scores[["sample", "patient"]].drop_duplicates()
-            found.update(zip(pairs["sample"].astype(str), pairs["patient"].astype(str), strict=True))
-    return found or None
+            patient_of.update(zip(pairs["sample"].astype(str), pairs["patient"].astype(str), strict=True))
+    return patient_of or None
 
 
 def _groups(
@@ -203,7 +203,7 @@ def _groups(
     encoders = {
         flag: [key for key in used if not key.baseline and key.pretrained is flag] for flag in (False, True)
     }
-    found = []
+    groups = []
     for pretrained, every in encoders.items():
         keys = [key for key in every if not key.own_rates]
         if keys or (baselines and not pretrained and not encoders[True]):
@@ -213,20 +213,20 @@ def _groups(
                 group = replace(
                     group, with_own_rates=compare(moments, genes=genes or None, patient_of=patient_of)
                 )
-            found.append(group)
-    return found
+            groups.append(group)
+    return groups
 
 
 def _alone(
     used: dict[Configuration, list[Run]], genes: tuple[str, ...], patient_of: dict[str, str] | None
 ) -> list[dict[Configuration, Result]]:
     """Return the score of each diagnostic, and of what had learning rates of its own: never best nor tied."""
-    found = []
+    results = []
     for key in used:
         if key.diagnostic or key.own_rates:
             alone = compare_group(False, {key: used[key]}, genes, patient_of).results[key]
-            found.append({key: replace(alone, best=False, tied=None)})
-    return found
+            results.append({key: replace(alone, best=False, tied=None)})
+    return results
 
 
 def compare_group(
@@ -243,17 +243,19 @@ def compare_group(
         When none of the genes varies on the test side.
     """
     moments = {key: [run.moments for run in of_key] for key, of_key in runs.items()}
-    found = compare(moments, genes=genes or None, patient_of=patient_of)
+    comparison = compare(moments, genes=genes or None, patient_of=patient_of)
     results = {}
-    for key, row in found.rows.items():
+    for key, row in comparison.rows.items():
         known = row.low is not None and row.high is not None
         interval = (float(row.low), float(row.high)) if row.low is not None and row.high is not None else None
         tied = row.tied if known else None
-        results[key] = Result(row.score, interval, key == found.best, tied, row.by_seed, row.se)
-    cluster = "patients" if found.cluster == "patient" else "spatial blocks"
-    reason = found.reason.removeprefix("no interval: ") if found.reason is not None else None
-    basis = f"{found.n_clusters} {cluster}"
-    return Group(pretrained, results, basis, reason, found.note, found.n_genes_scored, found, found)
+        results[key] = Result(row.score, interval, key == comparison.best, tied, row.by_seed, row.se)
+    cluster = "patients" if comparison.cluster == "patient" else "spatial blocks"
+    reason = comparison.reason.removeprefix("no interval: ") if comparison.reason is not None else None
+    basis = f"{comparison.n_clusters} {cluster}"
+    return Group(
+        pretrained, results, basis, reason, comparison.note, comparison.n_genes_scored, comparison, comparison
+    )
 
 
 def _with_spread(
@@ -263,13 +265,13 @@ def _with_spread(
     patient_of: dict[str, str] | None,
 ) -> dict[Configuration, Result]:
     """Return the results with how far each score varies over seeds, patients and blocks."""
-    found = {}
+    with_spread = {}
     for key, result in results.items():
         runs = [run.moments.take_genes(genes) if genes else run.moments for run in used[key]]
         seeds = [run.seed for run in used[key]]
         spread = spread_of(runs, result.by_seed, se=result.se, patient_of=patient_of, seed_of=seeds)
-        found[key] = replace(result, spread=spread)
-    return found
+        with_spread[key] = replace(result, spread=spread)
+    return with_spread
 
 
 def _place(key: Configuration, results: Sequence[dict[Configuration, Result]]) -> dict[str, Any]:
@@ -329,5 +331,5 @@ def _ms_per_observation(run: Run) -> float:
 
 
 def _mean(values: Any) -> float:
-    found = [value for value in values if math.isfinite(value)]
-    return float(np.mean(found)) if found else math.nan
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.mean(finite)) if finite else math.nan

@@ -74,15 +74,15 @@ def _of_genes(scores_of: Iterable[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
         wide = rows.pivot(index=["sample", "name"], columns="metric", values="value")
         wide = wide.reindex(columns=[name for name in HIGHER_IS_BETTER if name in wide])
         parts.append(wide.reset_index().assign(fold=fold))
-    found = pd.concat(parts, ignore_index=True)
-    found.columns.name = None
-    return found
+    tidy = pd.concat(parts, ignore_index=True)
+    tidy.columns.name = None
+    return tidy
 
 
 def _mean_over_units(tidy: pd.DataFrame) -> pd.DataFrame:
-    found = tidy.groupby(["name", "fold", "sample"]).mean().groupby(level="name").mean()
-    found.index.name = None
-    return found
+    means = tidy.groupby(["name", "fold", "sample"]).mean().groupby(level="name").mean()
+    means.index.name = None
+    return means
 
 
 def with_zeros(scores: pd.DataFrame) -> pd.DataFrame:

@@ -39,8 +39,8 @@ def strong(text: str) -> Markup:
 
 def score(value: Any) -> str:
     """Write a score with three digits, a dash where there is none."""
-    found = number(value)
-    return f"{found:.3f}" if math.isfinite(found) else "\N{EN DASH}"
+    number_or_nan = number(value)
+    return f"{number_or_nan:.3f}" if math.isfinite(number_or_nan) else "\N{EN DASH}"
 
 
 def metric(name: str) -> str:

@@ -64,9 +64,9 @@ def drawing() -> Iterator[None]:
 
 def colours_of(names: Iterable[str], *, baselines: Iterable[str] = ()) -> dict[str, str]:
     """Give each encoder a colour and each baseline a grey, in order."""
-    found = {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(names)}
-    found.update({name: BASELINE_GREYS[i % len(BASELINE_GREYS)] for i, name in enumerate(baselines)})
-    return found
+    colours = {name: OKABE_ITO[i % len(OKABE_ITO)] for i, name in enumerate(names)}
+    colours.update({name: BASELINE_GREYS[i % len(BASELINE_GREYS)] for i, name in enumerate(baselines)})
+    return colours
 
 
 def cell_colours(value: float, low: float, high: float) -> tuple[str, str]:
@@ -74,10 +74,10 @@ def cell_colours(value: float, low: float, high: float) -> tuple[str, str]:
     share = 0.5 if high <= low else (value - low) / (high - low)
     red, green, blue, _ = colormaps[VALUES](0.08 + 0.92 * min(max(share, 0.0), 1.0))
     luminance = sum(
-        weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
-        for weight, part in zip((0.2126, 0.7152, 0.0722), (red, green, blue), strict=True)
+        weight * (channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4)
+        for weight, channel in zip((0.2126, 0.7152, 0.0722), (red, green, blue), strict=True)
     )
-    ground = "#" + "".join(f"{round(255 * part):02x}" for part in (red, green, blue))
+    ground = "#" + "".join(f"{round(255 * channel):02x}" for channel in (red, green, blue))
     return ground, "#ffffff" if luminance < 0.194 else "#101418"  # where both contrast alike
 
 

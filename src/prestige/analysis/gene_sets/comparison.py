@@ -62,14 +62,14 @@ def common_sets(bench: Bench, summary: Summary) -> dict[str, tuple[str, ...]]:
     described = [fold.gene_sets for fold in folds]
     if not described:
         return {}
-    found, fewest = {}, set_config(bench).min_genes
+    genes_of, fewest = {}, set_config(bench).min_genes
     for name in described[0]:
         if all(name in sets and sets[name].scored for sets in described):
             shared = set.intersection(*(set(sets[name].genes) for sets in described))
             genes = tuple(gene for gene in summary.common_genes if gene in shared)
             if len(genes) >= fewest:
-                found[name] = genes
-    return found
+                genes_of[name] = genes
+    return genes_of
 
 
 def set_config(bench: Bench) -> GeneSetConfig:

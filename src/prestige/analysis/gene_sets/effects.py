@@ -97,9 +97,9 @@ def effects_on_sets(summary: Summary, group: Group, scores: SetScores) -> Effect
 
 def _wanted(summary: Summary, group: Group) -> Iterator[tuple[str, Weights]]:
     """Yield the effects that can be tested; that of width also of the smallest encoder's family alone."""
-    found = {name: one for name, one in slopes(summary, group).items() if not isinstance(one, str)}
-    yield from found.items()
-    several = [key for key, weight in found.get(WIDTH, {}).items() if weight]
+    effects = {name: one for name, one in slopes(summary, group).items() if not isinstance(one, str)}
+    yield from effects.items()
+    several = [key for key, weight in effects.get(WIDTH, {}).items() if weight]
     if len({family(key.encoder) for key in several}) < 2:
         return
     smallest = family(min(several, key=parameters_of(summary).__getitem__).encoder)

@@ -184,30 +184,30 @@ class Estimator:
             Every per-gene metric by gene of the panel, in its order.
         """
         names = [name for name, one in self._sets.items() if one.genes]
-        found: list[Estimate] = []
+        rows_of_sets: list[Estimate] = []
         for start in range(0, len(names), self._at_once):
             some = {name: self._sets[name] for name in names[start : start + self._at_once]}
             rows = _Rows(self._place, some, self._inverse)
             drawn = None if self._plan.reason else rows.draws(self._plan, seeds)
             scored = _Scored(rows, rows.draws(self._plan.whole(), seeds), drawn)
             for name in some:
-                found += self._of_set(name, scored, values)
-        return found
+                rows_of_sets += self._of_set(name, scored, values)
+        return rows_of_sets
 
     def _of_set(self, name: str, scored: _Scored, values: pd.DataFrame) -> list[Estimate]:
-        one, found = self._sets[name], []
+        one, estimates = self._sets[name], []
         n_rare = len(one.rare)
         for subset, genes in zip(SUBSETS, (one.genes, one.measurable), strict=True):
             here = scored.rows.positions(genes)
             rows = self._of_subset((name, subset), here, scored) + _of_metrics(values, here)
-            found += [Estimate(name, subset, len(genes), n_rare, *row) for row in rows]
+            estimates += [Estimate(name, subset, len(genes), n_rare, *row) for row in rows]
         if one.compared:
             pearson = values["pearson"].to_numpy(dtype=float)
             excess = set_excess(pearson, one.random.members, one.random.index)
             n_genes = len(one.random.genes)
             rows = _against_random(name, excess, scored)
-            found += [Estimate(name, "matched", n_genes, n_rare, "pearson", *row) for row in rows]
-        return found
+            estimates += [Estimate(name, "matched", n_genes, n_rare, "pearson", *row) for row in rows]
+        return estimates
 
     def _of_subset(
         self, at: tuple[str, str], here: np.ndarray, scored: _Scored
@@ -216,41 +216,41 @@ class Estimator:
         wanted = [("pearson", at, np.ones(len(here)))]
         if at[1] == "measurable" and self._inverse is not None:
             wanted.append((FRACTION, (at[0], FRACTION), self._inverse[here]))
-        found = []
+        statistics = []
         for metric, name, factor in wanted:
             if name not in scored.rows.number:
                 continue
-            found.append((metric, "mean", *scored.score(name)))
+            statistics.append((metric, "mean", *scored.score(name)))
             observed = scored.whole.genes[0, here] * factor
             low, high = _quantile_ends(scored.rows.number[name], here, factor, scored.whole, scored.drawn)
             middle = quantiles(observed[None], _P)[:, 0]
             for j, word in enumerate(QUANTILES):
-                found.append((metric, word, float(middle[j]), float(low[j]), float(high[j])))
-        return found
+                statistics.append((metric, word, float(middle[j]), float(low[j]), float(high[j])))
+        return statistics
 
 
 def _against_random(name: str, excess: Excess, scored: _Scored) -> list[tuple[str, float, float, float]]:
     """Return the mean of the matched genes, that of the random sets, the difference, and p."""
-    own, random = (name, "matched"), (name, "random")
+    matched, random = (name, "matched"), (name, "random")
     return [
-        ("mean", *scored.score(own)),
+        ("mean", *scored.score(matched)),
         ("random sets", scored.score(random)[0], excess.random_low, excess.random_high),
-        ("excess", *scored.score(own, random)),
+        ("excess", *scored.score(matched, random)),
         ("p (descriptive)", excess.p, *_NONE),
     ]
 
 
 def _of_metrics(values: pd.DataFrame, here: np.ndarray) -> list[tuple[str, str, float, float, float]]:
     """Return mean and quartiles of the other metrics, which have no intervals."""
-    found = []
+    statistics = []
     for metric in (column for column in values if column != "pearson"):
         table = values[metric].to_numpy(dtype=float)[here]
         there = table[np.isfinite(table)]
         mean = float(there.mean()) if len(there) else math.nan
-        found.append((str(metric), "mean", mean, *_NONE))
+        statistics.append((str(metric), "mean", mean, *_NONE))
         middle = np.quantile(there, _P) if len(there) else np.full(len(_P), np.nan)
-        found += [(str(metric), word, float(middle[j]), *_NONE) for j, word in enumerate(QUANTILES)]
-    return found
+        statistics += [(str(metric), word, float(middle[j]), *_NONE) for j, word in enumerate(QUANTILES)]
+    return statistics
 
 
 def _quantile_ends(

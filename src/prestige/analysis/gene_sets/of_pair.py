@@ -33,9 +33,9 @@ def pair_set_scores(
     """
     key = configuration or Configuration(False, False, "the prediction", math.inf, 0)
     panel, genes = study.pair.genes, list(study.pair.genes)
-    found = score_sets(panel, study.sets, config.min_genes)
+    members = score_sets(panel, study.sets, config.min_genes)
     genes_of = {
-        name: one.members for name, one in found.items() if one.scored and len(one.members) < len(genes)
+        name: one.members for name, one in members.items() if one.scored and len(one.members) < len(genes)
     }
     values = gene_values([(0, study.evaluation.scores)]).reindex(genes)
     ceiling = study.ceiling

@@ -46,10 +46,10 @@ def _best_sentence(answer: Answer, group: Group) -> str:
     if answer.best.baseline:
         if answer.best_encoder is None:
             return f"Only baselines are finished; the best is **{answer.best.label}**: {score}"
-        first, own = answer.best_encoder
+        first, encoder_score = answer.best_encoder
         return (
             f"None of the {kind} beats the baseline **{answer.best.label}**: it reaches {score}, "
-            f"the best encoder, {first.label}, {own:.3f}"
+            f"the best encoder, {first.label}, {encoder_score:.3f}"
         )
     if sum(not key.baseline for key in group.results) == 1:
         return f"**{answer.best.label}** reaches {score}"
@@ -95,18 +95,20 @@ def _patch_sentence(answer: Answer, group: Group) -> str:
     if len(widths) < 2:
         return f"Only one patch width, {width}, was tried, so nothing is said about others."
     margin = f"{answer.margin:.3f}".rstrip("0")
-    own = f"{answer.patch_best.name}, {group.results[answer.patch_best].score:.3f}"
+    encoder = f"{answer.patch_best.name}, {group.results[answer.patch_best].score:.3f}"
     use = f"Use patches {width} wide" if answer.patch_shown else f"By the scores alone {width} would do"
-    said = f"{use}: the smallest width whose best encoder ({own}) is within {margin} of the best encoder."
+    sentence = (
+        f"{use}: the smallest width whose best encoder ({encoder}) is within {margin} of the best encoder."
+    )
     if answer.tied is None or answer.best.baseline:
-        return said
+        return sentence
     undecided = {key.patch_um for key in (answer.best, *answer.tied) if not key.baseline and not key.control}
     if undecided == {answer.patch_um}:
-        return f"{said} No other width has an encoder that cannot be told from the best."
+        return f"{sentence} No other width has an encoder that cannot be told from the best."
     if len(undecided) > 1:
         names = listed([format_number(item) for item in sorted(undecided)])
-        return f"{said} What the data cannot tell apart: widths of {names} \N{MICRO SIGN}m."
-    return said
+        return f"{sentence} What the data cannot tell apart: widths of {names} \N{MICRO SIGN}m."
+    return sentence
 
 
 def advice_sentences(summary: Summary, group: Group, answer: Answer) -> list[str]:

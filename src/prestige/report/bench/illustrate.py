@@ -72,15 +72,15 @@ def _maps(bench: Bench, summary: Summary, shown: Configuration, folder: Path) ->
     genes = [gene for group in groups.values() for gene in group]
     maps, notes = [], []
     for run, sample, _ in _map_places(bench, shown)[:MAP_SAMPLES]:
-        found = read_maps(run, bench.truths, sample, genes)
-        if isinstance(found, str):
-            notes.append(found)
+        read = read_maps(run, bench.truths, sample, genes)
+        if isinstance(read, str):
+            notes.append(read)
             continue
-        own = run.scores[(run.scores["level"] == "gene") & (run.scores["metric"] == "pearson")]
-        pearson = own[own["sample"].astype(str) == sample].set_index("name")["value"]
+        of_run = run.scores[(run.scores["level"] == "gene") & (run.scores["metric"] == "pearson")]
+        pearson = of_run[of_run["sample"].astype(str) == sample].set_index("name")["value"]
         name = re.sub(r"[^\w.-]", "_", f"maps-{sample}-fold-{run.fold}")
-        svg = save_figure(draw_maps(found, groups, pearson), folder / name)
-        maps.append({"title": f"{sample}, fold {run.fold}", "n": len(found.xy_um), "svg": Markup(svg)})
+        svg = save_figure(draw_maps(read, groups, pearson), folder / name)
+        maps.append({"title": f"{sample}, fold {run.fold}", "n": len(read.xy_um), "svg": Markup(svg)})
     return {
         "maps": maps,
         "map_notes": notes,
@@ -97,12 +97,12 @@ def _map_places(bench: Bench, shown: Configuration) -> list[tuple[Run, str, floa
     for run in runs:
         if run.seed == first:
             sizes = run.scores[run.scores["level"] == "gene"].groupby("sample", observed=True)
-            places += [(run, str(name), _size(part)) for name, part in sizes]
+            places += [(run, str(name), _size(of_sample)) for name, of_sample in sizes]
     return sorted(places, key=lambda place: -place[2])
 
 
-def _size(part: pd.DataFrame) -> float:
-    return number(part["n_obs"].max()) if "n_obs" in part else 0.0
+def _size(of_sample: pd.DataFrame) -> float:
+    return number(of_sample["n_obs"].max()) if "n_obs" in of_sample else 0.0
 
 
 def _histories(bench: Bench) -> pd.DataFrame:

@@ -104,14 +104,14 @@ def width_limits(bench: Bench, blocks: Blocks | None) -> list[str]:
     """Say where blocks are too narrow after all: intervals then hold less often than they say."""
     if blocks is None:
         return []
-    found = []
+    lines = []
     if blocks.wide_enough is False and not blocks.endless:
         so_far = (
             f"Merged to {format_number(blocks.width_um)} {MICRO}, blocks" if blocks.times > 1 else "Blocks"
         )
         width = "" if blocks.times > 1 else f" of {format_number(blocks.width_um)} {MICRO}"
         why = (blocks.reason or "").removeprefix("no interval: ")
-        found.append(
+        lines.append(
             f"{so_far}{width} are still too narrow for this tissue, which is alike over "
             f"{format_number(blocks.length_um)} {MICRO}: {LEAST_LENGTHS:g} such lengths are needed, and "
             f"wider ones would be too few ({why}). Intervals hold the true value less often than they say."
@@ -120,18 +120,18 @@ def width_limits(bench: Bench, blocks: Blocks | None) -> list[str]:
     if endless := [length.fold for length in lengths if math.isinf(length.um)]:
         taken = f"Blocks of {format_number(blocks.width_um)} {MICRO} are taken"
         taken += ", the widest that leave enough of them" if blocks.reason is not None else ""
-        found.append(
+        lines.append(
             f"In {', '.join(endless)} expression is alike across the whole test tissue: no block is wide "
             f"enough for that. {taken}, and intervals hold the true value less often than they say."
         )
     if blocks.unknown:
         unknown = [length.fold for length in lengths if math.isnan(length.um)]
         where = f" in {', '.join(unknown)}" if unknown else ""
-        found.append(
+        lines.append(
             f"How far apart tissue is alike is not known{where}: whether blocks of "
             f"{format_number(blocks.width_um)} {MICRO} are wide enough cannot be said."
         )
-    return found
+    return lines
 
 
 def blocks_words(blocks: Blocks | None) -> str:
@@ -151,34 +151,34 @@ def blocks_words(blocks: Blocks | None) -> str:
 
 def length_words(bench: Bench, blocks: Blocks | None) -> list[str]:
     """Say for each fold how far apart its test tissue is alike, and how wide the blocks are beside that."""
-    said = []
+    lines = []
     for length in correlation_lengths(bench):
         if math.isinf(length.um):
-            said.append(f"{length.fold}: longer than the test tissue, or as long: distrust the intervals")
+            lines.append(f"{length.fold}: longer than the test tissue, or as long: distrust the intervals")
         elif math.isnan(length.um):
-            said.append(f"{length.fold}: could not be measured: distrust the intervals")
+            lines.append(f"{length.fold}: could not be measured: distrust the intervals")
         elif length.um == 0:
-            said.append(f"{length.fold}: neighbours are no more alike than chance")
+            lines.append(f"{length.fold}: neighbours are no more alike than chance")
         else:
-            said.append(f"{length.fold}: {_wide(length.um, blocks)}")
-    return said
+            lines.append(f"{length.fold}: {_wide(length.um, blocks)}")
+    return lines
 
 
 def _wide(length_um: float, blocks: Blocks | None) -> str:
-    said = (
+    sentence = (
         f"measured expression falls to 1/e of its structured part within {format_number(length_um)} {MICRO}"
     )
     if blocks is None:
-        return said
+        return sentence
     wide = blocks.width_um / length_um
     few = "" if wide >= LEAST_LENGTHS else f", fewer than {LEAST_LENGTHS:g}: the intervals are too narrow"
-    return f"{said}; the blocks are {wide:.1f} lengths wide{few}"
+    return f"{sentence}; the blocks are {wide:.1f} lengths wide{few}"
 
 
 def seeds_limit(summary: Summary, keys: Iterable[Configuration]) -> list[str]:
     """Say what too few trainings of each encoder leave open."""
-    found = [one.n_seeds for key, one in spreads(summary).items() if key in set(keys) and not key.baseline]
-    fewest, most = min(found, default=MIN_SEEDS), max(found, default=MIN_SEEDS)
+    numbers = [one.n_seeds for key, one in spreads(summary).items() if key in set(keys) and not key.baseline]
+    fewest, most = min(numbers, default=MIN_SEEDS), max(numbers, default=MIN_SEEDS)
     if fewest >= MIN_SEEDS:
         return []
     needed = f"a bench that claims something needs {MIN_SEEDS}"

@@ -110,17 +110,17 @@ def draw_maps(maps: SampleMaps, groups: dict[str, list[str]], pearson: pd.Series
 
 
 def _pair(
-    part: Any, maps: SampleMaps, gene: str, title: str, index: np.ndarray, um_per_map_px: float
+    panel: Any, maps: SampleMaps, gene: str, title: str, index: np.ndarray, um_per_map_px: float
 ) -> None:
     column = maps.genes.index(gene)
     pair = {"measured": maps.measured[:, column], "predicted": maps.predicted[:, column]}
     low, high = colour_range(pair["measured"], pair["predicted"])
-    panels = part.subplots(1, 2)
-    part.suptitle(title, x=0.02, ha="left", fontsize=9, weight="bold")
+    panels = panel.subplots(1, 2)
+    panel.suptitle(title, x=0.02, ha="left", fontsize=9, weight="bold")
     image = None
     for axes, (name, values) in zip(panels, pair.items(), strict=True):
         image = draw_tissue(axes, index, values, name, cmap=VALUES, vmin=low, vmax=high)
-    bar = part.colorbar(image, ax=panels, shrink=0.85, pad=0.02, aspect=18)
+    bar = panel.colorbar(image, ax=panels, shrink=0.85, pad=0.02, aspect=18)
     bar.set_label(f"log1p(counts\nper {format_number(maps.total)})", fontsize=7.5)
     bar.ax.tick_params(labelsize=7)
     bar.locator = MaxNLocator(4)

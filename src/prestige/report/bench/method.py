@@ -46,7 +46,7 @@ def span(values: Iterable[Any], write: Any = si, unit: str = "") -> str:
 def training_facts(bench: Bench) -> Facts:
     """Return budget, steps, observations seen, seconds, learning rates, hardware and versions."""
     trained = [run for run in bench.runs if not run.configuration.baseline]
-    found: Facts = [("Budget", _budget(trained))]
+    facts: Facts = [("Budget", _budget(trained))]
     if trained:
         rates = dict.fromkeys(
             rate
@@ -54,8 +54,10 @@ def training_facts(bench: Bench) -> Facts:
             if not run.configuration.own_rates
             for rate in run.manifest.learning_rates_tried
         )
-        own = dict.fromkeys(run.configuration.name for run in trained if run.configuration.own_rates)
-        found += [
+        with_own_rates = dict.fromkeys(
+            run.configuration.name for run in trained if run.configuration.own_rates
+        )
+        facts += [
             ("Steps", f"{_of(trained, 'steps')}, batches of {_of(trained, 'batch_size', '{:.0f}'.format)}"),
             (
                 "Observations seen",
@@ -63,12 +65,12 @@ def training_facts(bench: Bench) -> Facts:
                 "trials of learning rates that lost are not counted",
             ),
             ("Training time", span((run.manifest.seconds.train for run in trained), unit="s a run")),
-            ("Learning rates", _rates(list(rates), list(own))),
+            ("Learning rates", _rates(list(rates), list(with_own_rates))),
         ]
     settings = _flat(bench.record.train)
     if settings:
-        found.append(("Further settings", ", ".join(f"{name} {value}" for name, value in settings.items())))
-    found += [
+        facts.append(("Further settings", ", ".join(f"{name} {value}" for name, value in settings.items())))
+    facts += [
         (
             "Time in all",
             _duration([run.manifest.seconds.total for run in bench.runs]),
@@ -86,14 +88,14 @@ def training_facts(bench: Bench) -> Facts:
         ("Seeds", _distinct(str(run.seed) for run in bench.runs)),
         ("Versions", _distinct(_versions(run) for run in bench.runs)),
     ]
-    return found
+    return facts
 
 
 def scoring_facts(bench: Bench, summary: Summary) -> Facts:
     """Return what was scored, how it was averaged and what the intervals rest on."""
     panel = bench.record.panel.config
     scored = summary.groups[0].n_genes_scored if summary.groups else 0
-    found: Facts = [
+    facts: Facts = [
         (
             "Score",
             "Pearson correlation of each gene over the test observations of a sample; mean over genes, then "
@@ -108,31 +110,31 @@ def scoring_facts(bench: Bench, summary: Summary) -> Facts:
         ),
     ]
     if math.isfinite(panel.total):
-        found.append(
+        facts.append(
             (
                 "Normalisation",
                 f"counts scaled to a total of {format_number(panel.total)} an observation, then log1p",
             )
         )
     for skipped in bench.record.skipped:
-        found.append(("Not run", f"{skipped.name} on fold {skipped.fold}: {skipped.reason}"))
-    found += [("Intervals", note) for note in dict.fromkeys(group.note for group in summary.groups)]
+        facts.append(("Not run", f"{skipped.name} on fold {skipped.fold}: {skipped.reason}"))
+    facts += [("Intervals", note) for note in dict.fromkeys(group.note for group in summary.groups)]
     if (blocks := summary.blocks) is not None:
         width = blocks_words(blocks).removeprefix("blocks of ")
-        found.append(("Blocks of the bootstrap", width if blocks.times > 1 else f"{width} wide"))
+        facts.append(("Blocks of the bootstrap", width if blocks.times > 1 else f"{width} wide"))
         if blocks.times > 1:
-            found.append(("Merged blocks", MERGED))
-    found += [("Correlation length", words) for words in length_words(bench, summary.blocks)]
-    return found
+            facts.append(("Merged blocks", MERGED))
+    facts += [("Correlation length", words) for words in length_words(bench, summary.blocks)]
+    return facts
 
 
 def split_facts(bench: Bench) -> Facts:
     """Return the split's settings as they were given, and what splitting noted."""
     split = bench.record.split
-    found = [(_named(key), _plain(value)) for key, value in split.items() if value not in (None, [])]
+    facts = [(_named(key), _plain(value)) for key, value in split.items() if value not in (None, [])]
     for fold in bench.record.folds:
-        found += [(f"fold {fold.index}", note) for note in fold.notes]
-    return found
+        facts += [(f"fold {fold.index}", note) for note in fold.notes]
+    return facts
 
 
 def audit_facts(bench: Bench) -> dict[str, Any]:
@@ -202,9 +204,9 @@ def assumptions(bench: Bench) -> list[str]:
     """Return what was assumed rather than known, and what reading noted."""
     samples = bench.record.dataset.samples
     assumed = [sample.id for sample in samples if sample.um_per_px_assumed]
-    found = []
+    lines = []
     if assumed:
-        found.append(
+        lines.append(
             f"The pixel size of {', '.join(assumed)} was assumed, not stated by the data: "
             "every width in \N{MICRO SIGN}m here rests on it."
         )
@@ -214,7 +216,7 @@ def assumptions(bench: Bench) -> list[str]:
             noted.setdefault(note, []).append(sample.id)
     if bench.single:  # a bench's runs repeat what its samples say
         noted = {note: [] for run in bench.runs for note in run.manifest.notes}
-    return found + [(", ".join(of) + ": " if of else "") + note for note, of in noted.items()]
+    return lines + [(", ".join(of) + ": " if of else "") + note for note, of in noted.items()]
 
 
 def cost_rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -242,27 +244,27 @@ def _of(runs: Sequence[Run], name: str, write: Any = si) -> str:
 
 
 def _budget(trained: Sequence[Run]) -> str:
-    said = []
+    sentences = []
     for run in trained:
         budget = run.manifest.budget
         kind = budget.kind
         if kind == "minutes":
-            said.append(
+            sentences.append(
                 f"equal minutes: {format_number(budget.minutes)} a run, made into a number of "
                 "steps timed before the first; the best state on validation is kept, and never shortens "
                 "the budget. "
                 "It speaks of what is learnt in that time, not of capacity."
             )
         elif kind == "steps":
-            said.append(
+            sentences.append(
                 f"equal steps: {si(number(budget.steps))} a run. "
                 "It speaks of equal data seen, not of capacity."
             )
         elif kind == "convergence":
-            said.append(_convergence(budget))
+            sentences.append(_convergence(budget))
         else:
-            said.append("not recorded")
-    return _distinct(said) if said else "nothing was trained"
+            sentences.append("not recorded")
+    return _distinct(sentences) if sentences else "nothing was trained"
 
 
 def _convergence(budget: Budget) -> str:
@@ -274,19 +276,19 @@ def _convergence(budget: Budget) -> str:
     )
 
 
-def _rates(rates: Sequence[float], own: Sequence[str]) -> str:
+def _rates(rates: Sequence[float], with_own_rates: Sequence[str]) -> str:
     if not rates:
         return "not recorded"
     tried = ", ".join(f"{rate:g}" for rate in rates)
-    said = f"{tried} for every encoder and patch"
+    sentence = f"{tried} for every encoder and patch"
     if len(rates) > 1:
-        said = f"{tried} tried for every encoder and patch, the best on validation chosen"
-    if own:
-        said += (
-            f". Apart from these, {', '.join(own)}: set against the same encoder with the bench's rates, to "
-            "see what hangs on them, and no candidate for the best or the recommendation"
+        sentence = f"{tried} tried for every encoder and patch, the best on validation chosen"
+    if with_own_rates:
+        sentence += (
+            f". Apart from these, {', '.join(with_own_rates)}: set against the same encoder with the bench's "
+            "rates, to see what hangs on them, and no candidate for the best or the recommendation"
         )
-    return said
+    return sentence
 
 
 def _hardware(run: Run) -> str:
@@ -327,15 +329,15 @@ def _plain(value: Any) -> str:
 
 def _flat(settings: dict[str, Any], *, prefix: str = "") -> dict[str, str]:
     """Return settings within settings side by side, without those that have a line of their own."""
-    found: dict[str, str] = {}
+    flat: dict[str, str] = {}
     for key, value in settings.items():
         if key in ("budget", "learning_rates", "batch_size") or value is None:
             continue
         if isinstance(value, dict):
-            found |= _flat(value, prefix=f"{prefix}{_named(key)} ")
+            flat |= _flat(value, prefix=f"{prefix}{_named(key)} ")
         else:
-            found[prefix + _named(key)] = _plain(value)
-    return found
+            flat[prefix + _named(key)] = _plain(value)
+    return flat
 
 
 def _named(key: str) -> str:
@@ -345,5 +347,5 @@ def _named(key: str) -> str:
 
 
 def _count(value: Any) -> str:
-    found = number(value)
-    return f"{found:,.0f}" if math.isfinite(found) else "\N{EN DASH}"
+    count = number(value)
+    return f"{count:,.0f}" if math.isfinite(count) else "\N{EN DASH}"

@@ -203,8 +203,8 @@ def _oracle(bench: Bench, summary: Summary) -> list[float | None] | None:
             if math.isfinite(k[0])
         }
     )
-    found = []
+    at_widths = []
     for um, _, _ in keys:
         near = min(scores, key=lambda width: abs(width - um))
-        found.append(scores[near] if abs(near - um) <= 0.02 * um else None)
-    return found
+        at_widths.append(scores[near] if abs(near - um) <= 0.02 * um else None)
+    return at_widths

@@ -107,5 +107,5 @@ def _rivals(table: pd.DataFrame, best: Configuration, *, every_baseline: bool = 
 
 
 def _written(value: Any, form: str) -> str:
-    found = number(value)
-    return format(found, form) if math.isfinite(found) else "\N{EN DASH}"
+    finite = number(value)
+    return format(finite, form) if math.isfinite(finite) else "\N{EN DASH}"

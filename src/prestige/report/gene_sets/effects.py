@@ -64,10 +64,10 @@ def _answer(over: Contrast, beside: Contrast | None) -> str:
         return "not decided"
     if not over.sign:
         return "no difference is shown"
-    said = {1: "higher than on all genes", -1: "lower than on all genes"}[over.sign]
+    verdict = {1: "higher than on all genes", -1: "lower than on all genes"}[over.sign]
     if beside is None:
-        return said
-    return f"{said}, {'and' if _also(over, beside) else 'but not'} than on genes like its own"
+        return verdict
+    return f"{verdict}, {'and' if _also(over, beside) else 'but not'} than on genes like its own"
 
 
 def _also(over: Contrast, beside: Contrast | None) -> bool:

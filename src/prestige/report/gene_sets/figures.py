@@ -34,7 +34,7 @@ def forest(scores: SetScores, configuration: Configuration) -> Figure | None:
     of the random sets.  Right: the difference from the mean random set, with its interval.  Of many sets some
     are drawn (:func:`prestige.analysis.gene_sets.scores.notable`), and it is said how many are not.
     """
-    own = scores.of(configuration, "matched", "pearson", "mean")
+    matched = scores.of(configuration, "matched", "pearson", "mean")
     random = scores.of(configuration, "matched", "pearson", "random sets")
     excess = scores.of(configuration, "matched", "pearson", "excess")
     compared = [name for name in scores.sets if name in excess and math.isfinite(excess[name].value)]
@@ -49,7 +49,7 @@ def forest(scores: SetScores, configuration: Configuration) -> Figure | None:
         if math.isfinite(drawn.low):
             left.fill_betweenx(around, drawn.low, drawn.high, color=RANDOM, alpha=0.6, linewidth=0)
         left.plot([drawn.value, drawn.value], around, color=INK, linewidth=1.2)
-        _point(left, own[name], y)
+        _point(left, matched[name], y)
         _point(right, excess[name], y)
     right.axvline(0, color=INK, linewidth=1.0)
     labels = [f"{name}, {len(scores.sets[name].random.genes)} genes" for name in names]
@@ -58,8 +58,8 @@ def forest(scores: SetScores, configuration: Configuration) -> Figure | None:
     right.set(xlabel="excess over the random sets")
     right.margins(x=0.08)
     if len(compared) > len(names):
-        said = f"{len(compared) - len(names):,} sets nearer to their random sets are not drawn"
-        figure.supxlabel(said, fontsize="medium", color=MUTED)
+        note = f"{len(compared) - len(names):,} sets nearer to their random sets are not drawn"
+        figure.supxlabel(note, fontsize="medium", color=MUTED)
     for axes in (left, right):
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0, labelcolor=INK)

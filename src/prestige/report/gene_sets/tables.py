@@ -29,16 +29,16 @@ def score_facts(scores: SetScores, shown: Configuration | None) -> dict[str, Any
     """Return ``label``, ``text``, ``notes``, ``head`` and ``rows`` of one configuration, {} without sets."""
     if shown is None or not scores.sets:
         return {}
-    parts, names = _parts(scores, shown), notable(scores, shown)
+    statistics, names = _parts(scores, shown), notable(scores, shown)
     head = ["gene set", "genes", "mean Pearson", "median", "quartiles"]
     head += ["of the ceiling"] if scores.known_rare else []
     head += ["random sets", "excess", "p"]
     return {
         "label": shown.label,
-        "text": _verdict(scores, parts["excess"]),
+        "text": _verdict(scores, statistics["excess"]),
         "notes": [*_left_out(scores, names), *_notes(scores)],
         "head": head,
-        "rows": [_row(scores, name, parts) for name in names],
+        "rows": [_row(scores, name, statistics) for name in names],
     }
 
 
@@ -52,26 +52,28 @@ def _left_out(scores: SetScores, names: tuple[str, ...]) -> list[str]:
 
 
 def _parts(scores: SetScores, shown: Configuration) -> dict[str, dict[str, Estimate]]:
-    parts = {word: scores.of(shown, "measurable", "pearson", word) for word in ("mean", *QUANTILES)}
-    parts["fraction"] = scores.of(shown, "measurable", FRACTION, "mean")
+    statistics = {word: scores.of(shown, "measurable", "pearson", word) for word in ("mean", *QUANTILES)}
+    statistics["fraction"] = scores.of(shown, "measurable", FRACTION, "mean")
     for word in ("random sets", "excess", "p (descriptive)"):
-        parts[word] = scores.of(shown, "matched", "pearson", word)
-    return parts
+        statistics[word] = scores.of(shown, "matched", "pearson", word)
+    return statistics
 
 
-def _row(scores: SetScores, name: str, parts: dict[str, dict[str, Estimate]]) -> list[str]:
+def _row(scores: SetScores, name: str, statistics: dict[str, dict[str, Estimate]]) -> list[str]:
     one = scores.sets[name]
     n = len(one.measurable)
 
-    def value(part: str, form: str = ".3f") -> str:
-        found = parts[part].get(name)
-        return format(found.value, form) if found is not None and math.isfinite(found.value) else DASH
+    def value(statistic: str, form: str = ".3f") -> str:
+        estimate = statistics[statistic].get(name)
+        return (
+            format(estimate.value, form) if estimate is not None and math.isfinite(estimate.value) else DASH
+        )
 
-    def with_interval(part: str, form: str = ".3f") -> str:
-        found = parts[part].get(name)
-        if found is None or not math.isfinite(found.low):
-            return value(part, form)
-        return f"{value(part, form)} ({found.low:{form}} to {found.high:{form}})"
+    def with_interval(statistic: str, form: str = ".3f") -> str:
+        estimate = statistics[statistic].get(name)
+        if estimate is None or not math.isfinite(estimate.low):
+            return value(statistic, form)
+        return f"{value(statistic, form)} ({estimate.low:{form}} to {estimate.high:{form}})"
 
     row = [
         name,
@@ -86,20 +88,20 @@ def _row(scores: SetScores, name: str, parts: dict[str, dict[str, Estimate]]) ->
 
 def _verdict(scores: SetScores, excess: dict[str, Estimate]) -> str:
     """Say which sets lie above the mean of their random sets, which below, and which cannot be told."""
-    found: dict[str, list[str]] = {"above": [], "below": [], "open": [], "none": [], "alone": []}
+    verdicts: dict[str, list[str]] = {"above": [], "below": [], "open": [], "none": [], "alone": []}
     value = {name: abs(one.value) for name, one in excess.items() if math.isfinite(one.value)}
     far = sorted(scores.sets, key=lambda name: -value.get(name, -1.0))
     many = len(far) > MOST
     for name in far if many else scores.sets:
         one = excess.get(name)
         if one is None:
-            found["alone"].append(name)
+            verdicts["alone"].append(name)
         elif not (math.isfinite(one.low) and math.isfinite(one.high)):
-            found["none"].append(name)
+            verdicts["none"].append(name)
         elif one.low > 0 or one.high < 0:
-            found["above" if one.low > 0 else "below"].append(name)
+            verdicts["above" if one.low > 0 else "below"].append(name)
         else:
-            found["open"].append(name)
+            verdicts["open"].append(name)
     words = {
         "above": "predicted better than genes like theirs are on average",
         "below": "predicted worse than genes like theirs are on average",
@@ -107,12 +109,12 @@ def _verdict(scores: SetScores, excess: dict[str, Estimate]) -> str:
         "none": "without an interval, so nothing is said of them",
         "alone": "not compared, since too few of their genes have others like them",
     }
-    told = {key: _some(names) if many else ", ".join(names) for key, names in found.items() if names}
-    said = "; ".join(f"{words[key]}: {names}" for key, names in told.items())
-    judged = len(found["above"]) + len(found["below"]) + len(found["open"])
+    told = {key: _some(names) if many else ", ".join(names) for key, names in verdicts.items() if names}
+    sentence = "; ".join(f"{words[key]}: {names}" for key, names in told.items())
+    judged = len(verdicts["above"]) + len(verdicts["below"]) + len(verdicts["open"])
     return (
         f"Beside each set stand {scores.draws:,} random sets of genes outside it, matched on "
-        f"{scores.matched_on}. {said[:1].upper()}{said[1:]}.{f' {ONE_BY_ONE}.' if judged > 1 else ''}"
+        f"{scores.matched_on}. {sentence[:1].upper()}{sentence[1:]}.{f' {ONE_BY_ONE}.' if judged > 1 else ''}"
     )
 
 
