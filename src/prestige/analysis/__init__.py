@@ -1,1 +1,1 @@
-"""A folder of runs -> the analysis of a bench: numbers, frames and a recommendation, and no sentence."""
+"""A folder of runs -> its analysis: numbers, and no sentence."""

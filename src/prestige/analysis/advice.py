@@ -1,4 +1,4 @@
-"""The recommendation: the cheapest configuration that is shown not to be worse than the best."""
+"""The cheapest configuration that is shown not to be worse than the best."""
 
 from __future__ import annotations
 

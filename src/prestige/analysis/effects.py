@@ -1,4 +1,4 @@
-"""What the study asks, each answered with an effect in units of the score and its confidence interval.
+"""What the study asks: effects in units of the score, with their confidence intervals.
 
 What do more parameters bring at an equal patch, what does a larger patch bring at equal parameters, does the
 one depend on the other, and does either hang on the readout, the normalisation layer or the learning rates

@@ -1,4 +1,4 @@
-"""Tidy frames: runs, configurations, genes, observations and gene sets, each row with what it is of."""
+"""The tidy frames of an analysis: each row says what it is of."""
 
 from __future__ import annotations
 

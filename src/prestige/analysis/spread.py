@@ -1,4 +1,4 @@
-"""How far the scores vary from training to training and from patient to patient, side by side."""
+"""How far the scores vary over trainings and patients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do some genes gain more than others?  What parameters and patch width bring on each gene set.
+"""What parameters and patch width bring on each gene set: whether some genes gain more than others.
 
 Beside each other: the effect on the set less that on all genes, and less that on genes like the set's own
 (its matched random sets).  Sets of well-measured genes have more to gain than the average gene has; only the

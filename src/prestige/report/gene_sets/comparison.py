@@ -1,4 +1,4 @@
-"""What the page says of which configuration is best for which genes."""
+"""The best configuration of each gene set, in words and tables."""
 
 from __future__ import annotations
 

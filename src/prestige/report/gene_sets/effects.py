@@ -1,4 +1,4 @@
-"""What the page says of effects on gene sets: whether some genes gain more than others."""
+"""Effects on gene sets, in words."""
 
 from __future__ import annotations
 

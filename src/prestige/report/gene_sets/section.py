@@ -1,4 +1,4 @@
-"""What the report says and draws of the scores of gene sets."""
+"""The section of gene sets: what it says, and its figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page says of the scores of gene sets beside their random sets."""
+"""Scores of gene sets beside their random sets, in words."""
 
 from __future__ import annotations
 
