@@ -128,7 +128,7 @@ def _first_words(path: Path) -> str:
     """Return what a module is: its first sentence up to a stop within it that leaves enough words."""
     words = _first_sentence(path)
     for stop in re.finditer(r"[:;?,](?= )(?=(?:[^`]*`[^`]*`)*[^`]*$)| \(", words):
-        if len(words[: stop.start()].split()) >= (6 if stop.group() == "," else 3):
+        if len(words[: stop.start()].split()) >= (5 if stop.group() == "," else 3):
             words = words[: stop.start()]
             break
     return words[0].lower() + words[1:] if words[:2].istitle() else words
