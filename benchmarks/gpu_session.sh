@@ -21,7 +21,8 @@ keep() {
 
 case $step in
 tests)
-    python3 -m pytest -q -p no:cacheprovider tests/training tests/data/patches tests/prediction tests/compute 2>&1 |
+    python3 -m pytest -q -p no:cacheprovider -o filterwarnings=default \
+        tests/training tests/data/patches tests/prediction tests/compute 2>&1 |
         tee "$out/gpu-tests.log" | tail -n 25
     ;;
 study)
