@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from prestige import biology
+    from prestige import biology, metrics, stats
     from prestige.analysis.analyse import Analysis, analyse
     from prestige.config import BenchConfig, RunConfig, read_bench, read_run
     from prestige.data.dataset import open_dataset, read_dataset
@@ -38,6 +38,7 @@ __all__ = [
     "biology",
     "evaluate_files",
     "inspect",
+    "metrics",
     "open_dataset",
     "predict_dataset",
     "read_bench",
@@ -45,6 +46,7 @@ __all__ = [
     "read_dataset",
     "read_run",
     "run_bench",
+    "stats",
     "train_from_yaml",
     "write_file_biology",
     "write_phantom",
@@ -61,6 +63,7 @@ _PLACES = {
     "biology": "prestige",
     "evaluate_files": "prestige.evaluate",
     "inspect": "prestige.report.dataset.inspection",
+    "metrics": "prestige",
     "open_dataset": "prestige.data.dataset",
     "predict_dataset": "prestige.prediction.predict",
     "read_bench": "prestige.config",
@@ -68,6 +71,7 @@ _PLACES = {
     "read_dataset": "prestige.data.dataset",
     "read_run": "prestige.config",
     "run_bench": "prestige.runs.bench",
+    "stats": "prestige",
     "train_from_yaml": "prestige.runs.run",
     "write_file_biology": "prestige.report.biology.of_bench",
     "write_phantom": "prestige.data.phantom",

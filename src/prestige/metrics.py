@@ -8,6 +8,12 @@ memory beyond the two arrays themselves.
 What is not defined is NaN, never a made-up number: a correlation where the truth or the
 prediction is constant, R2 and explained variance where the truth is constant, a cosine with a zero
 vector.  What a mean makes of the NaN is decided in :mod:`prestige.evaluate`.
+
+>>> import numpy as np
+>>> from prestige import metrics
+>>> truth = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 0.0]])  # 3 observations of 2 genes
+>>> metrics.pearson(truth + [[0.5, 0.0], [0.0, 0.0], [0.0, 0.0]], truth).round(2)
+array([0.98, 1.  ])
 """
 
 from __future__ import annotations

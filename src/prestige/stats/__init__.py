@@ -9,6 +9,16 @@ confidence intervals of the draws, simultaneous ones (max-T: so multiple testing
 set of the best, ``compare.py`` puts configurations side by side, ``effects.py`` and ``recommend.py`` answer
 questions about them, ``correlogram.py`` says how wide blocks must be and ``block_width.py`` merges those
 that are not.
+
+>>> import numpy as np
+>>> from prestige import stats
+>>> rng = np.random.default_rng(0)
+>>> xy_um = rng.uniform(0, 2000, (2000, 2))
+>>> truth = rng.normal(size=(2000, 3))
+>>> blocks, section = stats.spatial_blocks(xy_um, 500.0), np.full(2000, "S1")
+>>> moments = stats.moments_of(truth + rng.normal(size=truth.shape), truth, section, blocks, ("A", "B", "C"))
+>>> round(stats.mean_gene_pearson(moments), 1)
+0.7
 """
 
 from prestige.stats.block_width import Blocks, blocks_of_tissue
