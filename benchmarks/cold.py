@@ -73,7 +73,6 @@ def ours(task: Task) -> Cost:
         where="cold",
         slide_files={"image": task.tiff},
         table_files={},
-        options={},
         write_slide=lambda target: write_slide(task.tiff, target),
         read_table=lambda pixels: task.table(),
         um_per_px=task.um_per_px,

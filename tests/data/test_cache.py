@@ -27,7 +27,7 @@ def table(pixels: np.ndarray) -> Table:
     return Table(obs, np.array([[1.0, 2.0]]), csr_matrix([[3.0]], dtype=np.float32), ("G",))
 
 
-def recipe(folder: Path, read: list[str] | None = None, options: str = "one") -> Recipe:
+def recipe(folder: Path, read: list[str] | None = None, um_per_px: float = 0.5) -> Recipe:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("image", "table"):
         if not (folder / name).exists():
@@ -44,8 +44,8 @@ def recipe(folder: Path, read: list[str] | None = None, options: str = "one") ->
         return table(pixels)
 
     return Recipe(
-        "made/1", "sample 's'", {"image": folder / "image"}, {"table": folder / "table"}, {"o": options},
-        write_slide, read_table, um_per_px=0.5,
+        "made/1", "sample 's'", {"image": folder / "image"}, {"table": folder / "table"},
+        write_slide, read_table, um_per_px=um_per_px,
     )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def test_what_was_made_is_found_by_its_content(tmp_path: Path) -> None:
     assert other.card.fingerprint != first.card.fingerprint
     assert other.card.slide_fingerprint == first.card.slide_fingerprint
     assert os.path.samefile(first.folder / "slide.npy", other.folder / "slide.npy")
-    prepare(recipe(tmp_path / "a", done, options="two"), tmp_path / "cache")
+    prepare(recipe(tmp_path / "a", done, um_per_px=0.6), tmp_path / "cache")
     assert done == ["slide", "table", "table", "table"]
 
 
@@ -100,7 +100,7 @@ def test_a_crash_leaves_nothing_that_looks_finished(tmp_path: Path) -> None:
     prepare(recipe(tmp_path / "a"), tmp_path / "cache")
     assert killed.exists()  # it might be at work
     os.utime(killed, (time.time() - 90000,) * 2)
-    prepare(recipe(tmp_path / "a", options="two"), tmp_path / "cache")
+    prepare(recipe(tmp_path / "a", um_per_px=0.6), tmp_path / "cache")
     assert not killed.exists()
 
 

@@ -92,7 +92,7 @@ def test_making_a_sample_makes_room(
 def test_tables_of_one_slide_count_its_pixels_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = sized(tmp_path, "a")
     first = prepare(one, tmp_path / "cache")
-    second = prepare(replace(one, options={"o": "two"}), tmp_path / "cache")
+    second = prepare(replace(one, um_per_px=0.6), tmp_path / "cache")
     used_at(first.folder, 1000.0)
     monkeypatch.setenv(eviction.VARIABLE, str(180 * KILOBYTE / 1e9))
     assert trim(tmp_path / "cache", second.folder) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from prestige.models.readout import central, centre_and_whole, whole
+from prestige.models.readout import central, whole
 
 
 def numbered(cells: int) -> torch.Tensor:
@@ -34,7 +34,8 @@ def test_cells_next_to_the_centre_do_not_count() -> None:
 
 def test_whole_is_the_mean_of_all_cells() -> None:
     assert whole(numbered(4)).item() == 7.5
-    centre, everything = centre_and_whole(torch.stack([torch.zeros(5, 5), torch.eye(5)])[None])
+    features = torch.stack([torch.zeros(5, 5), torch.eye(5)])[None]
+    centre, everything = central(features), whole(features)
     assert centre.tolist() == [[0.0, 1.0]]
     assert everything[0].tolist() == pytest.approx([0.0, 0.2], abs=1e-6)
 
@@ -44,6 +45,6 @@ def test_gradients_lie_in_memory_as_the_maps_do() -> None:
     features = maps * 1
     seen: list[torch.Tensor] = []
     features.register_hook(seen.append)
-    centre, everything = centre_and_whole(features)
+    centre, everything = central(features), whole(features)
     (centre.square().sum() + everything.square().sum()).backward()
     assert seen[0].is_contiguous(memory_format=torch.channels_last)

@@ -46,8 +46,6 @@ class Recipe:
         The sample, for messages.
     slide_files, table_files
         Role -> file or folder; their content is all that the pixels, and the table, depend on.
-    options
-        Settings that the table depends on.
     write_slide
         Decodes the image into a file of numpy's format at the given path, which does not end in ``.npy``.
     read_table
@@ -60,7 +58,6 @@ class Recipe:
     where: str
     slide_files: Mapping[str, Path]
     table_files: Mapping[str, Path]
-    options: Mapping[str, str | None]
     write_slide: Callable[[Path], None]
     read_table: Callable[[UInt8[np.ndarray, "height width 3"]], Table]
     um_per_px: float | None = None
@@ -86,10 +83,9 @@ def prepare(recipe: Recipe, cache_dir: Path) -> Prepared:
     limit_bytes()  # what is wrong with it is told before anything is decoded
     with _storage(cache_dir):
         slide_key = digest(recipe.source, "slide", *_contents(recipe.slide_files, cache_dir))
-        options = json.dumps(
-            [dict(recipe.options), recipe.um_per_px, recipe.um_per_px_assumed], sort_keys=True
-        )
-        key = digest(slide_key, "table", options, *_contents(recipe.table_files, cache_dir))
+        # The empty settings stand for those that no reader has: samples keep the names they were given.
+        settings = json.dumps([{}, recipe.um_per_px, recipe.um_per_px_assumed])
+        key = digest(slide_key, "table", settings, *_contents(recipe.table_files, cache_dir))
         folder = cache_dir / "samples" / key
         while True:
             touch(folder)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from prestige.compute.files import is_partial, remove_folder
@@ -57,7 +56,11 @@ def trim(cache_dir: Path, keep: Path) -> list[Path]:
     """
     limit, removed = limit_bytes(), []
     samples, slides, features = (cache_dir / name for name in ("samples", "slides", FOLDER))
-    folders = [*_folders(samples), *_folders(features)]
+    folders = [
+        folder
+        for folder in (*samples.glob("*"), *features.glob("*"))
+        if folder.is_dir() and not is_partial(folder.name)
+    ]
     order = sorted((used, folder) for folder in folders if (used := _used(folder)) is not None)
     size = _bytes_in([samples, slides, features])
     for _, folder in order:
@@ -78,11 +81,6 @@ def trim(cache_dir: Path, keep: Path) -> list[Path]:
             f"{len(removed)} {plural} used least recently removed"
         )
     return removed
-
-
-def _folders(samples: Path) -> Iterator[Path]:
-    if samples.is_dir():
-        yield from (path for path in samples.iterdir() if path.is_dir() and not is_partial(path.name))
 
 
 def _used(folder: Path) -> float | None:

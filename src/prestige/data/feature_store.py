@@ -51,7 +51,7 @@ class FeatureStore:
     def refresh(self) -> None:
         """Look for chunks that were added since, by whichever process; broken ones are passed over."""
         places, chunks, rows = [self._place], [self._chunk], [self._row]
-        for folder in sorted(self.folder.glob("*.chunk")) if self.folder.is_dir() else []:
+        for folder in sorted(self.folder.glob("*.chunk")):
             if folder.name in self._read:
                 continue
             self._read.add(folder.name)
@@ -80,9 +80,9 @@ class FeatureStore:
         out = np.zeros((len(wanted), self._width), dtype=np.float32)
         at = np.minimum(np.searchsorted(self._place, wanted), max(len(self._place) - 1, 0))
         there = self._place[at] == wanted if len(self._place) else np.zeros(len(wanted), dtype=bool)
-        found = np.flatnonzero(there)
-        for chunk in np.unique(self._chunk[at[found]]):
-            some = found[self._chunk[at[found]] == chunk]
+        known = np.flatnonzero(there)
+        for chunk in np.unique(self._chunk[at[known]]):
+            some = known[self._chunk[at[known]] == chunk]
             out[some] = self._chunks[chunk][self._row[at[some]]]
         return out, there
 

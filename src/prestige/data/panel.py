@@ -6,7 +6,7 @@ sides changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -103,8 +103,8 @@ class Panel:
         DataError
             When ``genes`` lacks one of the panel.
         """
-        columns = _columns(self.genes, genes)
-        return np.asarray(_scaled(counts[:, columns], total_counts, self.total).todense(), np.float32)
+        scaled = _scaled(counts[:, columns_of(self.genes, genes)], total_counts, self.total)
+        return np.asarray(scaled.log1p().todense(), np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, for JSON."""
@@ -173,12 +173,10 @@ def fit_panel(samples: Sequence[Sample], fold: Fold, config: PanelConfig) -> Pan
     ]
     if not sums:
         raise DataError("there is no training observation to fit the panel on", where=f"fold {fold.name}")
-    keep = np.arange(len(genes))
-    if config.n is not None:
-        keep = _best(sums, config)
-    n = sum(part.n for part in sums)
-    mean = np.sum([part.logged for part in sums], axis=0) / n
-    square = np.sum([part.squares for part in sums], axis=0) / n
+    keep = np.arange(len(genes)) if config.n is None else _best(sums, config)
+    n = sum(one.n for one in sums)
+    mean = np.sum([one.logged for one in sums], axis=0) / n
+    square = np.sum([one.squares for one in sums], axis=0) / n
     variance = square - mean**2
     constant = variance <= 1e-9 * square
     std = np.sqrt(np.where(constant, 1.0, variance))
@@ -192,19 +190,16 @@ def _candidates(samples: Sequence[Sample], config: PanelConfig) -> tuple[list[st
     shared = set(samples[0].genes).intersection(*(sample.genes for sample in samples))
     every = {gene for sample in samples for gene in sample.genes}
     wanted = wanted_genes(config)
+    notes = []
     if wanted is None:
-        left_out = len(every) - len(shared)
-        notes = [f"{left_out} genes are not measured in every sample and were left out"] if left_out else []
-        found = [gene for gene in samples[0].genes if gene in shared]
-    else:
-        found = [gene for gene in wanted if gene in shared]
-        absent = [gene for gene in wanted if gene not in shared]
-        notes = [f"{len(absent)} of {len(wanted)} wanted genes are not measured in every sample: "] * bool(
-            absent
-        )
-        notes = [note + ", ".join(absent[:10]) + (" ..." if len(absent) > 10 else "") for note in notes]
-    if found:
-        return found, notes
+        if left_out := len(every) - len(shared):
+            notes.append(f"{left_out} genes are not measured in every sample and were left out")
+    elif absent := [gene for gene in wanted if gene not in shared]:
+        some = ", ".join(absent[:10]) + (" ..." if len(absent) > 10 else "")
+        notes.append(f"{len(absent)} of {len(wanted)} wanted genes are not measured in every sample: {some}")
+    candidates = [gene for gene in wanted or samples[0].genes if gene in shared]
+    if candidates:
+        return candidates, notes
     example = (wanted or sorted(every))[0] if wanted or every else None
     near = nearest(example, shared) if example else None
     raise ConfigError(
@@ -245,11 +240,11 @@ def wanted_genes(config: PanelConfig) -> list[str] | None:
 
 def _best(sums: Sequence[_Sums], config: PanelConfig) -> Int[np.ndarray, " n"]:
     """Return the positions of the n best genes, best first."""
-    n = sum(part.n for part in sums)
+    n = sum(one.n for one in sums)
     if config.genes == "most_expressed":
-        rank = np.sum([part.scaled for part in sums], axis=0) / n
+        rank = np.sum([one.scaled for one in sums], axis=0) / n
     else:
-        rank = np.sum([part.squares - part.logged**2 / part.n for part in sums], axis=0) / n
+        rank = np.sum([one.squares - one.logged**2 / one.n for one in sums], axis=0) / n
     assert config.n is not None
     if config.n > len(rank):
         raise ConfigError(
@@ -261,11 +256,12 @@ def _best(sums: Sequence[_Sums], config: PanelConfig) -> Int[np.ndarray, " n"]:
 
 
 def _sum_up(sample: Sample, rows: np.ndarray, genes: Sequence[str], total: float) -> _Sums:
-    columns = _columns(genes, sample.genes)
+    columns = columns_of(genes, sample.genes)
     depth = sample.obs["total_counts"].to_numpy(np.float64)
     scaled, logged, squares = np.zeros((3, len(genes)))
-    for block in _blocks(rows):
-        values = _scaled(sample.counts[block][:, columns], depth[block], total, log=False)
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        block = rows[start : start + _BLOCK_ROWS]
+        values = _scaled(sample.counts[block][:, columns], depth[block], total)
         scaled += np.asarray(values.sum(axis=0)).ravel()
         values.data = np.log1p(values.data)
         logged += np.asarray(values.sum(axis=0)).ravel()
@@ -274,29 +270,32 @@ def _sum_up(sample: Sample, rows: np.ndarray, genes: Sequence[str], total: float
     return _Sums(len(rows), scaled, logged, squares)
 
 
-def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), _BLOCK_ROWS):
-        yield rows[start : start + _BLOCK_ROWS]
-
-
-def _scaled(counts: csr_matrix, total_counts: np.ndarray, total: float, *, log: bool = True) -> csr_matrix:
-    """Return counts scaled to ``total``, perhaps log1p, still sparse, in float64."""
+def _scaled(counts: csr_matrix, total_counts: np.ndarray, total: float) -> csr_matrix:
+    """Return counts scaled to ``total``, still sparse, in float64."""
     from scipy.sparse import csr_matrix
 
     depth = np.asarray(total_counts, np.float64)
     factor = np.divide(total, depth, out=np.zeros_like(depth), where=depth > 0)
     values = counts.data * np.repeat(factor, np.diff(counts.indptr))
-    if log:
-        values = np.log1p(values)
     return csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape)
 
 
-def _columns(wanted: Sequence[str], genes: Sequence[str]) -> Int[np.ndarray, " n"]:
-    where = {gene: i for i, gene in enumerate(genes)}
-    absent = [gene for gene in wanted if gene not in where]
+def columns_of(
+    wanted: Sequence[str], genes: Sequence[str], *, where: str | None = None
+) -> Int[np.ndarray, " n"]:
+    """Return the columns of the wanted genes of a panel among those of a table, which ``where`` names.
+
+    Raises
+    ------
+    DataError
+        When one is not measured.
+    """
+    column = {gene: i for i, gene in enumerate(genes)}
+    absent = [gene for gene in wanted if gene not in column]
     if absent:
         raise DataError(
             f"{len(absent)} of the panel's {len(wanted)} genes are not measured: " + ", ".join(absent[:5]),
+            where=where,
             expected="every gene of the panel",
         )
-    return np.array([where[gene] for gene in wanted], np.int64)
+    return np.array([column[gene] for gene in wanted], np.int64)

@@ -116,10 +116,10 @@ def read_prepared(folder: Path) -> Prepared:
     """
     content = _read_card(folder)
     for name, size in content["bytes"].items():
-        found = (folder / name).stat().st_size if (folder / name).is_file() else None
-        if found != size:
+        there = (folder / name).stat().st_size if (folder / name).is_file() else None
+        if there != size:
             raise DataError(
-                f"the file '{name}' is missing" if found is None else f"'{name}' has {found:,} bytes",
+                f"the file '{name}' is missing" if there is None else f"'{name}' has {there:,} bytes",
                 where=folder,
                 expected=f"{size:,} bytes",
                 remedy="copy the folder again: it was cut off",

@@ -127,7 +127,8 @@ def faults_in(table: Table, *, height_px: int, width_px: int, where: str) -> lis
             "a finite x and y for every observation",
             "take these rows off the table",
         )
-    outside = ~lost & _outside(table.xy_px, height_px, width_px)
+    edge = np.array([width_px, height_px]) - 0.5
+    outside = ~lost & ((table.xy_px < -0.5) | (table.xy_px > edge)).any(axis=1)
     if outside.any():
         fault(
             f"outside the image of {width_px} x {height_px} px: {some(ids[outside])}",
@@ -136,11 +137,6 @@ def faults_in(table: Table, *, height_px: int, width_px: int, where: str) -> lis
         )
     faults.extend(_count_faults(table, ids, where))
     return faults
-
-
-def _outside(xy_px: Float[np.ndarray, "n 2"], height_px: int, width_px: int) -> Bool[np.ndarray, "n"]:
-    edge = np.array([width_px, height_px]) - 0.5
-    return np.any((xy_px < -0.5) | (xy_px > edge), axis=1, keepdims=False)
 
 
 def _count_faults(table: Table, ids: pd.Index, where: str) -> list[DataError]:

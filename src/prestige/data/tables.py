@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.sparse import csc_matrix, csr_array, csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from prestige.errors import DataError, nearest
 
@@ -107,10 +107,11 @@ def read_counts(group: Any, *, where: str) -> csr_matrix:
     element = group.get(name)
     if element is not None and hasattr(element, "shape"):
         return _dense_counts(element, name, where=where)
-    for part in ("data", "indptr"):
-        _check_stored(element, part, f"{where}, '{name}'")
+    if element is not None:
+        for part in ("data", "indptr"):
+            _check_stored(element.get(part), part, f"{where}, '{name}'")
     counts = read_part(group, name, where=where)
-    if not isinstance(counts, (csr_matrix, csr_array, csc_matrix)) and not hasattr(counts, "tocsr"):
+    if not hasattr(counts, "tocsr"):
         raise DataError(f"'{name}' is no matrix", where=where, expected="raw counts, observations x genes")
     return canonical(counts, where=f"{where}, '{name}'")
 
@@ -146,36 +147,26 @@ def canonical(counts: Any, *, where: str) -> csr_matrix:
 
 
 def _dense_counts(element: Any, name: str, *, where: str) -> csr_matrix:
-    from scipy.sparse import vstack
-
     if len(element.shape) != 2 or not np.issubdtype(element.dtype, np.number):
         raise DataError(
             f"'{name}' is no matrix of numbers", where=where, expected="raw counts, observations x genes"
         )
-    starts = range(0, element.shape[0], _BLOCK_ROWS)
+    starts = range(0, max(1, element.shape[0]), _BLOCK_ROWS)
     try:
         blocks = [csr_matrix(np.asarray(element[a : a + _BLOCK_ROWS], dtype=np.float32)) for a in starts]
     except BROKEN as error:
         raise DataError(
             f"'{name}' cannot be read ({error})", where=where, expected="a whole table"
         ) from error
-    return (
-        csr_matrix(vstack(blocks, format="csr", dtype=np.float32))
-        if blocks
-        else csr_matrix(element.shape, dtype=np.float32)
-    )
+    return csr_matrix(vstack(blocks, format="csr", dtype=np.float32))
 
 
-def _check_stored(group: Any, part: str, where: str) -> None:
+def _check_stored(array: Any, name: str, where: str) -> None:
     """Refuse a zarr chunk that is not on the disk: it reads as zeros, and those are never stored here."""
-    array = group[part] if group is not None and part in group else None
-    if (
-        array is not None
-        and hasattr(array, "nchunks_initialized")
-        and array.nchunks_initialized < array.nchunks
-    ):
+    stored = getattr(array, "nchunks_initialized", None)
+    if stored is not None and stored < array.nchunks:
         raise DataError(
-            f"only {array.nchunks_initialized} of {array.nchunks} chunks of '{part}' are there",
+            f"only {stored} of {array.nchunks} chunks of '{name}' are there",
             where=where,
             expected="a whole store",
             remedy="copy it again: it was cut off",

@@ -14,9 +14,9 @@ import pandas as pd
 
 from prestige.compute.files import whole_file
 from prestige.data.observations import Observations
-from prestige.data.panel import Panel
+from prestige.data.panel import Panel, columns_of
 from prestige.data.sample import Sample
-from prestige.errors import DataError, StorageError
+from prestige.errors import StorageError
 from prestige.records.folders import BenchFolder
 from prestige.stats.ceilings import ceiling_counts, ceiling_log
 from prestige.stats.moments import spatial_blocks
@@ -93,22 +93,14 @@ def read_ceilings(
     if block_um is not None and total is not None:
         parts = [_over(part, path.parent, block_um, total) for part, path in zip(parts, paths, strict=True)]
     table = pd.concat(parts, ignore_index=True)
-    found = pd.DataFrame({"gene": table["gene"].unique()})
+    ceilings = pd.DataFrame({"gene": table["gene"].unique()})
     for kind in KINDS:
-        found = found.merge(_combined(table, kind), how="left", on="gene")
-    return found
+        ceilings = ceilings.merge(_combined(table, kind), how="left", on="gene")
+    return ceilings
 
 
 def _of_sample(sample: Sample, rows: np.ndarray, panel: Panel, block_um: float) -> pd.DataFrame:
-    position = {gene: i for i, gene in enumerate(sample.genes)}
-    missing = [gene for gene in panel.genes if gene not in position]
-    if missing:
-        raise DataError(
-            f"the gene '{missing[0]}' is not measured",
-            where=f"sample {sample.id}",
-            expected="every gene of the panel",
-        )
-    counts = sample.counts[rows][:, [position[gene] for gene in panel.genes]]
+    counts = sample.counts[rows][:, columns_of(panel.genes, sample.genes, where=f"sample {sample.id}")]
     blocks = spatial_blocks(sample.xy_um[rows], block_um)
     totals = sample.obs["total_counts"].to_numpy(np.float64)[rows]
     raw = ceiling_counts(counts, genes=panel.genes, block_of=blocks)

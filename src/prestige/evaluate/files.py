@@ -42,17 +42,16 @@ class FileEvaluation:
 
         NaN becomes None.  The interval is that of the mean per-gene Pearson correlation.
         """
-        found: dict[str, Any] = {
+        interval, note = self._interval()
+        return {
             "schema": "prestige.evaluation/1",
             "scale": self.scale,
             "counted": dict(self.counted),
             "scores": _means(self.evaluation),
             "mean_baseline": _means(self.baseline) if self.baseline is not None else "unavailable",
-            "notes": list(self.notes),
+            "notes": [*self.notes, note] if note else list(self.notes),
+            "pearson_interval": interval,
         }
-        found["pearson_interval"], note = self._interval()
-        found["notes"] += [note] if note else []
-        return found
 
     def _interval(self) -> tuple[list[float] | None, str | None]:
         if not self.has_positions:
@@ -135,12 +134,9 @@ def evaluate_files(
 
 def _means(evaluation: Evaluation) -> dict[str, dict[str, float | None]]:
     """Return level -> metric -> mean over the samples in which it is defined, None where it is in none."""
-    found: dict[str, dict[str, float | None]] = {}
+    means: dict[str, dict[str, float | None]] = {}
     summary = evaluation.scores[evaluation.scores["level"] != "gene"]
-    values: dict[tuple[str, str], list[float]] = {}
-    for level, metric, value in zip(summary["level"], summary["metric"], summary["value"], strict=True):
-        values.setdefault((level, metric), []).append(float(value))
-    for (level, metric), of_samples in values.items():
+    for (level, metric), of_samples in summary.groupby(["level", "metric"], sort=False)["value"]:
         finite = [value for value in of_samples if np.isfinite(value)]
-        found.setdefault(level, {})[metric] = float(np.mean(finite)) if finite else None
-    return found
+        means.setdefault(str(level), {})[str(metric)] = float(np.mean(finite)) if finite else None
+    return means

@@ -31,15 +31,13 @@ def parse_scale(text: str) -> Scale:
     ConfigError
         When it is none of them.
     """
-    found = re.fullmatch(r"(log1p|total|counts)(?::([0-9.eE+]+))?", text.strip())
+    matched = re.fullmatch(r"(log1p|total|counts)(?::([0-9.eE+]+))?", text.strip())
+    kind, number = matched.groups() if matched else ("", None)
     try:
-        total = float(found.group(2)) if found and found.group(2) else None
+        total = float(number) if number else None
     except ValueError:
-        found, total = None, None
-    kind = found.group(1) if found else ""
-    fits = (
-        (kind == "log1p") or (kind == "total" and total is not None) or (kind == "counts" and total is None)
-    )
+        kind, total = "", None
+    fits = kind == "log1p" or kind == ("counts" if total is None else "total")
     if not fits or (total is not None and not (0 < total < float("inf"))):
         raise ConfigError(f"unknown scale '{text}'", where="--scale", expected=SCALES)
     return Scale(total, kind == "log1p")

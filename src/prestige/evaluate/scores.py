@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -125,12 +126,14 @@ def _blocks(array: np.ndarray) -> Iterator[slice]:
 def _of_genes(pred: np.ndarray, truth: np.ndarray, genes: Sequence[str], sample: str) -> pd.DataFrame:
     found = all_metrics(pred, truth, axis=0)
     lost_truth, lost_pred = found["truth_constant"], found["prediction_constant"] & ~found["truth_constant"]
-    by_gene = [_table(sample, "gene", genes, metric, found[metric], len(pred)) for metric in HIGHER_IS_BETTER]
+    names, n_obs = list(genes), len(pred)
+    by_gene = [_table(sample, "gene", names, metric, found[metric], n_obs) for metric in HIGHER_IS_BETTER]
     means = {metric: _mean(found, metric) for metric in HIGHER_IS_BETTER}
     means["n_genes_scored"] = float((~lost_truth).sum())
     means["n_genes_truth_constant"] = float(lost_truth.sum())
     means["n_genes_prediction_constant"] = float(lost_pred.sum())
-    return pd.concat([*by_gene, _summary(sample, "genes", means, len(pred))], ignore_index=True)
+    of_all = _table(sample, "genes", "all", list(means), list(means.values()), n_obs)
+    return pd.concat([*by_gene, of_all], ignore_index=True)
 
 
 def _of_observations(
@@ -156,7 +159,7 @@ def _of_observations(
         means |= {f"{metric}_centred": _mean(found, metric, "_centred") for metric in CENTRED}
     means["n_obs_scored"] = float((~lost).sum())
     means["n_obs_prediction_constant"] = float(lost_pred.sum())
-    return _summary(sample, "obs", means, len(pred))
+    return _table(sample, "obs", "all", list(means), list(means.values()), len(pred))
 
 
 def _centred(pred: np.ndarray, train_mean: np.ndarray) -> np.ndarray:
@@ -182,12 +185,7 @@ def _mean(found: dict[str, np.ndarray], metric: str, suffix: str = "") -> float:
 
 
 def _table(
-    sample: str, level: str, names: Sequence[str], metric: str, value: np.ndarray, n_obs: int
+    sample: str, level: str, name: str | list[str], metric: str | list[str], value: Any, n_obs: int
 ) -> pd.DataFrame:
-    columns = {"sample": sample, "level": level, "name": list(names), "metric": metric, "value": value}
+    columns = {"sample": sample, "level": level, "name": name, "metric": metric, "value": value}
     return pd.DataFrame(columns | {"n_obs": n_obs})
-
-
-def _summary(sample: str, level: str, means: dict[str, float], n_obs: int) -> pd.DataFrame:
-    columns = {"sample": sample, "level": level, "name": "all", "metric": list(means)}
-    return pd.DataFrame(columns | {"value": list(means.values()), "n_obs": n_obs})

@@ -36,27 +36,12 @@ class RandomSets:
         Their names.
     unmatched
         Members without a gene like them outside the set; they count on neither side.
-    n_panel
-        Number of genes of the panel.
     """
 
     index: Int[np.ndarray, "draws m"]
     members: Int[np.ndarray, " m"]
     genes: tuple[str, ...]
     unmatched: tuple[str, ...]
-    n_panel: int
-
-    def contrast(self) -> Float[np.ndarray, " g"]:
-        """Return the weights of genes by which ``values @ weights`` is the set's excess.
-
-        The excess is linear in the scores of the genes, so its interval comes from resampled scores,
-        (k, g) @ (g,), without going through the draws again.  All values have to be finite.
-        """
-        weights = np.zeros(self.n_panel)
-        if self.index.size:
-            np.add.at(weights, self.members, 1 / len(self.members))
-            np.subtract.at(weights, self.index.ravel(), 1 / self.index.size)
-        return weights
 
 
 @dataclass(frozen=True)
@@ -156,7 +141,6 @@ def matched_random_sets(
         members=used,
         genes=tuple(names),
         unmatched=tuple(gene for gene in members if gene not in names),
-        n_panel=len(panel_genes),
     )
 
 
@@ -180,8 +164,7 @@ def set_excess(
     It stays a description and no test: genes of a set are co-expressed, so their scores rise and fall
     together and the mean of a set varies far more than that of genes drawn one by one.  Such p values are too
     small, the more so the larger the set (Wu and Smyth 2012, CAMERA, Nucleic Acids Research 40,
-    doi:10.1093/nar/gks461).  The excess and its interval (resampled spatial blocks,
-    :meth:`RandomSets.contrast`) come first.
+    doi:10.1093/nar/gks461).  The excess and its interval (resampled spatial blocks) come first.
 
     Parameters
     ----------
@@ -195,9 +178,9 @@ def set_excess(
     own, index = values[members_used[here]], random_sets[:, here]
     draws = len(random_sets)
     others = values[index]
-    said = np.isfinite(others)
-    counts = said.sum(axis=1)
-    sums = np.where(said, others, 0.0).sum(axis=1)
+    known = np.isfinite(others)
+    counts = known.sum(axis=1)
+    sums = np.where(known, others, 0.0).sum(axis=1)
     means = np.divide(sums, counts, out=np.full(draws, np.nan), where=counts > 0)
     if not len(own) or not (counts > 0).any():
         return Excess(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, len(own), draws)

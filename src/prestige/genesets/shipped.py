@@ -82,14 +82,14 @@ def curated_genes(name: str) -> dict[str, str]:
     content = _shipped()
     if name not in content.sets:
         raise unknown("shipped gene set", name, content.sets)
-    said = {}
+    roles = {}
     for group in content.sets[name].curated:
         sources = "; ".join(content.sources[key] for key in group.sources)
-        said.update(dict.fromkeys(group.genes, f"{group.role} ({sources})"))
-    return said
+        roles.update(dict.fromkeys(group.genes, f"{group.role} ({sources})"))
+    return roles
 
 
-def collect_sets(config: GeneSetConfig, data_dir: Path | str | None = None) -> dict[str, GeneSet]:
+def collect_sets(config: GeneSetConfig) -> dict[str, GeneSet]:
     """Return every gene set that the settings name and that needs no training data, by name.
 
     Raises
@@ -99,7 +99,7 @@ def collect_sets(config: GeneSetConfig, data_dir: Path | str | None = None) -> d
     DataError
         When a GMT file is missing or wrong.
     """
-    sets = shipped_sets(data_dir, config.shipped)
+    sets = shipped_sets(names=config.shipped)
     faults: list[PrestigeError] = []
     for entry in config.files:
         held = read_gmt(entry.path)

@@ -31,17 +31,17 @@ def replace_batch_norm(network: nn.Module, *, where: str) -> None:
     ModelError
         When the network has no batch normalisation.
     """
-    found = [
+    batch_norms = [
         (parent, name, child)
         for parent in network.modules()
         for name, child in parent.named_children()
         if isinstance(child, nn.BatchNorm2d)
     ]
-    if not found:
+    if not batch_norms:
         raise ModelError(
             "there is no batch normalisation to replace", where=where, remedy="leave `norm: group` out"
         )
-    for parent, name, child in found:
+    for parent, name, child in batch_norms:
         setattr(parent, name, _group_norm(child))
 
 

@@ -56,11 +56,6 @@ class Predictor(nn.Module):
         self.register_buffer("pixel_mean", torch.tensor(encoder.mean).view(1, 3, 1, 1))
         self.register_buffer("pixel_std", torch.tensor(encoder.std).view(1, 3, 1, 1))
 
-    @property
-    def n_genes(self) -> int:
-        """Number of genes g."""
-        return self.train_mean.shape[0]
-
     def forward(self, x: Float[Tensor, "b 3 d d"]) -> Float[Tensor, "b g"]:
         """Return the standardised expression: log1p expression less ``train_mean``, over ``train_std``.
 

@@ -25,10 +25,3 @@ def central(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c"]:
 def whole(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c"]:
     """Return the mean over all cells of a map."""
     return features.permute(0, 2, 3, 1).mean(dim=(1, 2))
-
-
-def centre_and_whole(
-    features: Float[Tensor, "b c h w"],
-) -> tuple[Float[Tensor, "b c"], Float[Tensor, "b c"]]:
-    """Return the means over the central cells and over all cells of a map."""
-    return central(features), whole(features)

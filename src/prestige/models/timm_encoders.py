@@ -196,8 +196,8 @@ def _fit(
     except _MISFITS as error:
         raise _misfit(error) from error
     net.train(training)
-    children = {name: list(child.parameters()) for name, child in net.named_children()}
-    unused = [name for name, own in children.items() if own and not any(id(one) in used for one in own)]
+    children = {name: {id(one) for one in child.parameters()} for name, child in net.named_children()}
+    unused = [name for name, weights in children.items() if weights and used.isdisjoint(weights)]
     for name in unused:
         setattr(net, name, nn.Identity())
     for parameter in net.parameters():
@@ -208,7 +208,7 @@ def _fit(
 
 def _leaves(*outputs: Tensor) -> set[int]:
     """Return the ids of all tensors from which these were computed."""
-    found: set[int] = set()
+    leaves: set[int] = set()
     seen: set[Any] = set()
     waiting: list[Any] = [output.grad_fn for output in outputs]
     while waiting:
@@ -217,9 +217,9 @@ def _leaves(*outputs: Tensor) -> set[int]:
             continue
         seen.add(node)
         if hasattr(node, "variable"):
-            found.add(id(node.variable))
+            leaves.add(id(node.variable))
         waiting += [following for following, _ in node.next_functions]
-    return found
+    return leaves
 
 
 def _misfit(error: BaseException) -> _MisfitError:

@@ -40,7 +40,7 @@ def gather() -> Iterator[ModuleType]:
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
     yield
-    module.forget()
+    module._held.clear()
 
 
 @settings(max_examples=40, deadline=None)

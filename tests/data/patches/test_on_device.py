@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from prestige.data.patches import on_device as module
 from prestige.data.patches.augment import AugmentConfig, augment, draw_parameters
-from prestige.data.patches.on_device import DeviceReader, StreamedReader, bytes_of, forget, on_device
+from prestige.data.patches.on_device import DeviceReader, StreamedReader, bytes_of, on_device
 from prestige.data.patches.reader import Patch, PatchReader, Reader
 
 CPU = torch.device("cpu")
@@ -20,9 +20,9 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
-    forget()
+    module._held.clear()
     yield
-    forget()
+    module._held.clear()
 
 
 @given(

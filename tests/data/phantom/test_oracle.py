@@ -3,17 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from prestige.data.patches.reader import window_start
 from prestige.data.phantom import PhantomConfig, Section, make_section
 from prestige.data.phantom.expression import Ring, find_ring, log_normalised
-from prestige.data.phantom.oracle import inside_image, right_width, see, window_start
+from prestige.data.phantom.oracle import inside_image, right_width, see
 from prestige.data.phantom.tissue import Granules
-
-
-def test_a_window_of_32_pixels_has_the_centre_in_its_middle():
-    centres = np.array([[100.0, 100.5], [99.6, 50.4]])
-    # 32 columns around x = 100: 85 .. 116; 100.5 is the middle of 85 .. 116 exactly.
-    assert window_start(centres, 32).tolist() == [[85, 85], [84, 35]]
-    assert window_start(np.array([[15.5, 15.5]]), 32).tolist() == [[0, 0]]
 
 
 def test_inside_image_at_the_edge():

@@ -114,9 +114,8 @@ def apply_symmetry(x: UInt8[Tensor, "b 3 d d"], element: Int[Tensor, " b"]) -> U
     out = torch.empty_like(x)
     for e in range(8):
         at = (element == e).nonzero()[:, 0].to(x.device)
-        part = x[at]
-        part = part.flip(3) if e >= 4 else part
-        out[at] = torch.rot90(part, e % 4, (2, 3))
+        patches = x[at].flip(3) if e >= 4 else x[at]
+        out[at] = torch.rot90(patches, e % 4, (2, 3))
     return out
 
 

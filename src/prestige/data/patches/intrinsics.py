@@ -22,7 +22,7 @@ def product(typing_context, table, places, line, out, to):
     def generate(context, builder, signature, given):
         def entry(i):
             at = given[0], builder.extract_value(given[1], i)
-            return builder.load(_address(context, builder, signature.args[0], at, _FOUR), align=4)
+            return builder.load(_address(context, builder, signature.args[0], at), align=4)
 
         def all_four(value):
             first = builder.insert_element(ir.Constant(_FOUR, ir.Undefined), value, _FLAG(0))
@@ -34,14 +34,14 @@ def product(typing_context, table, places, line, out, to):
         value = builder.fsub(builder.fmul(value, scale), offset)
         value = builder.select(builder.fcmp_ordered(">", value, low), value, low)
         value = builder.select(builder.fcmp_ordered("<", value, high), value, high)
-        builder.store(value, _address(context, builder, signature.args[3], given[3:], _FOUR), align=4)
+        builder.store(value, _address(context, builder, signature.args[3], given[3:]), align=4)
         return context.get_dummy_value()
 
     return types.void(table, places, line, out, to), generate
 
 
-def _address(context, builder, kind, at, pointed_at):
-    """Return the address of an array's element, ``at``, as that of what is to be read or written there."""
+def _address(context, builder, kind, at):
+    """Return the address of an array's element, ``at``, as that of four numbers."""
     array, place = at
     start = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(start, [place]), pointed_at.as_pointer())
+    return builder.bitcast(builder.gep(start, [place]), _FOUR.as_pointer())

@@ -156,9 +156,7 @@ class DeviceReader:
         if self.patch.visible_um is None:
             return patches
         width, size = self._widths[number], self._shown_px(number)
-        first = window_start(xy_px, size) - window_start(
-            xy_px, width
-        )  # of half pixels it depends on the place
+        first = window_start(xy_px, size) - window_start(xy_px, width)  # of half pixels the place decides
         first = torch.from_numpy(first).to(self.device)
         at = torch.arange(width, device=self.device)
         columns, rows = ((at >= first[:, axis, None]) & (at < first[:, axis, None] + size) for axis in (0, 1))
@@ -246,11 +244,6 @@ def _has_kernels(device: torch.device) -> bool:
 def bytes_of(slides: Sequence[Slide]) -> int:
     """Return the bytes that slides take on a device."""
     return sum(slide.height_px * slide.width_px * _BYTES_A_PIXEL for slide in slides)
-
-
-def forget() -> None:
-    """Give back the memory of all slides that were sent."""
-    _held.clear()
 
 
 def _room(device: torch.device) -> float:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -187,8 +189,6 @@ class PatchReader:
     most_mapped_bytes
         How much of the slides' files may stay in this process's memory from batch to batch: for going once
         through a slide that is larger than that.  Left out, the system decides.
-    pinned
-        Whether batches lie in memory that a GPU fetches by itself, while the processor goes on.
 
     Raises
     ------
@@ -212,7 +212,6 @@ class PatchReader:
         *,
         threads: int | None = None,
         most_mapped_bytes: int | None = None,
-        pinned: bool = False,
     ) -> None:
         from prestige.data.patches.crop import crop
 
@@ -232,21 +231,16 @@ class PatchReader:
             self._pixels.append(np.ascontiguousarray(np.asarray(slide.pixels)))
         self._threads = threads or n_threads()
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
-        self._most_mapped_bytes = most_mapped_bytes
         self._held = Held(most_mapped_bytes)
-        self._buffers, self._native, self._augmented = Buffers(pinned=pinned), Buffers(), Buffers()
+        self._buffers, self._native, self._augmented = Buffers(), Buffers(), Buffers()
         self.widest_px = patch.input_px
         self.bytes_a_patch = patch.input_px**2 * (BYTES_CROPPED + BYTES_AUGMENTED)
 
     def pinned(self) -> PatchReader:
-        """Return a reader that does the same and leaves its batches in page-locked memory."""
-        return PatchReader(
-            self.slides,
-            self.patch,
-            threads=self._threads,
-            most_mapped_bytes=self._most_mapped_bytes,
-            pinned=True,
-        )
+        """Return a reader that leaves its batches in page-locked memory, which a GPU fetches by itself."""
+        reader = copy(self)
+        reader._buffers = Buffers(pinned=True)
+        return reader
 
     def __call__(
         self, slide_index: Int[np.ndarray, " n"], xy_px: Float[np.ndarray, "n 2"]
@@ -265,11 +259,8 @@ class PatchReader:
         side = self.patch.input_px
         out = self._buffers.take((len(xy_px), side, side, 3), np.uint8)
         slide_index = np.asarray(slide_index)
-        if len(self.slides) == 1:
-            self._fill(0, np.arange(len(xy_px)), xy_px, out)
-        else:
-            for number in np.unique(slide_index):
-                self._fill(int(number), np.flatnonzero(slide_index == number), xy_px, out)
+        for number in np.unique(slide_index):
+            self._fill(int(number), np.flatnonzero(slide_index == number), xy_px, out)
         self._held.trim(*self._pixels)
         return torch.from_numpy(out).permute(0, 3, 1, 2)
 
@@ -307,12 +298,8 @@ class PatchReader:
         if self._pool is None or pieces < 2:
             self._crop(self._pixels[number], windows, size, out)
             return
-        jobs = [
-            self._pool.submit(self._crop, self._pixels[number], part, size, out)
-            for part in np.array_split(windows, pieces)
-        ]
-        for job in jobs:
-            job.result()
+        crop = partial(self._crop, self._pixels[number])
+        list(self._pool.map(lambda some: crop(some, size, out), np.array_split(windows, pieces)))
 
 
 def _resize(native: UInt8[np.ndarray, "n w w 3"], side: int) -> UInt8[np.ndarray, "n d d 3"]:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from prestige.data.patches.reader import window_inside, window_start
 from prestige.data.phantom.expression import (
     Programme,
     Ring,
@@ -42,11 +43,6 @@ class Seen:
     n_hidden: Int[np.ndarray, "n"]
 
 
-def window_start(xy_px: Float[np.ndarray, "n 2"], width_px: int) -> Int[np.ndarray, "n 2"]:
-    """Return the first column and row of the window of ``width_px`` pixels around each centre."""
-    return np.floor(xy_px - (width_px - 1) / 2 + 0.5).astype(np.int64)
-
-
 def see(
     config: PhantomConfig,
     xy_px: Float[np.ndarray, "n 2"],
@@ -59,8 +55,8 @@ def see(
     low = window_start(xy_px, width)[ring.cell] - granules.half_px
     at = granules.xy_px[ring.granule]
     shown = np.all((at >= low) & (at <= low + width - 1 + 2 * granules.half_px), axis=1)
-    part = Ring(ring.cell[shown], ring.granule[shown], ring.n_cells)
-    return Seen(part.sum(granules.mark), ring.count() - part.count())
+    visible = Ring(ring.cell[shown], ring.granule[shown], ring.n_cells)
+    return Seen(visible.sum(granules.mark), ring.count() - visible.count())
 
 
 def inside_image(
@@ -68,8 +64,7 @@ def inside_image(
 ) -> Bool[np.ndarray, "n"]:
     """Return which cells have their whole window in the image."""
     width = max(1, round(width_um / config.um_per_px))
-    start = window_start(xy_px, width)
-    return np.all((start >= 0) & (start + width <= config.size_px), axis=1)
+    return window_inside(xy_px, width, width_px=config.size_px, height_px=config.size_px)
 
 
 def oracle_per_gene(

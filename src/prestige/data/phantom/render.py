@@ -92,7 +92,7 @@ def draw_regions(config: PhantomConfig, layout: Layout) -> Regions:
         window, x, y = _window(gland.centre_um, 1.4 * gland.radius_um, size, scale)
         away = np.hypot(x, y) - gland.outline_um(np.arctan2(y, x))
         wall[window] |= away < 0
-        lumen[window] |= away < -17.0
+        lumen[window] |= away < -17.0  # thickness of the wall, um
     immune = np.zeros((size, size), np.float32)
     for x0, y0, radius in layout.aggregates_um:
         window, x, y = _window(np.array([x0, y0]), 1.5 * radius, size, scale)

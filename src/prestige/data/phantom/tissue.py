@@ -13,9 +13,8 @@ EPITHELIAL, FIBROBLAST, LYMPHOCYTE, MACROPHAGE = 0, 1, 2, 3
 TYPE_NAMES = ("epithelial", "fibroblast", "lymphocyte", "macrophage")
 #: Half axes of a nucleus in um, by type.
 HALF_AXES_UM = np.array([[4.3, 2.9], [5.8, 1.7], [2.7, 2.5], [4.4, 3.7]])
-#: Spread of a nucleus beyond the image and thickness of a gland's wall, in um.
+#: Spread of a nucleus beyond the image, in um.
 _PAD_UM = 8.0
-_WALL_UM = 17.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,13 +132,13 @@ def _glands(rng: np.random.Generator, side: float) -> tuple[Gland, ...]:
 
 
 def _inside(glands: tuple[Gland, ...], xy: Float[np.ndarray, "n 2"], more_um: float) -> Bool[np.ndarray, "n"]:
-    found = np.zeros(len(xy), bool)
+    inside = np.zeros(len(xy), bool)
     for gland in glands:
         away = xy - gland.centre_um
         near = np.flatnonzero(np.abs(away).max(1) < 1.4 * gland.radius_um + more_um)
         edge = gland.outline_um(np.arctan2(away[near, 1], away[near, 0]))
-        found[near] |= np.hypot(away[near, 0], away[near, 1]) < edge + more_um
-    return found
+        inside[near] |= np.hypot(away[near, 0], away[near, 1]) < edge + more_um
+    return inside
 
 
 def _epithelium(rng: np.random.Generator, glands: tuple[Gland, ...]):

@@ -69,8 +69,7 @@ def write_phantom(config: PhantomConfig, folder: Path | str) -> Path:
     >>> prestige.write_phantom(config, "small").name
     'dataset.yaml'
     """
-    folder = Path(folder)
-    folder = folder.resolve()
+    folder = Path(folder).resolve()
     if _holds(config, folder):
         return folder / "dataset.yaml"
     with whole_folder(folder) as partial:
@@ -156,9 +155,9 @@ def _holds(config: PhantomConfig, folder: Path) -> bool:
     if truth is not None and truth["config"] == config.model_dump(mode="json"):
         return True
     if any(folder.iterdir()):
-        found = "a phantom of other settings" if truth is not None else "other files"
+        content = "a phantom of other settings" if truth is not None else "other files"
         raise ConfigError(
-            f"the folder holds {found}",
+            f"the folder holds {content}",
             where=folder,
             expected="an empty or a new folder",
             remedy="choose another folder, or remove this one",

@@ -10,7 +10,7 @@ image and is never read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,6 @@ def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
             where=f"sample '{spec.id}'",
             slide_files={"image": store / IMAGE},
             table_files=table_files,
-            options={},
             write_slide=lambda target: write_slide(store, target),
             read_table=lambda pixels: read_table(store, pixels, counts=counts, expression=spec.expression),
             um_per_px=ASSUMED_UM_PER_PX,
@@ -159,15 +158,13 @@ def read_table(
                 expected="obs['cell_id'] of the cells in cell_id-group",
             )
         if not known.all():
-            notes.append(
-                f"{int((~known).sum()):,} rows of {expression.name} name no cell of the store: left out"
-            )
-            keep = np.flatnonzero(known)
-            further = _Expression(further.ids[keep], further.counts[keep], further.genes, further.where)
+            left_out = f"{int((~known).sum()):,} rows of {expression.name}"
+            notes.append(f"{left_out} name no cell of the store: left out")
+            further = replace(further, ids=further.ids[known], counts=further.counts[known])
         parts.append(further)
     placed, is_measured = _joined(parts, ids)
     xy_px = _centres(store, ids, pixels)
-    obs = cells.drop(columns=[name for name in ("measured", "total_counts") if name in cells])
+    obs = cells.drop(columns=["measured", "total_counts"], errors="ignore")
     obs.index = pd.Index(ids.astype(str))
     obs = obs.assign(cell_id=ids, measured=is_measured, total_counts=row_sums(placed))
     return Table(obs=obs, xy_px=xy_px, counts=placed, genes=measured.genes, notes=tuple(notes))
@@ -248,24 +245,23 @@ def _aligned(part: _Expression, genes: tuple[str, ...]) -> _Expression:
         )
     counts = csr_matrix(part.counts[:, [place[name] for name in genes]])
     counts.sort_indices()
-    return _Expression(part.ids, counts, genes, part.where)
+    return replace(part, counts=counts, genes=genes)
 
 
 def _joined(parts: list[_Expression], ids: Int[np.ndarray, "n"]) -> tuple[csr_matrix, np.ndarray]:
     """Return the counts in the order of ``ids``, and who has any."""
-    index = pd.Index(ids)
-    all_ids = np.concatenate([part.ids for part in parts])
-    twice = pd.Index(all_ids)[pd.Index(all_ids).duplicated()]
+    all_ids = pd.Index(np.concatenate([part.ids for part in parts]))
+    twice = all_ids[all_ids.duplicated()]
     if len(twice):
         raise DataError(
             f"cells that {COUNTS} has already: {some(twice)}",
             where=parts[-1].where,
             expected="every cell once",
         )
-    rows = index.get_indexer(pd.Index(all_ids))
+    rows = pd.Index(ids).get_indexer(all_ids)
     if (rows < 0).any():
         raise DataError(
-            f"cells that {CELLS} does not list: {some(all_ids[rows < 0].tolist())}",
+            f"cells that {CELLS} does not list: {some(all_ids[rows < 0])}",
             where=parts[0].where,
             expected="cells of the store",
             remedy=AGAIN,

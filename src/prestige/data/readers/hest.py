@@ -48,8 +48,7 @@ def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
         )
     image = spec.path / "wsis" / f"{spec.id}.tif"
     table = spec.path / "st" / (spec.table or f"{spec.id}.h5ad")
-    faults = [fault for fault in (_missing(image), _missing(table)) if fault is not None]
-    raise_all(faults)
+    raise_all([fault for fault in (_missing(image), _missing(table)) if fault is not None])
     um_per_px = _pixel_size(spec.path / "metadata" / f"{spec.id}.json")
     if um_per_px is None and spec.um_per_px is None:
         raise _no_pixel_size(spec, image)
@@ -59,7 +58,6 @@ def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
             where=where,
             slide_files={"image": image},
             table_files={"table": table},
-            options={},
             write_slide=lambda target: write_slide(image, target),
             read_table=lambda pixels: _with_notes(read_table(table), image),
             um_per_px=um_per_px,
@@ -72,10 +70,11 @@ def _with_notes(table: Table, image: Path) -> Table:
     with opened_tiff(image) as page:
         if not holds_rgb_tagged_ycbcr(page):
             return table
-    said = (
-        f"the tiles of {image.name} are tagged YCbCr but hold RGB (as YCbCr many colours would be impossible)"
+    note = (
+        f"the tiles of {image.name} are tagged YCbCr but hold RGB (as YCbCr many colours would be "
+        "impossible): they were read as RGB"
     )
-    return replace(table, notes=(*table.notes, f"{said}: they were read as RGB"))
+    return replace(table, notes=(*table.notes, note))
 
 
 def _missing(path: Path) -> PrestigeError | None:
@@ -83,17 +82,13 @@ def _missing(path: Path) -> PrestigeError | None:
         return None
     there = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
     near = nearest(path.name, there)
+    key = "'table:' names another file in st" if path.parent.name == "st" else "the file is named after 'id:'"
     return DataError(
         "no such file",
         where=path,
         expected="the layout of HEST-1k (wsis/ID.tif, st/ID.h5ad, metadata/ID.json)",
-        remedy=_other_name(near, path) if near else "check path: and id: in dataset.yaml",
+        remedy=f"did you mean '{near}'? ({key})" if near else "check path: and id: in dataset.yaml",
     )
-
-
-def _other_name(near: str, path: Path) -> str:
-    key = "'table:' names another file in st" if path.parent.name == "st" else "the file is named after 'id:'"
-    return f"did you mean '{near}'? ({key})"
 
 
 def _pixel_size(path: Path) -> float | None:

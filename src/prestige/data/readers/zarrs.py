@@ -54,15 +54,11 @@ def element(store: Path, name: str) -> Iterator[Any]:
         _check_blosc(store / name)
         yield zarr.open_group(store / name, mode="r", use_consolidated=False)
     except BROKEN as error:
-        if (
-            isinstance(error, OSError)
-            and error.errno is not None
-            and not isinstance(error, FileNotFoundError)
-        ):
+        if getattr(error, "errno", None) is not None and not isinstance(error, FileNotFoundError):
             raise  # the disk's fault (full, no right), not the store's
-        said = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(
-            f"cannot be read ({said})", where=f"{store}, {name}", expected=WHOLE, remedy=AGAIN
+            f"cannot be read ({reason})", where=f"{store}, {name}", expected=WHOLE, remedy=AGAIN
         ) from error
 
 
@@ -75,8 +71,8 @@ def _check_blosc(element: Path) -> None:
         Naming the first such chunk.
     """
     for metadata in sorted(element.rglob(".zarray")) + sorted(element.rglob("zarr.json")):
-        said = json.loads(metadata.read_text(encoding="utf-8"))
-        codecs = said.get("codecs") or [{"name": (said.get("compressor") or {}).get("id")}]
+        array = json.loads(metadata.read_text(encoding="utf-8"))
+        codecs = array.get("codecs") or [{"name": (array.get("compressor") or {}).get("id")}]
         if codecs[-1].get("name") != "blosc":
             continue
         for chunk in metadata.parent.rglob("*"):

@@ -123,8 +123,8 @@ def _placed(page: Any, place: _Place) -> Iterator[None]:
     """Decode the tiles on all cores: pixels, colours they are of, row and column they begin at."""
     planar = int(page.planarconfig) == 2  # one plane a colour instead of colours side by side
 
-    def decoded(found: tuple[np.ndarray | None, tuple[int, ...], tuple[int, ...]]) -> None:
-        tile, (plane, _, y, x, _), _ = found
+    def decoded(segment: tuple[np.ndarray | None, tuple[int, ...], tuple[int, ...]]) -> None:
+        tile, (plane, _, y, x, _), _ = segment
         place(None if tile is None else tile[0], slice(plane, plane + 1) if planar else slice(None), y, x)
 
     yield from page.segments(maxworkers=n_threads(None), func=decoded)

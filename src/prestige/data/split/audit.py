@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,12 +21,11 @@ from prestige.data.split.duplicates import (
     MIN_GENES,
     MIN_TOTAL,
     likeness,
-    pairs,
     perceptual_hashes,
     row_hashes,
 )
 from prestige.data.split.findings import Finding
-from prestige.data.split.sides import SIDE_NAMES, TEST, TRAIN, VALIDATION
+from prestige.data.split.sides import SIDE_NAMES, TEST, TRAIN, VALIDATION, by_slide
 from prestige.errors import SplitError, raise_all
 
 if TYPE_CHECKING:
@@ -141,9 +141,7 @@ def _sides(fold: Fold, sample: Sample) -> set[int]:
 
 def _leak(one: set[int], other: set[int]) -> bool:
     """Say whether tissue that stands on these sides is data leakage: training would see what is scored."""
-    return (TEST in one and bool(other & {TRAIN, VALIDATION})) or (
-        TEST in other and bool(one & {TRAIN, VALIDATION})
-    )
+    return any(TEST in a and b & {TRAIN, VALIDATION} for a, b in ((one, other), (other, one)))
 
 
 def _patients(samples: Sequence[Sample], fold: Fold, within_section: bool) -> Iterator[Finding]:
@@ -170,7 +168,7 @@ class _Duplicates:
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         self.samples = samples
-        self.pairs = pairs(samples)
+        self.pairs = list(combinations(range(len(samples)), 2))
         images: dict[str, Any] = {}
         for sample in samples:
             if sample.slide.fingerprint not in images:
@@ -247,14 +245,9 @@ def _distances(
     samples: Sequence[Sample], fold: Fold, largest_patch_um: float, buffer_um: float
 ) -> tuple[list[Finding], dict[str, Any]]:
     """Measure how near the sides come to each other on one slide (Chebyshev, in um)."""
-    by_slide: dict[tuple[str, str], list[Sample]] = {}
-    for sample in samples:
-        by_slide.setdefault((sample.patient, sample.slide.fingerprint), []).append(sample)
     findings: list[Finding] = []
     smallest: dict[str, float | None] = {}
-    for group in by_slide.values():
-        um_per_px = min(sample.um_per_px for sample in group)
-        xy_um = np.concatenate([sample.xy_px for sample in group]) * um_per_px
+    for group, um_per_px, xy_um in by_slide(samples):
         side = np.concatenate([fold.sides[sample.id] for sample in group])
         patch_um = width_px(largest_patch_um, um_per_px) * um_per_px
         names = tuple(sample.id for sample in group)
@@ -375,6 +368,4 @@ def _plural(number: int, word: str) -> str:
 
 
 def _named(names: Sequence[str]) -> str:
-    shown = list(names[:5])
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(shown) + more
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -8,7 +8,6 @@ observations, so that a part of a section under another name is found too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,8 +80,3 @@ def row_hashes(sample: Sample) -> tuple[np.ndarray, UInt64[np.ndarray, " k"]]:
         terms = chosen.data.astype(np.uint64) * of_gene[chosen.indices]
         sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
         return rows, sums[chosen.indptr[1:]] - sums[chosen.indptr[:-1]]
-
-
-def pairs(samples: Sequence[Sample]) -> list[tuple[int, int]]:
-    """Return every pair of samples once, by position."""
-    return [(i, j) for i in range(len(samples)) for j in range(i + 1, len(samples))]

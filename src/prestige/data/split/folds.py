@@ -13,7 +13,7 @@ from jaxtyping import Int8
 
 from prestige.data.patches.reader import width_px, window_inside
 from prestige.data.split.rules import SplitConfig, add_validation, plan
-from prestige.data.split.sides import SIDE_NAMES, TEST, TRAIN, UNUSED, VALIDATION, in_buffer
+from prestige.data.split.sides import SIDE_NAMES, TEST, TRAIN, UNUSED, VALIDATION, by_slide, in_buffer
 from prestige.errors import SplitError
 
 if TYPE_CHECKING:
@@ -155,8 +155,8 @@ def _check_patients(
         return
     stands: dict[str, set[int]] = {}
     for sample in samples:
-        found = {int(side) for side in np.unique(intended[sample.id])} & {TRAIN, VALIDATION, TEST}
-        stands.setdefault(sample.patient, set()).update(found)
+        sides = {int(side) for side in np.unique(intended[sample.id])} & set(SIDE_NAMES)
+        stands.setdefault(sample.patient, set()).update(sides)
     both = sorted(patient for patient, sides in stands.items() if len(sides) > 1)
     if both:
         raise SplitError(
@@ -196,16 +196,12 @@ def _near_other_sides(
     Samples of one image (cells and bins of one section, say) are the same tissue: distances are kept
     across them too.
     """
-    by_slide: dict[tuple[str, str], list[Sample]] = {}
-    for sample in samples:
-        by_slide.setdefault((sample.patient, sample.slide.fingerprint), []).append(sample)
     close = {}
-    for group in by_slide.values():
-        um_per_px = min(sample.um_per_px for sample in group)
-        xy_um = np.concatenate([sample.xy_px for sample in group]) * um_per_px
-        found = in_buffer(np.concatenate([intended[s.id] for s in group]).astype(np.int8), xy_um, buffer_um)
+    for group, _, xy_um in by_slide(samples):
+        sides = np.concatenate([intended[sample.id] for sample in group]).astype(np.int8)
         ends = np.cumsum([sample.n_obs for sample in group])[:-1]
-        close |= {sample.id: part for sample, part in zip(group, np.split(found, ends), strict=True)}
+        of_samples = np.split(in_buffer(sides, xy_um, buffer_um), ends)
+        close |= {sample.id: near for sample, near in zip(group, of_samples, strict=True)}
     return close
 
 

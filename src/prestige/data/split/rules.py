@@ -186,10 +186,8 @@ def _by_column(samples: Sequence[Sample], config: SplitConfig) -> tuple[str, Sid
             where=f"split, column '{column}'",
             expected="values among " + ", ".join(sorted(seen)[:10]),
         )
-    return (
-        f"{column} {' '.join(map(str, config.train or ()))} | {' '.join(map(str, config.test or ()))}",
-        sides,
-    )
+    train, test = (" ".join(map(str, values or ())) for values in (config.train, config.test))
+    return f"{column} {train} | {test}", sides
 
 
 def _by_blocks(

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 from jaxtyping import Bool, Float, Int8
+
+if TYPE_CHECKING:
+    from prestige.data.sample import Sample
 
 TRAIN, VALIDATION, TEST, UNUSED = 0, 1, 2, -1
 SIDE_NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
@@ -48,3 +54,16 @@ def in_buffer(
     train = side == TRAIN
     close[train] = nearer_than(xy_um[train], xy_um[test | (validation & ~close)], buffer_um)
     return close
+
+
+def by_slide(samples: Sequence[Sample]) -> Iterator[tuple[list[Sample], float, Float[np.ndarray, "n 2"]]]:
+    """Yield the samples that show one slide of a patient, its um per px, and the places of all of them in um.
+
+    Where they state different widths of a pixel the smallest holds.
+    """
+    of_slide: dict[tuple[str, str], list[Sample]] = {}
+    for sample in samples:
+        of_slide.setdefault((sample.patient, sample.slide.fingerprint), []).append(sample)
+    for group in of_slide.values():
+        um_per_px = min(sample.um_per_px for sample in group)
+        yield group, um_per_px, np.concatenate([sample.xy_px for sample in group]) * um_per_px
