@@ -81,9 +81,9 @@ def targets(
 
 def _collect(samples: Sequence[Sample], rows: list[np.ndarray]) -> Observations:
     return Observations(
-        slide_index=np.repeat(np.arange(len(samples)), [len(part) for part in rows]),
+        slide_index=np.repeat(np.arange(len(samples)), list(map(len, rows))),
         row=np.concatenate([np.zeros(0, np.int64), *rows]),
         xy_px=np.concatenate(
-            [np.zeros((0, 2)), *(sample.xy_px[part] for sample, part in zip(samples, rows, strict=True))]
+            [np.zeros((0, 2)), *(sample.xy_px[of_it] for sample, of_it in zip(samples, rows, strict=True))]
         ),
     )

@@ -272,9 +272,8 @@ def _positions(truth: AnnData, um_per_px: float | None) -> tuple[np.ndarray, str
     """Return positions in um, or zeros and the reason why there are none."""
     um_per_px = truth.uns.get("um_per_px") if um_per_px is None else um_per_px
     if "spatial" not in truth.obsm or um_per_px is None:
-        return np.zeros((truth.n_obs, 2)), (
-            'the truth has no obsm["spatial"] in pixels with uns["um_per_px"]'
-        )
+        reason = 'the truth has no obsm["spatial"] in pixels with uns["um_per_px"]'
+        return np.zeros((truth.n_obs, 2)), reason
     xy = np.asarray(truth.obsm["spatial"], dtype=np.float64)[:, :2]
     return xy * float(um_per_px), None
 

@@ -16,7 +16,7 @@ from prestige.genesets.gmt import GeneSet, read_gmt
 from prestige.genesets.match import Match, PanelNames, PanelSet, aliases, match, score_sets
 from prestige.genesets.random_sets import Excess, RandomSets, matched_random_sets, set_excess
 from prestige.genesets.settings import MIN_GENES, SHIPPED, GeneSetConfig, GmtFile
-from prestige.genesets.shipped import collect_sets, curated_genes, shipped_sets
+from prestige.genesets.shipped import collect_sets, shipped_sets
 
 __all__ = [
     "MIN_GENES",
@@ -31,7 +31,6 @@ __all__ = [
     "RandomSets",
     "aliases",
     "collect_sets",
-    "curated_genes",
     "match",
     "matched_random_sets",
     "morans_i",

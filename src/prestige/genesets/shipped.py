@@ -71,24 +71,6 @@ def shipped_sets(data_dir: Path | str | None = None, names: Sequence[str] = SHIP
     return {name: _made(name, content.sets[name], collections, absent) for name in names}
 
 
-def curated_genes(name: str) -> dict[str, str]:
-    """Return gene -> its role and the sources that say so, for the curated part of a shipped set.
-
-    Raises
-    ------
-    ConfigError
-        For a name that is not shipped.
-    """
-    content = _shipped()
-    if name not in content.sets:
-        raise unknown("shipped gene set", name, content.sets)
-    roles = {}
-    for group in content.sets[name].curated:
-        sources = "; ".join(content.sources[key] for key in group.sources)
-        roles.update(dict.fromkeys(group.genes, f"{group.role} ({sources})"))
-    return roles
-
-
 def collect_sets(config: GeneSetConfig) -> dict[str, GeneSet]:
     """Return every gene set that the settings name and that needs no training data, by name.
 

@@ -86,9 +86,7 @@ def make_layout(config: PhantomConfig, rng: np.random.Generator) -> Layout:
     aggregates = np.column_stack([spots, rng.uniform(22, 44, len(spots))])
     flow = np.pi * smooth_field(rng, 64, 6.0)
     parts = [_epithelium(rng, glands), _aggregate_cells(rng, aggregates), _stroma_cells(rng, side)]
-    xy = np.concatenate([part[0] for part in parts])
-    kind = np.concatenate([part[1] for part in parts])
-    angle = np.concatenate([part[2] for part in parts])
+    xy, kind, angle = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     is_gland = np.arange(len(xy)) < len(parts[0][0])
     keep = np.all((xy > -_PAD_UM) & (xy < side + _PAD_UM), axis=1)
     keep &= is_gland | ~_inside(glands, xy, 3.0)

@@ -169,12 +169,10 @@ class _Duplicates:
     def __init__(self, samples: Sequence[Sample]) -> None:
         self.samples = samples
         self.pairs = list(combinations(range(len(samples)), 2))
-        images: dict[str, Any] = {}
-        for sample in samples:
-            if sample.slide.fingerprint not in images:
-                images[sample.slide.fingerprint] = perceptual_hashes(sample.slide.pixels)
+        slides = {sample.slide.fingerprint: sample.slide for sample in samples}
+        hashes = {key: perceptual_hashes(slide.pixels) for key, slide in slides.items()}
         self.alike = {
-            (i, j): likeness(images[samples[i].slide.fingerprint], images[samples[j].slide.fingerprint])
+            (i, j): likeness(hashes[samples[i].slide.fingerprint], hashes[samples[j].slide.fingerprint])
             for i, j in self.pairs
         }
         self.rows = [row_hashes(sample) for sample in samples]
