@@ -213,10 +213,9 @@ def _near(
 ) -> tuple[Bool[np.ndarray, "m c"], Bool[np.ndarray, " m"]]:
     """Return which genes may stand in for which members, and the members that can all have one at once."""
     from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
 
-    distance = np.zeros((len(own), len(outside)))
-    for column in range(own.shape[1]):
-        np.maximum(distance, np.abs(own[:, column, None] - outside[None, :, column]), out=distance)
+    distance = cdist(own, outside, "chebyshev")
     within = distance <= caliper + 1e-12
     rows, partner = linear_sum_assignment(np.where(within, distance, 1e6))  # as many as can be, then as near
     matched = within[rows, partner]

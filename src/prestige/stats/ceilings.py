@@ -62,7 +62,7 @@ class Ceiling:
         (g,) between 0 and 1; NaN where the gene is constant in every sample.
     lower
         (g,) one-sided lower bound from resampled spatial blocks; NaN where there are fewer than
-        :data:`prestige.stats.MIN_CLUSTERS` of them.
+        :data:`prestige.stats.bootstrap.MIN_CLUSTERS` of them.
     """
 
     genes: tuple[str, ...]

@@ -25,7 +25,7 @@ KEY = Configuration(pretrained=False, baseline=False, encoder="resnet18", patch_
 def made(key: Configuration, excess: Mapping[str, tuple[float, float, float]]) -> SetScores:
     """Return scores of sets of seven genes, one of them rare and one without a match."""
     genes = tuple(f"G{i}" for i in range(7))
-    random = RandomSets(np.arange(7, 12)[None].repeat(2, 0), np.arange(5), genes[:5], ("G5",), 12)
+    random = RandomSets(np.arange(7, 12)[None].repeat(2, 0), np.arange(5), genes[:5], ("G5",))
     rows = []
     for name, (value, low, high) in excess.items():
         of_genes = [

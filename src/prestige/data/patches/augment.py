@@ -59,9 +59,6 @@ class AugmentParameters:
     matrix: Float[Tensor, "b 3 3"]
     shift: Float[Tensor, "b 3"]
 
-    def __len__(self) -> int:
-        return len(self.element)
-
 
 def draw_parameters(b: int, config: AugmentConfig, *generators: torch.Generator) -> AugmentParameters:
     """Draw the augmentation of each of ``b`` patches of every generator, one generator's after another's.

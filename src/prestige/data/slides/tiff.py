@@ -114,8 +114,6 @@ def _check_whole(page: Any, image: Path) -> None:
 
 _Pixels = UInt8[np.ndarray, "h w c"]
 _Tile = tuple[_Pixels, slice, int, int]
-
-
 _Place = Callable[[_Pixels | None, slice, int, int], None]
 
 
