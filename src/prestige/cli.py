@@ -15,13 +15,12 @@ import typer
 import typer.core
 
 import prestige
-from prestige.errors import DataError, PrestigeError, StorageError
+from prestige.errors import NO_SPACE, DataError, PrestigeError, StorageError
 
 if TYPE_CHECKING:
     from prestige.data.phantom import PhantomConfig
 
 INTERRUPTED = 130
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NO_PLACE = {
     errno.EACCES,
     errno.EPERM,
@@ -333,7 +332,7 @@ def _cell(metric: str, value: float | str | None) -> str:
 def _storage_error(error: OSError | RuntimeError) -> StorageError:
     """Return the one line for a disk that cannot take the result; anything else is raised again."""
     code, place = getattr(error, "errno", None), getattr(error, "filename", None)
-    if code in _NO_SPACE or "No space left on device" in str(error):
+    if code in NO_SPACE or "No space left on device" in str(error):
         remedy = "free some space and run the same command to go on"
         return StorageError("the disk is full", where=place, remedy=remedy)
     if code in _NO_PLACE:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class PrestigeError(Exception):
@@ -142,7 +142,7 @@ def storing(where: str | Path) -> Iterator[None]:
 
 def storage_error(error: Exception, where: str | Path) -> StorageError:
     """Return what the disk refused (an ``OSError``, or a writer's own error) as a fault of ``where``."""
-    if getattr(error, "errno", None) in _NO_SPACE or "No space left" in str(error):
+    if getattr(error, "errno", None) in NO_SPACE or "No space left" in str(error):
         what, remedy = "the disk is full", "free some disk space and run the same command to go on"
     else:
         what = f"cannot be written ({getattr(error, 'strerror', None) or error})"

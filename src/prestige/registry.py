@@ -52,15 +52,8 @@ class Registry(Generic[T]):
             raise unknown(self.kind, name, self._entries)
         return self._entries[name]
 
-    def names(self) -> tuple[str, ...]:
-        """Return all names in the order in which they were registered."""
-        return tuple(self._entries)
-
     def __contains__(self, name: object) -> bool:
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)

@@ -25,7 +25,7 @@ def one(raw: object) -> BaselineConfig:
     return build(Holder, {"baselines": [raw]}, where="bench.yaml").baselines[0]
 
 
-@pytest.mark.parametrize("name", baselines.names())
+@pytest.mark.parametrize("name", list(baselines))
 def test_each_says_in_one_line_why(name: str) -> None:
     assert "\n" not in baselines.get(name).why
     assert len(baselines.get(name).why) < 110

@@ -48,7 +48,7 @@ def patches(n: int, px: int) -> Tensor:
 
 def test_the_designs_asked_for_are_registered() -> None:
     wanted = {f"compact_{size}" for size in ("xs", "s", "m", "l")} | MILLIONS.keys()
-    assert wanted <= set(encoders.names())
+    assert wanted <= set(encoders)
 
 
 @pytest.mark.parametrize(("name", "px"), CASES)

@@ -14,7 +14,7 @@ TARGET = torch.tensor([[0.0, 0.0], [0.0, 4.0]])
 
 
 def test_registered_losses() -> None:
-    assert losses.names() == ("mse", "huber", "pearson_mse")
+    assert tuple(losses) == ("mse", "huber", "pearson_mse")
     with pytest.raises(ConfigError, match="did you mean 'pearson_mse'"):
         losses.get("pearson-mse")
 
@@ -49,7 +49,7 @@ def test_pearson_mse_leaves_constant_targets_out() -> None:
     )
 
 
-@pytest.mark.parametrize("name", losses.names())
+@pytest.mark.parametrize("name", list(losses))
 @pytest.mark.parametrize(
     ("pred", "target"),
     [

@@ -50,14 +50,6 @@ def test_batches_of_any_size_give_the_rows_in_order(predictor: Predictor, small_
     assert found.min() == 0  # the third gene varies enough to be clipped
 
 
-def test_the_order_of_going_through_changes_nothing(predictor: Predictor, small_samples: Any) -> None:
-    reader, observations = reader_of(small_samples), all_observations(small_samples)
-    order = np.random.default_rng(0).permutation(len(observations))
-    found = predict_observations(predictor, reader, observations, order=order, batch_size=64)
-    expected = predict_observations(predictor, reader, observations, batch_size=64)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-
-
 def test_batches_come_in_the_order_asked_for(predictor: Predictor, small_samples: Any) -> None:
     reader, observations = reader_of(small_samples), all_observations(small_samples).take(np.arange(100))
     order = np.random.default_rng(0).permutation(100)

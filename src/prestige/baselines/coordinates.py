@@ -16,7 +16,7 @@ from jaxtyping import Float, Float32, Int
 from scipy.sparse import csr_matrix
 from scipy.spatial import KDTree
 
-from prestige.baselines.fitted import Fitted, TrainingSide
+from prestige.baselines.fitted import Fitted, Totals, TrainingSide
 from prestige.baselines.ridge import group_folds
 from prestige.baselines.settings import BaselineConfig
 from prestige.compute.progress import Progress
@@ -73,12 +73,7 @@ class Neighbours(Fitted):
         return 1
 
     def predict(
-        self,
-        reader: PatchReader,
-        observations: Observations,
-        *,
-        totals: Float[np.ndarray, " n"] | None = None,
-        label: str = "",
+        self, reader: PatchReader, observations: Observations, *, totals: Totals = None, label: str = ""
     ) -> Float32[np.ndarray, "n g"]:
         """Return what the neighbours of the observations say; nothing is read."""
         return self.means_near(observations, label=label)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32
 
-from prestige.baselines.fitted import Fitted, TrainingSide
+from prestige.baselines.fitted import Fitted, Totals, TrainingSide
 from prestige.baselines.settings import BaselineConfig
 from prestige.data.observations import Observations
 from prestige.data.patches.reader import PatchReader
@@ -45,12 +45,7 @@ class DepthLines(Fitted):
         return self.slope.size + self.intercept.size
 
     def predict(
-        self,
-        reader: PatchReader,
-        observations: Observations,
-        *,
-        totals: Float[np.ndarray, " n"] | None = None,
-        label: str = "",
+        self, reader: PatchReader, observations: Observations, *, totals: Totals = None, label: str = ""
     ) -> Float32[np.ndarray, "n g"]:
         """Return the expression for the total counts of the observations."""
         return self.of_totals(_needed(totals))

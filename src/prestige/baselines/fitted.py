@@ -19,6 +19,8 @@ from prestige.errors import ConfigError, DataError, ModelError
 
 Packed = tuple[dict[str, np.ndarray], dict[str, Any]]
 """Arrays for a safetensors file, and details that JSON holds."""
+Totals = Float[np.ndarray, " n"] | None
+"""Total counts of n observations; None where they are not given."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ class TrainingSide:
     y: Float[np.ndarray, "n g"]
     block_of: Int[np.ndarray, " n"]
     gap_um: float = 0.0
-    totals: Float[np.ndarray, " n"] | None = None
+    totals: Totals = None
     seed: int = 0
     device: torch.device | str = "cpu"
 
@@ -88,12 +90,7 @@ class Fitted(ABC):
 
     @abstractmethod
     def predict(
-        self,
-        reader: PatchReader,
-        observations: Observations,
-        *,
-        totals: Float[np.ndarray, " n"] | None = None,
-        label: str = "",
+        self, reader: PatchReader, observations: Observations, *, totals: Totals = None, label: str = ""
     ) -> Float32[np.ndarray, "n g"]:
         """Return the expression of some observations, as :meth:`FittedBaseline.predict` does."""
 
@@ -148,12 +145,7 @@ class FittedBaseline:
     seconds: float
 
     def predict(
-        self,
-        reader: PatchReader,
-        observations: Observations,
-        *,
-        totals: Float[np.ndarray, " n"] | None = None,
-        label: str = "",
+        self, reader: PatchReader, observations: Observations, *, totals: Totals = None, label: str = ""
     ) -> Float32[np.ndarray, "n g"]:
         """Return the expression (log1p scale, >= 0) of some observations, float32.
 

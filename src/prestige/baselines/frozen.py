@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from prestige.errors import ModelError
 from prestige.models.encoders import Encoder
 from prestige.models.predictor import count_flops, seeded_encoder
 from prestige.models.settings import ModelConfig
-from prestige.models.timm_weights import Architecture
+from prestige.models.timm_weights import pack_architecture, unpack_architecture
 
 _BATCH_BYTES = 1 << 23  # of patches run at once: the maps inside the encoder are many times larger
 _MOST = 256
@@ -39,15 +39,17 @@ class FrozenEncoder:
         Width of the patches in pixels.
     readout
         "centre_whole" or "whole": which features.
-    n_weights
-        The encoder's weights, none of them fitted here.
     """
 
     encoder: Encoder
     model: ModelConfig
     input_px: int
     readout: Literal["centre_whole", "whole"]
-    n_weights: int
+
+    @property
+    def n_weights(self) -> int:
+        """The encoder's weights, none of them fitted here."""
+        return sum(parameter.numel() for parameter in self.encoder.parameters())
 
     @property
     def n_features(self) -> int:
@@ -62,7 +64,8 @@ class FrozenEncoder:
     def __call__(self, patches: UInt8[Tensor, "n 3 d d"]) -> Float32[np.ndarray, "n f"]:
         """Return the features of some patches, float32."""
         device = next(self.encoder.parameters()).device
-        mean, std = (torch.tensor(c, device=device).view(1, 3, 1, 1) for c in self._colours())
+        colours = self.encoder.mean, self.encoder.std
+        mean, std = (torch.tensor(colour, device=device).view(1, 3, 1, 1) for colour in colours)
         parts = []
         with torch.inference_mode():
             for some in patches.split(self.batch_size):
@@ -83,10 +86,9 @@ class FrozenEncoder:
         model = self.model.model_dump(mode="json")
         if self.model.checkpoint is not None:
             model["checkpoint"] = self.model.checkpoint.name
-        architecture = getattr(self.encoder, "architecture", None)
         details = {
             "model": model,
-            "architecture": None if architecture is None else asdict(architecture),
+            "architecture": pack_architecture(self.encoder),
             "input_px": self.input_px,
             "readout": self.readout,
         }
@@ -95,13 +97,10 @@ class FrozenEncoder:
     @classmethod
     def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> FrozenEncoder:
         """Return what :meth:`pack` took apart, built without any connection or other file."""
-        stored = details["architecture"]
-        if stored is not None:
-            colours = {name: tuple(stored[name]) for name in ("mean", "std")}
-            stored = Architecture(**{**stored, **colours})
+        architecture = unpack_architecture(details["architecture"])
         model = ModelConfig.model_validate(details["model"])
         bare = model.model_copy(update={"pretrained": False, "checkpoint": None})
-        made = seeded_encoder(bare, input_px=int(details["input_px"]), seed=0, architecture=stored)
+        made = seeded_encoder(bare, input_px=int(details["input_px"]), seed=0, architecture=architecture)
         state = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
         try:
             made.load_state_dict(state)
@@ -123,9 +122,6 @@ class FrozenEncoder:
         details = {**details, "model": {**details["model"], "checkpoint": None}}
         out.update(json.dumps(details, sort_keys=True, default=str).encode())
         return out.hexdigest()
-
-    def _colours(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-        return self.encoder.mean, self.encoder.std
 
 
 def freeze(
@@ -169,5 +165,4 @@ def _frozen(
 ) -> FrozenEncoder:
     encoder.eval().requires_grad_(False)
     encoder.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    n_weights = sum(parameter.numel() for parameter in encoder.parameters())
-    return FrozenEncoder(encoder, model, input_px, readout, n_weights)
+    return FrozenEncoder(encoder, model, input_px, readout)

@@ -32,6 +32,7 @@ from prestige.errors import DataError
 COMPONENTS = 256
 STRENGTH = 100.0
 _ROWS = 4096
+_ARRAYS = ("mean", "scale", "components", "weights", "intercept")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +76,12 @@ class HestRidge:
 
     def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return what a file keeps of it: arrays, and what JSON holds."""
-        names = ("mean", "scale", "components", "weights", "intercept")
-        return {name: getattr(self, name) for name in names}, {"alpha": self.alpha}
+        return {name: getattr(self, name) for name in _ARRAYS}, {"alpha": self.alpha}
 
     @classmethod
     def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> HestRidge:
         """Return what :meth:`pack` took apart."""
-        names = ("mean", "scale", "components", "weights", "intercept")
-        return cls(*(arrays[name] for name in names), alpha=float(details["alpha"]))
+        return cls(*(arrays[name] for name in _ARRAYS), alpha=float(details["alpha"]))
 
 
 def fit_hest(x: Float[np.ndarray, "n f"], y: Float[np.ndarray, "n g"]) -> HestRidge:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
-from prestige.baselines.fitted import Fitted, Packed, TrainingSide
+from prestige.baselines.fitted import Fitted, Packed, Totals, TrainingSide
 from prestige.baselines.settings import BaselineConfig
 from prestige.data.observations import Observations
 from prestige.data.patches.reader import PatchReader
@@ -41,12 +41,7 @@ class TrainingMean(Fitted):
         return len(self.mean)
 
     def predict(
-        self,
-        reader: PatchReader,
-        observations: Observations,
-        *,
-        totals: Float[np.ndarray, " n"] | None = None,
-        label: str = "",
+        self, reader: PatchReader, observations: Observations, *, totals: Totals = None, label: str = ""
     ) -> Float32[np.ndarray, "n g"]:
         """Return the mean for each observation."""
         return np.tile(self.mean.astype(np.float32), (len(observations), 1))

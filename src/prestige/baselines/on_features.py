@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -12,7 +11,7 @@ import torch
 from jaxtyping import Float, Float32, Int
 
 from prestige.baselines.features import n_features, patch_features
-from prestige.baselines.fitted import Fitted, Packed, TrainingSide
+from prestige.baselines.fitted import Fitted, Packed, Totals, TrainingSide
 from prestige.baselines.frozen import FrozenEncoder, freeze
 from prestige.baselines.hest import HestRidge, fit_hest
 from prestige.baselines.kept import KeptFeatures
@@ -48,15 +47,10 @@ class OnFeatures(Fitted):
     encoder: FrozenEncoder | None
     n_train: int
     regression_kind: ClassVar[type[Ridge] | type[HestRidge]]
+    regress: ClassVar[Callable[..., Ridge | HestRidge]]
+    """Fits the regression: features, expression, blocks, ``seed=``."""
     readout: ClassVar[Literal["centre_whole", "whole"] | None] = None
     """Which features it takes, whatever the encoder's settings say."""
-
-    @staticmethod
-    @abstractmethod
-    def regress(
-        x: Float[np.ndarray, "n f"], y: Float[np.ndarray, "n g"], block_of: Int[np.ndarray, " n"], seed: int
-    ) -> Ridge | HestRidge:
-        """Fit the regression."""
 
     @classmethod
     def fit(cls, config: BaselineConfig, given: TrainingSide) -> OnFeatures:
@@ -72,7 +66,7 @@ class OnFeatures(Fitted):
         x = features_of(
             encoder, given.reader, given.observations.take(rows), label=f"{config.label}: reading patches"
         )
-        return cls(cls.regress(x, given.y[rows], given.block_of[rows], given.seed), encoder, len(rows))
+        return cls(cls.regress(x, given.y[rows], given.block_of[rows], seed=given.seed), encoder, len(rows))
 
     @property
     def n_parameters(self) -> int:
@@ -80,12 +74,7 @@ class OnFeatures(Fitted):
         return self.regression.n_parameters
 
     def predict(
-        self,
-        reader: PatchReader,
-        observations: Observations,
-        *,
-        totals: Float[np.ndarray, " n"] | None = None,
-        label: str = "",
+        self, reader: PatchReader, observations: Observations, *, totals: Totals = None, label: str = ""
     ) -> Float32[np.ndarray, "n g"]:
         """Return what the regression says of the observations' patches."""
         out = np.empty((len(observations), len(self.regression.intercept)), dtype=np.float32)
@@ -137,11 +126,7 @@ class RidgeOnFeatures(OnFeatures):
     """Ridge whose strength is chosen by leaving out spatial blocks."""
 
     regression_kind = Ridge
-
-    @staticmethod
-    def regress(x: np.ndarray, y: np.ndarray, block_of: np.ndarray, seed: int) -> Ridge:
-        """Fit ridge."""
-        return fit_ridge(x, y, block_of, seed=seed)
+    regress = staticmethod(fit_ridge)
 
 
 class HestOnFeatures(OnFeatures):
@@ -151,7 +136,7 @@ class HestOnFeatures(OnFeatures):
     readout = "whole"
 
     @staticmethod
-    def regress(x: np.ndarray, y: np.ndarray, block_of: np.ndarray, seed: int) -> HestRidge:
+    def regress(x: np.ndarray, y: np.ndarray, block_of: np.ndarray, *, seed: int) -> HestRidge:
         """Fit the recipe, which chooses nothing."""
         return fit_hest(x, y)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,6 +21,7 @@ N_GROUPS = 5
 _CLIP = 5.0  # deviations: a feature further out than this on a new slide says no more
 _ROWS = 8192
 _COLUMNS = 256
+_ARRAYS = ("mean", "scale", "weights", "intercept")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,27 +75,13 @@ class Ridge:
         return cls(*(arrays[name] for name in _ARRAYS), alpha=float(details["alpha"]), errors=errors)
 
 
-_ARRAYS = ("mean", "scale", "weights", "intercept")
-
-
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    n: float
+class _Sums(NamedTuple):
+    n: float | np.ndarray
     x: np.ndarray
     y: np.ndarray
     xx: np.ndarray
     xy: np.ndarray
     yy: np.ndarray
-
-    def less(self, other: _Sums) -> _Sums:
-        return _Sums(
-            self.n - other.n,
-            self.x - other.x,
-            self.y - other.y,
-            self.xx - other.xx,
-            self.xy - other.xy,
-            self.yy - other.yy,
-        )
 
 
 def standardise(
@@ -146,9 +134,7 @@ def fit_ridge(
         _sum(x, y, np.flatnonzero(fold_of == fold), (mean, scale, y_mean, y_scale))
         for fold in range(int(fold_of.max()) + 1)
     ]
-    total = folds[0]
-    for fold in folds[1:]:
-        total = _add(total, fold)
+    total = reduce(_add, folds)
     errors = _left_out_errors(total, folds, alphas)
     alpha = min(errors, key=lambda a: (errors[a], -a)) if errors else 1e-2
     weights = next(iter(_solve(total, [alpha])))
@@ -194,7 +180,7 @@ def _sum(x: np.ndarray, y: np.ndarray, rows: np.ndarray, scaling: tuple[np.ndarr
 
 
 def _add(a: _Sums, b: _Sums) -> _Sums:
-    return _Sums(a.n + b.n, a.x + b.x, a.y + b.y, a.xx + b.xx, a.xy + b.xy, a.yy + b.yy)
+    return _Sums(*map(np.add, a, b))
 
 
 def _solve(sums: _Sums, alphas: Sequence[float]) -> list[np.ndarray]:
@@ -212,7 +198,7 @@ def _left_out_errors(total: _Sums, folds: Sequence[_Sums], alphas: Sequence[floa
         return {}
     error = np.zeros(len(alphas))
     for fold in folds:
-        rest = total.less(fold)
+        rest = _Sums(*map(np.subtract, total, fold))
         for i, weights in enumerate(_solve(rest, alphas)):
             offset = rest.y / rest.n - (rest.x / rest.n) @ weights
             # sum of (y - xW - o)^2, multiplied out

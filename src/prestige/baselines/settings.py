@@ -74,60 +74,50 @@ class Baseline:
 
 
 baselines: Registry[Baseline] = Registry("baseline")
-baselines.register("mean")(
-    Baseline(
+_BASELINES = {
+    "mean": Baseline(
         "each gene's training mean: what is right without looking at the slide",
         "prestige.baselines.mean:TrainingMean",
         reads_patches=False,
-    )
-)
-baselines.register("ridge")(
-    Baseline(
+    ),
+    "ridge": Baseline(
         "ridge on stain and texture: what colour and roughness say without learned features",
         "prestige.baselines.on_features:RidgeOnFeatures",
-    )
-)
-baselines.register("coordinates")(
-    Baseline(
+    ),
+    "coordinates": Baseline(
         "nearest training neighbours in x, y: what smoothness alone gives",
         "prestige.baselines.coordinates:Neighbours",
         reads_patches=False,
         same_slide=True,
-    )
-)
-baselines.register("frozen")(
-    Baseline(
+    ),
+    "frozen": Baseline(
         "ridge on a frozen encoder's features: what is right before the encoder is trained",
         "prestige.baselines.on_features:RidgeOnFeatures",
         encoder=True,
-    )
-)
-baselines.register("hest")(
-    Baseline(
+    ),
+    "hest": Baseline(
         f"HEST-Bench's recipe (112 um, PCA-256, ridge): {HEST_CAVEAT}",
         "prestige.baselines.on_features:HestOnFeatures",
         encoder=True,
         usual_encoder={"encoder": "resnet50", "pretrained": True},
         patch=HEST_PATCH,
         note=HEST_CAVEAT,
-    )
-)
-baselines.register("shuffled")(
-    Baseline(
+    ),
+    "shuffled": Baseline(
         "the same network, its labels shuffled within samples: what it scores when the image says nothing",
         None,
         encoder=True,
-    )
-)
-baselines.register("depth")(
-    Baseline(
+    ),
+    "depth": Baseline(
         "a line on the observation's own total counts: what depth alone says; it uses test RNA",
         "prestige.baselines.depth:DepthLines",
         reads_patches=False,
         diagnostic=True,
         note="a diagnostic: it uses the RNA of the test side, and is compared with nothing",
-    )
-)
+    ),
+}
+for _name, _entry in _BASELINES.items():
+    baselines.register(_name)(_entry)
 
 
 class BaselineConfig(Settings):

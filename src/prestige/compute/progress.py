@@ -24,7 +24,7 @@ class Progress:
     Parameters
     ----------
     label
-        What is being done, a few words.
+        What is being done, a few words; without them nothing is shown.
     total
         The number of units that make the whole.
     """
@@ -52,7 +52,7 @@ class Progress:
         self.done += units
         self.note = note or self.note
         now = time.monotonic()
-        if now - self._start < _QUIET_SECONDS:
+        if not self.label or now - self._start < _QUIET_SECONDS:
             return
         if now - self._last_line >= (0.2 if self._terminal else _LINE_EVERY_SECONDS):
             self._last_line = now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import timm
@@ -37,6 +37,19 @@ class Architecture:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+
+
+def pack_architecture(encoder: Any) -> dict[str, Any] | None:
+    """Return what JSON keeps of how an encoder of timm is built; None of others."""
+    architecture = getattr(encoder, "architecture", None)
+    return None if architecture is None else asdict(architecture)
+
+
+def unpack_architecture(stored: Mapping[str, Any] | None) -> Architecture | None:
+    """Return what :func:`pack_architecture` took apart."""
+    if stored is None:
+        return None
+    return Architecture(**{**stored, "mean": tuple(stored["mean"]), "std": tuple(stored["std"])})
 
 
 def find_architecture(name: str, *, pretrained: bool, arguments: Mapping[str, Any]) -> Architecture:

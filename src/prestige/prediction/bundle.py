@@ -140,7 +140,7 @@ class Bundle:
             return self.predictor.fitted.features(reader, observations)
         assert isinstance(self.model, ModelConfig)
         encoder = self.predictor.to(where).encoder
-        frozen = FrozenEncoder(encoder, self.model, self.patch.input_px, self.model.readout, n_weights=0)
+        frozen = FrozenEncoder(encoder, self.model, self.patch.input_px, self.model.readout)
         return features_of(frozen, reader, observations)
 
     def predicting(

@@ -87,10 +87,8 @@ Pixel size of the slides (um): {pixel_sizes or "not stated"}
 def _network(manifest: Mapping[str, Any]) -> tuple[str, str]:
     """Return the name of a network and what it is."""
     model = manifest["model"]
-    start = _start(model)
-    return model["encoder"], (
-        f"Encoder: {model['encoder']}, started from {start}; {manifest['parameters']:,} trained parameters."
-    )
+    size = f"{manifest['parameters']:,} trained parameters."
+    return model["encoder"], f"Encoder: {model['encoder']}, started from {_start(model)}; {size}"
 
 
 def _baseline(manifest: Mapping[str, Any]) -> tuple[str, str]:

@@ -95,11 +95,7 @@ def write_predictions(
         When one cannot be written; no half-written file is left.
     """
     written = []
-    for number, sample in enumerate(samples):
-        chosen = np.flatnonzero(observations.slide_index == number)
-        if not len(chosen):
-            continue
-        path = folder / f"{sample.id}.h5ad"
+    for path, sample, chosen in _files(folder, observations, samples):
         with prediction_file(path, sample, observations.row[chosen], panel, model) as writer:
             writer(np.arange(len(chosen)), prediction[chosen])
         written.append(path)
@@ -135,25 +131,31 @@ def write_truth(
     import anndata as ad
 
     written = []
-    for number, sample in enumerate(samples):
-        chosen = np.flatnonzero(observations.slide_index == number)
-        if not len(chosen):
-            continue
+    for path, sample, chosen in _files(folder, observations, samples):
         rows = observations.row[chosen]
-        own = sample.obs.drop(columns=["measured", "sample"], errors="ignore").iloc[rows]
-        own = own.set_axis(own.index.astype(str)).assign(**{k: v[chosen] for k, v in (columns or {}).items()})
+        obs = sample.obs.drop(columns=["measured", "sample"], errors="ignore").iloc[rows]
+        obs = obs.set_axis(obs.index.astype(str)).assign(**{k: v[chosen] for k, v in (columns or {}).items()})
         table = ad.AnnData(
             X=sample.counts[rows],
-            obs=pd.concat([_obs(sample, rows), own], axis=1),
+            obs=pd.concat([_obs(sample, rows), obs], axis=1),
             var=pd.DataFrame(index=pd.Index(sample.genes, name=None)),
             uns={"um_per_px": sample.um_per_px, "sample": sample.id},
             obsm={"spatial": sample.xy_px[rows]},  # pyright: ignore[reportArgumentType]
         )
-        path = folder / f"{sample.id}.h5ad"
         with whole_file(path) as partial:
             write_h5ad(table, partial)
         written.append(path)
     return written
+
+
+def _files(
+    folder: Path, observations: Observations, samples: Sequence[Sample]
+) -> Iterator[tuple[Path, Sample, Int[np.ndarray, " n"]]]:
+    """Yield (its file, a sample, the positions of its observations) for each sample that has any."""
+    for number, sample in enumerate(samples):
+        chosen = np.flatnonzero(observations.slide_index == number)
+        if len(chosen):
+            yield folder / f"{sample.id}.h5ad", sample, chosen
 
 
 def _obs(sample: Sample, rows: np.ndarray) -> pd.DataFrame:

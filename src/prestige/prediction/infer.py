@@ -31,7 +31,7 @@ def predict_batches(
     order: Int[np.ndarray, " n"] | None = None,
     forward: Callable[[Tensor], Tensor] | None = None,
     batch_size: int = 256,
-    label: str | None = None,
+    label: str = "",
 ) -> Iterator[Batch]:
     """Yield positions of observations with their expression, batch by batch, in bounded memory.
 
@@ -64,7 +64,7 @@ def predict_batches(
         return reader(chosen.slide_index, chosen.xy_px)
 
     predictor.eval()
-    with Progress(label or "", len(order)) as progress, ThreadPoolExecutor(1) as pool:
+    with Progress(label, len(order)) as progress, ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(read, batches[0]) if batches else None
         for number, batch in enumerate(batches):
             assert ahead is not None
@@ -75,8 +75,7 @@ def predict_batches(
                 z = compute(to_float(patches.to(device, non_blocking=True)))
                 expression = predictor.to_expression(z).cpu().numpy()
             yield batch, expression
-            if label:
-                progress.advance(len(batch))
+            progress.advance(len(batch))
 
 
 def predict_observations(
@@ -84,16 +83,15 @@ def predict_observations(
     reader: Reader,
     observations: Observations,
     *,
-    order: Int[np.ndarray, " n"] | None = None,
     forward: Callable[[Tensor], Tensor] | None = None,
     batch_size: int = 256,
-    label: str | None = None,
+    label: str = "",
 ) -> Float32[np.ndarray, "n g"]:
     """Predict the expression of every observation as one array, in their own order.
 
     Parameters
     ----------
-    order, forward, batch_size, label
+    forward, batch_size, label
         As of :func:`predict_batches`.
 
     Returns
@@ -102,7 +100,7 @@ def predict_observations(
     """
     out = np.empty((len(observations), predictor.train_mean.shape[0]), dtype=np.float32)
     for batch, expression in predict_batches(
-        predictor, reader, observations, order=order, forward=forward, batch_size=batch_size, label=label
+        predictor, reader, observations, forward=forward, batch_size=batch_size, label=label
     ):
         out[batch] = expression
     return out
@@ -114,13 +112,13 @@ def in_spans(
     observations: Observations,
     *,
     order: Int[np.ndarray, " n"],
-    label: str | None = None,
+    label: str = "",
 ) -> Iterator[Batch]:
     """Yield what :func:`predict_batches` does, of what returns an array: asked for some rows at a time."""
     n_rows = max(_LEAST_ROWS, _SPAN_BYTES // (4 * n_genes))
     for start in range(0, len(order), n_rows):
         span = order[start : start + n_rows]
-        yield span, predict(observations.take(span), label=label or "")
+        yield span, predict(observations.take(span), label=label)
 
 
 def _at_once(batch_size: int, side: int, device: torch.device) -> int:

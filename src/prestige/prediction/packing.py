@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from prestige.data.patches.reader import Patch
 from prestige.errors import ModelError
 from prestige.models.predictor import Predictor, build_predictor, count_parameters
 from prestige.models.settings import ModelConfig
-from prestige.models.timm_weights import Architecture
+from prestige.models.timm_weights import pack_architecture, unpack_architecture
 from prestige.settings import build
 
 SCHEMA = "prestige.model/1"
@@ -39,13 +38,12 @@ def pack(
             "fitted": details,
             "parameters": predictor.fitted.n_parameters,
         }
-    architecture = getattr(predictor.encoder, "architecture", None)
     # A copy without strides of its own: safetensors stores plain rows, and a GPU's tensors come home.
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in predictor.state_dict().items()}
     return tensors, {
         "schema": SCHEMA,
         "model": _without_path(model),
-        "architecture": None if architecture is None else asdict(architecture),
+        "architecture": pack_architecture(predictor.encoder),
         "parameters": count_parameters(predictor),
     }
 
@@ -72,7 +70,6 @@ def unpack(
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         return unpack_baseline(config, arrays, manifest["fitted"]), config
     model = build(ModelConfig, manifest["model"], where="model")
-    stored = manifest["architecture"]
     # The weights follow from the file alone, so nothing is downloaded to start them.
     predictor = build_predictor(
         model.model_copy(update={"pretrained": False, "checkpoint": None}),
@@ -80,7 +77,7 @@ def unpack(
         train_mean=panel.train_mean,
         train_std=panel.train_std,
         seed=0,
-        architecture=None if stored is None else Architecture(**_tuples(stored)),
+        architecture=unpack_architecture(manifest["architecture"]),
     )
     _fill(predictor, tensors)
     predictor.eval()
@@ -106,7 +103,3 @@ def _without_path(model: ModelConfig | BaselineConfig) -> Any:
         network = network.model_copy(update={"checkpoint": Path(network.checkpoint.name)})
         model = model.model_copy(update={"model": network}) if isinstance(model, BaselineConfig) else network
     return model.model_dump(mode="json")
-
-
-def _tuples(stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {**stored, "mean": tuple(stored["mean"]), "std": tuple(stored["std"])}

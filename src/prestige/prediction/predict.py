@@ -16,7 +16,7 @@ from prestige.data.patches.reader import Patch, PatchReader
 from prestige.data.sample import Sample
 from prestige.data.slides.slide import MOST_HELD_BYTES
 from prestige.errors import DataError, ModelError, StorageError, raise_all
-from prestige.prediction.bundle import read_bundle
+from prestige.prediction.bundle import MANIFEST, read_bundle
 from prestige.prediction.files import is_prediction, prediction_file
 from prestige.records.run import RunFolder
 
@@ -83,7 +83,7 @@ def predict_dataset(
         of_sample = observations.take(np.flatnonzero(observations.slide_index == number))
         order = reading_order(of_sample, band_px=BAND_PX)
         label = f"predicting {sample.id}, {len(of_sample):,} observations"
-        paths.append(_target(out, sample.id))
+        paths.append(out / f"{sample.id}.h5ad")
         with prediction_file(paths[-1], sample, of_sample.row, bundle.panel, model) as write:
             for rows, expression in predict(of_sample, order=order, label=label):
                 write(rows, expression)
@@ -137,16 +137,12 @@ def _check_sizes(samples: Sequence[Sample], patch: Patch) -> None:
     raise_all(faults)
 
 
-def _target(out: Path, sample_id: str) -> Path:
-    return out / f"{sample_id}.h5ad"
-
-
 def _check_targets(config: DatasetConfig, out: Path) -> None:
     """Refuse to write over anything but predictions, and over what is read."""
     inputs = {path.resolve() for one in config.samples for path in (one.path, one.expression) if path}
     faults = []
     for sample in config.samples:
-        path = _target(out, sample.id)
+        path = out / f"{sample.id}.h5ad"
         if path.resolve() in inputs:
             what = "is read here"
         elif path.exists() and not is_prediction(path):
@@ -160,7 +156,7 @@ def _check_targets(config: DatasetConfig, out: Path) -> None:
 
 def _bundle_folder(folder: Path) -> Path:
     for candidate in (folder, RunFolder(folder).model):
-        if (candidate / "model.json").exists():
+        if (candidate / MANIFEST).exists():
             return candidate
     raise ModelError(
         "there is no model in the folder",

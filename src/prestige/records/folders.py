@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -157,19 +158,16 @@ class Bench:
     @property
     def patients(self) -> list[str]:
         """Patients that were scored, in order of first appearance."""
-        patients: dict[str, None] = {}
-        for run in self.runs:
-            if "patient" in run.scores:
-                patients.update(dict.fromkeys(run.scores["patient"].astype(str)))
-        return list(patients)
+        return self._scored("patient")
 
     @property
     def samples(self) -> list[str]:
         """Samples that were scored, in order of first appearance."""
-        samples: dict[str, None] = {}
-        for run in self.runs:
-            samples.update(dict.fromkeys(run.scores["sample"].astype(str)))
-        return [name for name in samples if name != "all"]
+        return [name for name in self._scored("sample") if name != "all"]
+
+    def _scored(self, column: str) -> list[str]:
+        columns = [run.scores[column].astype(str) for run in self.runs if column in run.scores]
+        return list(dict.fromkeys(chain.from_iterable(columns)))
 
 
 def load_bench(path: Path) -> Bench:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -196,13 +197,10 @@ class RunFolder:
 
     def progress(self) -> str:
         """Return how far a run is that is not done."""
-        if not self.history.is_file():
-            return "not finished"
-        try:
+        with suppress(OSError, ValueError, IndexError):  # IndexError: it has not begun to train
             last = self.read_history().iloc[-1]
             return f"not finished: {last['phase']} at step {int(last['step'])}"
-        except (OSError, ValueError, KeyError, IndexError):
-            return "not finished"
+        return "not finished"
 
 
 @dataclass(frozen=True, eq=False)

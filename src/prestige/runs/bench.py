@@ -58,7 +58,7 @@ def run_bench(path: Path | str, out: Path | str, *, device: str = "auto", jobs: 
     """
     path, out = Path(path), Path(out)
     config = read_bench(path)
-    grid, out = _opened(config, path, device), out
+    grid = _opened(config, path, device)
     fold_data = prepare_fold(grid.dataset, grid.folds[0], config.panel)  # the last that can be wrong
     folder = BenchFolder(out)
     folder.claim(config.model_dump(mode="json", exclude_none=True))

@@ -62,19 +62,19 @@ def _chosen(
     train: Observations,
     train_y: np.ndarray,
 ) -> list[GeneSet]:
-    genes, found = panel.genes, []
+    genes, chosen = panel.genes, []
 
     def wanted(n: int | None) -> int:
         return n if n is not None and n < len(genes) else 0
 
     if n := wanted(config.most_expressed):
-        found.append(most_expressed(panel.train_mean, genes, n))
+        chosen.append(most_expressed(panel.train_mean, genes, n))
     if n := wanted(config.most_variable):
-        found.append(most_variable(within_sample_variance(train_y, train.slide_index), genes, n))
+        chosen.append(most_variable(within_sample_variance(train_y, train.slide_index), genes, n))
     if n := wanted(config.most_spatially_variable):
         xy_um = positions_um(samples, train)
-        found.append(most_spatially_variable(train_y, xy_um, train.slide_index, genes, n, seed=config.seed))
-    return found
+        chosen.append(most_spatially_variable(train_y, xy_um, train.slide_index, genes, n, seed=config.seed))
+    return chosen
 
 
 def describe_sets(sets: Mapping[str, PanelSet]) -> dict[str, SetRecord]:

@@ -28,6 +28,7 @@ from prestige.models.predictor import Predictor, build_predictor, count_flops, c
 from prestige.models.settings import ModelConfig
 from prestige.prediction.bundle import write_bundle
 from prestige.prediction.infer import predict_observations
+from prestige.records.run import RunFolder
 from prestige.stats.moments import spatial_blocks
 from prestige.training.batches import TrainData
 from prestige.training.loop import TrainResult, train
@@ -114,9 +115,9 @@ def _of_model(
     )
     flops = count_flops(predictor, patch.input_px)
     near = on_device(reader, fabric.device)
-    feed = TrainData(near, data.train, data.train_y, data.validation, data.validation_y)
+    sides = TrainData(near, data.train, data.train_y, data.validation, data.validation_y)
     result = train(
-        predictor, feed, config.train, folder=folder / "checkpoints", seed=config.seed, fabric=fabric
+        predictor, sides, config.train, folder=RunFolder(folder).checkpoints, seed=config.seed, fabric=fabric
     )
     began = time.perf_counter()
     predict = partial(
@@ -137,7 +138,7 @@ def _of_model(
     facts["precision"] = precision_on(fabric.device.type, config.train.precision)
     labels = "measured" if config.baseline is None else "shuffled within samples"
     extra = {"validation_score": result.validation_score, "labels": labels, "seed": config.seed}
-    _keep_model(folder / "model", copy.deepcopy(predictor).cpu(), model, data, patch, extra)
+    _keep_model(folder, copy.deepcopy(predictor).cpu(), model, data, patch, extra)
     parameters, used = count_parameters(predictor), fabric.device.type
     return Outcome(prediction, predict, parameters, flops, seconds, facts, result.history, used)
 
@@ -179,7 +180,7 @@ def _keep_model(
 ) -> None:
     samples = data.dataset.samples
     write_bundle(
-        folder,
+        RunFolder(folder).model,
         predictor,
         model=model,
         panel=data.panel,
@@ -232,7 +233,7 @@ def _of_baseline(
         ],
     }
     if entry.kept:
-        _keep_model(folder / "model", baseline, config.baseline, data, patch, {"seed": config.seed})
+        _keep_model(folder, baseline, config.baseline, data, patch, {"seed": config.seed})
     parameters, flops = baseline.fitted.n_parameters, baseline.fitted.flops()
     return Outcome(prediction, predict, parameters, flops, seconds, facts, device=where.type)
 

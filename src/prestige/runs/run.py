@@ -101,17 +101,12 @@ def check_runs(configs: Sequence[RunConfig], dataset: Dataset) -> None:
         Saying what does not fit, or which weights cannot be had.
     """
     um = [sample.um_per_px for sample in dataset.samples]
-    patches = [resolve_patch(config.patch, um) for config in configs]
-    for config, patch in zip(configs, patches, strict=True):
+    pairs = [(config, resolve_patch(config.patch, um)) for config in configs]
+    for config, patch in pairs:
         check_names(config, patch)
-    for config, patch in zip(configs, patches, strict=True):
         if config.baseline is not None:
             check_own_patch(config.baseline, patch, dataset.samples, buffer_um=config.split.buffer_um)
-    check_weights(
-        (config.network, patch.input_px)
-        for config, patch in zip(configs, patches, strict=True)
-        if config.network is not None
-    )
+    check_weights((config.network, patch.input_px) for config, patch in pairs if config.network is not None)
 
 
 def execute(

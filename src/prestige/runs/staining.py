@@ -28,7 +28,7 @@ def stain_columns(
     :func:`prestige.baselines.features.stains`; beyond the image's edge its last pixels are repeated.  In an
     image smaller than the square, the square is as wide as the image.
     """
-    found = np.zeros((len(STAINS), len(observations)), dtype=np.float64)
+    density = np.zeros((len(STAINS), len(observations)), dtype=np.float64)
     for number in np.unique(observations.slide_index):
         slide = samples[number].slide
         width = min(width_um, slide.um_per_px * min(slide.height_px, slide.width_px))
@@ -36,7 +36,7 @@ def stain_columns(
         reader = PatchReader([slide], Patch(width, side))
         rows = np.flatnonzero(observations.slide_index == number)
         for start in range(0, len(rows), _AT_ONCE):
-            part = rows[start : start + _AT_ONCE]
-            patches = reader(np.zeros(len(part), dtype=np.int64), observations.xy_px[part])
-            found[:, part] = stains(patches)[:, : len(STAINS)].mean(dim=(2, 3)).numpy().T
-    return dict(zip(STAINS, found, strict=True))
+            batch = rows[start : start + _AT_ONCE]
+            patches = reader(np.zeros(len(batch), dtype=np.int64), observations.xy_px[batch])
+            density[:, batch] = stains(patches)[:, : len(STAINS)].mean(dim=(2, 3)).numpy().T
+    return dict(zip(STAINS, density, strict=True))

@@ -155,9 +155,6 @@ class Job:
     """The parts of one training, and the few things that are done to them."""
 
     predictor: Predictor
-    model: Any  # the predictor as Fabric wraps it
-    bare: torch.optim.Optimizer
-    optimizer: Any  # the same as Fabric wraps it
     fabric: Fabric
     loader: BatchLoader
     config: TrainConfig
@@ -170,6 +167,8 @@ class Job:
 
     def __post_init__(self) -> None:
         self.on_gpu = self.fabric.device.type == "cuda"
+        self.bare = _optimizer(self.predictor, self.config, self.fabric.device)
+        self.model, self.optimizer = self.fabric.setup(self.predictor, self.bare)  # the same, wrapped
         self._compiled = None
         if self.config.compile:
             torch.compiler.reset()  # of what was compiled before, too much would turn compiling off
@@ -238,7 +237,7 @@ class Job:
     def end_trial(self) -> None:
         """Keep where this learning rate got to, and make ready for the next, or for the main phase."""
         state = self.state
-        state.trial_scores.append(state.last_score())
+        state.trial_scores.append(float(state.history[-1]["validation_score"]))
         save_checkpoint(self._trial_file(state.phase), state, pack(self.predictor, self.bare))
         state.phase += 1
         if state.phase < state.n_rates:
@@ -303,15 +302,13 @@ def _start(
             state.decay_from = int(0.8 * plan.main_steps)
     else:
         state = kept[0]
-    bare = _optimizer(predictor, config, fabric.device)
-    model, optimizer = fabric.setup(predictor, bare)
-    job = Job(predictor, model, bare, optimizer, fabric, loader, config, seed, folder, state, initial)
+    job = Job(predictor, fabric, loader, config, seed, folder, state, initial)
     if kept is None:
         _log.info("%s: %s", config.budget.kind, state.plan)
         job.save()
     else:
         _log.info("goes on at step %d of phase %d", state.step, state.phase)
-        job.best = unpack(kept[1], predictor, bare)
+        job.best = unpack(kept[1], predictor, job.bare)
         job.recent = [torch.tensor(loss, device=fabric.device) for loss in state.recent_losses]
     return job
 
@@ -335,12 +332,9 @@ def _time_plan(
     """Make the budget a number of steps, by timing some on a copy that is thrown away."""
     if config.budget.minutes is None:
         return plan_steps(config)
-    twin = copy.deepcopy(predictor)
-    bare = _optimizer(twin, config, fabric.device)
-    model, optimizer = fabric.setup(twin, bare)
     state = TrainingState(plan=Plan(trial_steps=0, main_steps=1, validate_every=1), n_rates=1)
-    job = Job(twin, model, bare, optimizer, fabric, loader, config, 0, folder, state, {})
-    model.train()
+    job = Job(copy.deepcopy(predictor), fabric, loader, config, 0, folder, state, {})
+    job.model.train()
     seconds_per_step = _time_steps(job, max(config.budget.minutes * 60 * 0.02, 1.0))
     if job.on_gpu:
         job.validate()  # once without the clock: libraries choose their kernels

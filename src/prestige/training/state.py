@@ -54,14 +54,12 @@ class TrainingState:
         It is the highest of those whose trial scored within a share ``tie`` of the best one's: near ties
         are noise, and short trials lean to lower rates than whole trainings do.
         """
-        scores = [_or_lowest(score) for score in self.trial_scores]
+        scores = [
+            score if score == score else float("-inf") for score in self.trial_scores
+        ]  # NaN is the lowest
         best = max(scores)
         near = [i for i, score in enumerate(scores) if score >= best - tie * abs(best) or score == best]
         return max(near, key=lambda i: rates[i])
-
-    def last_score(self) -> float:
-        """Return the newest validation score."""
-        return float(self.history[-1]["validation_score"])
 
     def total_steps(self) -> int:
         """Return the steps that the whole training takes, losing trials included."""
@@ -200,7 +198,3 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> tuple[TrainingState, 
 
 def _renamed(raw: dict[str, Any]) -> dict[str, Any]:
     return {_SINCE_FIRST.get(name, name): value for name, value in raw.items()}
-
-
-def _or_lowest(score: float) -> float:
-    return score if score == score else float("-inf")
