@@ -23,7 +23,6 @@ def test_a_bench_is_read_whole(tiny_bench: Path) -> None:
     assert bench.missing == []
     assert bench.finished
     assert bench.patients == ["P1", "P2"]
-    assert bench.samples == ["S1", "S2"]
 
 
 def test_a_folder_that_is_neither_is_refused(tmp_path: Path) -> None:

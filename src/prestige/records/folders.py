@@ -158,16 +158,8 @@ class Bench:
     @property
     def patients(self) -> list[str]:
         """Patients that were scored, in order of first appearance."""
-        return self._scored("patient")
-
-    @property
-    def samples(self) -> list[str]:
-        """Samples that were scored, in order of first appearance."""
-        return [name for name in self._scored("sample") if name != "all"]
-
-    def _scored(self, column: str) -> list[str]:
-        columns = [run.scores[column].astype(str) for run in self.runs if column in run.scores]
-        return list(dict.fromkeys(chain.from_iterable(columns)))
+        scored = [run.scores["patient"].astype(str) for run in self.runs if "patient" in run.scores]
+        return list(dict.fromkeys(chain.from_iterable(scored)))
 
 
 def load_bench(path: Path) -> Bench:

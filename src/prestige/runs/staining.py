@@ -20,7 +20,7 @@ _MOST_PX, _AT_ONCE = 32, 4096
 
 
 def stain_columns(
-    observations: Observations, samples: Sequence[Sample], *, width_um: float = WIDTH_UM
+    observations: Observations, samples: Sequence[Sample]
 ) -> dict[str, Float[np.ndarray, " n"]]:
     """Return the mean of ``haematoxylin`` and ``eosin`` in the square around each observation.
 
@@ -31,7 +31,7 @@ def stain_columns(
     density = np.zeros((len(STAINS), len(observations)), dtype=np.float64)
     for number in np.unique(observations.slide_index):
         slide = samples[number].slide
-        width = min(width_um, slide.um_per_px * min(slide.height_px, slide.width_px))
+        width = min(WIDTH_UM, slide.um_per_px * min(slide.height_px, slide.width_px))
         side = min(_MOST_PX, width_px(width, slide.um_per_px))
         reader = PatchReader([slide], Patch(width, side))
         rows = np.flatnonzero(observations.slide_index == number)
