@@ -27,6 +27,14 @@ def test_what_ends_within_two_seconds_is_silent(time: Clock, capsys: pytest.Capt
     assert capsys.readouterr().err == ""
 
 
+def test_without_a_label_nothing_is_shown(time: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("", 2) as bar:
+        for _ in range(2):
+            time.now += 30
+            bar.advance()
+    assert capsys.readouterr().err == ""
+
+
 def test_a_log_file_gets_plain_lines_with_the_time_left(
     time: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
