@@ -82,7 +82,6 @@ def test_what_a_bench_asked_for(tiny_bench: Path) -> None:
     assert bench.settings_of("biology") is None
 
 
-@pytest.mark.filterwarnings("ignore:constrained_layout not applied")  # its one patch, three long labels
 def test_a_stored_bench_of_version_1_is_read_and_reported(tmp_path: Path) -> None:
     folder = shutil.copytree(STORED, tmp_path / "bench")
     bench = load_bench(folder)

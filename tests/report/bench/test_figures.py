@@ -42,6 +42,19 @@ def test_the_heat_map_writes_every_value_and_marks_the_best() -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "ridge"]
 
 
+def test_long_names_beside_one_patch_leave_room_for_cells_and_title() -> None:
+    rows = [{"name": "frozen compact_xs, random weights", "baseline": True, "cells": [cell(0.1)]}]
+    with drawing():
+        figure = heatmap(rows, ["16 µm"])
+        figure.draw_without_rendering()  # which warns where nothing is left for the cells
+    axes = figure.axes[0]
+    (title,) = (
+        text for text in axes.get_children() if getattr(text, "get_text", str)().startswith("mean per")
+    )
+    extent, canvas = title.get_window_extent(), figure.bbox
+    assert canvas.x0 <= extent.x0 < extent.x1 <= canvas.x1
+
+
 def test_score_against_cost_draws_every_encoder_and_names_it_once(tiny_bench: Path) -> None:
     table = summarise(load_bench(tiny_bench)).table
     with drawing():

@@ -23,6 +23,7 @@ from prestige.report.style import INK, MUTED
 from prestige.text import format_number, si
 
 SCORE_LABEL = "mean per-gene Pearson"
+_INCHES_A_LETTER = 0.085
 COSTS = (
     ("parameters", "trainable parameters"),
     ("flops", "FLOPs per patch, one forward pass"),
@@ -33,7 +34,11 @@ COSTS = (
 def heatmap(grid: Sequence[dict[str, Any]], columns: Sequence[str]) -> Figure:
     """Draw the grid of :func:`prestige.report.grid.grid`: rows of cells with value and mark."""
     n_rows, n_columns = len(grid), max(len(columns), 1)
-    figure = Figure(figsize=(2.2 + 1.15 * n_columns, 1.0 + 0.48 * n_rows), layout="constrained")
+    title = f"{SCORE_LABEL}   \N{BLACK STAR} best   \N{ALMOST EQUAL TO} cannot be told from it"
+    names = max((len(row["name"]) for row in grid), default=0)
+    # Names stand left of the cells, the title over them.
+    width = max(2.2 + 1.15 * n_columns, _INCHES_A_LETTER * (names + len(title)))
+    figure = Figure(figsize=(width, 1.0 + 0.48 * n_rows), layout="constrained")
     axes = figure.add_subplot()
     axes.set(xlim=(0, n_columns), ylim=(n_rows, 0))
     draw_cells(axes, grid)
@@ -41,9 +46,7 @@ def heatmap(grid: Sequence[dict[str, Any]], columns: Sequence[str]) -> Figure:
     axes.set_yticks(np.arange(n_rows) + 0.5, [row["name"] for row in grid])
     axes.tick_params(length=0, labelcolor=INK)
     axes.set_xlabel("patch width")
-    axes.set_title(
-        f"{SCORE_LABEL}   \N{BLACK STAR} best   \N{ALMOST EQUAL TO} cannot be told from it", weight="normal"
-    )
+    axes.set_title(title, weight="normal")
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
