@@ -323,7 +323,7 @@ good, the fourth is a tenth worse.
 
 ## What follows
 
-Blocks should be at least {lengths} correlation lengths wide. `correlation_length_um` estimates the length
+Blocks should be at least {lengths} correlation lengths wide. `correlogram` estimates the length
 from test residuals, `blocks_to_merge` says how many blocks make one that is wide enough, `merge_blocks` makes
 it of the stored moments.
 """

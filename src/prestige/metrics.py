@@ -18,7 +18,7 @@ array([0.98, 1.  ])
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,13 +116,19 @@ def all_metrics(
     array([0.5, 0.5, 0.5])
     """
     sums = _sums(pred, truth, axis)
-    scores = {name: function(sums) for name, function in _FROM_SUMS.items()}
-    scores["spearman"] = _spearman(pred, truth, axis)
-    zero = (sums.tt == 0) & (sums.mean_t == 0)
-    return {name: scores[name] for name in HIGHER_IS_BETTER} | {
+    residual = np.maximum(sums.pp + sums.tt - 2.0 * sums.pt, 0.0)
+    return {
+        "pearson": _pearson(sums),
+        "spearman": _spearman(pred, truth, axis),
+        "mse": sums.squared_error / sums.n,
+        "rmse": np.sqrt(sums.squared_error / sums.n),
+        "mae": sums.absolute_error / sums.n,
+        "r2": 1.0 - _ratio(sums.squared_error, sums.tt, ~sums.flat_t),
+        "explained_variance": 1.0 - _ratio(residual, sums.tt, ~sums.flat_t),
+        "cosine": _cosine(sums),
         "truth_constant": sums.flat_t,
         "prediction_constant": sums.flat_p,
-        "truth_zero": zero,
+        "truth_zero": (sums.tt == 0) & (sums.mean_t == 0),
     }
 
 
@@ -131,42 +137,10 @@ def _pearson(sums: _Sums) -> np.ndarray:
     return np.clip(r, -1.0, 1.0)
 
 
-def _mse(sums: _Sums) -> np.ndarray:
-    return sums.squared_error / sums.n
-
-
-def _rmse(sums: _Sums) -> np.ndarray:
-    return np.sqrt(sums.squared_error / sums.n)
-
-
-def _mae(sums: _Sums) -> np.ndarray:
-    return sums.absolute_error / sums.n
-
-
-def _r2(sums: _Sums) -> np.ndarray:
-    return 1.0 - _ratio(sums.squared_error, sums.tt, ~sums.flat_t)
-
-
-def _explained_variance(sums: _Sums) -> np.ndarray:
-    residual = np.maximum(sums.pp + sums.tt - 2.0 * sums.pt, 0.0)
-    return 1.0 - _ratio(residual, sums.tt, ~sums.flat_t)
-
-
 def _cosine(sums: _Sums) -> np.ndarray:
     product = sums.pt + sums.n * sums.mean_p * sums.mean_t
     norms = np.sqrt(sums.pp + sums.n * sums.mean_p**2) * np.sqrt(sums.tt + sums.n * sums.mean_t**2)
     return np.clip(_ratio(product, norms, np.ones(len(norms), dtype=bool)), -1.0, 1.0)
-
-
-_FROM_SUMS: dict[str, Callable[[_Sums], np.ndarray]] = {
-    "pearson": _pearson,
-    "mse": _mse,
-    "rmse": _rmse,
-    "mae": _mae,
-    "r2": _r2,
-    "explained_variance": _explained_variance,
-    "cosine": _cosine,
-}
 
 
 def _ratio(above: np.ndarray, below: np.ndarray, defined: np.ndarray) -> np.ndarray:

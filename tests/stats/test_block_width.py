@@ -13,7 +13,7 @@ from prestige.errors import DataError
 from prestige.stats.block_width import Blocks, blocks_of_tissue, choose_blocks
 from prestige.stats.bootstrap import MIN_CLUSTERS
 from prestige.stats.compare import compare
-from prestige.stats.correlogram import correlation_length_um
+from prestige.stats.correlogram import correlogram
 from prestige.stats.moments import Moments, mean_gene_pearson, merge_blocks, moments_of, spatial_blocks
 
 GENES = tuple("abcdefgh")
@@ -140,7 +140,7 @@ def test_intervals_grow_where_tissue_is_alike_over_several_blocks() -> None:
     xy = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
     truth = _field(rng, xy, 120.0, len(GENES))
     pred = 0.6 * truth + 0.8 * _field(rng, xy, 120.0, len(GENES))
-    length = correlation_length_um(xy, truth)
+    length = correlogram(xy, truth).length_um
     assert length == pytest.approx(120.0, rel=0.35)
     kept = moments_of(pred, truth, np.array(["S"] * len(xy)), spatial_blocks(xy, 100.0), GENES)
     blocks = choose_blocks([kept], 100.0, [length])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from prestige.errors import DataError
-from prestige.stats.correlogram import blocks_to_merge, correlation_length_um, correlogram
+from prestige.stats.correlogram import blocks_to_merge, correlogram
 
 N, SIDE, N_GENES = 1200, 1000.0, 24
 
@@ -39,8 +39,8 @@ def test_counting_noise_does_not_shorten_it() -> None:
     xy, values = field(80)
     counts = np.random.default_rng(2).poisson(np.exp(0.7 * values - 1.0))
     clean, noisy = (
-        correlation_length_um(xy, np.exp(0.7 * values)),
-        correlation_length_um(xy, np.log1p(counts)),
+        correlogram(xy, np.exp(0.7 * values)).length_um,
+        correlogram(xy, np.log1p(counts)).length_um,
     )
     assert noisy == pytest.approx(clean, rel=0.3)
 
@@ -81,7 +81,7 @@ def test_what_goes_on_across_the_section_is_infinite() -> None:
     rng = np.random.default_rng(0)
     xy = rng.uniform(0, SIDE, (N, 2))
     trend = xy[:, :1] / SIDE + 0.2 * rng.normal(size=(N, 8))
-    assert correlation_length_um(xy, trend) == math.inf
+    assert correlogram(xy, trend).length_um == math.inf
     assert blocks_to_merge(100.0, math.inf) is None
 
 
@@ -106,7 +106,7 @@ def test_scale_shift_and_order_of_genes_change_nothing(scale: float, shift: floa
 def test_constant_genes_and_places_of_several_do_not_matter() -> None:
     xy, values = field(60)
     more = np.concatenate([values, np.full((N, 3), 0.7)], axis=1)
-    assert correlation_length_um(xy, more) == correlation_length_um(xy, values)
+    assert correlogram(xy, more).length_um == correlogram(xy, values).length_um
     tied = np.concatenate([xy, xy[:50]])
     found = correlogram(tied, np.concatenate([values, values[:50]]))
     assert found.length_um == pytest.approx(60, rel=0.3)

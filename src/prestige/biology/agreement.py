@@ -17,7 +17,7 @@ from prestige.biology.noise import Drawn, draw
 from prestige.biology.pair import Pair
 from prestige.errors import DataError
 from prestige.stats.compare import compare
-from prestige.stats.moments import Moments, gene_pearson, mean_gene_pearson
+from prestige.stats.moments import Moments, centred, clusters_of, gene_pearson, mean_gene_pearson
 
 COMPARISONS: dict[str, tuple[str, str]] = {
     "predicted": ("predicted", "measured"),
@@ -126,13 +126,11 @@ def moments(
     """
     if not len(sample_of) or len(sample_of) != len(block_of):
         raise DataError(f"{len(sample_of)} samples and {len(block_of)} blocks of observations")
-    samples, code = np.unique(sample_of.astype(np.str_), return_inverse=True)
-    blocks, of_block = np.unique(block_of, return_inverse=True)
-    clusters, cluster = np.unique(code.astype(np.int64) * len(blocks) + of_block, return_inverse=True)
+    sample, block, cluster = clusters_of(sample_of.astype(np.str_), block_of)
     order = np.argsort(cluster, kind="stable")
     used = sorted({name for pair in comparisons.values() for name in pair})
     wanted = [(name,) for name in used] + [(name, name) for name in used] + list(comparisons.values())
-    sums = {key: np.zeros((len(clusters), len(names))) for key in wanted}
+    sums = {key: np.zeros((len(block), len(names))) for key in wanted}
     step = max(1, _NUMBERS // max(1, len(names)))
     for start in range(0, len(order), step):
         rows = order[start : start + step]
@@ -142,12 +140,11 @@ def moments(
         for key, out in sums.items():
             product = values[key[0]] if len(key) == 1 else values[key[0]] * values[key[1]]
             out[into] += np.add.reduceat(product, first, axis=0)
-    size = np.bincount(cluster, minlength=len(clusters)).astype(np.int64)
-    place = (samples[clusters // len(blocks)], blocks[clusters % len(blocks)].astype(np.int64))
+    size = np.bincount(cluster)
     return {
         name: Moments(
-            sample=place[0],
-            block=place[1],
+            sample=sample,
+            block=block,
             n=size,
             sum_p=sums[(p,)],
             sum_t=sums[(t,)],
@@ -165,8 +162,6 @@ def agreement(sums: Moments) -> Agreement:
 
     A truth that is constant says nothing; a constant prediction of a truth that varies counts 0.
     """
-    from prestige.stats.moments import centred
-
     r = np.stack(list(gene_pearson(sums).values()))
     varies = []
     for sample in np.unique(sums.sample):

@@ -38,8 +38,8 @@ class Blocks:
     times
         How many blocks a side make one: 1 where they stay as they are.
     wanted
-        How many a side would make one that is :data:`BLOCK_LENGTHS` correlation lengths wide, or one of a
-        whole section where ``endless``.
+        How many a side would make one as wide as :func:`choose_blocks` asks for, or one of a whole section
+        where ``endless``.
     reason
         Why wider ones leave no interval, None where that did not matter.
     endless
@@ -99,8 +99,7 @@ def blocks_of_tissue(
         As in :func:`choose_blocks`.
     """
     try:
-        found = correlogram(xy_um, y, sample_of=sample_of)
-        length = found.length_um
+        length = correlogram(xy_um, y, sample_of=sample_of).length_um
     except DataError:  # too few observations, or none that varies
         length = math.nan
     blocks = spatial_blocks(xy_um, KEPT_UM)
@@ -118,8 +117,8 @@ def choose_blocks(
     """Return how many blocks a side are to be merged, for all folds and configurations alike.
 
     Blocks narrower than :data:`LEAST_LENGTHS` of the longest finite correlation length become the
-    narrowest that hold :data:`BLOCK_LENGTHS` of it.  Where these are too few to resample, or tissue is alike
-    beyond its extent, the widest that are not; where the blocks as they are are too few, they stay.
+    narrowest that hold ``BLOCK_LENGTHS`` of it (``correlogram.py``).  Where these are too few to resample, or
+    tissue is alike beyond its extent, the widest that are not; where the blocks as they are are too few, they stay.
 
     Parameters
     ----------
@@ -155,10 +154,10 @@ def choose_blocks(
         return kept
     reason = None
     for times in range(wanted, 1, -1):
-        found = _why_not(bare, times, patient_of)
-        if found is None:
+        fault = _why_not(bare, times, patient_of)
+        if fault is None:
             return replace(kept, times=times, reason=reason)
-        reason = reason or found
+        reason = reason or fault
     return replace(kept, reason=reason)
 
 

@@ -32,7 +32,6 @@ Field and Welsh (2007), Bootstrapping clustered data, J. R. Statist. Soc. B 69, 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -75,47 +74,13 @@ class Draws:
 
 
 @dataclass(frozen=True, eq=False)
-class Resampling(ABC):
-    """Draws of clusters, made once and used for every configuration; ``units`` are what the mean is over."""
-
-    units: tuple[Unit, ...]
-
-    @property
-    @abstractmethod
-    def draws(self) -> int:
-        """How many there are."""
-
-    @property
-    @abstractmethod
-    def n_clusters(self) -> int:
-        """How many clusters are resampled."""
-
-    @property
-    @abstractmethod
-    def reason(self) -> str | None:
-        """Why no interval may be given, or None."""
-
-    @abstractmethod
-    def whole(self) -> Resampling:
-        """Return the one draw in which every cluster stands once."""
-
-    @abstractmethod
-    def width(self, n_runs: int, n_genes: int) -> int:
-        """Return the numbers of the largest array that one draw needs."""
-
-    @abstractmethod
-    def score(
-        self, sums: Sequence[UnitSums], sizes: Int[np.ndarray, " k"], part: slice
-    ) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "d k k"]]:
-        """Return scores and covariances in some draws; ``sizes`` are the seeds of each configuration."""
-
-
-@dataclass(frozen=True, eq=False)
-class BlockDraws(Resampling):
-    """Spatial blocks drawn within each unit.
+class BlockDraws:
+    """Spatial blocks drawn within each unit, once and for every configuration.
 
     Attributes
     ----------
+    units
+        What the mean is over.
     clusters
         For each unit the numbers of its blocks; a block that lies in several folds (the same tissue)
         has one number, and is drawn alike in each.
@@ -127,6 +92,7 @@ class BlockDraws(Resampling):
         Sets of blocks within which is drawn.
     """
 
+    units: tuple[Unit, ...]
     clusters: tuple[np.ndarray, ...]
     donors: Int[np.ndarray, "d c"]
     kernel: csr_array
@@ -189,28 +155,28 @@ class BlockDraws(Resampling):
 
 
 @dataclass(frozen=True, eq=False)
-class PatientDraws(Resampling):
-    """Patients drawn, and blocks within the sections of each copy of a patient.
+class PatientDraws:
+    """Patients drawn, and blocks within the sections of each copy of a patient; once for every configuration.
 
     Attributes
     ----------
+    units
+        What the mean is over.
     weights
         For each unit (copies, blocks of the unit): how often each block stands in each copy.
     places
         For each unit (copies,), rising: the copy is that number ``place % slots`` of draw ``place // slots``.
     slots
         Patients in a draw.
+    draws
+        How many there are.
     """
 
+    units: tuple[Unit, ...]
     weights: tuple[np.ndarray, ...]
     places: tuple[np.ndarray, ...]
     slots: int
-    n_draws: int
-
-    @property
-    def draws(self) -> int:
-        """How many there are."""
-        return self.n_draws
+    draws: int
 
     @property
     def n_clusters(self) -> int:
@@ -257,7 +223,11 @@ class PatientDraws(Resampling):
         return score.T, moved @ moved.transpose(0, 2, 1)
 
 
-def too_few(n_clusters: int, what: str = "clusters (patients or spatial blocks)") -> str:
+Resampling: TypeAlias = BlockDraws | PatientDraws
+"""Draws of clusters, made once and used for every configuration."""
+
+
+def too_few(n_clusters: int, what: str) -> str:
     """Say that there are too few clusters."""
     many = f"{n_clusters} {what} are" if n_clusters != 1 else f"1 {what.replace('blocks', 'block')} is"
     return f"no interval: {many} too few, at least {MIN_CLUSTERS} are needed"
@@ -277,7 +247,7 @@ def units_of(folds: Sequence[Moments], patient_of: Mapping[str, str] | None = No
 
 def draw(
     folds: Sequence[Moments], *, draws: int, seed: int, patient_of: Mapping[str, str] | None = None
-) -> BlockDraws | PatientDraws:
+) -> Resampling:
     """Draw blocks within units, and patients where there are enough of them.
 
     Raises

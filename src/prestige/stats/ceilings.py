@@ -33,7 +33,7 @@ from scipy.special import gammaln, xlogy
 
 from prestige.errors import DataError
 from prestige.stats.bootstrap import MIN_CLUSTERS
-from prestige.stats.moments import centred
+from prestige.stats.moments import centred, clusters_of
 
 MIN_SHOWN = 0.2
 """Scores are given as a fraction of the ceiling only where its lower bound is above this."""
@@ -199,8 +199,9 @@ class _Sums:
     def of(self, rows: np.ndarray, weights: np.ndarray, genes: slice) -> Float[np.ndarray, "d _"]:
         """Return the ceilings of one sample's clusters under each of d sets of weights."""
         n = weights @ self.n[rows]
-        parts = (weights @ part[rows, genes] for part in (self.total, self.squares, self.noise))
-        total, squares, noise = parts
+        total, squares, noise = (
+            weights @ sums[rows, genes] for sums in (self.total, self.squares, self.noise)
+        )
         spread = centred(n, total, squares)
         # Per observation both: noise / n against spread / (n - 1).
         share = noise * (1 - 1 / np.maximum(n, 1))[:, None]
@@ -220,11 +221,9 @@ def _sum_up(
     block_of = np.zeros(rows, np.int64) if block_of is None else block_of
     if len(sample_of) != rows or len(block_of) != rows:
         raise DataError(f"{len(sample_of)} samples and {len(block_of)} blocks for {rows} observations")
-    samples, sample_code = np.unique(sample_of, return_inverse=True)
-    blocks, block_code = np.unique(block_of, return_inverse=True)
-    codes, cluster = np.unique(sample_code * len(blocks) + block_code, return_inverse=True)
+    sample, _, cluster = clusters_of(sample_of, block_of)
     order = np.argsort(cluster, kind="stable")
-    sums = np.zeros((3, len(codes), genes))
+    sums = np.zeros((3, len(sample), genes))
     for start in range(0, rows, _CHUNK_ROWS):
         chosen = order[start : start + _CHUNK_ROWS]
         part = counts[chosen]
@@ -235,8 +234,7 @@ def _sum_up(
         for out, values in zip(sums, (y, y * y, noise), strict=True):
             added = np.bincount(cell, values, minlength=(last - first) * genes)
             out[first:last] += added.reshape(last - first, genes)
-    n = np.bincount(cluster, minlength=len(codes)).astype(np.float64)
-    return _Sums(samples[codes // max(1, len(blocks))], n, *sums)
+    return _Sums(sample, np.bincount(cluster).astype(np.float64), *sums)
 
 
 def _ceiling(sums: _Sums, genes: tuple[str, ...], *, draws: int, seed: int, level: float) -> Ceiling:

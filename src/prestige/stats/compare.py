@@ -183,9 +183,7 @@ def compare(
     drawn, with_best, ends = Draws(np.empty((k, 0)), np.empty((0, k, k))), None, None
     if reason is None:
         drawn = resample(plan, list(table.values()))
-        with_best, reason = compare_with_best(
-            scores, covariance, drawn, n_clusters=plan.n_clusters, level=level
-        )
+        with_best, reason = compare_with_best(scores, covariance, drawn, level=level)
     if with_best is not None:
         try:
             ends = _intervals(scores, covariance, drawn, level)
@@ -328,11 +326,7 @@ def _n_varying(folds: Sequence[Moments]) -> int:
     for moments in folds:
         for sample in np.unique(moments.sample):
             rows = moments.sample == sample
-            n, t, tt = (
-                moments.n[rows].sum(),
-                moments.sum_t[rows].sum(axis=0),
-                moments.sum_tt[rows].sum(axis=0),
-            )
+            n, t, tt = (sums[rows].sum(axis=0) for sums in (moments.n, moments.sum_t, moments.sum_tt))
             varies |= centred(np.array([float(n)]), t[None], tt[None])[0] > 0
     return int(varies.sum())
 

@@ -58,22 +58,6 @@ class Correlogram:
     longest_um: float
 
 
-def correlation_length_um(
-    xy_um: Float[np.ndarray, "n 2"],
-    values: Float[np.ndarray, "n g"],
-    *,
-    sample_of: Shaped[np.ndarray, " n"] | None = None,
-    share: float = 1 / math.e,
-    seed: int = 0,
-) -> float:
-    """Return the distance (um) at which correlation falls to ``share`` of its noise-free value.
-
-    0 where there is no correlation beyond chance, infinity where it does not fall so far within the tissue;
-    see :func:`correlogram`.
-    """
-    return correlogram(xy_um, values, sample_of=sample_of, share=share, seed=seed).length_um
-
-
 def blocks_to_merge(block_um: float, length_um: float) -> int | None:
     """Return how many blocks a side make one that is :data:`BLOCK_LENGTHS` correlation lengths wide.
 

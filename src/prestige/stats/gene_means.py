@@ -222,9 +222,7 @@ def moved_means(
     """Return q means in some draws, what each of the c clusters does to them, and the genes' correlations."""
     if isinstance(plan, BlockDraws):
         return _moved_by_blocks(plan, sums, weights, factor, part)
-    if isinstance(plan, PatientDraws):
-        return _moved_by_patients(plan, sums, weights, factor, part)
-    raise TypeError(f"no means over genes for draws of {type(plan).__name__}")
+    return _moved_by_patients(plan, sums, weights, factor, part)
 
 
 def covariances_of(plan: Resampling, moved: Float[np.ndarray, "d q c"]) -> Float[np.ndarray, "d q q"]:

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from prestige.errors import DataError
-from prestige.stats.bootstrap import MIN_CLUSTERS, Draws, too_few
+from prestige.stats.bootstrap import Draws
 
 # A variance of a difference below this share of what it is the difference of is rounding.
 _ROUNDING = 1e-12
@@ -137,7 +137,6 @@ class DistanceToBest:
     much.
     """
 
-    gap: Float[np.ndarray, " k"]
     low: Float[np.ndarray, " k"]
     high: Float[np.ndarray, " k"]
     tied: Bool[np.ndarray, " k"]
@@ -148,10 +147,9 @@ def compare_with_best(
     covariance: Float[np.ndarray, "k k"],
     draws: Draws,
     *,
-    n_clusters: int,
     level: float = 0.95,
 ) -> tuple[DistanceToBest | None, str | None]:
-    """Compare all configurations with the best at once (MCB); None and the reason below 10 clusters.
+    """Compare all configurations with the best at once (MCB); None and the reason where draws allow none.
 
     For each configuration i, D_ji is the score of j less that of i, and t_ji its distance from the
     observed one in standard errors, those of the draw.  Upper and lower critical values are the quantiles at
@@ -166,11 +164,9 @@ def compare_with_best(
         Of the k configurations, as observed.
     draws
         Their scores and covariances in each draw; draws that are not finite are left out.
-    n_clusters, level
-        Clusters that were resampled, and the confidence.
+    level
+        The confidence.
     """
-    if n_clusters < MIN_CLUSTERS:
-        return None, too_few(n_clusters)
     finite = np.isfinite(draws.scores).all(axis=0) & np.isfinite(draws.covariances).all(axis=(1, 2))
     draws = Draws(draws.scores[:, finite], draws.covariances[finite])
     if draws.scores.shape[1] < 2 or not np.isfinite(scores).all():
@@ -192,7 +188,4 @@ def compare_with_best(
     most = np.where(tied[None, :], above + up.T, 0.0).max(axis=1)
     least = np.where(tied[None, :], above - down.T, np.inf).min(axis=1)
     # A gap to the best cannot be negative, which ends both bounds at 0 and costs no confidence.
-    best = DistanceToBest(
-        gap=above.max(axis=1), low=np.maximum(least, 0.0), high=np.maximum(most, 0.0), tied=tied
-    )
-    return best, None
+    return DistanceToBest(np.maximum(least, 0.0), np.maximum(most, 0.0), tied), None

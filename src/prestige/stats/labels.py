@@ -22,9 +22,9 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from prestige.errors import DataError
-from prestige.stats.bootstrap import BlockDraws, Draws, PatientDraws, draw
+from prestige.stats.bootstrap import BlockDraws, Draws, Resampling, draw
 from prestige.stats.intervals import bounds, combine
-from prestige.stats.moments import Moments
+from prestige.stats.moments import Moments, clusters_of
 
 Index: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Tables (d, k, m) -> values (d,), NaN where not defined, and their derivatives (d, k, m)."""
@@ -73,16 +73,10 @@ def label_tables(
         raise DataError(
             "a label is out of range, or there is none", expected=f"0 to {k - 1}, and 0 to {m - 1}"
         )
-    samples, code = np.unique(sample_of.astype(np.str_), return_inverse=True)
-    blocks, of_block = np.unique(block_of, return_inverse=True)
-    clusters, cluster = np.unique(code * len(blocks) + of_block, return_inverse=True)
+    sample, block, cluster = clusters_of(sample_of.astype(np.str_), block_of)
     cell = (cluster * k + first) * m + second
-    counts = np.bincount(cell, minlength=len(clusters) * k * m).reshape(len(clusters), k, m)
-    return LabelTables(
-        samples[clusters // len(blocks)],
-        blocks[clusters % len(blocks)].astype(np.int64),
-        counts.astype(np.float64),
-    )
+    counts = np.bincount(cell, minlength=len(block) * k * m).reshape(len(block), k, m)
+    return LabelTables(sample, block, counts.astype(np.float64))
 
 
 def adjusted_rand(
@@ -171,7 +165,7 @@ def _of_counts(change: np.ndarray, share: np.ndarray, n: np.ndarray) -> np.ndarr
 
 
 def _drawn(
-    plan: BlockDraws | PatientDraws, counts: np.ndarray, index: Index
+    plan: Resampling, counts: np.ndarray, index: Index
 ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
     """Return the index in each draw, and its variance as estimated from that draw."""
     shape, flat = counts.shape[1:], counts.reshape(len(counts), -1)

@@ -151,6 +151,16 @@ def neighbours(
     return np.flatnonzero(found), order[at][found]
 
 
+def clusters_of(
+    sample_of: Shaped[np.ndarray, " n"], block_of: Int[np.ndarray, " n"]
+) -> tuple[Shaped[np.ndarray, " c"], Int[np.ndarray, " c"], Int[np.ndarray, " n"]]:
+    """Return sample and block of each cluster, sorted by both, and the cluster of each observation."""
+    samples, code = np.unique(sample_of, return_inverse=True)
+    blocks, of_block = np.unique(block_of, return_inverse=True)
+    clusters, cluster = np.unique(code * len(blocks) + of_block, return_inverse=True)
+    return samples[clusters // len(blocks)], blocks[clusters % len(blocks)].astype(np.int64), cluster
+
+
 def merge_blocks(moments: Moments, times: int) -> Moments:
     """Return the moments over blocks ``times`` as wide: squares of times x times of the present ones.
 
@@ -166,22 +176,15 @@ def merge_blocks(moments: Moments, times: int) -> Moments:
     if times == 1:
         return moments
     x, y = places_of_blocks(moments.block)
-    block = (x // times + _OFFSET) * (2 * _OFFSET) + y // times + _OFFSET
-    samples, code = np.unique(moments.sample, return_inverse=True)
-    blocks, of_block = np.unique(block, return_inverse=True)
-    clusters, into = np.unique(code * len(blocks) + of_block, return_inverse=True)
-    sums = {name: np.zeros((len(clusters), len(moments.genes))) for name in _SUMS}
+    sample, block, into = clusters_of(
+        moments.sample, (x // times + _OFFSET) * (2 * _OFFSET) + y // times + _OFFSET
+    )
+    sums = {name: np.zeros((len(block), len(moments.genes))) for name in _SUMS}
     for name, out in sums.items():
         np.add.at(out, into, getattr(moments, name))
-    n = np.zeros(len(clusters), dtype=np.int64)
+    n = np.zeros(len(block), dtype=np.int64)
     np.add.at(n, into, moments.n)
-    return Moments(
-        sample=samples[clusters // len(blocks)],
-        block=blocks[clusters % len(blocks)],
-        n=n,
-        genes=moments.genes,
-        **sums,
-    )
+    return Moments(sample=sample, block=block, n=n, genes=moments.genes, **sums)
 
 
 def moments_of(
@@ -203,26 +206,18 @@ def moments_of(
             f"prediction {pred.shape} and truth {truth.shape} do not fit "
             f"{len(sample_of)} observations of {len(genes)} genes"
         )
-    samples, sample_code = np.unique(sample_of.astype(np.str_), return_inverse=True)
-    blocks, block_code = np.unique(block_of, return_inverse=True)
-    cluster = sample_code.astype(np.int64) * len(blocks) + block_code
+    sample, block, cluster = clusters_of(sample_of.astype(np.str_), block_of)
     order = np.argsort(cluster, kind="stable")
-    codes, starts, n = np.unique(cluster[order], return_index=True, return_counts=True)
-    sums = {name: np.empty((len(codes), len(genes))) for name in _SUMS}
-    for c, (start, size) in enumerate(zip(starts, n, strict=True)):
+    n = np.bincount(cluster, minlength=len(block))
+    sums = {name: np.empty((len(block), len(genes))) for name in _SUMS}
+    for c, (start, size) in enumerate(zip(np.cumsum(n) - n, n, strict=True)):
         rows = order[start : start + size]
         p, t = pred[rows].astype(np.float64), truth[rows].astype(np.float64)
         sums["sum_p"][c], sums["sum_t"][c] = p.sum(axis=0), t.sum(axis=0)
         sums["sum_pp"][c] = np.einsum("ij,ij->j", p, p)
         sums["sum_tt"][c] = np.einsum("ij,ij->j", t, t)
         sums["sum_pt"][c] = np.einsum("ij,ij->j", p, t)
-    return Moments(
-        sample=samples[codes // len(blocks)],
-        block=blocks[codes % len(blocks)].astype(np.int64),
-        n=n.astype(np.int64),
-        genes=tuple(genes),
-        **sums,
-    )
+    return Moments(sample=sample, block=block, n=n, genes=tuple(genes), **sums)
 
 
 def gene_pearson(moments: Moments) -> dict[str, Float[np.ndarray, " g"]]:

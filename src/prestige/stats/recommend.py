@@ -99,7 +99,7 @@ def recommend(
         raise DataError(f"the floor '{floor}' is not among the configurations", where="recommend")
     # Equal costs: the higher score first.
     eligible = sorted(
-        (key for key in comparison.rows if key in cost), key=lambda k: (cost[k], _gap(comparison, k))
+        (key for key in comparison.rows if key in cost), key=lambda key: (cost[key], comparison.rows[key].gap)
     )
     sorted_in: dict[str, list[K]] = {"not_worse": [], "undecided": [], "worse": []}
     for key in eligible:
@@ -125,10 +125,6 @@ def recommend(
         level=comparison.level,
         reason=None if chosen is not None else _reason(comparison, sorted_in, margin, floor),
     )
-
-
-def _gap(comparison: Comparison[K], key: K) -> float:
-    return comparison.rows[key].gap
 
 
 def _verdict(comparison: Comparison[K], key: K, margin: float) -> str:
