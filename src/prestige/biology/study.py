@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
-from prestige.biology.agreement import agreement
+from prestige.biology.agreement import Mean, agreement, mean_agreement
 from prestige.biology.genes.activity import Activity, pathway_activity
 from prestige.biology.genes.cell_types import CellTypes, cell_types
 from prestige.biology.genes.conditions import Conditions, differences
@@ -96,6 +97,11 @@ class Study:
     def scores(self) -> Float[np.ndarray, " g"]:
         """Pearson of each gene within samples, averaged over them; NaN where the truth is constant."""
         return agreement(self.evaluation.moments).value
+
+    @cached_property
+    def mean_score(self) -> Mean:
+        """The mean of the genes' scores with its interval, bootstrapped once."""
+        return mean_agreement(self.evaluation.moments, patient_of=self.pair.patient_of)
 
 
 def study(

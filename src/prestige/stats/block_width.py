@@ -118,7 +118,8 @@ def choose_blocks(
 
     Blocks narrower than :data:`LEAST_LENGTHS` of the longest finite correlation length become the
     narrowest that hold ``BLOCK_LENGTHS`` of it (``correlogram.py``).  Where these are too few to resample, or
-    tissue is alike beyond its extent, the widest that are not; where the blocks as they are are too few, they stay.
+    tissue is alike beyond its extent, the widest that are not; where the blocks as they are are too few,
+    they stay.
 
     Parameters
     ----------

@@ -110,8 +110,8 @@ def test_an_observation_without_markers_has_no_label() -> None:
 
 
 def test_labels_take_the_best_type_that_stands_out() -> None:
-    scores = np.array([[3.0, 1.0], [1.0, 1.5], [2.0, 2.5]])
-    assert labels_of(scores, 2.0).tolist() == [0, 2, 1]
+    scores = np.array([[2.0, 0.0], [0.0, 0.5], [1.0, 1.5]])
+    assert labels_of(scores).tolist() == [0, 2, 1]
 
 
 @given(seed=st.integers(0, 10_000), k=st.integers(1, 6))

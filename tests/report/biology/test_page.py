@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from prestige.analysis.gene_sets.of_pair import pair_set_scores
+from prestige.biology import study as biology_study
 from prestige.biology.agreement import Mean, mean_agreement
 from prestige.errors import StorageError
 from prestige.genesets import GeneSetConfig
-from prestige.report.biology import words as biology_words
 from prestige.report.biology.page import write_biology
 from prestige.report.biology.words import sentences, with_units
 
@@ -171,7 +171,7 @@ def test_the_mean_score_is_bootstrapped_once_a_page(tmp_path: Path, monkeypatch:
         calls.append(given)
         return mean_agreement(*given, **named)
 
-    monkeypatch.setattr(biology_words, "mean_agreement", counted)
+    monkeypatch.setattr(biology_study, "mean_agreement", counted)
     study = replace(bare_study())  # another study, of which nothing is known yet
     write_biology(study, tmp_path / "out", title="t", subtitle="s")
     assert len(calls) == 1

@@ -116,8 +116,8 @@ def test_with_many_patients_all_intervals_are_over_patients() -> None:
 def test_the_region_has_its_name() -> None:
     study = replace(full_study(), region_name="the glomeruli")
     assert dict(findings(study))["around the glomeruli"] == sentences(study)["gradients"][1]
-    assert title_of("gradients", study, "Around the region") == "Around the glomeruli"
-    assert title_of("gradients", full_study(), "Around the region") == "Around the region"
+    assert title_of("gradients", study) == "Around the glomeruli"
+    assert title_of("gradients", full_study()) == "Around the region"
     told = sentences(study)["gradients"]
     assert told[0].startswith("The glomeruli, by annotation 'glomerulus': 4 components")
     assert "random shifts of the glomeruli" in told[1]

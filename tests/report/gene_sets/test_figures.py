@@ -51,7 +51,7 @@ def made(key: Configuration, excess: Mapping[str, tuple[float, float, float]]) -
 def inside(figure: Figure) -> bool:
     """Say whether everything that is drawn lies within the figure: no label is cut off."""
     figure.draw_without_rendering()
-    box: Any = figure.get_tightbbox(figure.canvas.get_renderer())  # type: ignore[attr-defined]
+    box: Any = figure.get_tightbbox()
     width, height = figure.get_size_inches()
     return bool(box.x0 >= -0.01 and box.y0 >= -0.01 and box.x1 <= width + 0.01 and box.y1 <= height + 0.01)
 

@@ -17,12 +17,12 @@ from jaxtyping import Float, Float32, Int
 from prestige.biology.agreement import COMPARISONS, Mean, agreement, mean_agreement, moments, versions
 from prestige.biology.noise import Drawn
 from prestige.biology.pair import Pair
-from prestige.errors import ConfigError, DataError, unknown
+from prestige.errors import DataError
 from prestige.genesets import MIN_GENES, GeneSet, PanelSet, score_sets
 from prestige.stats.moments import Moments, spatial_blocks
 
 KEPT = 6
-"""Pathways whose activity is kept for maps where none are named."""
+"""Pathways whose activity is kept for maps."""
 
 _ALIKE = 0.5  # sets that share more of their genes (Jaccard) make the same map
 _FLAT = 1e-6  # spread of an observation's genes below which none stands out
@@ -94,8 +94,7 @@ def ulm(z: Float[np.ndarray, "n _"], membership: Float[np.ndarray, "g s"]) -> Fl
     norm = np.sqrt(np.square(weights).sum(axis=0))
     if (norm < 1e-9).any():
         raise DataError("a set weighs all genes of the panel alike", expected="genes outside each set")
-    # A copy that may be changed in place.
-    rows = z.astype(np.float32) if z.dtype != np.float32 else z.copy()
+    rows = z.astype(np.float32)  # a copy that may be changed in place
     rows -= rows.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
     length = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
     flat = length <= _FLAT * np.sqrt(n_genes)
@@ -137,8 +136,6 @@ def pathway_activity(
     pair: Pair,
     sets: Mapping[str, GeneSet],
     *,
-    keep: Sequence[str] | int = KEPT,
-    min_genes: int = MIN_GENES,
     block_um: float = 500.0,
     drawn: Drawn | None = None,
     seed: int = 0,
@@ -152,48 +149,27 @@ def pathway_activity(
     ----------
     sets
         Name -> gene set.
-    keep
-        Pathways whose activity is kept for maps, by name; or how many: those whose halves of the
-        measurement agree best and that share few genes, which looks at no prediction.
     block_um
         Width of the spatial blocks of the intervals, um.
     drawn, seed
         Noise and halves of this pair, where they are drawn already; or their seed.
-
-    Raises
-    ------
-    ConfigError
-        When a pathway to keep is not known.
     """
-    if not isinstance(keep, int):
-        for name in keep:
-            if name not in sets:
-                raise unknown("gene set", name, sets, where="keep")
-    scored, matrix, too_small = membership_of(pair.genes, sets, min_genes)
+    scored, matrix, too_small = membership_of(pair.genes, sets)
     if not scored:
         return Activity(_empty(), {}, {}, too_small, {}, ())
     held = versions(pair, drawn, seed)
 
     def columns(rows: Int[np.ndarray, " r"]) -> dict[str, np.ndarray]:
-        return {name: _activity(pair, held[name][rows], scored, matrix) for name in held}
+        return {name: ulm(pair.z(values[rows]), matrix) for name, values in held.items()}
 
     sums = moments(columns, list(scored), pair.sample_of, spatial_blocks(pair.xy_um, block_um))
     table = _table(scored, sums)
-    kept = _chosen(table, scored, keep)
+    kept = _chosen(table, scored)
     index = [list(scored).index(name) for name in kept]
-    chosen = {name: scored[name] for name in kept}
-    both = [_activity(pair, held[name], chosen, matrix[:, index]) for name in ("measured", "predicted")]
+    both = [ulm(pair.z(held[name]), matrix[:, index]) for name in ("measured", "predicted")]
     maps = {name: np.stack([one[:, i] for one in both], axis=1) for i, name in enumerate(kept)}
     means = {name: mean_agreement(one, patient_of=pair.patient_of, seed=seed) for name, one in sums.items()}
     return Activity(table, means, maps, too_small, sums, tuple(pair.notes))
-
-
-def _activity(
-    pair: Pair, values: np.ndarray, scored: Mapping[str, PanelSet], matrix: np.ndarray
-) -> Float32[np.ndarray, "r s"]:
-    if not scored:
-        return np.zeros((len(values), 0), dtype=np.float32)
-    return ulm(pair.z(values), matrix)
 
 
 def network(members: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -217,17 +193,13 @@ def _empty() -> pd.DataFrame:
     return pd.DataFrame(columns=columns, index=pd.Index([], name="set"))
 
 
-def _chosen(table: pd.DataFrame, scored: Mapping[str, PanelSet], keep: Sequence[str] | int) -> list[str]:
-    """Return the pathways to keep, in order; one that is too small to be scored is left out."""
-    if not isinstance(keep, int):
-        return [name for name in keep if name in scored]
-    if keep < 0:
-        raise ConfigError(f"{keep} pathways to keep", expected="0 or more")
+def _chosen(table: pd.DataFrame, scored: Mapping[str, PanelSet]) -> list[str]:
+    """Return pathways whose halves agree best and that share few genes, which looks at no prediction."""
     ranked = table["halves"].dropna().sort_values(ascending=False, kind="stable").index
     kept: list[str] = []
     for name in ranked:
         members = set(scored[name].members)
         others = [set(scored[one].members) for one in kept]
-        if len(kept) < keep and all(len(members & one) <= _ALIKE * len(members | one) for one in others):
+        if len(kept) < KEPT and all(len(members & one) <= _ALIKE * len(members | one) for one in others):
             kept.append(str(name))
     return kept

@@ -77,8 +77,6 @@ class CellTypes:
         Number of neighbours of the composition; 0 where there are no places or no sample has so many.
     left_out
         Samples with no more observations than that: their labels count, their neighbourhoods do not.
-    asked
-        Number of neighbours that were asked for.
     """
 
     table: pd.DataFrame
@@ -93,7 +91,6 @@ class CellTypes:
     too_small: tuple[str, ...]
     neighbours: int
     left_out: tuple[str, ...] = ()
-    asked: int = NEIGHBOURS
 
 
 def marker_scores(
@@ -107,12 +104,9 @@ def marker_scores(
     return z.astype(np.float32) @ (membership / np.sqrt(membership.sum(axis=0))).astype(np.float32)
 
 
-def labels_of(scores: Float[np.ndarray, "n t"], min_score: float = MIN_SCORE) -> Int[np.ndarray, " n"]:
-    """Return the best column of each row, or t, the number of columns, where it is below ``min_score``."""
-    best = scores.argmax(axis=1)
-    return np.where(
-        np.take_along_axis(scores, best[:, None], axis=1)[:, 0] >= min_score, best, scores.shape[1]
-    )
+def labels_of(scores: Float[np.ndarray, "n t"]) -> Int[np.ndarray, " n"]:
+    """Return the best column of each row, or t, the number of columns, where it is below MIN_SCORE."""
+    return np.where(scores.max(axis=1) >= MIN_SCORE, scores.argmax(axis=1), scores.shape[1])
 
 
 def composition(
@@ -140,9 +134,6 @@ def cell_types(
     pair: Pair,
     types: Mapping[str, GeneSet],
     *,
-    neighbours: int = NEIGHBOURS,
-    min_markers: int = MIN_MARKERS,
-    min_score: float = MIN_SCORE,
     block_um: float = 500.0,
     drawn: Drawn | None = None,
     seed: int = 0,
@@ -153,20 +144,14 @@ def cell_types(
     ----------
     types
         Type -> markers (:func:`~prestige.biology.genes.markers.markers`).
-    neighbours
-        Nearest others, within a sample, that make a neighbourhood.
-    min_markers
-        A type needs so many markers in the panel.
-    min_score
-        Least score for a label.
     block_um
         Width of the spatial blocks of the intervals, um.
     drawn, seed
         Noise and halves of this pair, where they are drawn already; or their seed.
 
-    Samples with no more than ``neighbours`` observations have no part in the composition, and are named.
+    Samples with no more than :data:`NEIGHBOURS` observations have no part in the composition, and are named.
     """
-    scored, matrix, too_small = membership_of(pair.genes, types, min_markers)
+    scored, matrix, too_small = membership_of(pair.genes, types, MIN_MARKERS)
     panel = set(pair.genes)
     missing = {name: one.match.missing for name, one in scored.items()}
     for name, one in types.items():
@@ -181,7 +166,7 @@ def cell_types(
     drawn = draw(pair, seed) if drawn is None else drawn
     held = versions(pair, drawn) | {"depth": drawn.depth_half}
     scores = {name: _scores(pair, held.pop(name), matrix) for name in tuple(held)}
-    labels = {name: labels_of(one, min_score) for name, one in scores.items()}
+    labels = {name: labels_of(one) for name, one in scores.items()}
     blocks = spatial_blocks(pair.xy_um, block_um)
     of_scores = moments(
         lambda rows: {k: v[rows] for k, v in scores.items()}, list(scored), pair.sample_of, blocks, WITH_DEPTH
@@ -193,7 +178,7 @@ def cell_types(
         table[f"share_{name}"] = np.bincount(labels[name], minlength=len(names)) / len(pair)
     for name, one in of_scores.items():
         table[f"score_{name}"] = [*agreement(one).value, np.nan]
-    of_compositions, left_out = _compositions(pair, labels, names, blocks, neighbours)
+    of_compositions, left_out = _compositions(pair, labels, names, blocks)
     for name, one in of_compositions.items():
         table[f"composition_{name}"] = agreement(one).value
     means = {
@@ -221,24 +206,23 @@ def cell_types(
         types=names,
         missing=missing,
         too_small=too_small,
-        neighbours=neighbours if of_compositions else 0,
+        neighbours=NEIGHBOURS if of_compositions else 0,
         left_out=left_out,
-        asked=neighbours,
     )
 
 
 def _compositions(
-    pair: Pair, labels: Mapping[str, np.ndarray], names: tuple[str, ...], blocks: np.ndarray, neighbours: int
+    pair: Pair, labels: Mapping[str, np.ndarray], names: tuple[str, ...], blocks: np.ndarray
 ) -> tuple[dict[str, Moments], tuple[str, ...]]:
     """Return what each comparison of neighbourhoods sums to, and the samples too small to have any."""
     if not pair.has_positions:
         return {}, ()
     try:
-        kept, left_out = large_enough(pair.sample_of, neighbours + 1, "neighbourhoods")
+        kept, left_out = large_enough(pair.sample_of, NEIGHBOURS + 1, "neighbourhoods")
     except DataError:
         return {}, tuple(name for name, _ in rows_of_samples(pair.sample_of))
     sample_of = pair.sample_of[kept]
-    near = nearest(pair.xy_um[kept], sample_of, neighbours)
+    near = nearest(pair.xy_um[kept], sample_of, NEIGHBOURS)
     shares = {name: composition(one[kept], near, len(names)) for name, one in labels.items()}
     return moments(
         lambda rows: {k: v[rows] for k, v in shares.items()}, names, sample_of, blocks[kept], WITH_DEPTH

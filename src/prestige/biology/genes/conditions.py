@@ -94,16 +94,15 @@ def differences(
     first: str,
     second: str,
     *,
-    patient: str = "patient",
     top: int = TOP,
     drawn: Drawn | None = None,
     seed: int = 0,
 ) -> Conditions:
     """Compare the log fold changes between two values of a covariate, measured and predicted.
 
-    For each unit (patient, or sample where patients are not known) and value the log1p values of a gene are
-    averaged over observations to m, samples of a unit weighing as their observations do.  With ``c`` =
-    :data:`FLOOR` x the scale's total, a log2 fold change is ``log2(expm1(m_second) + c) -
+    For each unit (by the column ``patient``, or the sample where there is none) and value the log1p values
+    of a gene are averaged over observations to m, samples of a unit weighing as their observations do.  With
+    ``c`` = :data:`FLOOR` x the scale's total, a log2 fold change is ``log2(expm1(m_second) + c) -
     log2(expm1(m_first) + c)``: within each patient, and averaged, where at least two have both values (or all
     have); else the difference of the groups' means.  Patients with one value only have no part in the first.
     Measured and predicted values go the same way, since what a model of log1p values predicts is the mean of
@@ -116,8 +115,6 @@ def differences(
     ----------
     column, first, second
         A column of ``pair.obs`` and two of its values; other values are left out.
-    patient
-        The column of ``pair.obs`` that names patients.
     top
         How many genes are looked for; at most half of all.
     drawn, seed
@@ -134,8 +131,8 @@ def differences(
     if top < 1 or len(pair.genes) < 4:
         raise DataError(f"the top {top} of {len(pair.genes)} genes", expected="at least 1 of at least 4")
     some = pair.take(rows)
-    known = patient in some.obs.columns
-    unit_of = (some.obs[patient].to_numpy() if known else some.sample_of).astype(np.str_)
+    known = "patient" in some.obs.columns
+    unit_of = (some.obs["patient"].to_numpy() if known else some.sample_of).astype(np.str_)
     units, code = np.unique(unit_of, return_inverse=True)
     of, made = (some, draw(some, seed)) if drawn is None else (pair, drawn)
     held = versions(of, made) | {"depth": made.depth_half}
@@ -158,7 +155,7 @@ def differences(
 
 
 def keeps(changes: Float[np.ndarray, " _"], wanted: Float[np.ndarray, " g"], top: int) -> Kept:
-    """Return how well differences ``found`` follow those ``wanted``, over all genes and the top ones.
+    """Return how well ``changes`` follow the differences ``wanted``, over all genes and the top ones.
 
     Raises
     ------
@@ -233,9 +230,8 @@ def _change(means: Float[np.ndarray, "2 u g"]) -> tuple[np.ndarray, np.ndarray, 
         error = within.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else nan
         return within.mean(axis=0), error, PAIRED if n > 1 else ONE
     groups = [means[number][has[number]] for number in (0, 1)]
-    several = all(len(one) > 1 for one in groups)
     change = groups[1].mean(axis=0) - groups[0].mean(axis=0)
-    if not several:
+    if any(len(one) < 2 for one in groups):
         return change, nan, ONE
     variance = sum(one.var(axis=0, ddof=1) / len(one) for one in groups)
     return change, np.sqrt(variance), GROUPS

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from prestige.biology.genes.activity import membership_of, network
 from prestige.errors import DataError
-from prestige.genesets import MIN_GENES, GeneSet
+from prestige.genesets import GeneSet
 
 CAVEAT = (
     "Genes of a set are co-expressed, so their scores rise and fall together and these p values are too "
@@ -66,7 +66,6 @@ def enrichment(
     sets: Mapping[str, GeneSet],
     *,
     covariates: Mapping[str, Float[np.ndarray, " _"]] | None = None,
-    min_genes: int = MIN_GENES,
 ) -> Enrichment:
     """Rank gene sets by the scores of their genes.
 
@@ -92,8 +91,6 @@ def enrichment(
         The g genes of the panel, and name -> gene set.
     covariates
         Name -> (g,) values, as mean expression and ceiling.  A gene with one that is not finite is left out.
-    min_genes
-        A set needs so many scored genes inside and outside.
 
     Raises
     ------
@@ -109,7 +106,7 @@ def enrichment(
         raise DataError("no gene has a score and all covariates", where="enrichment")
     left_out = tuple(gene for gene, has in zip(genes, known, strict=True) if not has)
     names = [gene for gene, has in zip(genes, known, strict=True) if has]
-    scored, membership, too_small = membership_of(names, sets, min_genes)
+    scored, membership, too_small = membership_of(names, sets)
     known_scores = scores[known].astype(np.float64)
     ranked = _normal_scores(known_scores)
     table = pd.DataFrame(index=pd.Index(list(scored), name="set"))

@@ -56,8 +56,6 @@ class Domains:
         what depth and counting bring by themselves, where depth has a pattern in space.
     n_domains
         Clusters asked for, on every side.
-    neighbours
-        Observations of a neighbourhood.
     left_out
         Samples with fewer observations than a neighbourhood.
     intervals
@@ -73,7 +71,6 @@ class Domains:
     ari_shuffled: float
     ari_depth: float
     n_domains: int
-    neighbours: int = NEIGHBOURS
     left_out: tuple[str, ...] = ()
     intervals: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
 
@@ -88,7 +85,6 @@ def domains(
     drawn: Drawn | None = None,
     *,
     n_domains: int = N_DOMAINS,
-    neighbours: int = NEIGHBOURS,
     block_um: float = 500.0,
     seed: int = 0,
 ) -> Domains:
@@ -111,8 +107,6 @@ def domains(
         What :func:`prestige.biology.noise.draw` gave for this pair; drawn with ``seed`` where it is left out.
     n_domains
         Clusters, 2 or more.
-    neighbours
-        Observations of a neighbourhood, the one in its middle included.
     block_um
         Width of the spatial blocks of the intervals, um.
 
@@ -124,16 +118,16 @@ def domains(
     """
     if not pair.has_positions:
         raise DataError("the observations have no positions", where="domains", expected="places in um")
-    kept, left_out = large_enough(pair.sample_of, neighbours, "domains")
-    if n_domains < 2 or neighbours < 1 or kept.sum() < 10 * n_domains:
+    kept, left_out = large_enough(pair.sample_of, NEIGHBOURS, "domains")
+    if n_domains < 2 or kept.sum() < 10 * n_domains:
         raise DataError(
-            f"{int(kept.sum())} observations for {n_domains} domains of neighbourhoods of {neighbours}",
+            f"{int(kept.sum())} observations for {n_domains} domains of neighbourhoods of {NEIGHBOURS}",
             where="domains",
             expected="2 domains or more with ten observations each",
         )
     drawn = draw(pair, seed) if drawn is None else drawn
     some = pair.take(kept) if left_out else pair
-    around = _around(some, neighbours)
+    around = _around(some)
     order = _shuffled(some.sample_of, np.random.default_rng([seed, 1]))
     sides = drawn.sides(pair)
     if left_out:
@@ -157,20 +151,18 @@ def domains(
         measured,
         predicted,
         n_domains=n_domains,
-        neighbours=neighbours,
         left_out=left_out,
         intervals=intervals,
         **ari,
     )
 
 
-def _around(pair: Pair, neighbours: int) -> csr_array:
+def _around(pair: Pair) -> csr_array:
     """Return the (n, n) matrix that takes means over the nearest observations of the sample."""
-    near = np.arange(len(pair))[:, None]
-    if neighbours > 1:
-        near = np.concatenate([near, nearest(pair.xy_um, pair.sample_of, neighbours - 1)], axis=1)
-    start = np.arange(len(pair) + 1) * neighbours
-    weight = np.full(near.size, 1 / neighbours, dtype=np.float32)
+    others = nearest(pair.xy_um, pair.sample_of, NEIGHBOURS - 1)
+    near = np.concatenate([np.arange(len(pair))[:, None], others], axis=1)
+    start = np.arange(len(pair) + 1) * NEIGHBOURS
+    weight = np.full(near.size, 1 / NEIGHBOURS, dtype=np.float32)
     return csr_array((weight, near.ravel(), start), shape=(len(pair), len(pair)))
 
 

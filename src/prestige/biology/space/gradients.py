@@ -82,7 +82,6 @@ def gradients(
     *,
     max_um: float,
     permutations: int = PERMUTATIONS,
-    knots: int = KNOTS,
     drawn: Drawn | None = None,
     seed: int = 0,
 ) -> Gradients:
@@ -110,8 +109,6 @@ def gradients(
         How many random shifts of the region, and their seed.
     drawn
         Noise of this pair, where it is drawn already.
-    knots
-        3 or more.
 
     Raises
     ------
@@ -121,28 +118,27 @@ def gradients(
     """
     check_places(pair)
     check_region(pair, region)
-    if not max_um > 0 or permutations < 1 or knots < 3:
-        raise DataError(f"reach {max_um} um, {permutations} permutations, {knots} knots", where="gradients")
+    if not max_um > 0 or permutations < 1:
+        raise DataError(f"reach {max_um} um, {permutations} permutations", where="gradients")
     tested = [number for number, name in enumerate(pair.genes) if name not in region.defined_by]
     rng = np.random.default_rng([seed, 1])  # of the shifts, which are the same whatever the noise
     values = _versions(pair, region, drawn, seed)
     near = (np.abs(region.distance_um) <= max_um) & ~region.stray
-    if near.sum() < 10 * knots:
+    if near.sum() < 10 * KNOTS:
         raise DataError(
             f"{int(near.sum())} observations within {max_um} um of the boundary",
             where="gradients",
-            expected=f"at least {10 * knots}",
+            expected=f"at least {10 * KNOTS}",
             remedy="widen the reach",
         )
     if not tested:
         raise DataError("all genes define the region", where="gradients", expected="genes that are tested")
-    spline = NaturalSpline.of(region.distance_um[near], knots)
+    spline = NaturalSpline.of(region.distance_um[near], KNOTS)
     charts = [Chart.of(pair.xy_um[rows], region.distance_um[rows], ~region.stray[rows], region.spacing_um)
                for rows in _rows(pair, region)]  # fmt: skip
     samples = [_centred(list(values.values()), rows, tested) for rows in _rows(pair, region)]
     squares = [np.square(values_of_sample) for values_of_sample in samples]
-    unshifted = [tissue.distance for tissue in charts]
-    observed, share = _statistic(samples, squares, [unshifted], spline, max_um)
+    observed, share = _statistic(samples, squares, [[chart.distance for chart in charts]], spline, max_um)
     count = np.zeros(observed.shape[1])
     least = near.sum() / 2
     for start in range(0, permutations, _BATCH):
@@ -192,12 +188,12 @@ def _rows(pair: Pair, region: Region) -> list[Int[np.ndarray, " m"]]:
 def _shifted(
     charts: Sequence[Chart], max_um: float, least: float, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Return one move of all samples; drawn again where it leaves too few observations within reach."""
-    shifts = [tissue.shifted(rng) for tissue in charts]
+    """Return one shift of all samples; drawn again where it leaves too few observations within reach."""
+    shifts = [chart.shifted(rng) for chart in charts]
     for _ in range(_TRIES):
         if sum(int((np.abs(one) <= max_um).sum()) for one in shifts) >= least:
             break
-        shifts = [tissue.shifted(rng) for tissue in charts]
+        shifts = [chart.shifted(rng) for chart in charts]
     return shifts
 
 
@@ -228,7 +224,7 @@ def _statistic(
     spline: NaturalSpline,
     max_um: float,
 ) -> tuple[Float[np.ndarray, "d c"], Float[np.ndarray, "d c"]]:
-    """Return F of the spline and its share of the variance, for each move and column of the values."""
+    """Return F of the spline and its share of the variance, for each shift and column of the values."""
     d, c, width = len(shifts), samples[0].shape[1], len(spline.mean)
     gram, cross = np.zeros((d, width, width)), np.zeros((d, width, c))
     total, n_obs, n_means = np.zeros((d, c)), np.zeros(d), np.zeros(d)

@@ -17,9 +17,7 @@ from prestige.genesets import match
 from prestige.stats.space import large_enough, nearest, rows_of_samples
 
 
-def region_of_annotation(
-    pair: Pair, column: str, value: str, *, smooth: int = SMOOTH, min_size: int = MIN_SIZE
-) -> Region:
+def region_of_annotation(pair: Pair, column: str, value: str) -> Region:
     """Return the region of the observations whose annotation is ``value``.
 
     Raises
@@ -35,10 +33,7 @@ def region_of_annotation(
     values = pair.obs[column].astype(str).to_numpy().astype(np.str_)
     if value not in values:
         raise unknown("value", value, np.unique(values).tolist(), where=f"obs['{column}']")
-    how = f"{column} '{value}'"
-    return region_of_mask(
-        values == value, pair.xy_um, pair.sample_of, smooth=smooth, min_size=min_size, how=how
-    )  # fmt: skip
+    return region_of_mask(values == value, pair.xy_um, pair.sample_of, how=f"{column} '{value}'")
 
 
 def region_of_genes(
@@ -82,18 +77,11 @@ def region_of_genes(
     return replace(region, half_seed=seed, defined_by=names)
 
 
-def region_of_level(
-    pair: Pair,
-    column: str,
-    above: float | None = None,
-    *,
-    smooth: int = SMOOTH,
-    min_size: int = MIN_SIZE,
-) -> Region:
+def region_of_level(pair: Pair, column: str, above: float | None = None) -> Region:
     """Return the region in which a number of the observations is high, such as a stain of the image.
 
-    The number is averaged over an observation and its ``smooth`` nearest others.  Marked is what lies above
-    ``above``, or above the threshold that best splits these means in two (Otsu 1979), in each sample by
+    The number is averaged over an observation and its 8 nearest others (``SMOOTH``).  Marked is what lies
+    above ``above``, or above the threshold that best splits these means in two (Otsu 1979), in each sample by
     itself: stains differ from section to section.
 
     Raises
@@ -123,7 +111,7 @@ def region_of_level(
                 limits[rows] = _otsu(scores[rows])
         return limits
 
-    return _region_above(pair, values, limit, smooth=smooth, min_size=min_size, how=how)
+    return _region_above(pair, values, limit, how=how)
 
 
 def _region_above(
@@ -131,9 +119,9 @@ def _region_above(
     score: Float[np.ndarray, " n"],
     limit: Callable[[np.ndarray, np.ndarray], float | np.ndarray],
     *,
-    smooth: int,
-    min_size: int,
     how: str,
+    smooth: int = SMOOTH,
+    min_size: int = MIN_SIZE,
 ) -> Region:
     """Return the region where a score, averaged over neighbours, is above its limit."""
     kept, _ = large_enough(pair.sample_of, smooth + 1, "region")

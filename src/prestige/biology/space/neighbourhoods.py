@@ -6,6 +6,7 @@ expression along the distance from its boundary.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -81,20 +82,18 @@ def neighbourhoods(pair: Pair, region: Region, drawn: Drawn, *, max_um: float) -
     weights["boundary"][~(np.abs(region.distance_um) <= max_um)] = np.nan
     first, second = drawn.measured_halves
     table, agreement = pd.DataFrame(index=names), {}
+    sides = (pair.measured, drawn.predicted, drawn.predicted_halves[0], first, second)
     for where, weight in weights.items():
-
-        def index(values: Float[np.ndarray, "n g"], weight: np.ndarray = weight) -> np.ndarray:
-            return enrichment_index(values[:, tested], weight)
-
-        table[f"{where}_measured"] = index(pair.measured)
-        table[f"{where}_predicted"] = index(drawn.predicted)
-        agreement[where] = _agreement(index(drawn.predicted_halves[0]), index(first), index(second))
+        measured, predicted, *halves = (enrichment_index(values[:, tested], weight) for values in sides)
+        table[f"{where}_measured"], table[f"{where}_predicted"] = measured, predicted
+        agreement[where] = _agreement(halves)
     return Neighbourhoods(means, table, pd.DataFrame(agreement).T, width_um, max_um)
 
 
-def _agreement(predicted: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+def _agreement(indices: Sequence[np.ndarray]) -> dict[str, float]:
+    """Return the correlation of the logarithms: of the prediction, and of the first half, with the second."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(np.stack([predicted, first, second]))
+        logs = np.log(np.stack(indices))
     logs = logs[:, np.isfinite(logs).all(axis=0)]
     n_genes = logs.shape[1]
     if n_genes < _LEAST_GENES or (np.ptp(logs, axis=1) < 1e-9).any():

@@ -89,9 +89,7 @@ def region_of_mask(
     sample_of: Shaped[np.ndarray, " _"],
     *,
     smooth: int = SMOOTH,
-    reach_um: float | None = None,
     min_size: int = MIN_SIZE,
-    defined_by: tuple[str, ...] = (),
     how: str = "a given mask",
 ) -> Region:
     """Return the region that a mask of observations marks: an annotation, genes, or what an image says.
@@ -106,11 +104,9 @@ def region_of_mask(
         (n,) whether each observation is marked.
     smooth
         0 takes the mask as it is.
-    reach_um
-        How near two observations have to be to be joined, um; :data:`REACH` spacings by default.
     min_size
         A component needs so many observations.
-    defined_by, how
+    how
         Kept with the region.
 
     Raises
@@ -122,13 +118,12 @@ def region_of_mask(
     if not len(mask) == len(xy_um) == len(sample_of):
         raise DataError(f"a mask of {len(mask)} for {len(xy_um)} places and {len(sample_of)} samples")
     spacing = _spacing_um(xy_um, sample_of)
-    least = smooth + 1
-    kept, left_out = large_enough(sample_of, least, how)
+    kept, left_out = large_enough(sample_of, smooth + 1, how)
     voted = mask & kept
     if smooth:
         near, marked = nearest(xy_um[kept], sample_of[kept], smooth), mask[kept]
         voted[kept] = (marked.astype(np.int64) + marked[near].sum(axis=1)) * 2 >= smooth + 1
-    component = _components(voted, xy_um, sample_of, reach_um or REACH * spacing, min_size)
+    component = _components(voted, xy_um, sample_of, REACH * spacing, min_size)
     inside = component >= 0
     if not inside.any() or inside.all():
         what = "all observations are inside" if inside.any() else f"no component has {min_size} observations"
@@ -136,7 +131,7 @@ def region_of_mask(
             f"the region has no boundary: {what}",
             where=how,
             expected="some observations inside and some outside",
-            remedy="mark another region, or lower min_size",
+            remedy="mark another region",
         )
     distance, centre = np.full(len(mask), np.nan), np.full(len(mask), np.nan)
     for _, rows in rows_of_samples(sample_of):
@@ -146,8 +141,8 @@ def region_of_mask(
         centre[rows] = np.hypot(*(xy_um[rows] - xy_um[rows].mean(axis=0)).T)
     stray = mask & ~inside
     return Region(
-        inside, component, stray, distance, centre, int(component.max()) + 1, spacing, defined_by, how,
-        left_out=left_out, least=least
+        inside, component, stray, distance, centre, int(component.max()) + 1, spacing, how=how,
+        left_out=left_out, least=smooth + 1
     )  # fmt: skip
 
 
@@ -176,9 +171,7 @@ def _components(
         if not len(of_sample):
             continue
         number_of = DBSCAN(eps=reach_um, min_samples=_MIN_LINKS).fit(xy_um[of_sample]).labels_
-        sizes = (
-            np.bincount(number_of[number_of >= 0]) if (number_of >= 0).any() else np.zeros(0, dtype=np.int64)
-        )
+        sizes = np.bincount(number_of[number_of >= 0])
         order = [number for number in np.argsort(-sizes, kind="stable") if sizes[number] >= min_size]
         for place, number in enumerate(order):
             out[of_sample[number_of == number]] = offset + place

@@ -39,7 +39,7 @@ class NaturalSpline:
         at = np.quantile(x, np.linspace(0.05, 0.95, knots))
         if (np.diff(at) <= 0).any():
             raise DataError(
-                "distances are too few to place knots", where="gradients", remedy="use fewer knots"
+                "distances are too few to place knots", where="gradients", remedy="widen the reach"
             )
         raw = _natural(x, at)
         mean = raw.mean(axis=0)

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -46,7 +45,6 @@ def activity_dots(table: pd.DataFrame) -> Figure | None:
     rows = pd.concat([ranked.head(EACH), ranked.tail(EACH)]) if left_out else ranked
     place = np.arange(len(rows)) + np.where(left_out and np.arange(len(rows)) >= EACH, 1.0, 0.0)
     figure = Figure(figsize=(9.4, 1.25 + 0.26 * (place[-1] + 1)), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     for y, (_, row) in zip(place, rows.iterrows(), strict=True):
         axes.plot([row["noisy_half"], row["halves"]], [y, y], color=HALVES, linewidth=1.0, zorder=2)
@@ -75,7 +73,6 @@ def covariance_curves(smoothing: Smoothing) -> Figure | None:
     if not len(smoothing.distance_um):
         return None
     figure = Figure(figsize=(6.6, 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     styles = {
         "measured": (smoothing.measured, MEASURED, "s", "--"),
@@ -139,7 +136,6 @@ def correlation_maps(
     limit = max(float(np.quantile(np.abs(np.concatenate([side[upper] for side in sides])), 0.99)), 1e-3)
     named = len(order) <= _LABELLED
     figure = Figure(figsize=(9.8, 4.9 if named else 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
     panels = figure.subplots(1, 2)
     image = None
     for axes, title, side in zip(panels, ("measured", "predicted, with counting noise"), sides, strict=True):
@@ -162,21 +158,15 @@ def correlation_maps(
 
 def confusion_maps(confusion: pd.DataFrame, names: Sequence[str]) -> Figure:
     """Draw where the labels of half of the measured counts go: in the prediction, and in the other half."""
-    titles = {
-        "noisy_half": "in the prediction",
-        "halves": "in the other half",
-    }
+    titles = {"noisy_half": "in the prediction", "halves": "in the other half"}
     types = list(names)
     size = max(0.42 * len(types) + 0.3, 2.0)
     longest = 0.075 * max(len(name) for name in types)
     figure = Figure(figsize=(min(2 * size + 1.2 + longest, 12.0), size + 0.8 + longest), layout="constrained")
-    FigureCanvasAgg(figure)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (name, title) in zip(panels, titles.items(), strict=True):
         rows = confusion[confusion["comparison"] == name]
-        share = rows.pivot(index="truth", columns="prediction", values="share").reindex(
-            index=types, columns=types
-        )
+        share = rows.pivot(index="truth", columns="prediction", values="share").loc[types, types]
         n = rows.groupby("truth")["n"].sum().reindex(types)
         _confusion_panel(axes, share.to_numpy(), n.to_numpy())
         axes.set_title(title, fontsize=8.5)
@@ -207,7 +197,6 @@ def _confusion_panel(axes: Axes, share: np.ndarray, n: np.ndarray) -> None:
 def change_scatter(table: pd.DataFrame, first: str, second: str) -> Figure:
     """Draw the predicted over the measured log2 fold change of each gene; the largest are named."""
     figure = Figure(figsize=(6.2, 5.0), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     x, y = table["measured"].to_numpy(), table["predicted"].to_numpy()
     reach = 1.08 * max(float(np.abs(x).max()), 1e-3)
@@ -254,15 +243,13 @@ def gradient_curves(gradients: Gradients) -> Figure:
     columns = min(3, len(names))
     n_rows = -(-len(names) // columns)
     figure = Figure(figsize=(3.15 * columns, 2.0 * n_rows + 0.75), layout="constrained")
-    FigureCanvasAgg(figure)
     panels = figure.subplots(n_rows, columns, squeeze=False, sharex=True).ravel()
     for axes, name in zip(panels, names, strict=False):
         column = gradients.genes.index(name)
         axes.axvline(0, color=MUTED, linewidth=0.8)
-        axes.plot(
-            gradients.distance_um, gradients.curves["measured"][:, column], color=MEASURED, linestyle="--"
-        )
-        axes.plot(gradients.distance_um, gradients.curves["predicted"][:, column], color=PREDICTED)
+        measured, predicted = (gradients.curves[side][:, column] for side in ("measured", "predicted"))
+        axes.plot(gradients.distance_um, measured, color=MEASURED, linestyle="--")
+        axes.plot(gradients.distance_um, predicted, color=PREDICTED)
         axes.set_title(name)
     for axes in panels[len(names) :]:
         axes.set_visible(False)

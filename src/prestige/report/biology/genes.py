@@ -7,7 +7,7 @@ import pandas as pd
 
 from prestige.biology.agreement import WITH_DEPTH
 from prestige.biology.genes.activity import Activity
-from prestige.biology.genes.cell_types import CellTypes
+from prestige.biology.genes.cell_types import NEIGHBOURS, CellTypes
 from prestige.biology.genes.conditions import GROUPS, PAIRED, Conditions
 from prestige.biology.genes.correlations import ALL, GeneCorrelations
 from prestige.biology.genes.enrichment import CAVEAT, LEVEL, Enrichment
@@ -26,12 +26,8 @@ def correlation_sentences(correlations: GeneCorrelations) -> list[str]:
 
     Of many sets those have one in which the prediction is farthest from what the other half reaches.
     """
-    short = (
-        (correlations.table["agreement_halves"] - correlations.table["agreement_half"])
-        .abs()
-        .fillna(-1.0)
-        .iloc[1:]
-    )
+    short = correlations.table["agreement_halves"] - correlations.table["agreement_half"]
+    short = short.abs().fillna(-1.0).iloc[1:]
     chosen = sorted(short.sort_values(ascending=False, kind="stable").index[:SETS])
     sentences = [_set_sentence(row) for _, row in correlations.table.iloc[[0, *chosen]].iterrows()]
     if len(short) > SETS:
@@ -68,10 +64,8 @@ def activity_sentences(activity: Activity) -> list[str]:
     sentences = [_mean_activity(activity) + (left_out if activity.too_small else "")]
     ranked = activity.table.dropna(subset=["noisy_half"]).sort_values("noisy_half", ascending=False)
     if ranked.empty:
-        return [
-            *sentences,
-            "No pathway's predicted activity varies where the measured one does: nothing is kept.",
-        ]
+        nothing = "No pathway's predicted activity varies where the measured one does: nothing is kept."
+        return [*sentences, nothing]
     for which, rows in (("Best", ranked.head(3)), ("Least", ranked.iloc[::-1].head(3))):
         named = [f"{row.Index} ({row.noisy_half:.2f}; halves {row.halves:.2f})" for row in rows.itertuples()]
         sentences.append(f"{which} predicted activities, at half the depth: {', '.join(named)}.")
@@ -130,7 +124,7 @@ def type_sentences(types: CellTypes) -> list[str]:
     left_out = [f"Not scored: {'; '.join(types.too_small)}."] if types.too_small else []
     if types.table.empty:
         return ["No cell type has enough markers in the panel.", *left_out]
-    left_out += left_out_sentences(types.left_out, types.asked + 1, "the composition of neighbourhoods")
+    left_out += left_out_sentences(types.left_out, NEIGHBOURS + 1, "the composition of neighbourhoods")
     sentences = [_composition_sentence(types), _labels_sentence(types), *left_out]
     absent = [f"{name} ({', '.join(genes)})" for name, genes in types.missing.items() if genes]
     return [*sentences, f"Markers that the panel lacks: {'; '.join(absent)}."] if absent else sentences
@@ -164,7 +158,7 @@ def _labels_sentence(types: CellTypes) -> str:
 
 
 def _kappa_text(types: CellTypes, name: str) -> str:
-    ends = types.kappa_intervals.get(name)
+    ends = types.kappa_intervals[name]
     return f"{types.kappa[name]:.2f}" + ("" if ends is None else f", {ends[0]:.2f} to {ends[1]:.2f}")
 
 

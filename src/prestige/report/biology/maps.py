@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -111,7 +110,6 @@ def draw_values(section: Section, items: Sequence[Both]) -> Figure:
     n_rows, per_row = -(-len(items) // _PER_ROW), min(_PER_ROW, len(items))
     height = 2 * (4.2 * section.aspect + 0.3) + 0.6 if section.wide else 2.2 * section.aspect + 0.72
     figure = Figure(figsize=(5.3 * per_row, height * n_rows), layout="constrained")
-    FigureCanvasAgg(figure)
     panels_of_items = figure.subfigures(n_rows, per_row, squeeze=False).ravel()
     for panel, item in zip(panels_of_items, items, strict=False):
         _pair_of_values(panel, section, item)
@@ -172,11 +170,9 @@ def draw_labels(
     height = (2 * (8.8 * section.aspect + 0.3) if section.wide else 4.2 * section.aspect + 0.3) + 0.3
     height += 0.24 * legend_rows
     figure = Figure(figsize=(9.4, height), layout="constrained")
-    FigureCanvasAgg(figure)
     panels = _panels(figure, section)
-    for axes, (title, values) in zip(
-        panels, {"measured": measured, "predicted": predicted}.items(), strict=True
-    ):
+    both = {"measured": measured, "predicted": predicted}
+    for axes, (title, values) in zip(panels, both.items(), strict=True):
         draw_tissue(axes, section.index, codes[values[section.rows]], title, **colours)
     draw_scale_bar(panels[-1 if section.wide else 0], section.index.shape, section.um_per_map_px)
     handles = [Patch(color=colour, label=name) for name, colour in entries]
@@ -211,7 +207,6 @@ def draw_region(section: Section, region: Region, within_um: float, name: str = 
     """Draw where the region is, and the distance to its boundary as far as it is looked at."""
     height = 2 * (8.2 * section.aspect + 0.3) if section.wide else 4.0 * section.aspect + 0.3
     figure = Figure(figsize=(9.8, height + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
     left, right = _panels(figure, section)
     inside, stray = region.inside[section.rows], region.stray[section.rows]
     code = np.where(inside, 2, np.where(stray, 1, 0))
@@ -224,15 +219,8 @@ def draw_region(section: Section, region: Region, within_um: float, name: str = 
     distance = region.distance_um[section.rows]
     reached = np.where(np.abs(distance) <= within_um, distance, math.nan)
     title = f"distance to its boundary, where within {within_um:g} {MICRO}"
-    image = draw_tissue(
-        right,
-        section.index,
-        np.ma.masked_invalid(reached),
-        title,
-        cmap=SIGNED,
-        vmin=-within_um,
-        vmax=within_um,
-    )
+    style: Any = {"cmap": SIGNED, "vmin": -within_um, "vmax": within_um}
+    image = draw_tissue(right, section.index, np.ma.masked_invalid(reached), title, **style)
     draw_scale_bar(left, section.index.shape, section.um_per_map_px)
     _colour_bar(figure, image, [right], f"{MICRO}, negative inside")
     return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from prestige.errors import PrestigeError
 from prestige.genesets import GeneSet, GeneSetConfig, GmtFile, collect_sets, score_sets
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
-from prestige.records.run import Run
 from prestige.report.biology.page import OWN, write_biology
 from prestige.report.biology.words import findings, with_units
 from prestige.report.gene_sets.tables import score_facts
@@ -183,12 +181,14 @@ def _asked(bench: Bench) -> BiologyConfig | None:
 def _pair_of(bench: Bench, summary: Summary, shown: Configuration) -> Pair | None:
     """Return the pair of a configuration's first seed over all folds, None where a file is not there."""
     pairs, folds, first = [], [], []
-    for fold, runs in _by_fold(summary.used[shown]).items():
+    used = summary.used[shown]
+    for fold in sorted({run.fold for run in used}):
+        run = min((run for run in used if run.fold == fold), key=lambda one: one.seed)
         truth = {path.name: path for path in bench.folder.truth(fold).glob("*.h5ad")}
-        predicted = {path.name: path for path in runs[0].folder.predictions.glob("*.h5ad")}
+        predicted = {path.name: path for path in run.folder.predictions.glob("*.h5ad")}
         if not predicted or set(predicted) != set(truth):
             return None
-        first.append(runs[0].seed)
+        first.append(run.seed)
         for name in sorted(predicted):
             pairs.append(_described(read_pair(predicted[name], truth[name]), bench))
             folds.append(fold)
@@ -203,27 +203,19 @@ def _of_which_models(seeds: list[int]) -> str:
     named = ", ".join(str(seed) for seed in dict.fromkeys(seeds))
     if len(seeds) == 1:
         return f"Predictions are of seed {named} alone, the first."
-    several = f"and of {len(seeds)} folds, each tested by its own model"
-    return f"Predictions are of seed {named} alone, the first, {several}."
-
-
-def _by_fold(runs: list[Run]) -> dict[int, list[Run]]:
-    by_fold: dict[int, list[Run]] = {}
-    for run in sorted(runs, key=lambda one: (one.fold, one.seed)):
-        by_fold.setdefault(run.fold, []).append(run)
-    return by_fold
+    several = f"{len(seeds)} folds, each tested by its own model"
+    return f"Predictions are of seed {named} alone, the first, and of {several}."
 
 
 def _described(pair: Pair, bench: Bench) -> Pair:
     """Return the pair with the patient and the covariates of its samples among its columns."""
     obs = pair.obs.copy()
-    columns: dict[str, Mapping[str, str]] = {"patient": {}}
+    columns: dict[str, dict[str, str]] = {}
     for sample in bench.record.dataset.samples:
-        columns["patient"] = {**columns["patient"], sample.id: sample.patient or sample.id}
-        for key, value in sample.covariates.items():
-            columns[key] = {**columns.get(key, {}), sample.id: str(value)}
+        for key, value in {"patient": sample.patient or sample.id, **sample.covariates}.items():
+            columns.setdefault(key, {})[sample.id] = str(value)
     for key, of_sample in columns.items():
-        if key not in obs and of_sample:
+        if key not in obs:
             obs[key] = [of_sample.get(str(name), "") for name in pair.sample_of]
     return replace(pair, obs=obs)
 

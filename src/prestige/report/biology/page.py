@@ -26,7 +26,6 @@ from prestige.report.biology.words import (
     WARNED,
     findings,
     interval_note,
-    mean_score,
     tiles,
     verdict_of,
     with_units,
@@ -101,6 +100,7 @@ def _head(study: Study, notes: Sequence[str], set_facts: dict[str, Any]) -> dict
     names, count = np.unique(pair.sample_of.astype(np.str_), return_counts=True)
     named = ", ".join(f"{name} ({n:,})" for name, n in list(zip(names, count, strict=True))[:8])
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    of = f": {named}{more}" if len(names) > 1 else f", {names[0]}"
     told_first = [(what, with_units(text)) for what, text in findings(study, set_facts.get("text", ""))]
     verdict = verdict_of(study)
     warning = ""
@@ -109,8 +109,7 @@ def _head(study: Study, notes: Sequence[str], set_facts: dict[str, Any]) -> dict
     sections = f"{len(names)} section{'s' if len(names) > 1 else ''}"
     return {
         "of": [
-            ("observations", f"{len(pair):,} of {sections}: {named}{more}" if len(names) > 1 else
-             f"{len(pair):,} of {sections}, {names[0]}"),
+            ("observations", f"{len(pair):,} of {sections}{of}"),
             ("genes", f"{len(pair.genes):,}"),
             ("scale", f"log1p of counts per {format_number(pair.total)}"),
         ],
@@ -120,7 +119,7 @@ def _head(study: Study, notes: Sequence[str], set_facts: dict[str, Any]) -> dict
         "warning": warning,
         "findings": told_first,
         "tiles": tiles(study),
-        "intervals": interval_note(study) if mean_score(study).low is not None else "",
+        "intervals": interval_note(study) if study.mean_score.low is not None else "",
         "half_depth": HALF_DEPTH,
         "half_short": HALF_SHORT,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -12,7 +12,15 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from prestige.analysis.gene_sets.scores import SetScores
-from prestige.biology.study import PARTS, Study
+from prestige.biology.genes.activity import Activity
+from prestige.biology.genes.cell_types import CellTypes
+from prestige.biology.genes.conditions import Conditions
+from prestige.biology.genes.correlations import GeneCorrelations
+from prestige.biology.genes.enrichment import Enrichment
+from prestige.biology.space.domains import Domains
+from prestige.biology.space.gradients import Gradients
+from prestige.biology.space.structure import Structure
+from prestige.biology.study import Study
 from prestige.records.configuration import Configuration
 from prestige.report.biology import figures, maps
 from prestige.report.biology import tables as facts
@@ -20,19 +28,6 @@ from prestige.report.biology.words import sentences, title_of, with_units
 from prestige.report.gene_sets.figures import forest
 from prestige.text import format_number
 
-TITLES = {
-    "structure": "Structure in space",
-    "correlations": "Correlations between genes",
-    "domains": "Tissue domains",
-    "activity": "Pathway activity",
-    "enrichment": "Well and badly predicted genes",
-    "cell_types": "Cell types",
-    "conditions": "Differences between conditions",
-    "gradients": "Around the region",
-}
-ORDER = (
-    "activity", "structure", "correlations", "domains", "enrichment", "cell_types", "conditions", "gradients"
-)  # fmt: skip
 CAPTIONS = {
     "sets": (
         "Left: mean Pearson of the genes that have others like them, beside their random sets. Right: "
@@ -139,8 +134,7 @@ class Maker:
             slug = re.sub(r"[^\w-]", "_", section.name)
             heading = section.name if len(self.sections) > 1 else ""
             svg = self.save(f"{key}-{number}-{slug}", draw(section))
-            last = number == len(self.sections) - 1
-            under = CAPTIONS[caption] if last else ""
+            under = CAPTIONS[caption] if number == len(self.sections) - 1 else ""
             part.figure(svg, f"{part.title}: maps of {section.name}", under, heading)
 
 
@@ -148,15 +142,13 @@ def parts_of(maker: Maker, genes: Sequence[str]) -> list[Part]:
     """Return the parts in the order of the page; of one that could not be answered, its sentence alone."""
     lines_of = sentences(maker.study)
     made = []
-    for key in ORDER:
+    for key, fill in _FILL.items():
         if key in lines_of:
-            part = Part(
-                key, title_of(key, maker.study, TITLES[key]), [with_units(text) for text in lines_of[key]]
-            )
-            if getattr(maker.study, key) is not None:
-                _FILL[key](maker, part)
+            part = Part(key, title_of(key, maker.study), [with_units(text) for text in lines_of[key]])
+            if (answer := getattr(maker.study, key)) is not None:
+                fill(maker, part, answer)
             made.append(part)
-        if key == ORDER[0] and genes:
+        if key == "activity" and genes:
             made.append(_gene_maps(maker, genes))
     return made
 
@@ -172,9 +164,8 @@ def set_part(maker: Maker, sets: tuple[SetScores, Configuration], set_facts: Map
     return part
 
 
-def _activity(maker: Maker, part: Part) -> None:
-    answer, pair = maker.study.activity, maker.study.pair
-    assert answer is not None
+def _activity(maker: Maker, part: Part, answer: Activity) -> None:
+    pair = maker.study.pair
     if answer.table.empty:
         return
     part.half = True
@@ -219,18 +210,14 @@ def _gene_maps(maker: Maker, genes: Sequence[str]) -> Part:
     return part
 
 
-def _structure(maker: Maker, part: Part) -> None:
-    answer = maker.study.structure
-    assert answer is not None
+def _structure(maker: Maker, part: Part, answer: Structure) -> None:
     part.half = True
     part.table(facts.structure_table(answer))
     svg = maker.save("structure", figures.covariance_curves(answer.smoothing))
     part.figure(svg, "Covariance over distance, measured and predicted", CAPTIONS["structure"])
 
 
-def _correlations(maker: Maker, part: Part) -> None:
-    answer = maker.study.correlations
-    assert answer is not None
+def _correlations(maker: Maker, part: Part, answer: GeneCorrelations) -> None:
     part.half = True
     part.table(facts.correlation_table(answer))
     order = figures.order_of(answer.measured, answer.predicted)
@@ -241,9 +228,7 @@ def _correlations(maker: Maker, part: Part) -> None:
     )
 
 
-def _domains(maker: Maker, part: Part) -> None:
-    answer = maker.study.domains
-    assert answer is not None
+def _domains(maker: Maker, part: Part, answer: Domains) -> None:
     part.half = True
     part.table(facts.domain_table(answer))
     names = [f"domain {number + 1}" for number in range(answer.n_domains)]
@@ -256,16 +241,12 @@ def _domains(maker: Maker, part: Part) -> None:
     maker.maps(part, "domains", draw, "domains")
 
 
-def _enrichment(maker: Maker, part: Part) -> None:
-    answer = maker.study.enrichment
-    assert answer is not None
+def _enrichment(_: Maker, part: Part, answer: Enrichment) -> None:
     if len(answer.table):
         part.table(facts.enrichment_table(answer))
 
 
-def _cell_types(maker: Maker, part: Part) -> None:
-    answer = maker.study.cell_types
-    assert answer is not None
+def _cell_types(maker: Maker, part: Part, answer: CellTypes) -> None:
     if answer.table.empty:
         return
     part.half = True
@@ -281,25 +262,18 @@ def _cell_types(maker: Maker, part: Part) -> None:
     maker.maps(part, "cell-types", draw, "cell-types")
 
 
-def _conditions(maker: Maker, part: Part) -> None:
-    answer = maker.study.conditions
-    assert answer is not None
+def _conditions(maker: Maker, part: Part, answer: Conditions) -> None:
     part.half = True
     svg = maker.save("conditions", figures.change_scatter(answer.table, answer.first, answer.second))
     part.figure(svg, "Predicted against measured fold changes", CAPTIONS["conditions"])
     part.table(facts.condition_table(answer))
 
 
-def _gradients(maker: Maker, part: Part) -> None:
-    answer, region = maker.study.gradients, maker.study.region
-    assert answer is not None
-    if region is not None:
-        name = maker.study.region_name
+def _gradients(maker: Maker, part: Part, answer: Gradients) -> None:
+    def draw(section: maps.Section) -> Figure:
+        return maps.draw_region(section, answer.region, answer.max_um, maker.study.region_name)
 
-        def draw(section: maps.Section) -> Figure:
-            return maps.draw_region(section, region, answer.max_um, name)
-
-        maker.maps(part, "region", draw, "region")
+    maker.maps(part, "region", draw, "region")
     if len(answer.table):
         svg = maker.save("gradients", figures.gradient_curves(answer))
         label = "Expression along the distance from the boundary, measured and predicted"
@@ -309,7 +283,7 @@ def _gradients(maker: Maker, part: Part) -> None:
         part.table(facts.neighbourhood_table(around))
 
 
-_FILL: dict[str, Callable[[Maker, Part], None]] = {
+_FILL: dict[str, Callable[[Maker, Part, Any], None]] = {
     "activity": _activity,
     "structure": _structure,
     "correlations": _correlations,
@@ -319,4 +293,5 @@ _FILL: dict[str, Callable[[Maker, Part], None]] = {
     "conditions": _conditions,
     "gradients": _gradients,
 }
-assert set(_FILL) == set(ORDER) == set(PARTS) - {"scores"}
+ORDER = tuple(_FILL)
+"""Of the parts on the page."""

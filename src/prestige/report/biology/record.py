@@ -11,7 +11,7 @@ import numpy as np
 from prestige.biology.agreement import Mean
 from prestige.biology.space.gradients import LEVEL
 from prestige.biology.study import Study
-from prestige.report.biology.words import mean_score, scores_sentence, sentences, verdict_of
+from prestige.report.biology.words import scores_sentence, sentences, verdict_of
 
 SCHEMA = "prestige.biology/1"
 
@@ -42,7 +42,7 @@ def record(
 
 def numbers(study: Study) -> dict[str, Any]:
     """Return the key numbers part by part."""
-    numbers: dict[str, Any] = {"scores": {"mean_pearson": _of_mean(mean_score(study))}}
+    numbers: dict[str, Any] = {"scores": {"mean_pearson": _of_mean(study.mean_score)}}
     if (one := study.structure) is not None:
         numbers["structure"] = {
             "smoothing_length_um": [one.smoothing.length_um, one.smoothing.low_um, one.smoothing.high_um],

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from prestige.biology.space.domains import Domains
+from prestige.biology.space.domains import NEIGHBOURS, Domains
 from prestige.biology.space.gradients import LEVEL, Gradients
 from prestige.biology.space.neighbourhoods import Neighbourhoods
 from prestige.biology.space.regions import Region
@@ -79,7 +79,7 @@ def _variance_sentence(structure: Structure) -> str:
 
 def domain_sentences(domains: Domains) -> list[str]:
     """Return how far the domains agree, and which samples were left out."""
-    left_out = left_out_sentences(domains.left_out, domains.neighbours, "tissue domains")
+    left_out = left_out_sentences(domains.left_out, NEIGHBOURS, "tissue domains")
     if len(np.setdiff1d(domains.predicted, [domains.n_domains])) == 1:
         return ["The prediction has no domains: all observations are alike.", *left_out]
     text = {name: domain_text(domains, name) for name in domains.indices}

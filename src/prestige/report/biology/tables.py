@@ -198,13 +198,8 @@ def neighbourhood_table(around: Neighbourhoods) -> Shown:
 def csv_tables(study: Study) -> dict[str, pd.DataFrame]:
     """Return every table of a study as a file holds it."""
     tables: dict[str, pd.DataFrame] = {
-        "genes": pd.DataFrame(
-            {
-                "gene": list(study.pair.genes),
-                "pearson": study.scores,
-                "ceiling": study.ceiling.value,
-                "ceiling_lower": study.ceiling.lower,
-            }
+        "genes": pd.DataFrame({"gene": list(study.pair.genes), "pearson": study.scores}).assign(
+            ceiling=study.ceiling.value, ceiling_lower=study.ceiling.lower
         )
     }
     if study.structure is not None:
@@ -215,32 +210,21 @@ def csv_tables(study: Study) -> dict[str, pd.DataFrame]:
         )
     if study.correlations is not None:
         tables["correlations"] = study.correlations.table
-    if study.domains is not None:
-        one = study.domains
+    if (one := study.domains) is not None:
         rows = [
             (words, getattr(one, name), *(one.intervals.get(name) or (math.nan, math.nan)))
             for words, name in _ARI.items()
         ]
         tables["domains"] = pd.DataFrame(rows, columns=["compared", "adjusted_rand_index", "low", "high"])
-    for name, one in (("activity", study.activity), ("enrichment", study.enrichment)):
-        if one is not None:
-            tables[name] = one.table.reset_index()
+    for name in ("activity", "enrichment", "conditions", "gradients", "neighbourhoods"):
+        if (answer := getattr(study, name)) is not None:
+            tables[name] = answer.table.reset_index()
     if study.cell_types is not None and len(study.cell_types.table):
         tables["cell_types"] = study.cell_types.table.reset_index()
         tables["confusion"] = study.cell_types.confusion
-    for name, one in (("conditions", study.conditions), ("gradients", study.gradients)):
-        if one is not None:
-            tables[name] = one.table.reset_index()
-    return tables | _around(study)
-
-
-def _around(study: Study) -> dict[str, pd.DataFrame]:
-    """Return the further tables of what lies around the region."""
-    tables = {}
     if study.gradients is not None:
         tables["gradient_curves"] = _curves(study.gradients)
     if study.neighbourhoods is not None:
-        tables["neighbourhoods"] = study.neighbourhoods.table.reset_index()
         tables["rings"] = study.neighbourhoods.rings
     return tables
 
@@ -266,6 +250,5 @@ def _ends(rows: list[list[str]]) -> tuple[list[list[str]], str]:
     """Return all rows where they are few, else as many from the top as from the end, and what was done."""
     if len(rows) <= ROWS:
         return rows, ""
-    between = [f"\N{HORIZONTAL ELLIPSIS} {len(rows) - ROWS:,} between"]
-    gap = between + [""] * (len(rows[0]) - 1)
+    gap = [f"\N{HORIZONTAL ELLIPSIS} {len(rows) - ROWS:,} between"] + [""] * (len(rows[0]) - 1)
     return [*rows[: ROWS // 2], gap, *rows[-(ROWS // 2) :]], f"{ROWS} of {len(rows):,}: both ends."

@@ -6,11 +6,10 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from prestige.biology.agreement import Mean, agreement, mean_agreement
+from prestige.biology.agreement import agreement
 from prestige.biology.settings import THE_REGION
 from prestige.biology.space.structure import Structure
 from prestige.biology.study import PARTS, Study
@@ -39,7 +38,6 @@ HALF_SHORT = (
     "At half the depth: the prediction with noise against one half of the counts. Halves: the other half "
     "against the same one, which is what a perfect prediction would reach."
 )
-_MEANS: WeakKeyDictionary[Study, Mean] = WeakKeyDictionary()  # of studies that are in use
 _HEADLINE = {"conditions": 1, "gradients": 1}
 """Part -> which of its sentences is the finding, where it is not the first."""
 
@@ -95,20 +93,13 @@ def findings(study: Study, sets_text: str = "") -> list[tuple[str, str]]:
     rows.append(("scores", scores_sentence(study)))
     if sets_text:
         rows.append(("gene sets", sets_text.split(". ", 1)[-1]))  # what follows the method
-    return rows + [(_called(part, study), text) for part, text in lines_of.items()]
+    named = PARTS | ({} if study.region_name == THE_REGION else {"gradients": f"around {study.region_name}"})
+    return rows + [(named[part], text) for part, text in lines_of.items()]
 
 
-def _called(part: str, study: Study) -> str:
-    return f"around {study.region_name}" if _has_name(part, study) else PARTS[part]
-
-
-def _has_name(part: str, study: Study) -> bool:
-    return part == "gradients" and study.region_name != THE_REGION
-
-
-def title_of(part: str, study: Study, title: str) -> str:
+def title_of(part: str, study: Study) -> str:
     """Return the title of a section, with the name of the region where it has one."""
-    return f"Around {study.region_name}" if _has_name(part, study) else title
+    return f"Around {study.region_name}" if part == "gradients" else capital(PARTS[part])
 
 
 def _headline(part: str, lines: Sequence[str]) -> str:
@@ -117,7 +108,7 @@ def _headline(part: str, lines: Sequence[str]) -> str:
 
 def scores_sentence(study: Study) -> str:
     """Return the mean of the genes' scores, with its interval; constant predictions are named."""
-    genes, mean = agreement(study.evaluation.moments), mean_score(study)
+    genes, mean = agreement(study.evaluation.moments), study.mean_score
     n = int((genes.n_samples > 0).sum())
     if not n:
         return "No gene has a score: nothing varies in the measurement."
@@ -128,8 +119,7 @@ def scores_sentence(study: Study) -> str:
         )
     why = "" if mean.low is not None else f"; no interval: {interval_note(study)}"
     text = f"Mean Pearson of {n:,} genes over observations, within sections: {mean_text(mean)}{why}."
-    n_constant = int((genes.n_constant > 0).sum())
-    if n_constant:
+    if n_constant := int((genes.n_constant > 0).sum()):
         text += (
             f" The prediction of {n_constant:,} of them is constant in a section or more, and counts 0 there."
         )
@@ -138,14 +128,7 @@ def scores_sentence(study: Study) -> str:
 
 def interval_note(study: Study) -> str:
     """Return what the intervals of means rest on, or why there are none."""
-    return mean_score(study).note.removeprefix("no interval: ").rstrip(".")
-
-
-def mean_score(study: Study) -> Mean:
-    """Return the mean of the genes' scores: bootstrapped once for a study."""
-    if study not in _MEANS:
-        _MEANS[study] = mean_agreement(study.evaluation.moments, patient_of=study.pair.patient_of)
-    return _MEANS[study]
+    return study.mean_score.note.removeprefix("no interval: ").rstrip(".")
 
 
 def tiles(study: Study) -> list[dict[str, str]]:
@@ -153,7 +136,7 @@ def tiles(study: Study) -> list[dict[str, str]]:
     shown = []
     if study.structure is not None:
         shown.append(_structure_tile(study.structure))
-    mean = mean_score(study)
+    mean = study.mean_score
     if math.isfinite(mean.value):
         span = "" if mean.low is None or mean.high is None else f"95 %: {mean.low:.2f} to {mean.high:.2f}"
         if not np.isfinite(study.scores).any():
@@ -161,11 +144,8 @@ def tiles(study: Study) -> list[dict[str, str]]:
         shown.append(_tile("genes, mean Pearson", mean.value, span))
     if study.activity is not None and study.activity.means:
         means = study.activity.means
-        shown.append(
-            _tile(
-                "pathway activity at half the depth", means["noisy_half"].value, _reach(means["halves"].value)
-            )
-        )
+        note = _reach(means["halves"].value)
+        shown.append(_tile("pathway activity at half the depth", means["noisy_half"].value, note))
     if study.domains is not None:
         one = study.domains
         note = _reach(one.ari_halves, one.ari_depth)
@@ -185,22 +165,13 @@ def tiles(study: Study) -> list[dict[str, str]]:
 def _structure_tile(structure: Structure) -> dict[str, str]:
     length = structure.smoothing.length_um
     note = f"smoothing length {length:.3g} \N{MICRO SIGN}m" if math.isfinite(length) else ""
-    warned = "warn" if structure.verdict in WARNED else ""
-    return {
-        "name": "structure in space",
-        "value": structure.verdict.capitalize(),
-        "note": note,
-        "mark": warned,
-    }
+    mark = "warn" if structure.verdict in WARNED else ""
+    return {"name": "structure in space", "value": structure.verdict.capitalize(), "note": note, "mark": mark}
 
 
 def _tile(name: str, value: float, note: str) -> dict[str, str]:
-    return {
-        "name": name,
-        "value": f"{value:.2f}" if math.isfinite(value) else "\N{EN DASH}",
-        "note": note,
-        "mark": "",
-    }
+    text = f"{value:.2f}" if math.isfinite(value) else "\N{EN DASH}"
+    return {"name": name, "value": text, "note": note, "mark": ""}
 
 
 def _reach(value: float, depth: float = math.nan) -> str:
