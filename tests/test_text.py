@@ -2,7 +2,11 @@
 
 import math
 
-from prestige.text import format_number, number, si
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prestige.text import aligned, format_number, number, round_length, shortened, si, written
 
 
 def test_large_numbers_are_written_shortly() -> None:
@@ -17,3 +21,32 @@ def test_widths_have_three_digits_and_no_zeros_at_the_end() -> None:
 def test_what_is_no_number_is_nan() -> None:
     assert number("2.5") == 2.5
     assert all(math.isnan(number(value)) for value in (None, "much", [], {}))
+
+
+def test_a_dash_stands_where_there_is_no_number() -> None:
+    assert [written(value, ",.1f") for value in (1234.56, None, math.inf, "?")] == ["1,234.6", "–", "–", "–"]
+
+
+def test_of_many_names_the_first_stand_and_how_many_more() -> None:
+    assert [shortened(list("abcd"), most) for most in (2, 4)] == ["a, b and 2 more", "a, b, c, d"]
+
+
+@pytest.mark.parametrize(("length", "expected"), [(300.0, 200.0), (990.0, 500.0), (21.0, 20.0), (0.3, 0.2)])
+def test_a_round_length_is_just_below(length: float, expected: float) -> None:
+    assert round_length(length) == pytest.approx(expected)
+
+
+@given(st.floats(1e-3, 1e6))
+def test_round_lengths(length: float) -> None:
+    found = round_length(length)
+    assert found <= length * (1 + 1e-6)
+    assert found > length / 2.5 * (1 - 1e-6)
+    assert f"{found:e}"[0] in "125"
+
+
+def test_columns_stand_one_under_another() -> None:
+    assert list(aligned([("fold", "n"), ("a long name", "12"), ("b", "")])) == [
+        "fold         n",
+        "a long name  12",
+        "b",
+    ]

@@ -1,8 +1,9 @@
-"""Numbers as a reader should see them: short, and a dash where there is none."""
+"""Numbers and names as a reader should see them: short, and a dash where there is none."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 
@@ -27,3 +28,28 @@ def si(value: float) -> str:
         if abs(value) >= limit:
             return f"{value / limit:.3g} {unit}"
     return f"{value:.3g}"
+
+
+def written(value: Any, form: str) -> str:
+    """Write a number in a format, a dash where there is none."""
+    finite = number(value)
+    return format(finite, form) if math.isfinite(finite) else "\N{EN DASH}"
+
+
+def shortened(names: Sequence[str], most: int) -> str:
+    """Write "a, b and 3 more": the first names, and how many there are besides."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def round_length(length: float) -> float:
+    """Return the largest of 1, 2, 5, 10, 20, 50 ... (or a tenth, ...) that is not above a length."""
+    power = 10.0 ** math.floor(math.log10(length))
+    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= length * (1 + 1e-9))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Write the rows of a table as lines, its columns one under another."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

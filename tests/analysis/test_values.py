@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prestige.analysis.values import GENE_METRICS, gene_table, gene_values, mean_table, with_zeros
+from prestige.analysis.values import GENE_METRICS, gene_table, gene_values, observation_table, with_zeros
 from prestige.records.configuration import Configuration
 from prestige.records.folders import load_bench
 from prestige.records.manifest import Manifest
@@ -70,13 +70,13 @@ def test_zeros_stand_only_where_the_truth_varies() -> None:
 
 
 def test_observations_are_averaged_over_samples() -> None:
-    found = mean_table({KEY: [run(0, {"A": 0.1}, sample="S1"), run(1, {"A": 0.1}, sample="S2")]}, "obs")
+    found = observation_table({KEY: [run(0, {"A": 0.1}, sample="S1"), run(1, {"A": 0.1}, sample="S2")]})
     assert found.to_dict("records") == [{"configuration": KEY, "metric": "pearson", "value": 1.0}]
 
 
 def test_without_runs_the_tables_are_empty() -> None:
     assert list(gene_table({})) == ["configuration", "gene", *GENE_METRICS]
-    assert mean_table({}, "obs").empty
+    assert observation_table({}).empty
 
 
 def test_the_table_of_a_bench_has_each_gene_once_a_configuration(tiny_bench: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from prestige.report.tissue import PANEL_GROUND, colour_range, draw_tissue, raster, scale_bar_um
+from prestige.report.tissue import PANEL_GROUND, colour_range, draw_tissue, raster
 
 
 def test_each_pixel_shows_its_nearest_observation_and_holes_stay_open() -> None:
@@ -46,10 +46,3 @@ def test_one_colour_range_that_outliers_do_not_stretch() -> None:
     assert flat[1] > flat[0]
     rare = colour_range(np.array([0.0] * 999 + [2.0]), np.zeros(1000))
     assert rare == (0.0, 2.0)  # a gene seen once in a thousand has an empty 1st to 99th percentile
-
-
-@pytest.mark.parametrize(
-    ("width", "bar"), [(1000.0, 200.0), (3300.0, 500.0), (70.0, 20.0), (10000.0, 2000.0)]
-)
-def test_the_scale_bar_is_a_round_number(width: float, bar: float) -> None:
-    assert scale_bar_um(width) == pytest.approx(bar)

@@ -33,16 +33,11 @@ def correlation_lengths(bench: Bench) -> list[Length]:
     return lengths
 
 
-def kept_um(bench: Bench) -> float:
-    """Return the width of the blocks over which moments were kept, NaN where it is not recorded."""
-    return bench.record.evaluation.block_um
-
-
 def blocks_of(
     bench: Bench, used: Mapping[Configuration, list[Run]], patient_of: Mapping[str, str] | None
 ) -> Blocks | None:
     """Return of which blocks the runs are to be compared, None where the width of theirs is not recorded."""
-    width = kept_um(bench)
+    width = bench.record.evaluation.block_um
     if not width > 0:
         return None
     folds = {run.fold: run.moments for runs in used.values() for run in runs}

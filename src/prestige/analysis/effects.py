@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from prestige.analysis.summary import Group, Summary
 from prestige.errors import DataError
@@ -80,25 +79,16 @@ def effects_of(summary: Summary, group: Group) -> Effects:
 
 def slopes(summary: Summary, group: Group) -> dict[str, Weights | str]:
     """Return the weights of what parameters and what patch width bring, or what it would take."""
-    size, width = _sizes(summary, group)
-    patch = {key: (family(key.encoder), key.patch_um, key.input_px) for key in size}
-    encoder = {key: key.encoder for key in width}
+    plain, on_parameters = plain_encoders(group), partial(_slope_on_parameters, parameters_of(summary))
     return {
-        PARAMETERS: _tried(slope_weights, size, patch, lack="two encoders of one family at one patch"),
-        WIDTH: _tried(slope_weights, width, encoder, lack="one encoder at two patch widths"),
+        PARAMETERS: _tried(on_parameters, plain, lack="two encoders of one family at one patch"),
+        WIDTH: _tried(slope_on_width, plain, lack="one encoder at two patch widths"),
     }
 
 
 def parameters_of(summary: Summary) -> dict[Configuration, float]:
     """Return the number of trained parameters of each configuration."""
     return dict(zip(summary.table["configuration"], summary.table["parameters"], strict=True))
-
-
-def _sizes(summary: Summary, group: Group) -> tuple[dict[Configuration, float], dict[Configuration, float]]:
-    """Return the logarithms of parameters (to 10) and of the patch width (to 2) of the plain encoders."""
-    parameters, plain = parameters_of(summary), plain_encoders(group)
-    size = {key: math.log10(parameters[key]) for key in plain if parameters[key] > 0}
-    return size, {key: math.log2(key.patch_um) for key in plain}
 
 
 def plain_encoders(group: Group) -> list[Configuration]:
@@ -111,24 +101,20 @@ def _effects(summary: Summary, group: Group) -> Iterator[tuple[str, Weights | st
     yield from slopes(summary, group).items()
     encoders = [key for key in group.with_own_rates.rows if not key.baseline]
     yield from _controls(encoders)
-    yield INTERACTION, _interaction(*_sizes(summary, group))
+    interaction = partial(_interaction, parameters_of(summary))
+    lack = "two encoders of one family at two patch widths each"
+    yield INTERACTION, _tried(interaction, plain_encoders(group), lack=lack)
     for setting, (what, lack) in VARIANTS.items():
         if not any(setting in key.changed for key in encoders):
             yield f"{EITHER} {what}", lack
     yield from _variants(encoders, parameters_of(summary))
 
 
-def _interaction(size: dict[Configuration, float], width: dict[Configuration, float]) -> Weights | str:
-    kin = {key: family(key.encoder) for key in size}
+def _tried(
+    effect: Callable[[list[Configuration]], Weights], keys: list[Configuration], *, lack: str
+) -> Weights | str:
     try:
-        return interaction_weights(size, {key: width[key] for key in size}, kin)
-    except DataError:
-        return "it takes two encoders of one family at two patch widths each"
-
-
-def _tried(make: Any, x: Mapping[Any, float], group: Mapping[Any, Any], *, lack: str) -> Weights | str:
-    try:
-        return make(x, group)
+        return effect(keys)
     except DataError:
         return f"it takes {lack}"
 
@@ -199,8 +185,20 @@ def slope_on_width(keys: list[Configuration]) -> Weights:
 
 
 def _slope_on_parameters(parameters: Mapping[Configuration, float], keys: list[Configuration]) -> Weights:
-    size = {key: math.log10(parameters[key]) for key in keys if parameters[key] > 0}
+    size = _sizes(parameters, keys)
     return slope_weights(size, {key: (family(key.encoder), key.patch_um, key.input_px) for key in size})
+
+
+def _interaction(parameters: Mapping[Configuration, float], keys: list[Configuration]) -> Weights:
+    size = _sizes(parameters, keys)
+    width = {key: math.log2(key.patch_um) for key in size}
+    return interaction_weights(size, width, {key: family(key.encoder) for key in size})
+
+
+def _sizes(
+    parameters: Mapping[Configuration, float], keys: list[Configuration]
+) -> dict[Configuration, float]:
+    return {key: math.log10(parameters[key]) for key in keys if parameters[key] > 0}
 
 
 def _mean(several: list[Weights]) -> Weights:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from prestige.analysis.blocks import blocks_of, merged
-from prestige.analysis.values import gene_table, mean_table
+from prestige.analysis.values import gene_table, observation_table
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
 from prestige.records.run import Run
@@ -25,14 +25,14 @@ from prestige.stats.compare import Comparison, compare
 from prestige.stats.spread import Spread, spread_of
 from prestige.text import number
 
-_COLUMNS = (
-    "configuration", "label", "name", "encoder", "baseline", "pretrained", "control", "patch_um", "input_px",
-    "visible_um", "compared", "n_folds", "n_seeds", "score", "low", "high", "best", "tied", "spread",
-    "parameters", "flops", "observations_seen", "epochs_seen", "steps", "train_seconds", "total_seconds",
-    "ms_per_observation",
+_IDENTITY = (
+    "label", "name", "encoder", "baseline", "pretrained", "control", "patch_um", "input_px", "visible_um",
 )  # fmt: skip
-NO_SPREAD = Spread()
 _COSTS = ("parameters", "flops", "observations_seen", "epochs_seen", "steps")
+_COLUMNS = (
+    "configuration", *_IDENTITY, "compared", "n_folds", "n_seeds", "score", "low", "high", "best", "tied",
+    "spread", *_COSTS, "train_seconds", "total_seconds", "ms_per_observation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Result:
     tied: bool | None
     by_seed: tuple[float, ...] = ()
     se: float | None = None
-    spread: Spread = NO_SPREAD
+    spread: Spread = field(default_factory=Spread)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,26 +116,23 @@ def summarise(bench: Bench) -> Summary:
     used = {key: [run for run in by_configuration[key] if run.fold in folds] for key in complete}
     common, n_panel = _common_genes(used)
     known_patients = _patient_of(bench)
-    patients = None if within_section(bench) else known_patients
+    # Where training and test tissue may be of the same patient, patients are not resampled.
+    patients = None if bench.record.within_section else known_patients
     blocks = blocks_of(bench, used, patients)
     used = merged(used, blocks)
     groups = _groups(used, common, patients)
     results = [group.results for group in groups] + _alone(used, common, patients)
     results = [_with_spread(of_group, used, common, known_patients) for of_group in results]
     groups = [replace(group, results=of_group) for group, of_group in zip(groups, results, strict=False)]
-    table = _table(by_configuration, used, results)
-    genes = gene_table(used)
-    observations = mean_table(used, "obs")
-    excluded = [key.label for key in by_configuration if key not in used]
     return Summary(
-        table=table,
-        genes=genes,
-        observations=observations,
+        table=_table(by_configuration, used, results),
+        genes=gene_table(used),
+        observations=observation_table(used),
         groups=groups,
         folds=tuple(sorted(folds)),
         common_genes=common,
         n_panel_genes=n_panel,
-        excluded=excluded,
+        excluded=[key.label for key in by_configuration if key not in used],
         used=used,
         patient_of=patients,
         blocks=blocks,
@@ -179,11 +176,6 @@ def _common_genes(used: dict[Configuration, list[Run]]) -> tuple[tuple[str, ...]
         return (), 0
     shared = set.intersection(*(set(panel) for panel in panels))
     return tuple(gene for gene in next(iter(panels)) if gene in shared), len(set().union(*panels))
-
-
-def within_section(bench: Bench) -> bool:
-    """Say whether training and test tissue may be of the same patient: then patients are not resampled."""
-    return bench.record.within_section
 
 
 def _patient_of(bench: Bench) -> dict[str, str] | None:
@@ -246,9 +238,8 @@ def compare_group(
     comparison = compare(moments, genes=genes or None, patient_of=patient_of)
     results = {}
     for key, row in comparison.rows.items():
-        known = row.low is not None and row.high is not None
         interval = (float(row.low), float(row.high)) if row.low is not None and row.high is not None else None
-        tied = row.tied if known else None
+        tied = row.tied if interval is not None else None
         results[key] = Result(row.score, interval, key == comparison.best, tied, row.by_seed, row.se)
     cluster = "patients" if comparison.cluster == "patient" else "spatial blocks"
     reason = comparison.reason.removeprefix("no interval: ") if comparison.reason is not None else None
@@ -276,20 +267,11 @@ def _with_spread(
 
 def _place(key: Configuration, results: Sequence[dict[Configuration, Result]]) -> dict[str, Any]:
     """Return the table's columns on a configuration's place; a baseline's is that in the first group."""
-    for group in results:
-        if key in group:
-            result = group[key]
-            low, high = result.interval or (math.nan, math.nan)
-            return {
-                "score": result.score,
-                "low": low,
-                "high": high,
-                "best": result.best,
-                "tied": result.tied,
-                "spread": result.spread,
-            }
-    nothing = {"score": math.nan, "low": math.nan, "high": math.nan, "best": False, "tied": None}
-    return nothing | {"spread": NO_SPREAD}
+    nothing = Result(math.nan, None, best=False, tied=None)
+    result = next((group[key] for group in results if key in group), nothing)
+    low, high = result.interval or (math.nan, math.nan)
+    place = {name: getattr(result, name) for name in ("score", "best", "tied", "spread")}
+    return place | {"low": low, "high": high}
 
 
 def _table(
@@ -299,22 +281,9 @@ def _table(
 ) -> pd.DataFrame:
     rows = []
     for key, runs in everything.items():
-        row: dict[str, Any] = {
-            "configuration": key,
-            "label": key.label,
-            "name": key.name,
-            "encoder": key.encoder,
-            "baseline": key.baseline,
-            "pretrained": key.pretrained,
-            "control": key.control,
-            "patch_um": key.patch_um,
-            "input_px": key.input_px,
-            "visible_um": key.visible_um,
-            "compared": key in used,
-            "n_folds": len({run.fold for run in runs}),
-            "n_seeds": len({run.seed for run in runs}),
-        }
-        row |= _place(key, results)
+        row = {"configuration": key, "compared": key in used} | _place(key, results)
+        row |= {name: getattr(key, name) for name in _IDENTITY}
+        row |= {f"n_{name}s": len({getattr(run, name) for run in runs}) for name in ("fold", "seed")}
         row |= {name: _mean(number(getattr(run.manifest, name)) for run in runs) for name in _COSTS}
         row["train_seconds"] = _mean(run.manifest.seconds.train for run in runs)
         row["total_seconds"] = _mean(run.manifest.seconds.total for run in runs)

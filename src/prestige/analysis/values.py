@@ -15,39 +15,20 @@ GENE_METRICS = ("pearson", "spearman", "r2", "mse")
 _ZERO = ("pearson", "spearman", "cosine")  # where only the prediction is constant
 
 
-def _unit_means(used: dict[Configuration, list[Run]], level: str) -> pd.DataFrame:
-    """Return a level's scores averaged over seeds: a row a configuration, fold, sample, name, metric."""
-    parts = []
-    for i, runs in enumerate(used.values()):
-        for run in runs:
-            rows = run.scores.loc[run.scores["level"] == level, ["sample", "name", "metric", "value"]]
-            parts.append(rows.assign(at=i, fold=run.fold))
-    if not parts:
-        return pd.DataFrame(columns=["at", "fold", "sample", "name", "metric", "value"])
-    tidy = pd.concat(parts, ignore_index=True)
-    tidy = tidy[tidy["sample"].astype(str) != "all"]
-    keys = ["at", "fold", "sample", "name", "metric"]
-    return tidy.groupby(keys, sort=False, observed=True)["value"].mean().reset_index()
-
-
 def gene_table(used: dict[Configuration, list[Run]]) -> pd.DataFrame:
     """Return a row a configuration and gene, as a table shows it: NaN where every prediction is constant.
 
     Otherwise the values are those of :func:`gene_values`.
     """
-    columns, parts = list(GENE_METRICS), []
+    columns, tables = list(GENE_METRICS), []
     for key, runs in used.items():
         tidy = _of_genes((run.fold, run.scores) for run in runs)
         defined = tidy.groupby("name").count() > 0
         wide = _mean_over_units(with_zeros(tidy)).where(defined).reindex(columns=columns)
         wide = wide.rename_axis("gene").reset_index()
         wide.insert(0, "configuration", pd.Series([key] * len(wide), dtype=object))
-        parts.append(wide)
-    return (
-        pd.concat(parts, ignore_index=True)
-        if parts
-        else pd.DataFrame(columns=["configuration", "gene", *columns])
-    )
+        tables.append(wide)
+    return pd.concat(tables or [pd.DataFrame(columns=["configuration", "gene", *columns])], ignore_index=True)
 
 
 def gene_values(scores_of: Iterable[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
@@ -95,12 +76,16 @@ def with_zeros(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.assign(**{name: scores[name].mask(varies & scores[name].isna(), 0.0) for name in there})
 
 
-def mean_table(used: dict[Configuration, list[Run]], level: str) -> pd.DataFrame:
-    """Return a row a configuration and metric: the mean over samples."""
-    units = _unit_means(used, level)
-    if units.empty:
-        return pd.DataFrame(columns=["configuration", "metric", "value"])
-    means = units.groupby(["at", "metric"], sort=False, observed=True)["value"].mean().reset_index()
-    keys = list(used)
-    means.insert(0, "configuration", pd.Series([keys[int(i)] for i in means["at"]], dtype=object))
-    return means.drop(columns="at")
+def observation_table(used: dict[Configuration, list[Run]]) -> pd.DataFrame:
+    """Return a row a configuration and metric of observations: mean over seeds, then samples and folds."""
+    tables = []
+    for key, runs in used.items():
+        tidy = pd.concat([run.scores[run.scores["level"] == "obs"].assign(fold=run.fold) for run in runs])
+        tidy = tidy[tidy["sample"].astype(str) != "all"]
+        units = tidy.groupby(["fold", "sample", "name", "metric"], sort=False, observed=True)["value"].mean()
+        means = units.groupby("metric", sort=False, observed=True).mean().reset_index()
+        means.insert(0, "configuration", pd.Series([key] * len(means), dtype=object))
+        tables.append(means)
+    return pd.concat(
+        tables or [pd.DataFrame(columns=["configuration", "metric", "value"])], ignore_index=True
+    )

@@ -12,6 +12,7 @@ from prestige.data.sample import Sample
 from prestige.data.split.folds import TEST, TRAIN, Fold
 from prestige.errors import ConfigError
 from prestige.models.settings import ModelConfig
+from prestige.text import shortened
 
 _NAMED = 5
 
@@ -83,5 +84,5 @@ def why_not(config: BaselineConfig | None, fold: Fold) -> str | None:
     ]
     if not bare:
         return None
-    named = ", ".join(bare[:_NAMED]) + (f" and {len(bare) - _NAMED} more" if len(bare) > _NAMED else "")
+    named = shortened(bare, _NAMED)
     return f"no training observation lies on the slide of {named}: places say nothing across slides"

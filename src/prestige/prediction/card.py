@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from prestige.text import shortened
+
 _GENES_SHOWN = 12
 _CHOSEN = "Validation chose the state of the model, so its score there is not one on unseen tissue."
 _FITTED = "It was fitted on the training side alone; what it scores on unseen tissue stands with its run."
@@ -22,9 +24,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     name, method = _baseline(manifest) if "baseline" in manifest else _network(manifest)
     shown = f" Tissue outside the middle {patch['visible_um']:g} um is greyed." if patch["visible_um"] else ""
     px = patch["input_px"]
-    genes = ", ".join(panel["genes"][:_GENES_SHOWN])
-    if len(panel["genes"]) > _GENES_SHOWN:
-        genes += f" and {len(panel['genes']) - _GENES_SHOWN} more"
+    genes = shortened(panel["genes"], _GENES_SHOWN)
     samples = _lines(f"- {name} (`{mark}`)" for name, mark in (extra.get("data_fingerprints") or {}).items())
     sizes = extra.get("um_per_px") or []
     pixel_sizes = ", ".join(f"{size:g}" for size in (sizes if isinstance(sizes, list) else [sizes]))

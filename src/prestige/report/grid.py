@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from prestige.records.configuration import MEAN_BASELINE
-from prestige.report.style import MUTED, cell_colours
+from prestige.report.style import INK, MICRO, MUTED, cell_colours
 from prestige.text import format_number
 
 LEAST_SPAN = 0.03
@@ -64,24 +64,45 @@ def _cell(row: Any, low: float, high: float) -> dict[str, Any] | None:
     if row is None or not math.isfinite(row.score):
         return None
     ground, ink = cell_colours(row.score, low, high)
-    width = (row.low, row.high) if row.high > row.low else (math.nan, math.nan)
+    ends = (row.low, row.high) if row.high > row.low else (math.nan, math.nan)
     mark = "best" if row.best else "tied" if row.tied else ""
-    return {"value": row.score, "low": width[0], "high": width[1], "mark": mark, "ground": ground, "ink": ink}
+    return {"value": row.score, "low": ends[0], "high": ends[1], "mark": mark, "ground": ground, "ink": ink}
 
 
 def _column_labels(keys: Sequence[tuple[float, int, float]]) -> list[str]:
     widths = [(um, visible) for um, _, visible in keys]
     labels = []
     for um, input_px, visible in keys:
-        label = f"{format_number(um)} \N{MICRO SIGN}m"
+        label = f"{format_number(um)} {MICRO}"
         if math.isfinite(visible):
             label = f"{format_number(visible)} of {label}"
         labels.append(label if widths.count((um, visible)) == 1 else f"{label} ({input_px} px)")
     return labels
 
 
-def draw_cells(axes: Axes, rows: Sequence[dict[str, Any]], **text: Any) -> None:
-    """Draw the cells of a grid, each one unit wide and high, with value and mark; ``text`` sets the font."""
+def draw_grid(
+    axes: Axes, rows: Sequence[dict[str, Any]], columns: Sequence[str], *, names: bool = True, **text: Any
+) -> None:
+    """Draw a grid of :func:`grid`: a cell is one unit wide and high, with value and mark.
+
+    Parameters
+    ----------
+    axes
+        Where.
+    rows, columns
+        Of the grid; without any column there is one without a label.
+    names
+        Whether the rows are labelled.
+    text
+        The font's.
+    """
+    columns = columns or [""]
+    axes.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
+    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, **text)
+    axes.set_yticks(np.arange(len(rows)) + 0.5, [row["name"] for row in rows] if names else [], **text)
+    axes.tick_params(length=0, labelcolor=INK)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
     for i, row in enumerate(rows):
         for j, cell in enumerate(row["cells"]):
             place = {"x": j + 0.5, "y": i + 0.5, "ha": "center", "va": "center"}

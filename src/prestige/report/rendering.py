@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from prestige.text import number
+from prestige.text import written
 
 CENTRED = "_centred"
 """Ends the name of a metric from which each gene's training mean was taken off."""
@@ -28,7 +27,7 @@ def render(template: str, context: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(strong=strong, score=score, metric=metric, json=_json)
+    environment.filters.update(strong=strong, score=score, metric=metric, json=json_for_page)
     return environment.get_template(template).render(context)
 
 
@@ -39,8 +38,7 @@ def strong(text: str) -> Markup:
 
 def score(value: Any) -> str:
     """Write a score with three digits, a dash where there is none."""
-    number_or_nan = number(value)
-    return f"{number_or_nan:.3f}" if math.isfinite(number_or_nan) else "\N{EN DASH}"
+    return written(value, ".3f")
 
 
 def metric(name: str) -> str:
@@ -62,10 +60,6 @@ def listed(items: Sequence[str]) -> str:
     return ", ".join(items[:-1]) + " and " + items[-1]
 
 
-def _json(value: Any) -> Markup:
-    return Markup(json_for_page(value))
-
-
 def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
     """Write each table as ``folder/<name>.csv``."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +67,7 @@ def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
 
 
-def json_for_page(data: Any) -> str:
+def json_for_page(data: Any) -> Markup:
     """Write JSON that may stand inside a script element."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))

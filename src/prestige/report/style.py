@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from markupsafe import Markup
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
@@ -81,7 +82,7 @@ def cell_colours(value: float, low: float, high: float) -> tuple[str, str]:
     return ground, "#ffffff" if luminance < 0.194 else "#101418"  # where both contrast alike
 
 
-def save_figure(figure: Figure, stem: Path) -> str:
+def save_figure(figure: Figure, stem: Path) -> Markup:
     """Write ``stem.png`` and ``stem.svg`` and return the drawing as SVG for the page."""
     with drawing():
         stem.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +92,7 @@ def save_figure(figure: Figure, stem: Path) -> str:
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", dpi=PNG_DPI, metadata={"Date": None})
     stem.with_suffix(".svg").write_text(buffer.getvalue(), encoding="utf-8")
-    return _for_page(buffer.getvalue(), prefix=stem.name)
+    return Markup(_for_page(buffer.getvalue(), prefix=stem.name))
 
 
 def _for_page(svg: str, *, prefix: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.transforms import ScaledTranslation
 
-from prestige.report.style import INK, MUTED
-from prestige.text import format_number
+from prestige.report.style import INK, MICRO, MUTED
+from prestige.text import format_number, round_length
 
 CLIP_PERCENT = (1.0, 99.0)
 PANEL_GROUND = "#e6e8eb"
@@ -47,8 +46,7 @@ def draw_tissue(
     axes.set_title(title, weight="normal", fontsize=8.5)
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
     return image
 
 
@@ -79,28 +77,14 @@ def raster(
 
 
 def draw_scale_bar(axes: Any, shape: tuple[int, ...], um_per_map_px: float) -> None:
-    """Draw a bar a few points under the panel, so that it covers no tissue however flat the map is."""
-    length_um = scale_bar_um(shape[1] * um_per_map_px)
+    """Draw a bar of a round length, at most 30 % of the width, under the panel: it covers no tissue."""
+    length_um = round_length(0.3 * (shape[1] * um_per_map_px))
     end = length_um / um_per_map_px / shape[1]
     below = axes.transAxes + ScaledTranslation(0.0, -6.0 / 72.0, axes.figure.dpi_scale_trans)
-    axes.plot(
-        [0.0, end],
-        [0.0, 0.0],
-        transform=below,
-        color=INK,
-        linewidth=2.0,
-        clip_on=False,
-        solid_capstyle="butt",
-    )
-    axes.text(
-        end + 0.02,
-        0.0,
-        f"{format_number(length_um)} \N{MICRO SIGN}m",
-        transform=below,
-        va="center",
-        fontsize=7.5,
-        color=MUTED,
-    )
+    line = {"color": INK, "linewidth": 2.0, "clip_on": False, "solid_capstyle": "butt"}
+    axes.plot([0.0, end], [0.0, 0.0], transform=below, **line)
+    text = f"{format_number(length_um)} {MICRO}"
+    axes.text(end + 0.02, 0.0, text, transform=below, va="center", fontsize=7.5, color=MUTED)
 
 
 def colour_range(
@@ -113,10 +97,3 @@ def colour_range(
     if high <= low:
         low, high = float(both.min()), float(both.max())
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1e-6)
-
-
-def scale_bar_um(width_um: float) -> float:
-    """Return the 1, 2 or 5 times a power of ten nearest below 30 % of a map's width."""
-    target = 0.3 * width_um
-    power = 10.0 ** math.floor(math.log10(target))
-    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= target * (1 + 1e-9))

@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from prestige.data.dataset import DatasetConfig, SampleSpec, open_sample
 from prestige.data.prepared import Card, write_prepared
 from prestige.data.sample import Table
-from prestige.report.dataset.inspection import crop_centres, crop_width, inspect, round_length, thumbnail
+from prestige.report.dataset.inspection import crop_centres, crop_width, inspect, thumbnail
 
 
 def prepared(folder: Path, name: str, **card: Any) -> SampleSpec:
@@ -94,11 +92,3 @@ def test_a_thumbnail_is_the_mean_of_squares() -> None:
     small = thumbnail(pixels, 2)
     assert small.shape == (2, 3, 3)
     np.testing.assert_array_equal(small[0, 0], [25, 0, 255])
-
-
-@given(st.floats(1e-3, 1e6))
-def test_round_lengths(length: float) -> None:
-    found = round_length(length)
-    assert found <= length * (1 + 1e-6)
-    assert found > length / 2.5 * (1 - 1e-6)
-    assert f"{found:e}"[0] in "125"

@@ -27,6 +27,7 @@ from prestige.data.split.duplicates import (
 from prestige.data.split.findings import Finding
 from prestige.data.split.sides import SIDE_NAMES, TEST, TRAIN, VALIDATION, by_slide
 from prestige.errors import SplitError, raise_all
+from prestige.text import shortened
 
 if TYPE_CHECKING:
     from prestige.data.sample import Sample
@@ -366,4 +367,4 @@ def _plural(number: int, word: str) -> str:
 
 
 def _named(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return shortened(names, 5)

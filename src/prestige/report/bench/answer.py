@@ -9,7 +9,7 @@ from prestige.analysis.answer import Answer
 from prestige.analysis.summary import Group, Summary
 from prestige.records.configuration import Configuration
 from prestige.report.rendering import listed
-from prestige.text import format_number, si
+from prestige.text import format_number, shortened, si
 
 NAMED_IN_LEAD = 3
 NAMED = 4
@@ -143,9 +143,7 @@ def advice_sentences(summary: Summary, group: Group, answer: Answer) -> list[str
 
 def _named_in_brackets(keys: Sequence[Configuration]) -> str:
     """Return " (the first, the second and 3 more)", "" where there is none."""
-    named = ", ".join(key.label for key in keys[:NAMED])
-    more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
-    return f" ({named}{more})" if keys else ""
+    return f" ({shortened([key.label for key in keys], NAMED)})" if keys else ""
 
 
 def _where(summary: Summary, group: Group) -> str:

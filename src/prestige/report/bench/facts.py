@@ -17,9 +17,8 @@ from prestige.report.style import MICRO
 from prestige.stats.ceilings import MIN_SHOWN
 from prestige.stats.effects import Contrast
 from prestige.stats.spread import Spread
-from prestige.text import format_number
+from prestige.text import format_number, written
 
-UNKNOWN = "\N{EN DASH}"
 _HEAD = [
     "configuration",
     "Pearson",
@@ -42,10 +41,10 @@ def spread_facts(summary: Summary, spread: EncoderSpread | None) -> dict[str, An
             key.label,
             f"{scores[key]:.3f}",
             str(one.n_seeds),
-            _written(one.seeds),
+            written(one.seeds, ".4f"),
             _of_patients(one, one.seeds_of_patient),
             _of_patients(one, one.patients),
-            _written(one.blocks),
+            written(one.blocks, ".4f"),
         ]
         for key, one in of_all.items()
     ]
@@ -100,12 +99,8 @@ def _of_all_tissue(spread: EncoderSpread) -> str:
 
 def _of_patients(one: Spread, value: float) -> str:
     if one.n_patients > 1:
-        return f"{_written(value)} ({one.n_patients})"
+        return f"{written(value, '.4f')} ({one.n_patients})"
     return "n/a: one patient" if one.n_patients == 1 else "n/a: not recorded"
-
-
-def _written(value: float) -> str:
-    return f"{value:.4f}" if math.isfinite(value) else UNKNOWN
 
 
 def ceiling_facts(fractions: pd.DataFrame, n_genes: int) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from prestige.report.grid import draw_cells
-from prestige.report.style import INK, MUTED
+from prestige.report.grid import draw_grid
+from prestige.report.style import MICRO, MUTED
 from prestige.text import format_number, si
 
 SCORE_LABEL = "mean per-gene Pearson"
@@ -33,23 +33,15 @@ COSTS = (
 
 def heatmap(grid: Sequence[dict[str, Any]], columns: Sequence[str]) -> Figure:
     """Draw the grid of :func:`prestige.report.grid.grid`: rows of cells with value and mark."""
-    n_rows, n_columns = len(grid), max(len(columns), 1)
     title = f"{SCORE_LABEL}   \N{BLACK STAR} best   \N{ALMOST EQUAL TO} cannot be told from it"
     names = max((len(row["name"]) for row in grid), default=0)
     # Names stand left of the cells, the title over them.
-    width = max(2.2 + 1.15 * n_columns, _INCHES_A_LETTER * (names + len(title)))
-    figure = Figure(figsize=(width, 1.0 + 0.48 * n_rows), layout="constrained")
+    width = max(2.2 + 1.15 * max(len(columns), 1), _INCHES_A_LETTER * (names + len(title)))
+    figure = Figure(figsize=(width, 1.0 + 0.48 * len(grid)), layout="constrained")
     axes = figure.add_subplot()
-    axes.set(xlim=(0, n_columns), ylim=(n_rows, 0))
-    draw_cells(axes, grid)
-    axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
-    axes.set_yticks(np.arange(n_rows) + 0.5, [row["name"] for row in grid])
-    axes.tick_params(length=0, labelcolor=INK)
+    draw_grid(axes, grid, columns)
     axes.set_xlabel("patch width")
     axes.set_title(title, weight="normal")
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
     return figure
 
 
@@ -72,9 +64,7 @@ def cost(summary: pd.DataFrame, colours: dict[str, str]) -> Figure:
         else:
             axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=MUTED)
     panels[0].set_ylabel(SCORE_LABEL)
-    widths = [
-        _key(f"{format_number(um)} \N{MICRO SIGN}m", MUTED, math.sqrt(area)) for um, area in sizes.items()
-    ]
+    widths = [_key(f"{format_number(um)} {MICRO}", MUTED, math.sqrt(area)) for um, area in sizes.items()]
     names = [_key(str(name), colours[str(name)], 8.0) for name in encoders["name"].unique()]
     places: Any = (("encoder", names, "outside upper left"), ("patch width", widths, "outside upper right"))
     for title, handles, place in places:
@@ -105,7 +95,7 @@ def curves(histories: pd.DataFrame, colours: dict[str, str]) -> Figure:
             axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(value)))
             if i == 0:
-                axes.set_title(f"{format_number(width)} \N{MICRO SIGN}m patch")
+                axes.set_title(f"{format_number(width)} {MICRO} patch")
             axes.set_xlim(right=axes.get_xlim()[1] * 1.32)
         panels[i, 0].set_ylabel("validation score")
     _place_all(figure, placed)
@@ -164,18 +154,17 @@ def _baseline_lines(axes: Axes, summary: pd.DataFrame, *, label: bool) -> list[A
         score = float(rows["score"].max())
         axes.axhline(score, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
         if label:
-            named = axes.annotate(
-                str(name),
-                (1.0, score),
-                xycoords=("axes fraction", "data"),
-                xytext=(4, 0),
-                textcoords="offset points",
-                color=MUTED,
-                fontsize=8,
-                va="center",
+            names.append(
+                _beside(axes, name, (1.0, score), 4, color=MUTED, xycoords=("axes fraction", "data"))
             )
-            names.append(named)
     return names
+
+
+def _beside(axes: Axes, name: Any, xy: tuple[float, float], points: float, **kwargs: Any) -> Annotation:
+    """Write a name some points to the right of a place."""
+    return axes.annotate(
+        str(name), xy, xytext=(points, 0), textcoords="offset points", fontsize=8, va="center", **kwargs
+    )
 
 
 def _curve_panel(axes: Axes, here: pd.DataFrame, column: str, colours: dict[str, str]) -> list[Annotation]:
@@ -184,33 +173,17 @@ def _curve_panel(axes: Axes, here: pd.DataFrame, column: str, colours: dict[str,
         colour = colours[str(name)]
         ends = []
         for (_, phase), line in of_encoder.groupby(["run", "phase"], sort=False):
-            main = phase == "main"
+            look = {"linewidth": 0.8, "alpha": 0.3, "zorder": 2}
+            if phase == "main":
+                look = {"linewidth": 1.6, "alpha": 0.95, "zorder": 3}
+                ends.append(line.iloc[-1])
             marker = "o" if len(line) == 1 else None
             axes.plot(
-                line[column],
-                line["validation_score"],
-                color=colour,
-                marker=marker,
-                markersize=3,
-                linewidth=1.6 if main else 0.8,
-                alpha=0.95 if main else 0.3,
-                zorder=3 if main else 2,
+                line[column], line["validation_score"], color=colour, marker=marker, markersize=3, **look
             )
-            if main:
-                ends.append(line.iloc[-1])
         if ends:
             end = max(ends, key=lambda row: row[column])
-            labels.append(
-                axes.annotate(
-                    str(name),
-                    (end[column], end["validation_score"]),
-                    xytext=(5, 0),
-                    textcoords="offset points",
-                    va="center",
-                    color=colour,
-                    fontsize=8,
-                )
-            )
+            labels.append(_beside(axes, name, (end[column], end["validation_score"]), 5, color=colour))
     return labels
 
 

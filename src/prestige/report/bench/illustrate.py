@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from prestige.analysis.analyse import Analysis
 from prestige.analysis.summary import Summary
@@ -31,14 +30,8 @@ def illustrate(analysis: Analysis, folder: Path) -> dict[str, Any]:
     bench, table = analysis.bench, analysis.summary.table
     encoders = table.loc[~table["baseline"], "name"].unique()
     colours = colours_of(encoders, baselines=table.loc[table["baseline"], "name"].unique())
-    drawn: dict[str, Any] = {
-        "cost": None,
-        "curves": None,
-        "maps": [],
-        "map_notes": [],
-        "map_label": "",
-        "map_samples": 0,
-    }
+    drawn: dict[str, Any] = {"cost": None, "curves": None}
+    drawn |= {"maps": [], "map_notes": [], "map_label": "", "map_samples": 0}
     with drawing():
         rows, columns = grid(table)
         if columns:
@@ -49,12 +42,11 @@ def illustrate(analysis: Analysis, folder: Path) -> dict[str, Any]:
         if len(histories):
             drawn["curves"] = save_figure(curves(histories, colours), folder / "curves")
         drawn["sides"] = [
-            Markup(save_figure(draw_sides(table, name), folder / f"split-{path.stem}"))
-            for path, table, name in _sides(bench)
+            save_figure(draw_sides(sides, name), folder / f"split-{path.stem}")
+            for path, sides, name in _sides(bench)
         ]
         if analysis.mapped is not None:
             drawn |= _maps(bench, analysis.summary, analysis.mapped, folder)
-    drawn = {k: Markup(v) if isinstance(v, str) and k in ("cost", "curves") else v for k, v in drawn.items()}
     return drawn
 
 
@@ -70,8 +62,8 @@ def _maps(bench: Bench, summary: Summary, shown: Configuration, folder: Path) ->
     rows = summary.genes[summary.genes["configuration"] == shown].set_index("gene")
     groups = choose_genes(rows["pearson"])
     genes = [gene for group in groups.values() for gene in group]
-    maps, notes = [], []
-    for run, sample, _ in _map_places(bench, shown)[:MAP_SAMPLES]:
+    maps, notes, places = [], [], _map_places(bench, shown)
+    for run, sample, _ in places[:MAP_SAMPLES]:
         read = read_maps(run, bench.truths, sample, genes)
         if isinstance(read, str):
             notes.append(read)
@@ -80,13 +72,8 @@ def _maps(bench: Bench, summary: Summary, shown: Configuration, folder: Path) ->
         pearson = of_run[of_run["sample"].astype(str) == sample].set_index("name")["value"]
         name = re.sub(r"[^\w.-]", "_", f"maps-{sample}-fold-{run.fold}")
         svg = save_figure(draw_maps(read, groups, pearson), folder / name)
-        maps.append({"title": f"{sample}, fold {run.fold}", "n": len(read.xy_um), "svg": Markup(svg)})
-    return {
-        "maps": maps,
-        "map_notes": notes,
-        "map_label": shown.label,
-        "map_samples": len(_map_places(bench, shown)),
-    }
+        maps.append({"title": f"{sample}, fold {run.fold}", "n": len(read.xy_um), "svg": svg})
+    return {"maps": maps, "map_notes": notes, "map_label": shown.label, "map_samples": len(places)}
 
 
 def _map_places(bench: Bench, shown: Configuration) -> list[tuple[Run, str, float]]:
@@ -97,12 +84,8 @@ def _map_places(bench: Bench, shown: Configuration) -> list[tuple[Run, str, floa
     for run in runs:
         if run.seed == first:
             sizes = run.scores[run.scores["level"] == "gene"].groupby("sample", observed=True)
-            places += [(run, str(name), _size(of_sample)) for name, of_sample in sizes]
+            places += [(run, str(name), number(of_sample["n_obs"].max())) for name, of_sample in sizes]
     return sorted(places, key=lambda place: -place[2])
-
-
-def _size(of_sample: pd.DataFrame) -> float:
-    return number(of_sample["n_obs"].max()) if "n_obs" in of_sample else 0.0
 
 
 def _histories(bench: Bench) -> pd.DataFrame:

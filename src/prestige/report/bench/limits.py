@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from prestige.analysis.blocks import correlation_lengths
 from prestige.analysis.spread import spreads
-from prestige.analysis.summary import Group, Summary, within_section
+from prestige.analysis.summary import Group, Summary
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
 from prestige.report.rendering import listed
@@ -51,7 +51,7 @@ def _whose_tissue(bench: Bench) -> list[str]:
     patients = len(bench.patients)
     if patients == 1:
         return ["All scored tissue is of one patient: nothing about other patients follows."]
-    if within_section(bench):
+    if bench.record.within_section:
         return ["Training and test tissue are of the same patients: nothing about other patients follows."]
     if 1 < patients < FEW_PATIENTS:
         return [

@@ -14,9 +14,10 @@ from prestige.records.folders import Bench
 from prestige.records.manifest import Budget
 from prestige.records.run import Run
 from prestige.report.bench.limits import blocks_words, length_words
+from prestige.report.style import MICRO
 from prestige.stats.bootstrap import MIN_CLUSTERS
 from prestige.stats.correlogram import BLOCK_LENGTHS
-from prestige.text import format_number, number, si
+from prestige.text import format_number, number, si, written
 
 Facts = list[tuple[str, str]]
 MERGED = (
@@ -48,12 +49,8 @@ def training_facts(bench: Bench) -> Facts:
     trained = [run for run in bench.runs if not run.configuration.baseline]
     facts: Facts = [("Budget", _budget(trained))]
     if trained:
-        rates = dict.fromkeys(
-            rate
-            for run in trained
-            if not run.configuration.own_rates
-            for rate in run.manifest.learning_rates_tried
-        )
+        of_bench = [run for run in trained if not run.configuration.own_rates]
+        rates = dict.fromkeys(rate for run in of_bench for rate in run.manifest.learning_rates_tried)
         with_own_rates = dict.fromkeys(
             run.configuration.name for run in trained if run.configuration.own_rates
         )
@@ -70,19 +67,10 @@ def training_facts(bench: Bench) -> Facts:
     settings = _flat(bench.record.train)
     if settings:
         facts.append(("Further settings", ", ".join(f"{name} {value}" for name, value in settings.items())))
+    memory_gib = [number(run.manifest.peak_memory_bytes) / 2**30 for run in bench.runs]
     facts += [
-        (
-            "Time in all",
-            _duration([run.manifest.seconds.total for run in bench.runs]),
-        ),
-        (
-            "Peak memory",
-            span(
-                (number(run.manifest.peak_memory_bytes) / 2**30 for run in bench.runs),
-                "{:.2g}".format,
-                "GiB",
-            ),
-        ),
+        ("Time in all", _duration([run.manifest.seconds.total for run in bench.runs])),
+        ("Peak memory", span(memory_gib, "{:.2g}".format, "GiB")),
         ("Hardware", _distinct(_hardware(run) for run in bench.runs)),
         ("Precision", _distinct(run.manifest.precision or "not recorded" for run in trained)),
         ("Seeds", _distinct(str(run.seed) for run in bench.runs)),
@@ -110,12 +98,8 @@ def scoring_facts(bench: Bench, summary: Summary) -> Facts:
         ),
     ]
     if math.isfinite(panel.total):
-        facts.append(
-            (
-                "Normalisation",
-                f"counts scaled to a total of {format_number(panel.total)} an observation, then log1p",
-            )
-        )
+        scaled = f"counts scaled to a total of {format_number(panel.total)} an observation, then log1p"
+        facts.append(("Normalisation", scaled))
     for skipped in bench.record.skipped:
         facts.append(("Not run", f"{skipped.name} on fold {skipped.fold}: {skipped.reason}"))
     facts += [("Intervals", note) for note in dict.fromkeys(group.note for group in summary.groups)]
@@ -160,40 +144,24 @@ def fold_rows(bench: Bench) -> tuple[list[str], list[list[str]]]:
     """Return the head and rows of the table of folds: sides' sizes and what was dropped."""
     folds = bench.record.folds
     reasons = list(dict.fromkeys(reason for fold in folds for reason in fold.dropped))
-    head = [
-        "fold",
-        *_SIDES,
-        *(f"dropped: {_DROPPED.get(reason, reason.replace('_', ' '))}" for reason in reasons),
-    ]
+    dropped = [f"dropped: {_DROPPED.get(reason, reason.replace('_', ' '))}" for reason in reasons]
     rows = []
     for fold in folds:
-        rows.append(
-            [
-                fold.name or str(fold.index),
-                *(_count(getattr(fold.counts, side)) for side in _SIDES),
-                *(_count(fold.dropped.get(reason, 0)) for reason in reasons),
-            ]
-        )
-    return head, rows
+        counts = [getattr(fold.counts, side) for side in _SIDES]
+        counts += [fold.dropped.get(reason, 0) for reason in reasons]
+        rows.append([fold.name or str(fold.index), *(written(count, ",.0f") for count in counts)])
+    return ["fold", *_SIDES, *dropped], rows
 
 
 def sample_rows(bench: Bench) -> tuple[list[str], list[list[str]]]:
     """Return the head and rows of the table of samples, saying where the pixel size was assumed."""
-    head = [
-        "sample",
-        "patient",
-        "source",
-        "observations",
-        "measured",
-        "image, px",
-        "\N{MICRO SIGN}m per px",
-    ]
+    head = ["sample", "patient", "source", "observations", "measured", "image, px", f"{MICRO} per px"]
     rows = []
     for sample in bench.record.dataset.samples:
         scale = f"{sample.um_per_px:.4g}"
         rows.append([
             sample.id, str(sample.patient), str(sample.source),
-            _count(sample.n_obs), _count(sample.n_measured),
+            written(sample.n_obs, ",.0f"), written(sample.n_measured, ",.0f"),
             f"{sample.width_px or '?'} \N{MULTIPLICATION SIGN} {sample.height_px or '?'}",
             f"{scale} (assumed)" if sample.um_per_px_assumed else scale,
         ])  # fmt: skip
@@ -221,22 +189,17 @@ def assumptions(bench: Bench) -> list[str]:
 
 def cost_rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Return the head and rows of what each configuration cost."""
-    head = [
-        "configuration",
-        "parameters",
-        "FLOPs",
-        "steps",
-        "observations seen",
-        "epochs",
-        "training, s",
-        "total, s",
-    ]
-    rows = [
-        [row["label"], *(si(row[name]) for name in ("parameters", "flops", "steps", "observations_seen")),
-         *(si(row[name]) for name in ("epochs_seen", "train_seconds", "total_seconds"))]
-        for _, row in table.iterrows()
-    ]  # fmt: skip
-    return head, rows
+    heads = {
+        "parameters": "parameters",
+        "flops": "FLOPs",
+        "steps": "steps",
+        "observations_seen": "observations seen",
+        "epochs_seen": "epochs",
+        "train_seconds": "training, s",
+        "total_seconds": "total, s",
+    }
+    rows = [[row["label"], *(si(row[name]) for name in heads)] for _, row in table.iterrows()]
+    return ["configuration", *heads.values()], rows
 
 
 def _of(runs: Sequence[Run], name: str, write: Any = si) -> str:
@@ -344,8 +307,3 @@ def _named(key: str) -> str:
     """Write a setting's name with its unit apart."""
     stem = key.removesuffix("_um")
     return stem.replace("_", " ") + (", \N{MICRO SIGN}m" if stem != key else "")
-
-
-def _count(value: Any) -> str:
-    count = number(value)
-    return f"{count:,.0f}" if math.isfinite(count) else "\N{EN DASH}"

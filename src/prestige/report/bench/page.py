@@ -34,6 +34,7 @@ from prestige.report.gene_sets.comparison import set_facts
 from prestige.report.gene_sets.section import set_section
 from prestige.report.grid import grid
 from prestige.report.rendering import render, write_tables
+from prestige.report.style import MICRO
 from prestige.text import format_number
 
 
@@ -121,7 +122,6 @@ def _context(analysis: Analysis) -> dict[str, Any]:
     bench, summary, answer, best = analysis.bench, analysis.summary, analysis.leading, analysis.mapped
     rows, columns = grid(summary.table)
     control_rows, control_columns = grid(summary.table, controls=True)
-    run_head, run_rows = tables.run_rows(bench)
     margin = answer.margin if answer is not None else math.nan
     return {
         "bench": bench,
@@ -145,49 +145,33 @@ def _context(analysis: Analysis) -> dict[str, Any]:
         "audit": method.audit_facts(bench),
         "samples": method.sample_rows(bench),
         "costs": method.cost_rows(summary.table),
-        "run_head": run_head,
-        "run_rows": run_rows,
+        "runs": tables.run_rows(bench),
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
 
 
 def _tiles(answer: Answer) -> list[dict[str, str]]:
     """Return the few numbers that stand beside the answer."""
-    interval = answer.interval
-    tiles = []
+    tiles: list[tuple[str, str, str]] = []
     if answer.patch_um is not None:
+        name = "patch to use" if answer.patch_shown else "patch, by the scores alone"
         note = f"smallest within {f'{answer.margin:.3f}'.rstrip('0')} of the best"
-        tiles.append(
-            {
-                "name": "patch to use" if answer.patch_shown else "patch, by the scores alone",
-                "value": f"{format_number(answer.patch_um)} \N{MICRO SIGN}m",
-                "note": note,
-            }
-        )
-    note = f"95 %: {interval[0]:.3f} to {interval[1]:.3f}" if interval else "no interval, see below"
+        tiles.append((name, f"{format_number(answer.patch_um)} {MICRO}", note))
     if answer.best.baseline and answer.best_encoder is not None:
-        label, score = answer.best_encoder[0].label, answer.best_encoder[1]
-        tiles.append({"name": "best encoder", "value": f"{score:.3f}", "note": label})
-    tiles.append({"name": f"best: {answer.best.label}", "value": f"{answer.score:.3f}", "note": note})
+        encoder, score = answer.best_encoder
+        tiles.append(("best encoder", f"{score:.3f}", encoder.label))
+    ends = answer.interval
+    note = f"95 %: {ends[0]:.3f} to {ends[1]:.3f}" if ends else "no interval, see below"
+    tiles.append((f"best: {answer.best.label}", f"{answer.score:.3f}", note))
     notes = {"training mean": "the same everywhere", "ridge": "colour and texture of the patch"}
     for name, score in sorted(answer.baselines.items(), key=lambda item: -item[1]):
-        if answer.best.name == name:
-            continue
-        tiles.append({"name": f"baseline: {name}", "value": f"{score:.3f}", "note": notes.get(name, "")})
+        if answer.best.name != name:
+            tiles.append((f"baseline: {name}", f"{score:.3f}", notes.get(name, "")))
     if answer.right_patch_um is not None:
-        note = {
-            True: "\N{CHECK MARK} the report agrees",
-            False: "\N{BALLOT X} the report does not agree",
-            None: "",
-        }[answer.agrees]
-        tiles.append(
-            {
-                "name": "right answer (phantom)",
-                "value": f"{format_number(answer.right_patch_um)} \N{MICRO SIGN}m",
-                "note": note,
-            }
-        )
-    return tiles
+        agrees = {True: "\N{CHECK MARK} the report agrees", False: "\N{BALLOT X} the report does not agree"}
+        note = agrees[answer.agrees] if answer.agrees is not None else ""
+        tiles.append(("right answer (phantom)", f"{format_number(answer.right_patch_um)} {MICRO}", note))
+    return [dict(zip(("name", "value", "note"), tile, strict=True)) for tile in tiles]
 
 
 def _oracle(bench: Bench, summary: Summary) -> list[float | None] | None:

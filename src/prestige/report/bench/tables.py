@@ -12,7 +12,7 @@ from prestige.analysis.summary import Summary
 from prestige.records.configuration import MEAN_BASELINE, Configuration
 from prestige.records.folders import Bench
 from prestige.report.rendering import CENTRED
-from prestige.text import number
+from prestige.text import number, written
 
 
 def run_rows(bench: Bench) -> tuple[list[str], list[list[str]]]:
@@ -24,10 +24,10 @@ def run_rows(bench: Bench) -> tuple[list[str], list[list[str]]]:
         known = run.manifest
         rows.append([
             run.configuration.label, known.fold_name or str(run.fold), str(run.seed),
-            _written(own_score(run), ".3f"), _written(known.learning_rate, "g"),
-            _written(known.best_step, ".0f"), _written(known.steps, ".0f"),
-            _written(known.observations_seen, ",.0f"), _written(known.epochs_seen, ".1f"),
-            _written(known.seconds.train, ".0f"), _written(known.seconds.total, ".0f"), run.folder.name,
+            written(own_score(run), ".3f"), written(known.learning_rate, "g"),
+            written(known.best_step, ".0f"), written(known.steps, ".0f"),
+            written(known.observations_seen, ",.0f"), written(known.epochs_seen, ".1f"),
+            written(known.seconds.train, ".0f"), written(known.seconds.total, ".0f"), run.folder.name,
         ])  # fmt: skip
     return head, rows
 
@@ -104,8 +104,3 @@ def _rivals(table: pd.DataFrame, best: Configuration, *, every_baseline: bool = 
     encoders = [key for key in keys if not key.baseline]
     baselines = [key for key in keys if key.baseline and (every_baseline or key.encoder != MEAN_BASELINE)]
     return encoders + baselines
-
-
-def _written(value: Any, form: str) -> str:
-    finite = number(value)
-    return format(finite, form) if math.isfinite(finite) else "\N{EN DASH}"

@@ -20,6 +20,7 @@ from prestige.compute.progress import Progress
 from prestige.data.dataset import DatasetConfig, SampleSpec, shared_slides, try_sample
 from prestige.data.sample import Sample
 from prestige.errors import PrestigeError
+from prestige.text import aligned, round_length
 
 COLUMNS = (
     "id", "patient", "source", "n_obs", "n_measured", "genes", "width_px", "height_px",
@@ -83,9 +84,7 @@ def inspect(config: DatasetConfig, out: Path | None = None) -> Inspection:
                 known = len(shared_slides(opened))
                 opened.append(sample)
                 faults = shared_slides(opened)[known:]
-            picture = None
-            if out is not None and sample is not None:
-                picture = _draw(sample, out)
+            picture = _draw(sample, out) if out is not None and sample is not None else None
             rows.append(_row(spec, sample, faults, picture))
             progress.advance(note=spec.id)
     result = Inspection(tuple(rows))
@@ -117,21 +116,8 @@ def _row(
 
 
 def _lines(rows: tuple[dict[str, Any], ...]) -> Iterator[str]:
-    head = (
-        "sample",
-        "patient",
-        "source",
-        "observations",
-        "measured",
-        "genes",
-        "image px",
-        "um/px",
-        "median counts",
-    )
-    cells = [head, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
-    for line in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+    head = ("sample", "patient", "source", "observations", "measured", "genes", "image px", "um/px")
+    yield from aligned([(*head, "median counts"), *(_cells(row) for row in rows)])
     for row in rows:
         yield from (f"note   {row['id']}: {note}" for note in row["notes"])
         if row["overlay"] is not None:
@@ -234,12 +220,6 @@ def _scale_bar(axes: Any, width_px: int, um_per_px: float) -> None:
     text = f"{length_um:g} um" if length_um < 1000 else f"{length_um / 1000:g} mm"
     box = {"facecolor": "white", "alpha": 0.8, "pad": 1.5, "linewidth": 0}
     axes.text(x, y + 0.025 * (y1 - y0), text, fontsize=8, va="bottom", bbox=box)
-
-
-def round_length(length_um: float) -> float:
-    """Return the largest of 1, 2, 5, 10, 20, 50 ... (or a tenth, ...) that is not above ``length_um``."""
-    power = 10.0 ** np.floor(np.log10(length_um))
-    return float(max(step for step in (1, 2, 5) if step * power <= length_um * (1 + 1e-9)) * power)
 
 
 def thumbnail(pixels: UInt8[np.ndarray, "height width 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from prestige.data.split.sides import SIDE_NAMES, TEST, TRAIN, UNUSED, VALIDATIO
 from prestige.errors import storing
 from prestige.report.style import drawing, save_figure
 from prestige.report.tissue import draw_scale_bar, draw_tissue, raster
+from prestige.text import aligned
 
 SIDE_COLOURS = {TRAIN: "#0072B2", VALIDATION: "#E69F00", TEST: "#D55E00", UNUSED: "#B0B4BB"}
 """Of Okabe and Ito; what is on no side is grey."""
@@ -117,41 +117,26 @@ def _ground(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
     return index, table["side"].to_numpy(), um_per_map_px
 
 
-def _lines(found: SplitInspection) -> Iterator[str]:
+def _lines(inspection: SplitInspection) -> Iterator[str]:
     head = ["fold", "name", *SIDE_NAMES.values(), "dropped", "nearest train to test, um"]
     rows = [head]
-    for fold, distance in zip(found.folds, found.audit.distances, strict=True):
+    for fold, distance in zip(inspection.folds, inspection.audit.distances, strict=True):
         lost = ", ".join(f"{number:,} {reason}" for reason, number in fold.dropped.items() if number)
-        rows.append(
-            [
-                str(fold.index),
-                fold.name,
-                *(f"{fold.count(side):,}" for side in SIDE_NAMES),
-                lost or "none",
-                _distance(distance.get("train and test")),
-            ]
-        )
-    yield from _aligned(rows)
-    for note in dict.fromkeys(note for fold in found.folds for note in fold.notes):
+        sizes = [f"{fold.count(side):,}" for side in SIDE_NAMES]
+        um = distance.get("train and test")
+        nearest = "on different slides" if um is None else f"{um:.4g}"
+        rows.append([str(fold.index), fold.name, *sizes, lost or "none", nearest])
+    yield from aligned(rows)
+    for note in dict.fromkeys(note for fold in inspection.folds for note in fold.notes):
         yield f"note     {note}"
-    for line in found.audit.checked:
+    for line in inspection.audit.checked:
         yield f"checked  {line}"
-    if not found.audit.findings:
+    if not inspection.audit.findings:
         yield "audit    nothing found"
-    for one in found.audit.findings:
+    for one in inspection.audit.findings:
         where = "" if one.fold is None else f", fold {one.fold}"
         accepted = f" (by {one.accepted})" if one.accepted else ""
         word = "accepted" if one.accepted else one.severity
         yield f"{word:<8} {one.name}{where}: {one.text}{accepted}"
-    for picture in found.pictures:
+    for picture in inspection.pictures:
         yield f"image    {picture}"
-
-
-def _distance(um: Any) -> str:
-    return "on different slides" if um is None else f"{um:.4g}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

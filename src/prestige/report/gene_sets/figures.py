@@ -20,7 +20,7 @@ from matplotlib.patches import Patch
 from prestige.analysis.gene_sets.estimates import Estimate
 from prestige.analysis.gene_sets.scores import SetScores, notable
 from prestige.records.configuration import Configuration
-from prestige.report.grid import draw_cells
+from prestige.report.grid import draw_grid
 from prestige.report.style import BASELINE_GREYS, INK, MUTED, OKABE_ITO
 
 SET, RANDOM = OKABE_ITO[0], BASELINE_GREYS[2]
@@ -94,20 +94,8 @@ def heatmaps(maps: Sequence[dict[str, Any]]) -> Figure | None:
     FigureCanvasAgg(figure)
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for number, (axes, one) in enumerate(zip(panels, maps, strict=False)):
-        _heat_panel(axes, one, names=number % n_columns == 0)
+        draw_grid(axes, one["rows"], one["columns"], names=number % n_columns == 0, size=8)
+        axes.set_title(f"{one['name']}, {one['n']} genes")
     for axes in panels[len(maps) :]:
         axes.set_visible(False)
     return figure
-
-
-def _heat_panel(axes: Axes, one: dict[str, Any], *, names: bool) -> None:
-    rows, columns = one["rows"], one["columns"] or [""]
-    axes.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
-    draw_cells(axes, rows, size=8)
-    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, size=8)
-    axes.set_yticks(np.arange(len(rows)) + 0.5, [row["name"] for row in rows] if names else [], size=8)
-    axes.tick_params(length=0, labelcolor=INK)
-    axes.set_title(f"{one['name']}, {one['n']} genes")
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from prestige.analysis.analyse import Analysis
 from prestige.report.gene_sets.effects import set_effect_facts
 from prestige.report.gene_sets.figures import forest, heatmaps
@@ -36,10 +34,7 @@ def set_section(analysis: Analysis, folder: Path, *, maps: Sequence[dict[str, An
         return {"set_scores": {}, "set_effects": {}, "set_forest": None, "set_maps": None}
     with drawing():
         drawn = {"set_forest": forest(scores, leading.shown), "set_maps": heatmaps(maps)}
-        figures = {
-            name: None if figure is None else Markup(save_figure(figure, folder / name))
-            for name, figure in drawn.items()
-        }
+        figures = {name: figure and save_figure(figure, folder / name) for name, figure in drawn.items()}
     return {
         "set_scores": score_facts(scores, leading.shown),
         "set_effects": set_effect_facts(analysis.effects_on_sets),

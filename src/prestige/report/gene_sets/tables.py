@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from prestige.analysis.gene_sets.estimates import FRACTION, QUANTILES, Estimate
 from prestige.analysis.gene_sets.scores import MOST, SetScores, notable
 from prestige.records.configuration import Configuration
 from prestige.stats.ceilings import MIN_SHOWN
+from prestige.text import shortened, written
 
-DASH = "\N{EN DASH}"
 NAMED = 8
 ONE_BY_ONE = (
     "Each 95 % interval holds for its own set, not for all at once: of 100 sets that are like their random "
@@ -65,9 +64,7 @@ def _row(scores: SetScores, name: str, statistics: dict[str, dict[str, Estimate]
 
     def value(statistic: str, form: str = ".3f") -> str:
         estimate = statistics[statistic].get(name)
-        return (
-            format(estimate.value, form) if estimate is not None and math.isfinite(estimate.value) else DASH
-        )
+        return written(estimate.value if estimate is not None else None, form)
 
     def with_interval(statistic: str, form: str = ".3f") -> str:
         estimate = statistics[statistic].get(name)
@@ -80,7 +77,7 @@ def _row(scores: SetScores, name: str, statistics: dict[str, dict[str, Estimate]
         f"{n:,} of {len(one.genes):,}" if one.rare else f"{n:,}",
         with_interval("mean"),
         value("median"),
-        f"{value('lower quartile')} to {value('upper quartile')}" if n else DASH,
+        f"{value('lower quartile')} to {value('upper quartile')}" if n else written(None, ""),
     ]
     row += [with_interval("fraction", ".0%")] if scores.known_rare else []
     return [*row, value("random sets"), with_interval("excess", "+.3f"), value("p (descriptive)", ".2g")]
@@ -109,7 +106,9 @@ def _verdict(scores: SetScores, excess: dict[str, Estimate]) -> str:
         "none": "without an interval, so nothing is said of them",
         "alone": "not compared, since too few of their genes have others like them",
     }
-    told = {key: _some(names) if many else ", ".join(names) for key, names in verdicts.items() if names}
+    told = {
+        key: shortened(names, NAMED) if many else ", ".join(names) for key, names in verdicts.items() if names
+    }
     sentence = "; ".join(f"{words[key]}: {names}" for key, names in told.items())
     judged = len(verdicts["above"]) + len(verdicts["below"]) + len(verdicts["open"])
     return (
@@ -132,12 +131,7 @@ def _notes(scores: SetScores) -> list[str]:
     alone = {name: one.random.unmatched for name, one in scores.sets.items() if one.random.unmatched}
     if alone:
         first = list(alone.items())[:NAMED]
-        named = "; ".join(f"{name}: {_some(genes)}" for name, genes in first)
+        named = "; ".join(f"{name}: {shortened(genes, NAMED)}" for name, genes in first)
         named += f"; and of {len(alone) - NAMED} more sets" if len(alone) > NAMED else ""
         notes.append(f"Without a gene like them outside the set, and out of that comparison: {named}.")
     return [*notes, P_NOTE]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
