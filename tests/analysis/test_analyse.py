@@ -149,3 +149,13 @@ def test_a_page_computes_nothing_twice(
 def test_it_needs_neither_torch_nor_matplotlib() -> None:
     code = "import sys, prestige; prestige.analyse; assert not {'torch', 'matplotlib'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_oracle_is_known_at_its_own_widths(tiny_bench: Path) -> None:
+    assert prestige.analyse(tiny_bench).oracle(32.0) is None
+    raw = json.loads((tiny_bench / "bench.json").read_text())
+    (tiny_bench / "bench.json").write_text(
+        json.dumps(raw | {"truth": {"oracle": {"16.0": 0.5, "32.0": 0.7}}})
+    )
+    analysis = prestige.analyse(tiny_bench)
+    assert [analysis.oracle(width) for width in (16.0, 32.5, 33.0, 64.0)] == [0.5, 0.7, None, None]

@@ -42,7 +42,7 @@ def test_a_constant_prediction_counts_zero_and_a_constant_truth_not_at_all(tiny_
     best = summary.genes[summary.genes["configuration"] == summary.groups[0].best].set_index("gene")
     assert math.isnan(best.at["GENE38", "pearson"])
     assert math.isnan(best.at["GENE39", "pearson"])
-    assert summary.groups[0].n_genes_scored == 39
+    assert summary.groups[0].comparison.n_genes_scored == 39
     by_hand = best.drop(index="GENE38")["pearson"].fillna(0.0).mean()
     score = summary.table.loc[summary.table["best"], "score"].item()
     assert score == pytest.approx(by_hand, abs=1e-6)

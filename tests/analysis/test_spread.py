@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from prestige.analysis.record import spread_rows
-from prestige.analysis.spread import encoder_spread, spreads
+from prestige.analysis.spread import encoder_spread, spreads, unequal_minutes
 from prestige.analysis.summary import summarise
 from prestige.records.folders import load_bench
 from prestige.stats.moments import Moments, mean_gene_pearson
@@ -91,3 +91,15 @@ def test_baselines_alone_have_no_spread_of_encoders(tiny_bench: Path) -> None:
         if not path.name.startswith("baseline"):
             shutil.rmtree(path)
     assert encoder_spread(summarise(load_bench(tiny_bench))) is None
+
+
+def test_minutes_are_unequal_beyond_a_quarter_more(tiny_bench: Path) -> None:
+    paths = sorted((tiny_bench / "runs").glob("*/manifest.json"))
+    for path in paths:
+        manifest = json.loads(path.read_text())
+        path.write_text(json.dumps(manifest | {"seconds": {"train": 230.0, "validate": 10.0}}))
+    assert unequal_minutes(load_bench(tiny_bench)) is None
+    path = next(path for path in paths if "resnet18" in path.parent.name)
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"seconds": {"train": 360.0, "validate": 12.0}}))
+    assert unequal_minutes(load_bench(tiny_bench)) == pytest.approx((4.0, 4.0, 6.2))

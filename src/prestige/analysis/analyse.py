@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -11,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from prestige.analysis import frames
-from prestige.analysis.answer import Answer, answers, leading, mapped
+from prestige.analysis.answer import WIDTH_TOLERANCE, Answer, answers, leading, mapped
 from prestige.analysis.ceilings import ceilings_of, fractions
 from prestige.analysis.effects import Effects, effects_of
 from prestige.analysis.gene_sets.comparison import (
@@ -107,6 +108,12 @@ class Analysis:
     def mapped(self) -> Configuration | None:
         """The configuration of maps and gene table: the best, or the best encoder where a baseline is."""
         return mapped(self.summary, self.leading) if self.leading is not None else None
+
+    def oracle(self, patch_um: float) -> float | None:
+        """Return the best score that any reader of a patch width can reach; None where it is not known."""
+        scores = self.bench.record.truth.oracle if self.bench.record.truth is not None else {}
+        near = min(scores, key=lambda width: abs(width - patch_um), default=math.inf)
+        return scores[near] if abs(near - patch_um) <= WIDTH_TOLERANCE * patch_um else None
 
     def group(self, pretrained: bool) -> Group:
         """Return the group of the pretrained encoders, or of those from scratch."""

@@ -15,7 +15,8 @@ from prestige.records.folders import Bench
 from prestige.stats.recommend import Recommendation
 
 DEFAULT_MARGIN = 0.01
-_WIDTH_TOLERANCE = 0.02
+WIDTH_TOLERANCE = 0.02
+"""Share by which widths differ that are called the same."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _answer(bench: Bench, summary: Summary, group: Group) -> Answer | None:
         recommendation=advice,
         shown=chosen or whole_patch_best(group.results),
         right_patch_um=right if known else None,
-        agrees=abs(patch_um - right) <= _WIDTH_TOLERANCE * right if known and patch_um is not None else None,
+        agrees=abs(patch_um - right) <= WIDTH_TOLERANCE * right if known and patch_um is not None else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
@@ -13,23 +13,18 @@ from prestige.stats.block_width import Blocks, choose_blocks
 from prestige.stats.moments import merge_blocks
 
 
-@dataclass(frozen=True)
-class Length:
-    """Correlation length of a fold's test tissue, um: 0 for none, infinite beyond the tissue, NaN unknown."""
+def correlation_lengths(bench: Bench) -> dict[str, float]:
+    """Return the correlation length of each fold's test tissue, um, where the bench measured it or tried to.
 
-    fold: str
-    um: float
-
-
-def correlation_lengths(bench: Bench) -> list[Length]:
-    """Return the correlation length of each fold of which the bench measured one, or tried to."""
-    lengths = []
+    It is 0 for none, infinite beyond the tissue, and NaN where it is unknown.
+    """
+    lengths = {}
     for fold in bench.record.folds:
         if (correlation := fold.correlation) is not None:
             um = correlation.length_um
             # Without a length there is a structured share only where the tissue ended before the structure.
             beyond = math.isnan(um) and math.isfinite(correlation.structured)
-            lengths.append(Length(f"fold {fold.index}", math.inf if beyond else um))
+            lengths[f"fold {fold.index}"] = math.inf if beyond else um
     return lengths
 
 
@@ -41,7 +36,7 @@ def blocks_of(
     if not width > 0:
         return None
     folds = {run.fold: run.moments for runs in used.values() for run in runs}
-    lengths = [length.um for length in correlation_lengths(bench)]
+    lengths = list(correlation_lengths(bench).values())
     return choose_blocks([folds[fold] for fold in sorted(folds)], width, lengths, patient_of=patient_of)
 
 

@@ -158,12 +158,12 @@ def _variants(
     for changed in dict.fromkeys(key.changed for key in encoders if key.changed and not key.control):
         name = str(changed)
         mine = [key for key in encoders if key.changed == changed and not key.control]
-        pairs = [(key, twin) for key in mine if (twin := _equal(encoders, key)) is not None]
+        pairs = [(key, plain) for key in mine if (plain := _equal(encoders, key)) is not None]
         against = "those of the bench" if mine[0].own_rates else "the design's own"
         if not pairs:
             yield f"{name}, against {against}", "it takes the same encoder without that, at the same patch"
             continue
-        yield f"{name}, against {against}", _mean([{key: 1.0, twin: -1.0} for key, twin in pairs])
+        yield f"{name}, against {against}", _mean([{key: 1.0, plain: -1.0} for key, plain in pairs])
         for effect, slope, lack in slopes:
             try:
                 sides = [slope([pair[side] for pair in pairs]) for side in (0, 1)]

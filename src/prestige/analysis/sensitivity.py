@@ -34,16 +34,12 @@ def shifted_scores(bench: Bench, summary: Summary) -> pd.DataFrame:
     compared = set(summary.table.loc[summary.table["compared"], "configuration"])
     for run in bench.runs:
         if run.configuration in compared and run.fold in summary.folds:
-            kept = run.folder.read_shifted()
-            at_shifts = {
-                shift: mean_gene_pearson(_common(moments, summary)) for shift, moments in kept.items()
-            }
+            kept = run.folder.read_shifted().items()
+            at_shifts = {shift: mean_gene_pearson(_common(moments, summary)) for shift, moments in kept}
             scores.setdefault(run.configuration, []).append(at_shifts)
-    shared = (
-        set.intersection(*(set(at_shifts) for runs in scores.values() for at_shifts in runs))
-        if scores
-        else set()
-    )
+    shared: set[float] = set()
+    if scores:
+        shared = set.intersection(*(set(at_shifts) for runs in scores.values() for at_shifts in runs))
     if len(shared) < 2:
         return pd.DataFrame()
     keys = [key for key in summary.table["configuration"] if key in scores]

@@ -1,4 +1,4 @@
-"""How far the scores vary over trainings and patients."""
+"""How far the scores vary over trainings and patients, and what runs of equal minutes took."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import numpy as np
 
 from prestige.analysis.summary import Summary
 from prestige.records.configuration import Configuration
+from prestige.records.folders import Bench
+from prestige.records.manifest import Manifest
 from prestige.stats.spread import Spread
+
+_MINUTES_TOLERANCE = 1.25
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,23 @@ def encoder_spread(summary: Summary) -> EncoderSpread | None:
         patients_of_both=_root_mean_square(one.patients for one in both),
         n_more=sum(one.patients > one.seeds_of_patient for one in both),
     )
+
+
+def unequal_minutes(bench: Bench) -> tuple[float, float, float] | None:
+    """Return the minutes runs of equal minutes were planned for, and the least and most that they took.
+
+    None where they took about the same, and without such runs.
+    """
+    runs = [run.manifest for run in bench.runs if not run.configuration.baseline]
+    timed = [run for run in runs if run.budget.kind == "minutes" and math.isfinite(_seconds(run))]
+    spent = [_seconds(run) / 60 for run in timed]
+    if not spent or max(spent) <= _MINUTES_TOLERANCE * min(spent):
+        return None
+    return timed[-1].budget.minutes, min(spent), max(spent)
+
+
+def _seconds(run: Manifest) -> float:
+    return run.seconds.train + run.seconds.validation
 
 
 def _root_mean_square(values: Iterable[float]) -> float:

@@ -56,18 +56,15 @@ class Result:
 class Group:
     """Configurations that may be compared: all from scratch or all pretrained, and the baselines.
 
-    ``basis`` says what was resampled, ``reason`` why there is no interval (None where there is one);
-    ``comparison`` holds the paired draws, for effects and recommendations; ``with_own_rates``
+    ``reason`` is why there is no interval (None where there is one); ``comparison`` holds the paired draws,
+    for effects and recommendations, and what was resampled; ``with_own_rates``
     those of entries with learning rates of their own as well, which are set against their equals alone (the
     same one without any).
     """
 
     pretrained: bool
     results: dict[Configuration, Result]
-    basis: str
     reason: str | None
-    note: str
-    n_genes_scored: int
     comparison: Comparison[Configuration]
     with_own_rates: Comparison[Configuration]
 
@@ -241,12 +238,8 @@ def compare_group(
         interval = (float(row.low), float(row.high)) if row.low is not None and row.high is not None else None
         tied = row.tied if interval is not None else None
         results[key] = Result(row.score, interval, key == comparison.best, tied, row.by_seed, row.se)
-    cluster = "patients" if comparison.cluster == "patient" else "spatial blocks"
     reason = comparison.reason.removeprefix("no interval: ") if comparison.reason is not None else None
-    basis = f"{comparison.n_clusters} {cluster}"
-    return Group(
-        pretrained, results, basis, reason, comparison.note, comparison.n_genes_scored, comparison, comparison
-    )
+    return Group(pretrained, results, reason, comparison, comparison)
 
 
 def _with_spread(

@@ -27,10 +27,7 @@ def grid(table: pd.DataFrame, *, controls: bool = False) -> tuple[list[dict[str,
     kept: Any = (
         table[(table["control"] == controls) & table["compared"]] if controls else table[~table["control"]]
     )
-    placed = kept[np.isfinite(kept["patch_um"].to_numpy(dtype=float))]
-    if not placed["baseline"].all():
-        placed = placed[~placed["baseline"]]
-    keys = sorted(set(zip(placed["patch_um"], placed["input_px"], placed["visible_um"], strict=True)))
+    keys = grid_columns(kept)
     low, high = _colour_range(kept)
     rows = []
     for name, of_name in kept.groupby("name", sort=False):
@@ -45,6 +42,14 @@ def grid(table: pd.DataFrame, *, controls: bool = False) -> tuple[list[dict[str,
             {"name": str(name), "baseline": first.baseline, "diagnostic": first.diagnostic, "cells": cells}
         )
     return rows, _column_labels(keys)
+
+
+def grid_columns(table: pd.DataFrame) -> list[tuple[float, int, float]]:
+    """Return the patch width, input and visible width of each column of a grid, those of encoders if any."""
+    placed = table[np.isfinite(table["patch_um"].to_numpy(dtype=float))]
+    if not placed["baseline"].all():
+        placed = placed[~placed["baseline"]]
+    return sorted(set(zip(placed["patch_um"], placed["input_px"], placed["visible_um"], strict=True)))
 
 
 def _colour_range(kept: Any) -> tuple[float, float]:

@@ -59,11 +59,12 @@ def test_minutes_that_were_not_equal_are_told(tiny_bench: Path) -> None:
 def test_tissue_of_the_same_patients_speaks_of_no_others_however_many_there_are(make_bench: Maker) -> None:
     many = tuple(f"P{i}" for i in range(10))
     folder = make_bench(Recipe(folds=10, patients=many, n_obs=100))
-    assert summarise(load_bench(folder)).groups[0].basis == "10 patients"
+    comparison = summarise(load_bench(folder)).groups[0].comparison
+    assert (comparison.cluster, comparison.n_clusters) == ("patient", 10)
     info = json.loads((folder / "bench.json").read_text())
     info["split"] |= {"by": "blocks", "within_section": True}
     (folder / "bench.json").write_text(json.dumps(info))
-    assert summarise(load_bench(folder)).groups[0].basis.endswith("spatial blocks")
+    assert summarise(load_bench(folder)).groups[0].comparison.cluster == "block"
     lines = limits_of(folder)
     assert any("of the same patients: nothing about other patients follows" in line for line in lines)
 
@@ -154,7 +155,7 @@ def test_without_any_interval_the_width_is_no_matter(make_bench: Callable[[Recip
 def test_a_fold_that_is_alike_all_over_is_a_limit(tiny_bench: Path) -> None:
     give(tiny_bench, None, 120.0)
     bench = load_bench(tiny_bench)
-    assert [length.um for length in correlation_lengths(bench)] == [math.inf, 120.0]
+    assert list(correlation_lengths(bench).values()) == [math.inf, 120.0]
     line = " ".join(limits_of(tiny_bench))
     assert "In fold 0 expression is alike across the whole test tissue" in line
     assert "Blocks of 750 µm are taken, the widest that leave enough of them" in line

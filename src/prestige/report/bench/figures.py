@@ -160,7 +160,7 @@ def _baseline_lines(axes: Axes, summary: pd.DataFrame, *, label: bool) -> list[A
     return names
 
 
-def _beside(axes: Axes, name: Any, xy: tuple[float, float], points: float, **kwargs: Any) -> Annotation:
+def _beside(axes: Axes, name: Any, xy: tuple[float, float], points: int, **kwargs: Any) -> Annotation:
     """Write a name some points to the right of a place."""
     return axes.annotate(
         str(name), xy, xytext=(points, 0), textcoords="offset points", fontsize=8, va="center", **kwargs

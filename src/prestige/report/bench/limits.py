@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from prestige.analysis.blocks import correlation_lengths
-from prestige.analysis.spread import spreads
+from prestige.analysis.spread import spreads, unequal_minutes
 from prestige.analysis.summary import Group, Summary
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
@@ -17,7 +17,6 @@ from prestige.stats.spread import MIN_SEEDS
 from prestige.text import format_number
 
 FEW_PATIENTS = 10
-_MINUTES_TOLERANCE = 1.25
 
 
 def limits(bench: Bench, summary: Summary, group: Group) -> list[str]:
@@ -63,18 +62,13 @@ def _whose_tissue(bench: Bench) -> list[str]:
 
 def _unequal_minutes(bench: Bench) -> list[str]:
     """Say where runs of equal minutes took unequal ones: steps are planned by timing a few of them."""
-    spent, planned = [], ""
-    for run in bench.runs:
-        budget, seconds = run.manifest.budget, run.manifest.seconds
-        minutes = (seconds.train + seconds.validation) / 60
-        if not run.configuration.baseline and budget.kind == "minutes" and math.isfinite(minutes):
-            spent.append(minutes)
-            planned = format_number(budget.minutes)
-    if not spent or max(spent) <= _MINUTES_TOLERANCE * min(spent):
+    if (unequal := unequal_minutes(bench)) is None:
         return []
+    planned, least, most = unequal
     return [
-        f"The minutes were not equal: runs planned for {planned} took {min(spent):.2g} to {max(spent):.2g}, "
-        "as happens where the machine does other work meanwhile. Small differences in score may be of that."
+        f"The minutes were not equal: runs planned for {format_number(planned)} took {least:.2g} to "
+        f"{most:.2g}, as happens where the machine does other work meanwhile. Small differences in score may "
+        "be of that."
     ]
 
 
@@ -117,7 +111,7 @@ def width_limits(bench: Bench, blocks: Blocks | None) -> list[str]:
             f"wider ones would be too few ({why}). Intervals hold the true value less often than they say."
         )
     lengths = correlation_lengths(bench)
-    if endless := [length.fold for length in lengths if math.isinf(length.um)]:
+    if endless := [fold for fold, um in lengths.items() if math.isinf(um)]:
         taken = f"Blocks of {format_number(blocks.width_um)} {MICRO} are taken"
         taken += ", the widest that leave enough of them" if blocks.reason is not None else ""
         lines.append(
@@ -125,7 +119,7 @@ def width_limits(bench: Bench, blocks: Blocks | None) -> list[str]:
             f"enough for that. {taken}, and intervals hold the true value less often than they say."
         )
     if blocks.unknown:
-        unknown = [length.fold for length in lengths if math.isnan(length.um)]
+        unknown = [fold for fold, um in lengths.items() if math.isnan(um)]
         where = f" in {', '.join(unknown)}" if unknown else ""
         lines.append(
             f"How far apart tissue is alike is not known{where}: whether blocks of "
@@ -152,15 +146,15 @@ def blocks_words(blocks: Blocks | None) -> str:
 def length_words(bench: Bench, blocks: Blocks | None) -> list[str]:
     """Say for each fold how far apart its test tissue is alike, and how wide the blocks are beside that."""
     lines = []
-    for length in correlation_lengths(bench):
-        if math.isinf(length.um):
-            lines.append(f"{length.fold}: longer than the test tissue, or as long: distrust the intervals")
-        elif math.isnan(length.um):
-            lines.append(f"{length.fold}: could not be measured: distrust the intervals")
-        elif length.um == 0:
-            lines.append(f"{length.fold}: neighbours are no more alike than chance")
+    for fold, um in correlation_lengths(bench).items():
+        if math.isinf(um):
+            lines.append(f"{fold}: longer than the test tissue, or as long: distrust the intervals")
+        elif math.isnan(um):
+            lines.append(f"{fold}: could not be measured: distrust the intervals")
+        elif um == 0:
+            lines.append(f"{fold}: neighbours are no more alike than chance")
         else:
-            lines.append(f"{length.fold}: {_wide(length.um, blocks)}")
+            lines.append(f"{fold}: {_wide(um, blocks)}")
     return lines
 
 

@@ -84,13 +84,10 @@ def _join(sample: str, predicted: Any, measured: Any, genes: Sequence[str]) -> S
     total = float(normalisation.get("total", 100.0))
     totals = np.asarray(measured.obs["total_counts"], dtype=float)
     kept = totals > 0
-    counts = measured.X.toarray() if hasattr(measured.X, "toarray") else np.asarray(measured.X)
-    values = np.log1p(counts[kept] / totals[kept, None] * total)
-    predictions = predicted.X.toarray() if hasattr(predicted.X, "toarray") else np.asarray(predicted.X)
+    counts, predictions = measured.to_df().to_numpy()[kept], predicted.to_df().to_numpy()[kept]
+    values = np.log1p(counts / totals[kept, None] * total)
     xy_um = np.asarray(measured.obsm["spatial"], dtype=float)[kept] * float(um_per_px)
-    return SampleMaps(
-        sample, tuple(shown), xy_um, values.astype(float), predictions[kept].astype(float), total
-    )
+    return SampleMaps(sample, tuple(shown), xy_um, values.astype(float), predictions.astype(float), total)
 
 
 def draw_maps(maps: SampleMaps, groups: dict[str, list[str]], pearson: pd.Series) -> Figure:

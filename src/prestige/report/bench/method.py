@@ -82,7 +82,7 @@ def training_facts(bench: Bench) -> Facts:
 def scoring_facts(bench: Bench, summary: Summary) -> Facts:
     """Return what was scored, how it was averaged and what the intervals rest on."""
     panel = bench.record.panel.config
-    scored = summary.groups[0].n_genes_scored if summary.groups else 0
+    scored = summary.groups[0].comparison.n_genes_scored if summary.groups else 0
     facts: Facts = [
         (
             "Score",
@@ -102,7 +102,8 @@ def scoring_facts(bench: Bench, summary: Summary) -> Facts:
         facts.append(("Normalisation", scaled))
     for skipped in bench.record.skipped:
         facts.append(("Not run", f"{skipped.name} on fold {skipped.fold}: {skipped.reason}"))
-    facts += [("Intervals", note) for note in dict.fromkeys(group.note for group in summary.groups)]
+    notes = dict.fromkeys(group.comparison.note for group in summary.groups)
+    facts += [("Intervals", note) for note in notes]
     if (blocks := summary.blocks) is not None:
         width = blocks_words(blocks).removeprefix("blocks of ")
         facts.append(("Blocks of the bootstrap", width if blocks.times > 1 else f"{width} wide"))
@@ -134,8 +135,8 @@ def audit_facts(bench: Bench) -> dict[str, Any]:
     distance = "Training and test tissue are on different slides."
     if nearest:
         distance = (
-            f"Training and test tissue come no nearer than {format_number(min(nearest))} \N{MICRO SIGN}m "
-            f"(Chebyshev; the buffer is {format_number(buffer_um)} \N{MICRO SIGN}m)."
+            f"Training and test tissue come no nearer than {format_number(min(nearest))} {MICRO} "
+            f"(Chebyshev; the buffer is {format_number(buffer_um)} {MICRO})."
         )
     return {"checked": list(audit.checked), "findings": findings, "distance": distance}
 

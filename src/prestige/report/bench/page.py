@@ -14,9 +14,7 @@ from prestige.analysis import frames
 from prestige.analysis.analyse import Analysis, analyse
 from prestige.analysis.answer import Answer
 from prestige.analysis.record import answer_record
-from prestige.analysis.summary import Summary
 from prestige.compute.files import whole_folder
-from prestige.records.folders import Bench
 from prestige.report.bench import method, tables
 from prestige.report.bench.answer import sentences
 from prestige.report.bench.facts import (
@@ -32,7 +30,7 @@ from prestige.report.bench.record import with_words
 from prestige.report.biology.of_bench import bench_biology
 from prestige.report.gene_sets.comparison import set_facts
 from prestige.report.gene_sets.section import set_section
-from prestige.report.grid import grid
+from prestige.report.grid import grid, grid_columns
 from prestige.report.rendering import render, write_tables
 from prestige.report.style import MICRO
 from prestige.text import format_number
@@ -122,11 +120,13 @@ def _context(analysis: Analysis) -> dict[str, Any]:
     bench, summary, answer, best = analysis.bench, analysis.summary, analysis.leading, analysis.mapped
     rows, columns = grid(summary.table)
     control_rows, control_columns = grid(summary.table, controls=True)
+    widths = [um for um, _, _ in grid_columns(summary.table[~summary.table["control"]])]
+    oracle = [analysis.oracle(um) for um in widths]
     margin = answer.margin if answer is not None else math.nan
     return {
         "bench": bench,
         "summary": summary,
-        "heat": {"rows": rows, "columns": columns, "oracle": _oracle(bench, summary)},
+        "heat": {"rows": rows, "columns": columns, "oracle": oracle if set(oracle) - {None} else None},
         "controls": {"rows": control_rows, "columns": control_columns},
         "blocks": blocks_words(summary.blocks),
         "spread": spread_facts(summary, analysis.spread),
@@ -172,23 +172,3 @@ def _tiles(answer: Answer) -> list[dict[str, str]]:
         note = agrees[answer.agrees] if answer.agrees is not None else ""
         tiles.append(("right answer (phantom)", f"{format_number(answer.right_patch_um)} {MICRO}", note))
     return [dict(zip(("name", "value", "note"), tile, strict=True)) for tile in tiles]
-
-
-def _oracle(bench: Bench, summary: Summary) -> list[float | None] | None:
-    """Return the phantom's oracle under the heat map's columns, None where there is no phantom."""
-    scores = bench.record.truth.oracle if bench.record.truth is not None else {}
-    if not scores:
-        return None
-    table = summary.table[~summary.table["control"]]
-    keys = sorted(
-        {
-            k
-            for k in zip(table["patch_um"], table["input_px"], table["visible_um"], strict=True)
-            if math.isfinite(k[0])
-        }
-    )
-    at_widths = []
-    for um, _, _ in keys:
-        near = min(scores, key=lambda width: abs(width - um))
-        at_widths.append(scores[near] if abs(near - um) <= 0.02 * um else None)
-    return at_widths

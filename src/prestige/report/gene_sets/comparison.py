@@ -11,9 +11,7 @@ import pandas as pd
 from prestige.analysis.analyse import Analysis
 from prestige.analysis.gene_sets.comparison import BestOfSet
 from prestige.analysis.summary import Result, Summary
-from prestige.records.bench import SetRecord
 from prestige.records.configuration import Configuration
-from prestige.records.folders import Bench
 from prestige.report.grid import grid
 
 
@@ -28,6 +26,7 @@ def set_facts(analysis: Analysis) -> dict[str, Any]:
         rows, columns = grid(_as_table(analysis.summary, one.scored.group.results))
         name, n_genes = one.scored.name, len(one.scored.genes)
         maps.append({"name": name, "n": n_genes, "rows": rows, "columns": columns, "oracle": None})
+    described = next((fold.gene_sets for fold in analysis.bench.record.folds if fold.gene_sets), {})
     head = ["gene set", "genes", "best encoder", "Pearson", "95 % interval"]
     head += [f"{best_of_all.label} on it", f"recommended within {leading.margin:g}", "best baseline"]
     return {
@@ -35,16 +34,8 @@ def set_facts(analysis: Analysis) -> dict[str, Any]:
         "head": head,
         "rows": [_row(one) for one in bests],
         "maps": maps,
-        "small": [one.text for one in _described(analysis.bench).values() if not one.scored],
+        "small": [one.text for one in described.values() if not one.scored],
     }
-
-
-def _described(bench: Bench) -> dict[str, SetRecord]:
-    """Return the sets of the first fold that has them, as the bench described them."""
-    for fold in bench.record.folds:
-        if fold.gene_sets:
-            return fold.gene_sets
-    return {}
 
 
 def _row(one: BestOfSet) -> list[str]:

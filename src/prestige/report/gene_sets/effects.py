@@ -78,13 +78,6 @@ def _also(over: Contrast, beside: Contrast | None) -> bool:
 def _text(overall: float, higher: list[str], lower: list[str]) -> str:
     if not higher and not lower:
         return "On no set is the effect shown to be another than on all genes."
-    parts = (
-        [f"The effect is higher than on all genes ({overall:+.4f}) on {listed(higher)}."] if higher else []
-    )
-    if lower:
-        parts.append(
-            f"It is lower on {listed(lower)}."
-            if higher
-            else f"The effect is lower than on all genes ({overall:+.4f}) on {listed(lower)}."
-        )
-    return " ".join(parts)
+    word, names = ("higher", higher) if higher else ("lower", lower)
+    text = f"The effect is {word} than on all genes ({overall:+.4f}) on {listed(names)}."
+    return f"{text} It is lower on {listed(lower)}." if higher and lower else text

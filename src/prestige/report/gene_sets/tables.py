@@ -35,19 +35,10 @@ def score_facts(scores: SetScores, shown: Configuration | None) -> dict[str, Any
     return {
         "label": shown.label,
         "text": _verdict(scores, statistics["excess"]),
-        "notes": [*_left_out(scores, names), *_notes(scores)],
+        "notes": _notes(scores, len(names)),
         "head": head,
         "rows": [_row(scores, name, statistics) for name in names],
     }
-
-
-def _left_out(scores: SetScores, names: tuple[str, ...]) -> list[str]:
-    n = len(scores.sets) - len(names)
-    if not n:
-        return []
-    return [
-        f"Shown are {len(names)} sets; {n:,} that are nearer to their random sets stand in the file alone."
-    ]
 
 
 def _parts(scores: SetScores, shown: Configuration) -> dict[str, dict[str, Estimate]]:
@@ -117,8 +108,13 @@ def _verdict(scores: SetScores, excess: dict[str, Estimate]) -> str:
     )
 
 
-def _notes(scores: SetScores) -> list[str]:
+def _notes(scores: SetScores, n_shown: int) -> list[str]:
     notes = []
+    if left_out := len(scores.sets) - n_shown:
+        notes.append(
+            f"Shown are {n_shown} sets; {left_out:,} that are nearer to their random sets stand in the file "
+            "alone."
+        )
     if scores.known_rare:
         notes.append(
             "Genes are counted where they are detected often enough: the lower bound of their ceiling is "
