@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any, cast
 
 import decoupler as dc
 import numpy as np
@@ -79,7 +80,9 @@ def pathway_activity() -> tuple[Callable[[], np.ndarray], Callable[[], np.ndarra
     net = network({name: [genes[i] for i in members] for name, members in chosen.items()})
 
     def library() -> np.ndarray:
-        scores, _ = dc.mt.ulm(frame, net, tmin=1, empty=False, verbose=False)
+        scores, _ = cast(
+            "tuple[pd.DataFrame, Any]", dc.mt.ulm(frame, net, tmin=1, empty=False, verbose=False)
+        )
         return scores[list(chosen)].to_numpy()
 
     return lambda: ulm(z, membership), library

@@ -28,7 +28,7 @@ from prestige.data.patches.on_device import StreamedReader, on_device
 from prestige.data.patches.reader import PatchReader
 from prestige.training import loop as train
 from prestige.training.batches import BatchLoader
-from prestige.training.loop import Job, _optimizer
+from prestige.training.loop import Job
 from prestige.training.schedule import Plan
 from prestige.training.state import TrainingState
 
@@ -47,10 +47,8 @@ def job_of(bench: Bench, encoder: str, patch_px: int, asked: argparse.Namespace)
     config = config.model_copy(update={"compile": asked.compile})
     predictor = bench.fresh(encoder, input_px).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     loader = BatchLoader(near, config, 0, fabric.device)
-    bare = _optimizer(predictor, config, fabric.device)
-    model, optimizer = fabric.setup(predictor, bare)
     state = TrainingState(plan=Plan(trial_steps=0, main_steps=1, validate_every=1), n_rates=1)
-    return Job(predictor, model, bare, optimizer, fabric, loader, config, 0, Path(mkdtemp()), state, {})
+    return Job(predictor, fabric, loader, config, 0, Path(mkdtemp()), state, {})
 
 
 def milliseconds(job: Job, batches: Iterator[tuple[Any, Any]], steps: int) -> float:
