@@ -50,8 +50,10 @@ def test_every_baseline_predicts_is_kept_and_says_why(raw: object, tissue) -> No
     repeated = fit_baseline(config(raw), side)
     np.testing.assert_array_equal(repeated.predict(new_reader, new_places, totals=totals[:50]), predicted)
     if not config(raw).entry.kept:
-        with pytest.raises(NotImplementedError):
+        with pytest.raises(ModelError, match="keeps no model: it knows nothing of other slides"):
             one.pack()
+        with pytest.raises(ModelError, match="no model of this baseline is kept"):  # a bundle that says it is
+            unpack_baseline(config(raw), {}, {"seconds": 0.0})
         return
     arrays, details = one.pack()
     again = unpack_baseline(config(raw), arrays, json.loads(json.dumps(details, allow_nan=False)))

@@ -74,6 +74,9 @@ class TrainingSide:
         return len(self.observations)
 
 
+_OTHER = "take a run of another baseline, or of an encoder"
+
+
 class Fitted(ABC):
     """What the registry's entry names: one kind of baseline, fitted.
 
@@ -118,12 +121,12 @@ class Fitted(ABC):
 
     def pack(self) -> Packed:
         """Return what a bundle keeps of it."""
-        raise NotImplementedError
+        raise ModelError("this baseline keeps no model: it knows nothing of other slides", remedy=_OTHER)
 
     @classmethod
     def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> Fitted:
         """Return what :meth:`pack` took apart."""
-        raise NotImplementedError
+        raise ModelError("no model of this baseline is kept", remedy=_OTHER)
 
 
 @dataclass(frozen=True, eq=False)
