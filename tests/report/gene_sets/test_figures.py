@@ -142,5 +142,17 @@ def test_each_set_has_its_heat_map(n_sets: int, tmp_path: Path) -> None:
     assert (tmp_path / "maps.png").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("columns", [["16 um"], ["16 um", "32 um"]])
+def test_a_long_title_is_not_cut_off(columns: list[str]) -> None:
+    rows = grid(["compact_s"], columns)
+    name = "most spatially variable"
+    with drawing():
+        figure = heatmaps([{"name": name, "n": 50, "rows": rows, "columns": columns}] * 2)
+        assert figure is not None
+        assert inside(figure)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert [" ".join(title.split()) for title in titles] == [f"{name}, 50 genes"] * 2
+
+
 def test_no_sets_no_heat_maps() -> None:
     assert heatmaps([]) is None

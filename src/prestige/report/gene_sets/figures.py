@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from prestige.report.style import BASELINE_GREYS, INK, MUTED, OKABE_ITO
 
 SET, RANDOM = OKABE_ITO[0], BASELINE_GREYS[2]
 COLUMNS = 2  # of small heat maps
+_LETTERS_A_COLUMN = 15  # of a title over cells
 
 
 def forest(scores: SetScores, configuration: Configuration) -> Figure | None:
@@ -95,7 +97,7 @@ def heatmaps(maps: Sequence[dict[str, Any]]) -> Figure | None:
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for number, (axes, one) in enumerate(zip(panels, maps, strict=False)):
         draw_grid(axes, one["rows"], one["columns"], names=number % n_columns == 0, size=8)
-        axes.set_title(f"{one['name']}, {one['n']} genes")
+        axes.set_title(fill(f"{one['name']}, {one['n']} genes", _LETTERS_A_COLUMN * widest))
     for axes in panels[len(maps) :]:
         axes.set_visible(False)
     return figure
