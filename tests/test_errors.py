@@ -15,6 +15,7 @@ from prestige.errors import (
     StorageError,
     nearest,
     raise_all,
+    reading,
     storing,
     unknown,
 )
@@ -40,6 +41,12 @@ def test_parts_that_are_missing_leave_no_trace() -> None:
 def test_it_is_always_one_line(what: str, where: str, expected: str, remedy: str) -> None:
     error = PrestigeError(what, where=where, expected=expected, remedy=remedy)
     assert len(str(error).splitlines()) <= 1
+    assert str(error).isprintable()
+
+
+def test_what_a_terminal_would_obey_and_what_has_no_end_is_shown_harmlessly() -> None:
+    assert str(DataError("the gene '\x1b[31mA\x07' occurs twice")) == r"the gene '\x1b[31mA\x07' occurs twice"
+    assert len(str(DataError("x" * 10_000_000))) == 2000
 
 
 @pytest.mark.parametrize("cls", [ConfigError, DataError, SplitError, ModelError, StorageError])
@@ -78,7 +85,7 @@ def test_raise_all_of_none_of_one_and_of_many() -> None:
     with pytest.raises(DataError) as caught:
         raise_all([one])
     assert caught.value is one
-    with pytest.raises(DataError, match=r"^2 faults: first \| a\.yaml: second$"):
+    with pytest.raises(DataError, match=r"^2 faults:\n  first\n  a\.yaml: second$"):
         raise_all([one, ConfigError("second", where="a.yaml")])
 
 
@@ -87,7 +94,7 @@ def test_a_list_of_lists_is_one_list_and_tells_nothing_twice() -> None:
         raise_all([DataError("first"), DataError("second")])
     with pytest.raises(DataError) as nested:
         raise_all([caught.value, DataError("third"), DataError("first")])
-    assert str(nested.value) == "3 faults: first | second | third"
+    assert str(nested.value) == "3 faults:\n  first\n  second\n  third"
     assert [str(fault) for fault in nested.value.faults] == ["first", "second", "third"]
     with pytest.raises(StorageError, match=r"^full$"):
         raise_all([StorageError("full"), StorageError("full")])
@@ -105,3 +112,53 @@ def test_what_the_disk_refuses_names_the_place(error: OSError, said: str) -> Non
     with pytest.raises(StorageError) as caught, storing("out"):
         raise error
     assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (
+            KeyError("obs"),
+            "a.h5ad: cannot be read ('obs'); expected a table; copy it again if it was cut off",
+        ),
+        (ZeroDivisionError(), "a.h5ad: cannot be read (ZeroDivisionError)"),
+        (RecursionError("maximum recursion depth exceeded"), "a.h5ad: cannot be read (maximum recursion"),
+        (type("OfALibrary", (Exception,), {})("two\nlines"), "a.h5ad: cannot be read (two lines)"),
+        (MemoryError(), "a.h5ad: cannot be read (it asks for more memory than there is)"),
+        (
+            PermissionError(13, "Permission denied"),
+            "a.h5ad: cannot be read (permission denied); expected a table; mend",
+        ),
+        (OSError("truncated file"), "a.h5ad: cannot be read (truncated file)"),
+    ],
+)
+def test_whatever_a_library_raises_over_a_file_is_a_fault_of_the_file(raised: Exception, said: str) -> None:
+    with pytest.raises(DataError) as caught, reading("a.h5ad", expected="a table"):
+        raise raised
+    assert str(caught.value).startswith(said)
+    assert caught.value.__cause__ is raised
+
+
+def test_a_fault_says_which_part_of_the_file_cannot_be_read() -> None:
+    said = r"^a: the element 'obs' cannot be read \(x\)$"
+    of_obs = reading("a", part="the element 'obs'", remedy=None, kind=ModelError)
+    with pytest.raises(ModelError, match=said), of_obs:
+        raise ValueError("x")
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        AssertionError(),
+        NameError("x"),
+        ImportError("x"),
+        StorageError("full"),
+        OSError(28, "No space left on device"),
+        FileNotFoundError(2, "No such file or directory", "/elsewhere/b"),
+        KeyboardInterrupt(),
+    ],
+)
+def test_defects_of_ours_full_disks_and_other_files_are_no_faults_of_the_file(raised: BaseException) -> None:
+    with pytest.raises(type(raised)) as caught, reading("a.h5ad"):
+        raise raised
+    assert caught.value is raised

@@ -1,18 +1,29 @@
 """One error family: what is wrong, where, what was expected, and how to mend it.
 
 Everything a user can get wrong ends in a :class:`PrestigeError`.  The library raises it, the
-command line prints ``str(error)`` as one line and exits with ``exit_code``.
+command line prints ``str(error)``, one line a fault, and exits with ``exit_code``.
+
+Two contexts turn what libraries raise into it: :func:`reading` around the reading of a named file, and
+:func:`storing` around the writing of one.
 """
 
 from __future__ import annotations
 
 import difflib
 import errno
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+AGAIN = "copy it again if it was cut off"
+
+_LONGEST_CLAUSE = 2000  # characters; a value from a file may be of any length
+_LONGEST_PLACE = 500
+_REASON = 200
+# What no library raises over what stands in a file: defects of this package, and what is no fault of a file.
+_NOT_OF_A_FILE = (AssertionError, NameError, ImportError, NotImplementedError, Warning)
 
 
 class PrestigeError(Exception):
@@ -57,12 +68,13 @@ class PrestigeError(Exception):
         super().__init__(self._line())
 
     def _line(self) -> str:
-        clauses = [f"{self.where}: {self.what}" if self.where else self.what]
+        what = one_line(self.what)
+        clauses = [f"{one_line(self.where, _LONGEST_PLACE)}: {what}" if self.where else what]
         if self.expected:
             clauses.append(f"expected {self.expected}")
         if self.remedy:
             clauses.append(self.remedy)
-        return "; ".join(" ".join(clause.split()) for clause in clauses)
+        return "; ".join([clauses[0], *(one_line(clause) for clause in clauses[1:])])
 
 
 class ConfigError(PrestigeError):
@@ -83,6 +95,15 @@ class ModelError(PrestigeError):
 
 class StorageError(PrestigeError):
     """Something could not be written or read back: a full disk, a missing or broken file."""
+
+
+def one_line(text: str, most: int = _LONGEST_CLAUSE) -> str:
+    """Return a text as one line of bounded length that a terminal shows and does not obey."""
+    text = text if len(text) <= 4 * most else text[: 4 * most]
+    words = " ".join(text.split())
+    if not words.isprintable():
+        words = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in words)
+    return words if len(words) <= most else words[: most - 3] + "..."
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -106,7 +127,7 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str | Path | N
 
 
 def raise_all(faults: Sequence[PrestigeError]) -> None:
-    """Raise nothing, the one fault, or one error that lists them all at once.
+    """Raise nothing, the one fault, or one error that lists them all at once, one a line.
 
     A fault that is itself such a list counts as its parts, and no fault is told twice.
 
@@ -120,9 +141,96 @@ def raise_all(faults: Sequence[PrestigeError]) -> None:
         return
     if len(single) == 1:
         raise single[0]
-    together = type(single[0])(f"{len(single)} faults: " + " | ".join(str(fault) for fault in single))
+    together = type(single[0])(f"{len(single)} faults")
+    together.args = ("\n  ".join([f"{len(single)} faults:", *(str(fault) for fault in single)]),)
     together.faults = tuple(single)
     raise together
+
+
+@contextmanager
+def reading(
+    where: str | Path,
+    *,
+    part: str | None = None,
+    expected: str | None = None,
+    remedy: str | None = AGAIN,
+    kind: type[PrestigeError] = DataError,
+) -> Iterator[None]:
+    """Tell whatever a library raises while it reads a named file as a fault of that file.
+
+    Libraries raise anything over a damaged file: ``KeyError``, ``ZeroDivisionError``, ``RecursionError``,
+    classes of their own.  So the block holds the calls of the library and the conversion of what it gave, and
+    nothing else: a defect of this package that is inside would be told as a fault of the file.
+
+    Parameters
+    ----------
+    where
+        The file, as messages name it.
+    part
+        What of it is read ("the element 'obs'"); the whole file where left out.
+    expected, remedy
+        As of the error.
+    kind
+        The class of the error.
+
+    Raises
+    ------
+    PrestigeError
+        Of the class ``kind``, in place of what the library raised.  Errors of this family, a full disk, and
+        an ``OSError`` that names another file pass as they are.
+
+    Examples
+    --------
+    >>> import json
+    >>> from prestige.errors import PrestigeError, reading
+    >>> try:
+    ...     with reading("sample.json", expected="JSON"):
+    ...         json.loads("{")
+    ... except PrestigeError as error:
+    ...     print(error)
+    sample.json: cannot be read (Expecting property name...); expected JSON; copy it again if it was cut off
+    """
+    try:
+        yield
+    except (PrestigeError, *_NOT_OF_A_FILE):
+        raise
+    except Exception as error:  # whatever it is, it is told, with its cause
+        if isinstance(error, OSError) and _of_another(error, where):
+            raise
+        what = f"{part} cannot be read" if part else "cannot be read"
+        if isinstance(error, MemoryError):
+            reason, remedy = (
+                "it asks for more memory than there is",
+                "free some memory, or copy the file again",
+            )
+        elif isinstance(error, OSError) and error.errno in _BY_RIGHTS:
+            reason, remedy = os.strerror(error.errno).lower(), _BY_RIGHTS[error.errno]
+        else:
+            reason = one_line(str(error), _REASON) or type(error).__name__
+        raise kind(f"{what} ({reason})", where=where, expected=expected, remedy=remedy) from error
+
+
+_BY_RIGHTS: dict[int | None, str] = {
+    errno.EACCES: "mend its rights",
+    errno.EPERM: "mend its rights",
+    errno.EISDIR: "name a file",
+    errno.ENOTDIR: "name another file",
+    errno.ENOENT: "name a file that is there",
+    errno.ELOOP: "name the file itself: its links lead in a circle",
+    errno.ENAMETOOLONG: "name another file",
+    errno.EIO: "look after the disk, or copy the file again",
+    errno.EMFILE: "allow more open files: ulimit -n",
+}
+
+
+def _of_another(error: OSError, where: str | Path) -> bool:
+    """Return whether an error is that of the disk, or of a file that is not the one being read."""
+    if error.errno in NO_SPACE or "No space left" in str(error):
+        return True
+    named = error.filename
+    return isinstance(named, str | bytes) and not os.path.realpath(os.fsdecode(named)).startswith(
+        os.path.realpath(where)
+    )
 
 
 @contextmanager

@@ -108,7 +108,7 @@ def test_what_does_not_fit_is_said(fault: str) -> None:
 
 
 def test_all_faults_are_told_at_once() -> None:
-    with pytest.raises(DataError, match=r"2 faults: .*predictions.* \| .*places"):
+    with pytest.raises(DataError, match=r"(?s)2 faults:.*predictions.*\n.*places"):
         Pair(**parts(predicted=np.full((3, 3), np.inf, np.float32), xy_um=np.full((3, 2), np.inf)))
 
 

@@ -46,7 +46,7 @@ def test_the_faults_of_all_samples_are_listed_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         open_dataset(DatasetConfig(name="d", samples=(sound, broken, lost)))
     said = str(caught.value)
-    assert said.startswith("3 faults: ")
+    assert said.startswith("3 faults:")
     assert "the schema is 1" in said
     assert "c.tif: no such file" in said
 

@@ -128,6 +128,6 @@ def test_no_pixel_size_and_faults_are_told_together(tmp_path: Path) -> None:
     write_prepared(folder, table, Card("hest", "f", "e", None, False))
     with pytest.raises(DataError) as caught:
         open_sample(spec(folder))
-    assert "2 faults: " in str(caught.value)
+    assert "2 faults:" in str(caught.value)
     assert "outside the image of 9 x 8 px: 1 (c0)" in str(caught.value)
     assert "no pixel size" in str(caught.value)
