@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prestige.text import aligned, format_number, number, round_length, shortened, si, written
+from prestige.text import aligned, format_number, number, round_length, shortened, si, some, written
 
 
 def test_large_numbers_are_written_shortly() -> None:
@@ -50,3 +50,8 @@ def test_columns_stand_one_under_another() -> None:
         "a long name  12",
         "b",
     ]
+
+
+def test_some_names() -> None:
+    assert some(list("ab")) == "2 (a, b)"
+    assert some([f"n{i}" for i in range(1234)]) == "1,234 (n0, n1, n2, ...)"

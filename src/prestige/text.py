@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import Index
 
 
 def number(value: Any) -> float:
@@ -40,6 +43,12 @@ def shortened(names: Sequence[str], most: int) -> str:
     """Write "a, b and 3 more": the first names, and how many there are besides."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def some(names: Sequence[object] | Index, most: int = 3) -> str:
+    """Write how many there are and the first few: "4 (a, b, c, ...)"."""
+    shown = ", ".join(str(name) for name in names[:most])
+    return f"{len(names):,} ({shown}{', ...' if len(names) > most else ''})"
 
 
 def round_length(length: float) -> float:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from prestige.data.sample import Table, faults_in, some
+from prestige.data.sample import Table, faults_in
 
 
 def sound() -> Table:
@@ -67,8 +67,3 @@ def test_inside_is_what_rounds_to_a_pixel(x: float, y: float) -> None:
     table.xy_px[2] = (x, y)
     inside = -0.5 <= x <= 9.5 and -0.5 <= y <= 4.5
     assert ("outside the image of 10 x 5 px: 1 (c)" in said(table)) != inside
-
-
-def test_some_names() -> None:
-    assert some(list("ab")) == "2 (a, b)"
-    assert some([f"n{i}" for i in range(1234)]) == "1,234 (n0, n1, n2, ...)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,7 @@ from scipy.sparse import csr_matrix
 
 from prestige.data.slides.slide import Slide
 from prestige.errors import DataError
-
-_SHOWN = 3  # ids named in a message
+from prestige.text import some
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,9 +175,3 @@ def _count_faults(table: Table, ids: pd.Index, where: str) -> list[DataError]:
     if stray.any():
         faults.append(DataError(f"counts in rows that are not measured: {some(ids[stray])}", where=where))
     return faults
-
-
-def some(names: Sequence[object] | pd.Index) -> str:
-    """Return how many there are and the first few: ``4 (a, b, c, ...)``."""
-    shown = ", ".join(str(name) for name in names[:_SHOWN])
-    return f"{len(names):,} ({shown}{', ...' if len(names) > _SHOWN else ''})"

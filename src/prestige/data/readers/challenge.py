@@ -22,14 +22,14 @@ from scipy.sparse import csr_matrix, vstack
 from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
 from prestige.data.cache import Recipe, prepare
+from prestige.data.columns.ids import whole_ids
 from prestige.data.prepared import Prepared
 from prestige.data.readers.centroids import Centroids
 from prestige.data.readers.zarrs import AGAIN, WHOLE, check_elements, chunks, element, level0, windows_of
-from prestige.data.sample import Table, some
+from prestige.data.sample import Table
 from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
-    as_numbers,
     opened_h5ad,
     place_rows,
     read_counts,
@@ -38,6 +38,7 @@ from prestige.data.tables import (
     row_sums,
 )
 from prestige.errors import DataError
+from prestige.text import some
 
 IMAGE, MASK = "images/HE_original", "images/HE_nuc_original"
 CELLS, COUNTS = "tables/cell_id-group", "tables/anucleus"
@@ -191,24 +192,7 @@ def _ids(obs: pd.DataFrame, where: str) -> Int[np.ndarray, "n"]:
         For ids that are no whole numbers above 0, or are there twice.
     """
     named = pd.Series(obs["cell_id"] if "cell_id" in obs.columns else obs.index)
-    values = as_numbers(named.astype(str))
-    wrong = ~(np.isfinite(values) & (values > 0) & (values % 1 == 0))
-    if wrong.any():
-        raise DataError(
-            f"cell ids that are no whole numbers above 0: {some(named[wrong].tolist())}",
-            where=where,
-            expected="the labels of HE_nuc_original",
-            remedy=AGAIN,
-        )
-    ids = pd.Index(values.astype(np.int64))
-    if not ids.is_unique:
-        raise DataError(
-            f"duplicate ids: {some(ids[ids.duplicated()])}",
-            where=where,
-            expected="every cell once",
-            remedy="take one of each off the table",
-        )
-    return ids.to_numpy()
+    return whole_ids(named, where=where, what="cell ids", expected="the labels of HE_nuc_original")
 
 
 def _check_groups(cells: pd.DataFrame, group: Any, where: str) -> None:
