@@ -1,1 +1,1 @@
-"""What a table says about itself: one rule a question, at every door (readers, evaluate, biology, prepared)."""
+"""What a table says about itself: one rule a question, the same for readers, evaluate, biology, prepared."""
