@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csc_matrix, csr_matrix
 
+from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.tables import (
     as_numbers,
     canonical,
-    opened_h5ad,
     place_rows,
     read_counts,
     read_genes,

@@ -23,9 +23,10 @@ import pandas as pd
 from jaxtyping import UInt8
 
 from prestige.data.h5ad import write_h5ad
+from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.sample import Table
 from prestige.data.slides.slide import open_pixels
-from prestige.data.tables import canonical, opened_h5ad, read_frame, read_part
+from prestige.data.tables import canonical, read_frame, read_part
 from prestige.errors import DataError
 
 SCHEMA = "prestige.sample/1"

@@ -6,9 +6,6 @@ and lets every fault be named by its element.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,37 +13,11 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.sparse import csr_matrix, vstack
 
-from prestige.errors import DataError, nearest
+from prestige.errors import DataError, nearest, reading
 
 # what h5py, zarr, its codecs and anndata raise for a file that is missing, cut off or no such thing
 BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, EOFError, IndexError)
 _BLOCK_ROWS = 16384
-
-
-@contextmanager
-def opened_h5ad(path: Path) -> Iterator[Any]:
-    """Open an ``.h5ad`` for reading.
-
-    Raises
-    ------
-    DataError
-        When it is missing or no readable HDF5 file.
-    """
-    import h5py
-
-    if not path.is_file():
-        raise DataError("no such file", where=path, expected="an .h5ad table")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(
-            f"cannot be opened ({error})",
-            where=path,
-            expected="an .h5ad table",
-            remedy="copy it again if it was cut off",
-        ) from error
-    with file:
-        yield file
 
 
 def read_part(group: Any, name: str, *, where: str) -> Any:
@@ -59,25 +30,26 @@ def read_part(group: Any, name: str, *, where: str) -> Any:
     """
     import anndata
 
-    if name not in group:
-        parent, _, last = name.rpartition("/")
-        known = sorted(group[parent].keys()) if parent and parent in group else sorted(group.keys())
-        near = nearest(last, known)
-        raise DataError(
-            f"the element '{name}' is missing",
-            where=where,
-            expected="one of " + ", ".join(known) if known else None,
-            remedy=f"did you mean '{near}'?" if near else "write it into the table",
-        )
-    try:
+    part = f"the element '{name}'"
+    with reading(where, part=part, expected="a whole table"):
+        there = name in group
+    if not there:
+        raise _missing(group, name, where)
+    with reading(where, part=part, expected="a whole table"):
         return anndata.io.read_elem(group[name])
-    except BROKEN as error:
-        raise DataError(
-            f"the element '{name}' cannot be read ({' '.join(str(error).split())[:200]})",
-            where=where,
-            expected="a whole table",
-            remedy="copy it again if it was cut off",
-        ) from error
+
+
+def _missing(group: Any, name: str, where: str) -> DataError:
+    parent, _, last = name.rpartition("/")
+    with reading(where, part=f"the element '{parent or '/'}'", expected="a whole table"):
+        known = sorted(group[parent].keys() if parent and parent in group else group.keys())
+    near = nearest(last, known)
+    return DataError(
+        f"the element '{name}' is missing",
+        where=where,
+        expected="one of " + ", ".join(known) if known else None,
+        remedy=f"did you mean '{near}'?" if near else "write it into the table",
+    )
 
 
 def read_frame(group: Any, name: str, *, where: str) -> pd.DataFrame:

@@ -17,10 +17,11 @@ from jaxtyping import Float, Int
 
 from prestige.compute.files import whole_file
 from prestige.data.h5ad import RowWriter, h5ad_by_rows, write_h5ad
+from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.observations import Observations
 from prestige.data.panel import Panel
 from prestige.data.sample import Sample
-from prestige.data.tables import opened_h5ad, read_part
+from prestige.data.tables import read_part
 from prestige.errors import DataError
 
 SCHEMA = "prestige.prediction/1"

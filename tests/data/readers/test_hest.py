@@ -161,7 +161,7 @@ def test_a_table_cut_off_or_without_places_is_refused(hest_folder: Writer) -> No
     with pytest.raises(DataError, match=r"the element 'obsm/spatial' is missing"):
         opened(root)
     table.write_bytes(table.read_bytes()[:3000])
-    with pytest.raises(DataError, match=r"S1.h5ad: cannot be opened"):
+    with pytest.raises(DataError, match=r"S1.h5ad: cannot be read"):
         opened(root)
 
 

@@ -23,6 +23,7 @@ from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
 from prestige.data.cache import Recipe, prepare
 from prestige.data.columns.ids import whole_ids
+from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
 from prestige.data.readers.centroids import Centroids
 from prestige.data.readers.zarrs import AGAIN, WHOLE, check_elements, chunks, element, level0, windows_of
@@ -30,7 +31,6 @@ from prestige.data.sample import Table
 from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
-    opened_h5ad,
     place_rows,
     read_counts,
     read_frame,

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from prestige.data.cache import Recipe, prepare
+from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Table
 from prestige.data.slides.tiff import holds_rgb_tagged_ycbcr, opened_tiff, write_slide
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
     as_numbers,
-    opened_h5ad,
     read_counts,
     read_frame,
     read_genes,
