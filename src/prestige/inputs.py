@@ -83,7 +83,9 @@ def read_text(
     """
     path = plain_file(path, expected=expected, kind=kind)
     with reading(path, expected=expected, remedy=remedy, kind=kind), path.open("rb") as file:
-        content = file.read(most_bytes + 1)
+        content = file.read(
+            min(os.fstat(file.fileno()).st_size, most_bytes) + 1
+        )  # memory for so many is taken
         text = content.decode("utf-8-sig") if len(content) <= most_bytes else None
     if text is None:
         raise kind(f"is larger than {most_bytes:,} bytes", where=path, expected=expected)
@@ -91,7 +93,12 @@ def read_text(
 
 
 def read_json_object(
-    path: Path | str, *, expected: str, kind: type[PrestigeError] = DataError, remedy: str | None = None
+    path: Path | str,
+    *,
+    expected: str,
+    kind: type[PrestigeError] = DataError,
+    remedy: str | None = None,
+    most_bytes: int = MOST_TEXT_BYTES,
 ) -> dict[str, Any]:
     """Return the object that a JSON file holds.
 
@@ -100,7 +107,7 @@ def read_json_object(
     PrestigeError
         Of the class ``kind``, as of :func:`read_text`; also when it is no JSON, or no object.
     """
-    text = read_text(path, expected=expected, kind=kind, remedy=remedy)
+    text = read_text(path, expected=expected, kind=kind, remedy=remedy, most_bytes=most_bytes)
     with reading(path, expected=expected, remedy=remedy, kind=kind):
         content = json.loads(text)
     if not isinstance(content, dict):

@@ -75,7 +75,7 @@ def test_weights_are_tried_once_and_leave_torchs_state_alone(weights: Path, monk
 def test_weights_that_cannot_be_had_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be had"):
         check_weights([(ModelConfig(encoder="resnet18", pretrained=True), 32)])
-    with pytest.raises(ModelError, match="no such checkpoint"):
+    with pytest.raises(ModelError, match="no such file"):
         check_weights([(ModelConfig(encoder="compact_xs", checkpoint=tmp_path / "x.safetensors"), 16)])
 
 

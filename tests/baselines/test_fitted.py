@@ -71,5 +71,5 @@ def test_bad_input_is_refused(tissue, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="trained as a model"):
         fit_baseline(config({"shuffled": "compact_xs"}), side)
     missing = {"frozen": {"encoder": "compact_xs", "checkpoint": tmp_path / "none.safetensors"}}
-    with pytest.raises(ModelError, match="no such checkpoint"):
+    with pytest.raises(ModelError, match="no such file"):
         fit_baseline(config(missing), side)

@@ -112,7 +112,7 @@ def test_only_what_uses_test_rna_is_a_diagnostic() -> None:
 def test_what_is_wrong_is_said_in_one_line(raw: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         one(raw)
-    assert "\n" not in str(caught.value)
+    assert all("\n" not in str(fault) for fault in caught.value.faults)
 
 
 def test_a_path_stays_a_path() -> None:

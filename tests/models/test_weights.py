@@ -61,7 +61,7 @@ def test_other_weights_change_nothing(
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such checkpoint"):
+    with pytest.raises(ModelError, match="no such file"):
         load_weights(network(), tmp_path / "absent.safetensors")
     torch.save(network().state_dict(), tmp_path / "w.pt")
     with pytest.raises(ModelError, match="pickled files"):

@@ -143,7 +143,7 @@ def test_nothing_but_predictions_is_written_over(
     (out / "S3.h5ad").unlink()
     (out / "S3.h5ad").mkdir()
     before = [(out / f"S{k}.h5ad").read_bytes() for k in (1, 2)]
-    with pytest.raises(StorageError, match=r"3 faults.*S1\.h5ad: is no prediction.*name another folder"):
+    with pytest.raises(StorageError, match=r"3 faults:\n.*S1\.h5ad: is no prediction.*name another folder"):
         predict_dataset(model, tmp_path / "d.yaml", out, device="cpu")
     assert [(out / f"S{k}.h5ad").read_bytes() for k in (1, 2)] == before
     assert (out / "S0.h5ad").read_bytes() == first["S0.h5ad"]

@@ -67,9 +67,9 @@ def check_weights(models: Iterable[tuple[ModelConfig, int]]) -> None:
     ModelError
         When weights cannot be had.
     """
-    seen: set[tuple[str, bool, str]] = set()
+    seen: set[tuple[str, ...]] = set()
     for model, input_px in models:
-        key = (model.encoder, model.pretrained, str(model.checkpoint))
+        key = (model.encoder, str(model.pretrained), str(model.checkpoint), str(model.arguments))
         if (model.pretrained or model.checkpoint is not None) and key not in seen:
             seen.add(key)
             freeze(model, input_px=input_px, readout="whole", seed=0)

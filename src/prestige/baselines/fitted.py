@@ -123,9 +123,19 @@ class Fitted(ABC):
         """Return what a bundle keeps of it."""
         raise ModelError("this baseline keeps no model: it knows nothing of other slides", remedy=_OTHER)
 
+    def check(self, *, n_genes: int, input_px: int) -> None:
+        """Check that it predicts so many genes from patches of this width, after :meth:`unpack`.
+
+        Raises
+        ------
+        ModelError
+            When its parts do not fit each other, or these.
+        """
+        raise ModelError("no model of this baseline is kept", remedy=_OTHER)
+
     @classmethod
     def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> Fitted:
-        """Return what :meth:`pack` took apart."""
+        """Return what :meth:`pack` took apart; the arrays are not looked at."""
         raise ModelError("no model of this baseline is kept", remedy=_OTHER)
 
 
@@ -214,7 +224,27 @@ def unpack_baseline(
 
     Raises
     ------
+    ModelError
+        When no model of this baseline is kept.
     KeyError, TypeError, ValueError, PrestigeError
         When the parts are not those of this baseline.
     """
+    if not config.entry.kept or config.entry.fitted is None:
+        raise ModelError("no model of this baseline is kept", remedy=_OTHER)
     return FittedBaseline(config, config.entry.kind().unpack(arrays, details), float(details["seconds"]))
+
+
+def check_shapes(arrays: Mapping[str, tuple[np.ndarray, tuple[int, ...]]]) -> None:
+    """Check that arrays of a baseline, by name, are of numbers and have the shapes that belong to them.
+
+    Raises
+    ------
+    ModelError
+        With the first that has not.
+    """
+    for name, (array, shape) in arrays.items():
+        if array.shape != shape or array.dtype.kind != "f":
+            raise ModelError(
+                f"the array '{name}' of the baseline is {array.dtype} of shape {array.shape}",
+                expected=f"numbers of shape {shape}",
+            )

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -16,10 +16,12 @@ from torch import Tensor
 
 from prestige.data.patches.augment import to_float
 from prestige.errors import ModelError
-from prestige.models.encoders import Encoder
+from prestige.models.encoders import MOST_INPUT_PX, Encoder
 from prestige.models.predictor import count_flops, seeded_encoder
 from prestige.models.settings import ModelConfig
 from prestige.models.timm_weights import pack_architecture, unpack_architecture
+from prestige.models.weights import filled
+from prestige.settings import build
 
 _BATCH_BYTES = 1 << 23  # of patches run at once: the maps inside the encoder are many times larger
 _MOST = 256
@@ -97,19 +99,19 @@ class FrozenEncoder:
     @classmethod
     def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> FrozenEncoder:
         """Return what :meth:`pack` took apart, built without any connection or other file."""
-        architecture = unpack_architecture(details["architecture"])
-        model = ModelConfig.model_validate(details["model"])
-        bare = model.model_copy(update={"pretrained": False, "checkpoint": None})
-        made = seeded_encoder(bare, input_px=int(details["input_px"]), seed=0, architecture=architecture)
-        state = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-        try:
-            made.load_state_dict(state)
-        except RuntimeError as error:
-            raise ModelError(
-                f"the weights do not fit the encoder ({' '.join(str(error).split())[:200]})",
-                where=f"encoder {model.encoder}",
-            ) from error
-        return _frozen(made, model, int(details["input_px"]), details["readout"], torch.device("cpu"))
+        readout, input_px = details["readout"], int(details["input_px"])
+        if readout not in ("centre_whole", "whole") or not 1 <= input_px <= MOST_INPUT_PX:
+            raise ModelError(f"the readout is {readout!r} of {input_px} px", where="encoder")
+        model = build(ModelConfig, details["model"], where="model")
+        build_it = partial(
+            seeded_encoder,
+            model.model_copy(update={"pretrained": False, "checkpoint": None}),
+            input_px=input_px,
+            seed=0,
+            architecture=unpack_architecture(details["architecture"]),
+        )
+        made = filled(build_it, {name: torch.from_numpy(array) for name, array in arrays.items()})
+        return _frozen(made, model, input_px, readout, torch.device("cpu"))
 
     @cached_property
     def fingerprint(self) -> str:

@@ -78,6 +78,12 @@ class HestRidge:
         """Return what a file keeps of it: arrays, and what JSON holds."""
         return {name: getattr(self, name) for name in _ARRAYS}, {"alpha": self.alpha}
 
+    def shapes(self, n_genes: int) -> dict[str, tuple[int, ...]]:
+        """Return the shape that each array has for so many genes, and as many features as there are means."""
+        f, c = self.mean.size, len(self.weights)
+        whole = {"mean": (f,), "scale": (f,), "components": (f, c), "weights": (c, n_genes)}
+        return {**whole, "intercept": (n_genes,)}
+
     @classmethod
     def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> HestRidge:
         """Return what :meth:`pack` took apart."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
-from prestige.baselines.fitted import Fitted, Packed, Totals, TrainingSide
+from prestige.baselines.fitted import Fitted, Packed, Totals, TrainingSide, check_shapes
 from prestige.baselines.settings import BaselineConfig
 from prestige.data.observations import Observations
 from prestige.data.patches.reader import PatchReader
@@ -49,6 +49,10 @@ class TrainingMean(Fitted):
     def pack(self) -> Packed:
         """Return what a bundle keeps of it."""
         return {"mean": self.mean}, {}
+
+    def check(self, *, n_genes: int, input_px: int) -> None:
+        """Check that it has a mean for each gene."""
+        check_shapes({"mean": (self.mean, (n_genes,))})
 
     @classmethod
     def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> TrainingMean:

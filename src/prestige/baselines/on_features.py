@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float32, Int
 
 from prestige.baselines.features import n_features, patch_features
-from prestige.baselines.fitted import Fitted, Packed, Totals, TrainingSide
+from prestige.baselines.fitted import Fitted, Packed, Totals, TrainingSide, check_shapes
 from prestige.baselines.frozen import FrozenEncoder, freeze
 from prestige.baselines.hest import HestRidge, fit_hest
 from prestige.baselines.kept import KeptFeatures
@@ -20,6 +20,7 @@ from prestige.baselines.settings import BaselineConfig
 from prestige.compute.progress import Progress
 from prestige.data.observations import Observations
 from prestige.data.patches.reader import PatchReader
+from prestige.errors import ModelError
 
 MAX_TRAIN = 100_000
 """At most so many patches are read to fit, drawn at random."""
@@ -109,6 +110,19 @@ class OnFeatures(Fitted):
             weights, details["encoder"] = self.encoder.pack()
             arrays |= {_ENCODER + name: array for name, array in weights.items()}
         return arrays, details
+
+    def check(self, *, n_genes: int, input_px: int) -> None:
+        """Check that the regression is one on the features of these patches, and gives these genes."""
+        wanted = n_features(input_px) if self.encoder is None else self.encoder.n_features
+        if self.encoder is not None and self.encoder.input_px != input_px:
+            raise ModelError(f"the encoder takes {self.encoder.input_px} px, the patch has {input_px} px")
+        if self.readout is not None and self.encoder is not None and self.encoder.readout != self.readout:
+            raise ModelError(f"the encoder's readout is '{self.encoder.readout}'", expected=self.readout)
+        arrays = {name: getattr(self.regression, name) for name in self.regression.shapes(n_genes)}
+        shapes = {**self.regression.shapes(n_genes), "mean": (wanted,)}
+        check_shapes({name: (array, shapes[name]) for name, array in arrays.items()})
+        if not (self.regression.scale > 0).all():
+            raise ModelError("a scale of the baseline's features is not above 0")
 
     @classmethod
     def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> OnFeatures:

@@ -68,6 +68,11 @@ class Ridge:
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         return arrays, {"alpha": self.alpha, "errors": [[alpha, e] for alpha, e in self.errors.items()]}
 
+    def shapes(self, n_genes: int) -> dict[str, tuple[int, ...]]:
+        """Return the shape that each array has for so many genes, and as many features as there are means."""
+        f = self.mean.size
+        return {"mean": (f,), "scale": (f,), "weights": (f, n_genes), "intercept": (n_genes,)}
+
     @classmethod
     def unpack(cls, arrays: Mapping[str, np.ndarray], details: Mapping[str, Any]) -> Ridge:
         """Return what :meth:`pack` took apart."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _WORDS = ("all", "most_expressed", "most_variable")
 _BLOCK_ROWS = 8192
+_LARGEST = 1e18  # of a panel that is read back; NaN and infinities compare as False
 
 
 class PanelConfig(Settings):
@@ -128,14 +129,35 @@ class Panel:
         missing = [key for key in ("genes", "total", "train_mean", "train_std") if key not in raw]
         if missing:
             raise DataError("the panel is incomplete", expected="the keys " + ", ".join(missing))
-        genes = tuple(str(gene) for gene in raw["genes"])
-        mean, std = (np.asarray(raw[key], np.float64) for key in ("train_mean", "train_std"))
+        genes, notes = (_texts(raw, key) for key in ("genes", "notes"))
+        if not genes or len(set(genes)) != len(genes) or "" in genes:
+            raise DataError("the panel has no genes, or one without a name, or one twice")
+        mean, std = (_numbers(raw, key) for key in ("train_mean", "train_std"))
         if mean.shape != (len(genes),) or std.shape != (len(genes),):
             raise DataError(
                 f"the panel has {len(genes)} genes, {mean.size} means and {std.size} deviations",
                 expected="one of each a gene",
             )
-        return cls(genes, float(raw["total"]), mean, std, tuple(raw.get("notes", ())))
+        total = raw["total"]
+        if type(total) not in (int, float) or not 0 < total < _LARGEST or (std < 0).any():
+            raise DataError("the panel's total or a deviation is no number above 0")
+        return cls(genes, float(total), mean, std, notes)
+
+
+def _texts(raw: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    texts = raw.get(key, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise DataError(f"'{key}' of the panel is no list of texts")
+    return tuple(texts)
+
+
+def _numbers(raw: Mapping[str, Any], key: str) -> Float[np.ndarray, " n"]:
+    numbers = raw[key]
+    if not isinstance(numbers, list) or not all(
+        type(one) in (int, float) and -_LARGEST < one < _LARGEST for one in numbers
+    ):
+        raise DataError(f"'{key}' of the panel is no list of finite numbers")
+    return np.asarray(numbers, np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from prestige.errors import ModelError
+from prestige.errors import ConfigError, ModelError
 from prestige.models import compact, published
+from prestige.models.arguments import safe_arguments
 from prestige.models.encoder import Encoder, EncoderBuilder, encoders
 from prestige.models.timm_encoders import timm_encoder
 from prestige.models.timm_weights import Architecture
 
-__all__ = ["Encoder", "EncoderBuilder", "build_encoder", "check_encoder", "encoders"]
+__all__ = ["MOST_INPUT_PX", "Encoder", "EncoderBuilder", "build_encoder", "check_encoder", "encoders"]
+
+MOST_INPUT_PX = 4096
+"""Width of the patches of a model that is read: beyond it one patch would take gigabytes in most networks."""
+
 _FAMILIES = (compact, published)  # importing them files their encoders
 
 
@@ -23,6 +30,7 @@ def build_encoder(
     input_px: int,
     pretrained: bool = False,
     checkpoint: Path | None = None,
+    arguments: Mapping[str, Any] | None = None,
     architecture: Architecture | None = None,
 ) -> Encoder:
     """Build the encoder of that name for patches of ``input_px`` pixels.
@@ -40,14 +48,16 @@ def build_encoder(
         Download weights.  Without it nothing touches the network.
     checkpoint
         A local safetensors file to start from in place of a download.
+    arguments
+        Of a "timm:" design, those of :mod:`prestige.models.arguments`.
     architecture
-        What a "timm:" encoder was built from before; a stored model carries it, so that a hub's model can be
-        built again without a connection.
+        What a "timm:" encoder was built from before, arguments among it; a stored model carries it, so that a
+        hub's model can be built again without a connection.
 
     Raises
     ------
     ConfigError
-        For an unknown name; the nearest is given.
+        For an unknown name, of which the nearest is given, and for arguments that are not passed on.
     ModelError
         When the width does not fit the design, or the weights cannot be had.
     """
@@ -66,12 +76,19 @@ def build_encoder(
             pretrained=pretrained,
             checkpoint=checkpoint,
             architecture=architecture,
+            **safe_arguments(arguments or {}, where=f"encoder {name}"),
+        )
+    if arguments:
+        raise ConfigError(
+            "only designs of timm take arguments",
+            where=f"encoder {name}",
+            expected="an encoder such as timm:vit_large_patch16_224",
+            remedy="leave `arguments` out",
         )
     return encoders.get(name)(input_px=input_px, pretrained=pretrained, checkpoint=checkpoint)
 
 
-@functools.lru_cache(maxsize=1024)
-def check_encoder(name: str, *, input_px: int) -> None:
+def check_encoder(name: str, *, input_px: int, arguments: Mapping[str, Any] | None = None) -> None:
     """Check that an encoder exists and takes patches of this width, without making its weights.
 
     A hub's model ("timm:hf-hub:...") is not looked up.
@@ -81,7 +98,12 @@ def check_encoder(name: str, *, input_px: int) -> None:
     ConfigError, ModelError
         As :func:`build_encoder`.
     """
-    if name.startswith("timm:hf-hub:"):
-        return
+    safe = safe_arguments(arguments or {}, where=f"encoder {name}")
+    if not name.startswith("timm:hf-hub:"):
+        _check(name, input_px, tuple(sorted(safe.items())))
+
+
+@functools.lru_cache(maxsize=1024)
+def _check(name: str, input_px: int, arguments: tuple[tuple[str, Any], ...]) -> None:
     with torch.device("meta"):
-        build_encoder(name, input_px=input_px)
+        build_encoder(name, input_px=input_px, arguments=dict(arguments))

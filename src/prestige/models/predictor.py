@@ -127,6 +127,7 @@ def seeded_encoder(
             input_px=input_px,
             pretrained=config.pretrained,
             checkpoint=config.checkpoint,
+            arguments=config.arguments,
             architecture=architecture,
         )
         if config.norm == "group":

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
 
+from prestige.errors import ConfigError
+from prestige.models.arguments import in_words as arguments_in_words
+from prestige.models.arguments import safe_arguments
 from prestige.settings import Settings
 
 
@@ -30,6 +33,9 @@ class ModelConfig(Settings):
         batch normalisation, to see whether an answer hangs on it.
     dropout
         Share of the features set to zero at random before the head, in training only.
+    arguments
+        Of a design of timm, where weights need another than the usual one: "init_values", "reg_tokens", ...
+        with plain numbers (the list is in `models/arguments.py`).
     learning_rates
         Tried in the place of those of `train`, for this entry of a grid alone: to see whether an answer
         hangs on them.  It is compared with the same entry without them and with nothing else.
@@ -41,6 +47,7 @@ class ModelConfig(Settings):
     readout: Literal["centre_whole", "whole"] = "centre_whole"
     norm: Literal["own", "group"] = "own"
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    arguments: dict[str, Any] | None = None
     learning_rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="before")
@@ -48,6 +55,23 @@ class ModelConfig(Settings):
     def _from_name(cls, raw: Any) -> Any:
         """Let a bare string stand for the encoder of that name."""
         return {"encoder": raw} if isinstance(raw, str) else raw
+
+    @field_validator("arguments")
+    @classmethod
+    def _safe(cls, raw: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            return safe_arguments(raw or {}, where="arguments") or None
+        except ConfigError as error:
+            raise ValueError("; ".join(str(fault) for fault in error.faults)) from error
+
+    @model_validator(mode="after")
+    def _of_timm(self) -> ModelConfig:
+        if self.arguments and not self.encoder.startswith("timm:"):
+            raise ValueError(
+                f"'{self.encoder}' takes no `arguments`: only designs of timm do, such as "
+                "encoder: timm:vit_large_patch16_224"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_start(self) -> ModelConfig:
@@ -61,10 +85,11 @@ class ModelConfig(Settings):
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Leave learning rates out where there are none: hashes and files stay those of older runs."""
+        """Leave out what came later where it is not given: hashes and files stay those of older runs."""
         plain = handler(self)
-        if plain.get("learning_rates", ()) is None:
-            del plain["learning_rates"]
+        for later in ("arguments", "learning_rates"):
+            if plain.get(later, ()) is None:
+                del plain[later]
         return plain
 
     @property
@@ -74,6 +99,8 @@ class ModelConfig(Settings):
         names = ("readout", "norm", "dropout", "learning_rates")
         changed = {name: getattr(self, name) for name in names}
         changed = {name: value for name, value in changed.items() if value != usual[name].default}
+        if self.arguments:
+            changed["arguments"] = arguments_in_words(self.arguments)
         return changed if self.checkpoint is None else {**changed, "checkpoint": self.checkpoint.name}
 
 
@@ -81,6 +108,9 @@ def in_words(changed: Mapping[str, Any]) -> tuple[str, ...]:
     """Return words for each of some settings that were changed: "readout whole", "from mine.safetensors"."""
     words = []
     for name, value in changed.items():
+        if name == "arguments":  # which are words already
+            words.append(str(value))
+            continue
         shown = " / ".join(f"{one:g}" for one in value) if isinstance(value, list | tuple) else value
         words.append(f"{'from' if name == 'checkpoint' else name.replace('_', ' ')} {shown}")
     return tuple(words)

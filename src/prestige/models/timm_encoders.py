@@ -23,8 +23,18 @@ CELLS_ACROSS = 4
 _TOKENS_ACROSS = 16
 # The widths that a refusal tries, to name those that work.
 _TRIED_PX = (16, 24, 32, 48, 64, 96, 112, 128, 160, 192, 224, 256)
-# What timm's models raise when a width does not suit them: assertions, and torch's errors.
-_MISFITS = (RuntimeError, AssertionError, ValueError, TypeError, IndexError, ZeroDivisionError)
+# What timm's models raise when a width or an argument does not suit them: assertions, torch's errors, and
+# whatever their arithmetic ends in.
+_MISFITS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -109,15 +119,16 @@ def timm_encoder(
     cls
         The subclass that reads the features out.
     **arguments
-        Passed on to ``timm.create_model``.
+        Of the design, passed on to timm where they are on the list of
+        :mod:`prestige.models.arguments`.
 
     Raises
     ------
     ConfigError
-        When timm knows no such model; the nearest name is given.
+        When timm knows no such model (the nearest name is given), or an argument is not passed on.
     ModelError
-        When the design does not take this width (those that it takes are named), or the weights cannot be
-        had.
+        When the design does not take its arguments or this width (those that it takes are named), or the
+        weights cannot be had.
     """
     architecture = architecture or find_architecture(name, pretrained=pretrained, arguments=arguments)
     try:
@@ -148,12 +159,25 @@ class _MisfitError(ModelError):
 
 
 def _width_arguments(architecture: Architecture, input_px: int) -> dict[str, Any]:
-    """Return what the network must be told to take patches of this width, having tried it without memory."""
+    """Return what the network must be told to take patches of this width, having tried it without memory.
+
+    Raises
+    ------
+    ModelError
+        When it cannot be built at any width, or (:class:`_MisfitError`) not at this one.
+    """
     with torch.device("meta"):
-        native = create_network("", architecture, pretrained=False)
+        try:
+            native = create_network("", architecture, pretrained=False)
+        except _MISFITS as error:
+            raise ModelError(
+                f"timm cannot build '{architecture.name}' ({_misfit(error).what})",
+                where="encoder",
+                remedy="look at its arguments, or choose another encoder",
+            ) from error
         width: dict[str, Any] = {}
         if hasattr(native, "patch_embed") and hasattr(native, "num_prefix_tokens"):
-            width = {"img_size": input_px, "patch_size": _token_px_of(native, input_px)}
+            width = {"img_size": input_px, **_token_arguments(native, input_px)}
         elif native.pretrained_cfg.get("fixed_input_size", False):
             width = {"img_size": input_px}
         try:
@@ -163,8 +187,12 @@ def _width_arguments(architecture: Architecture, input_px: int) -> dict[str, Any
     return width
 
 
-def _token_px_of(net: Any, input_px: int) -> int:
-    native_px = int(net.patch_embed.patch_size[0])
+def _token_arguments(net: Any, input_px: int) -> dict[str, int]:
+    """Return the width of the tokens that suits the patches; nothing where tokens come from convolutions."""
+    own = getattr(net.patch_embed, "patch_size", None)
+    native_px = int(own[0] if isinstance(own, list | tuple) else own or 1)
+    if native_px < 2:
+        return {}
     width = token_px(input_px, native_px)
     if width is None:
         near = [px for px in range(input_px - 8, input_px + 9) if token_px(px, native_px)]
@@ -172,7 +200,7 @@ def _token_px_of(net: Any, input_px: int) -> int:
             f"tokens of 2 to {native_px} px do not divide it",
             expected="a width such as " + ", ".join(f"{px}" for px in near or _TRIED_PX) + " px",
         )
-    return width
+    return {"patch_size": width}
 
 
 def _fit(

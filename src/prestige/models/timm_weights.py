@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import timm
+import timm.layers
+from huggingface_hub import constants
+from huggingface_hub.utils import get_session
 from timm.models import load_model_config_from_hf
 
-from prestige.errors import ConfigError, ModelError, nearest
+from prestige.errors import ConfigError, ModelError, nearest, reading
+from prestige.models.arguments import safe_arguments
 from prestige.models.encoder import IMAGENET_MEAN, IMAGENET_STD
 
 _HUB = "hf-hub:"
@@ -17,6 +24,8 @@ _HUB = "hf-hub:"
 _DOWNLOAD_ERRORS = (OSError, RuntimeError, ValueError)
 # These follow from the width of the patches and from our head, not from the design.
 _OURS = ("img_size", "patch_size", "num_classes")
+_PLAIN = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
+_HUB_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -45,11 +54,46 @@ def pack_architecture(encoder: Any) -> dict[str, Any] | None:
     return None if architecture is None else asdict(architecture)
 
 
-def unpack_architecture(stored: Mapping[str, Any] | None) -> Architecture | None:
-    """Return what :func:`pack_architecture` took apart."""
+def unpack_architecture(stored: Any) -> Architecture | None:
+    """Return what :func:`pack_architecture` took apart.
+
+    Raises
+    ------
+    ConfigError
+        When it is something else, names no plain design of timm, or has arguments that are not passed on.
+    """
     if stored is None:
         return None
-    return Architecture(**{**stored, "mean": tuple(stored["mean"]), "std": tuple(stored["std"])})
+    where = "architecture"
+    if not isinstance(stored, Mapping) or set(stored) != {"name", "arguments", "mean", "std"}:
+        raise ConfigError(
+            "is no description of a network", where=where, expected="name, arguments, mean and std"
+        )
+    name, arguments = stored["name"], stored["arguments"]
+    if not isinstance(name, str) or not isinstance(arguments, Mapping):
+        raise ConfigError("its name is no text, or its arguments no mapping", where=where)
+    check_plain(name)
+    mean, std = _colours(stored["mean"]), _colours(stored["std"])
+    if min(std) <= 0:
+        raise ConfigError("a deviation of its colours is not above 0", where=where)
+    return Architecture(name, safe_arguments(arguments, where=where), mean, std)
+
+
+def check_plain(name: str) -> None:
+    """Check that timm has a design of this name, by itself: no source, no path.
+
+    Raises
+    ------
+    ConfigError
+        With the nearest name that exists.
+    """
+    if not _PLAIN.fullmatch(name) or not timm.is_model(name):
+        near = nearest(name[:100], timm.list_models())
+        raise ConfigError(
+            f"unknown timm model '{name}'",
+            expected="a name from timm.list_models()",
+            remedy=f"did you mean 'timm:{near}'?" if near else None,
+        )
 
 
 def find_architecture(name: str, *, pretrained: bool, arguments: Mapping[str, Any]) -> Architecture:
@@ -71,13 +115,7 @@ def find_architecture(name: str, *, pretrained: bool, arguments: Mapping[str, An
             expected="timm:NAME or timm:hf-hub:OWNER/NAME",
             remedy="for weights on this machine write timm:NAME and 'checkpoint: FILE.safetensors'",
         )
-    if not timm.is_model(name):
-        near = nearest(name, timm.list_models())
-        raise ConfigError(
-            f"unknown timm model '{name}'",
-            expected="a name from timm.list_models()",
-            remedy=f"did you mean 'timm:{near}'?" if near else None,
-        )
+    check_plain(name)
     tag = name.partition(".")[2]
     try:
         config = timm.get_pretrained_cfg(name, allow_unregistered=not tag)
@@ -93,19 +131,26 @@ def find_architecture(name: str, *, pretrained: bool, arguments: Mapping[str, An
 def create_network(name: str, architecture: Architecture, *, pretrained: bool, **width: Any) -> Any:
     """Build the network without its classifier, with torch's default random weights or downloaded ones.
 
+    Every network of timm is built here.  timm is handed the name of one of its designs, arguments from a list
+    (see :mod:`prestige.models.arguments`), and nothing that it would fetch, open or call.
+
     Raises
     ------
+    ConfigError
+        When the name or an argument is none that is passed on.
     ModelError
         When the weights cannot be had; it names them and the ways to them.
     """
-    arguments = {"num_classes": 0, **architecture.arguments, **width}
+    check_plain(architecture.name)
+    safe = safe_arguments(architecture.arguments, where=f"timm:{name or architecture.name}")
+    if "mlp_layer" in safe:  # the one class that timm does not look up by its name
+        safe["mlp_layer"] = getattr(timm.layers, safe["mlp_layer"])
+    arguments = {"num_classes": 0, **safe, **width}
     if not pretrained:
         return timm.create_model(architecture.name, pretrained=False, **arguments)
-    try:
-        source = name if name.startswith(_HUB) else architecture.name
+    source = name if name.startswith(_HUB) else architecture.name
+    with _downloading(name):
         return timm.create_model(source, pretrained=True, **arguments)
-    except _DOWNLOAD_ERRORS as error:
-        raise _no_weights(name, error) from error
 
 
 def _on_hub(name: str, pretrained: bool, arguments: Mapping[str, Any]) -> Architecture:
@@ -115,25 +160,59 @@ def _on_hub(name: str, pretrained: bool, arguments: Mapping[str, Any]) -> Archit
             where=f"timm:{name}",
             remedy="set 'pretrained: true', or write timm:ARCHITECTURE and 'checkpoint: FILE.safetensors'",
         )
-    try:
+    with _downloading(name):
         config, architecture, saved = load_model_config_from_hf(name.removeprefix(_HUB))
-    except _DOWNLOAD_ERRORS as error:
-        raise _no_weights(name, error) from error
     plain = {key: value for key, value in (saved or {}).items() if key not in _OURS}
+    safe = safe_arguments({**plain, **arguments}, where=f"timm:{name}")
     mean, std = config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD)
-    return Architecture(architecture, {**plain, **arguments}, _colours(mean), _colours(std))
+    return Architecture(architecture, safe, _colours(mean), _colours(std))
 
 
 def _colours(values: Any) -> tuple[float, float, float]:
+    whole = isinstance(values, list | tuple) and len(values) == 3
+    if not whole or not all(type(value) in (int, float) and math.isfinite(value) for value in values):
+        raise ConfigError("its colours are not normalised by three numbers each", where="architecture")
     red, green, blue = (float(value) for value in values)
     return red, green, blue
 
 
-def _no_weights(name: str, error: BaseException) -> ModelError:
+@contextmanager
+def _downloading(name: str) -> Iterator[None]:
+    """Let the hub be asked for weights; without a connection look only among those downloaded before.
+
+    The hub's own client asks again and again for a minute, and tells each time.  One short question before
+    spares that.
+
+    Raises
+    ------
+    ModelError
+        When they cannot be had; it names the ways to them.
+    """
+    offline, reached = constants.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE or _hub_answers()
+    constants.HF_HUB_OFFLINE = offline or not reached
+    try:
+        yield
+    except _DOWNLOAD_ERRORS as error:
+        raise _no_weights(name, error if reached else None) from error
+    finally:
+        constants.HF_HUB_OFFLINE = offline
+
+
+def _hub_answers() -> bool:
+    try:
+        with reading(constants.ENDPOINT, kind=ModelError):  # whatever its client raises, it got no answer
+            get_session().head(constants.ENDPOINT, timeout=_HUB_SECONDS)
+    except ModelError:
+        return False
+    return True
+
+
+def _no_weights(name: str, error: BaseException | None) -> ModelError:
     first = next(iter(str(error).strip().splitlines()), "")
+    reason = f"{type(error).__name__}: {first[:160]}" if error else "the hub does not answer"
     page = f"huggingface.co/{name.removeprefix(_HUB)}" if name.startswith(_HUB) else "huggingface.co/timm"
     return ModelError(
-        f"the pretrained weights cannot be had ({type(error).__name__}: {first[:160]})",
+        f"the pretrained weights cannot be had ({reason})",
         where=f"timm:{name}",
         remedy="connect to the network; for gated weights accept the terms at "
         f"{page} and log in with 'hf auth login'; or fetch the safetensors file elsewhere and write "

@@ -1,16 +1,59 @@
-"""Starting weights from a local safetensors file, loaded strictly."""
+"""Weights from safetensors files, loaded strictly: of a start, and of a network that was kept."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+import torch
 from torch import Tensor, nn
 
-from prestige.errors import ModelError
+from prestige.compute.tensors import misfits, read_tensors, refuse_absurd
+from prestige.errors import ModelError, reading
+
+M = TypeVar("M", bound=nn.Module)
+
+# A name that the file has and the network lacks -> the argument of timm's designs that makes its place.
+_MADE_BY = {
+    "ls1.gamma": "init_values: 1.0e-5",
+    "reg_token": "reg_tokens: 4",
+    "q_norm.weight": "qk_norm: true",
+}
+
+
+def filled(build: Callable[[], M], state: Mapping[str, Tensor]) -> M:
+    """Build a network for weights that were kept, and fill it with them.
+
+    It is built without memory first, so that a description that does not fit the weights takes none: not even
+    where it describes a network of terabytes.
+
+    Parameters
+    ----------
+    build
+        Builds the network, on the device that is the default one.
+    state
+        Name -> weights: all that the network has, and no others.
+
+    Raises
+    ------
+    ModelError
+        When names, shapes or kinds of numbers differ, or a weight is NaN, infinite or absurd.
+    PrestigeError
+        Whatever ``build`` raises.
+    """
+    with torch.device("meta"):
+        other = misfits(build().state_dict(), state)
+    if other:
+        raise ModelError(
+            f"the weights do not fit the description: {len(other)} tensors differ, the first is '{other[0]}'",
+            expected="the files of one bundle, and the versions of torch and timm that wrote them or newer",
+        )
+    refuse_absurd(state, where="model.safetensors", kind=ModelError)
+    network = build()
+    network.load_state_dict(dict(state))
+    return network
 
 
 def load_weights(net: nn.Module, path: Path, *, unused: Collection[str] = ()) -> None:
@@ -31,7 +74,7 @@ def load_weights(net: nn.Module, path: Path, *, unused: Collection[str] = ()) ->
     ModelError
         When the file cannot be read, or its names or shapes are not those of the network.
     """
-    state = _adapt(_read(path), net)
+    state = _adapt(_read(path), net, path)
     state = {key: value for key, value in state.items() if not _under(key, unused)}
     wanted = net.state_dict()
     # Counters of batch norm are no weights, and older files lack them.
@@ -43,7 +86,7 @@ def load_weights(net: nn.Module, path: Path, *, unused: Collection[str] = ()) ->
             + "; ".join(filter(None, (_some("missing", missing), _some("unknown", extra)))),
             where=path,
             expected=f"the {len(wanted)} tensors of a {type(net).__name__}",
-            remedy="name the encoder the file was saved from, or another file",
+            remedy=_remedy(extra),
         )
     wrong = [key for key in state if state[key].shape != wanted[key].shape]
     if wrong:
@@ -58,23 +101,37 @@ def load_weights(net: nn.Module, path: Path, *, unused: Collection[str] = ()) ->
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise ModelError("no such checkpoint", where=path, expected="a safetensors file") from None
-    except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"the checkpoint cannot be read ({error})",
-            where=path,
-            expected="a safetensors file",
-            remedy="pickled files (.pt, .bin) are not read: convert them with safetensors.torch.save_file",
-        ) from error
+    state, _ = read_tensors(
+        path,
+        kind=ModelError,
+        remedy="pickled files (.pt, .bin) are not read: convert them with safetensors.torch.save_file",
+    )
+    refuse_absurd(state, where=path, kind=ModelError)
+    return state
 
 
-def _adapt(state: dict[str, Tensor], net: nn.Module) -> Mapping[str, Tensor]:
+def _adapt(state: dict[str, Tensor], net: nn.Module, path: Path) -> Mapping[str, Tensor]:
     module = sys.modules[type(net).__module__]
     adapt = getattr(module, "checkpoint_filter_fn", None)
-    return state if adapt is None else adapt(state, net)
+    if adapt is None:
+        return state
+    remedy = "name the encoder the file was saved from, or another file"
+    with reading(path, expected=f"the weights of a {type(net).__name__}", remedy=remedy, kind=ModelError):
+        try:
+            return adapt(state, net)
+        except AssertionError as error:  # timm's own, over the file
+            raise ValueError(str(error) or "its tensors are others") from error
+
+
+def _remedy(unknown: Collection[str]) -> str:
+    """Say what to do about names that the network lacks; some are there once an argument is given."""
+    wanted = [words for part, words in _MADE_BY.items() if any(part in name for name in unknown)]
+    if not wanted:
+        return "name the encoder the file was saved from, or another file"
+    return (
+        f"build it with the arguments it was saved with, such as arguments: {{{', '.join(wanted)}}}, "
+        "or name the encoder the file was saved from"
+    )
 
 
 def _counts(key: str) -> bool:

@@ -17,9 +17,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import save_file
 
 from prestige.baselines.fitted import FittedBaseline
 from prestige.baselines.frozen import FrozenEncoder
@@ -27,19 +25,20 @@ from prestige.baselines.on_features import features_of
 from prestige.baselines.settings import BaselineConfig
 from prestige.compute.devices import make_fabric
 from prestige.compute.files import whole_folder
+from prestige.compute.tensors import read_tensors
 from prestige.data.observations import Observations
 from prestige.data.panel import Panel
 from prestige.data.patches.on_device import on_device
 from prestige.data.patches.reader import Patch, PatchReader
 from prestige.data.slides.slide import Slide, checked_image
-from prestige.errors import ConfigError, DataError, PrestigeError, StorageError
+from prestige.errors import ConfigError, DataError, StorageError
 from prestige.models.predictor import Predictor
 from prestige.models.settings import ModelConfig
 from prestige.prediction.card import model_card
+from prestige.prediction.description import CARD, MANIFEST, WEIGHTS, altered, part_of, read_description
+from prestige.prediction.files import refuse_not_finite
 from prestige.prediction.infer import Batch, in_spans, predict_batches, predict_observations
-from prestige.prediction.packing import BASELINE_SCHEMA, SCHEMA, pack, unpack
-
-WEIGHTS, MANIFEST, CARD = "model.safetensors", "model.json", "README.md"
+from prestige.prediction.packing import pack, unpack
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +92,8 @@ class Bundle:
             When the width of the pixels is not known, or this machine has no such device.
         DataError
             When the image is no RGB image of 8 bit or smaller than the patch, or a place lies outside it.
+        ModelError
+            When the model predicts a number that is not finite.
 
         Examples
         --------
@@ -103,7 +104,9 @@ class Bundle:
         (2, 4)
         """
         reader, observations = self._on(image, xy_px, um_per_px)
-        return self.predicting(reader, device=device)(observations)
+        expression = self.predicting(reader, device=device)(observations)
+        refuse_not_finite(expression, where="image")
+        return expression
 
     def embed(
         self, image: np.ndarray, xy_px: np.ndarray, *, um_per_px: float | None = None, device: str = "auto"
@@ -264,10 +267,14 @@ def write_bundle(
 def read_bundle(folder: Path | str) -> Bundle:
     """Read what :func:`write_bundle` wrote.
 
+    A bundle may be a stranger's: it builds an encoder that is registered here or a plain design of timm, with
+    arguments from a list, opens no connection, and reads no file outside its folder.
+
     Raises
     ------
     StorageError
-        When it is missing, cut off, altered, or written by a newer version.
+        When it is missing, cut off, altered, written by a newer version, or of an encoder that is not
+        registered here; also when one of its numbers is not finite.
 
     Examples
     --------
@@ -277,64 +284,13 @@ def read_bundle(folder: Path | str) -> Bundle:
     ('G0', 'G1', 'G2', 'G3')
     """
     folder = Path(folder)
-    manifest = _manifest(folder)
-    where = folder / MANIFEST
-    tensors = _tensors(folder / WEIGHTS)
-    try:
-        patch = Patch(**manifest["patch"])
-        panel = Panel.from_dict(manifest["panel"])
-        extra = dict(manifest["extra"])
-        predictor, model = unpack(manifest, tensors, panel, patch)
-    except (KeyError, TypeError, ValueError, PrestigeError) as error:
-        raise _broken(where, f"{type(error).__name__}: {error}") from error
-    return Bundle(predictor, model, panel, patch, extra)
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    where = folder / MANIFEST
-    try:
-        manifest = json.loads(where.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise StorageError(
-            "there is no model", where=folder, expected=f"a folder with {MANIFEST} and {WEIGHTS}"
-        ) from None
-    except OSError as error:
-        raise StorageError(f"cannot be read ({error})", where=where) from error
-    except ValueError as error:
-        raise _broken(where, str(error)) from error
-    name, _, version = str(manifest.get("schema") if isinstance(manifest, dict) else None).partition("/")
-    ours, _, known = BASELINE_SCHEMA.partition("/")
-    if name != ours or not version.isdigit():
-        raise StorageError(
-            "is not the description of a model", where=where, expected=f"the schema {SCHEMA} or newer"
-        )
-    if int(version) > int(known):
-        raise StorageError(
-            f"was written by a newer version of prestige (schema {version})",
-            where=where,
-            expected=f"schema {known} or older",
-            remedy="install a newer prestige-st",
-        )
-    return manifest
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise StorageError(
-            "the model's weights are missing", where=path, remedy="copy the whole model folder"
-        ) from None
-    except (OSError, SafetensorError) as error:
-        raise _broken(path, str(error)) from error
-
-
-def _broken(where: Path, reason: str) -> StorageError:
-    return StorageError(
-        f"is broken or cut off ({' '.join(reason.split())[:200]})",
-        where=where,
-        remedy="copy or train it again",
+    described = read_description(folder)
+    tensors, _ = read_tensors(
+        part_of(folder, WEIGHTS), kind=StorageError, remedy="copy or train it again if it was cut off"
     )
+    with altered(folder / MANIFEST):
+        predictor, model = unpack(described.raw, tensors, described.panel, described.patch)
+    return Bundle(predictor, model, described.panel, described.patch, described.extra)
 
 
 def _finite(value: Any) -> Any:

@@ -22,7 +22,7 @@ from prestige.data.observations import Observations
 from prestige.data.panel import Panel
 from prestige.data.sample import Sample
 from prestige.data.tables import read_part
-from prestige.errors import DataError
+from prestige.errors import DataError, ModelError
 
 SCHEMA = "prestige.prediction/1"
 
@@ -46,6 +46,8 @@ def prediction_file(
     ------
     StorageError
         When it cannot be written; no half-written file is left.
+    ModelError
+        When the expression is not finite.
     """
     import anndata as ad
 
@@ -66,7 +68,12 @@ def prediction_file(
         obsm={"spatial": sample.xy_px[rows]},  # pyright: ignore[reportArgumentType]
     )
     with whole_file(path) as partial, h5ad_by_rows(table, partial) as writer:
-        yield writer
+
+        def write(at: Int[np.ndarray, " n"], expression: Float[np.ndarray, "n g"]) -> None:
+            refuse_not_finite(expression, where=path)
+            writer(at, expression)
+
+        yield write
 
 
 def write_predictions(
@@ -94,6 +101,8 @@ def write_predictions(
     ------
     StorageError
         When one cannot be written; no half-written file is left.
+    ModelError
+        When the expression is not finite.
     """
     written = []
     for path, sample, chosen in _files(folder, observations, samples):
@@ -101,6 +110,24 @@ def write_predictions(
             writer(np.arange(len(chosen)), prediction[chosen])
         written.append(path)
     return written
+
+
+def refuse_not_finite(expression: Float32[np.ndarray, "n g"], *, where: str | Path) -> None:
+    """Refuse predictions that are NaN or infinite: they would be taken for measurements of something.
+
+    Raises
+    ------
+    ModelError
+        With how many there are, of the file or image ``where``.
+    """
+    wrong = expression.size - int(np.isfinite(expression).sum())
+    if wrong:
+        raise ModelError(
+            f"{wrong:,} of {expression.size:,} predicted numbers are NaN or infinite",
+            where=where,
+            expected="finite expression",
+            remedy="the model is of no use on this image: take another, or train it again",
+        )
 
 
 def is_prediction(path: Path) -> bool:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from prestige.baselines.fitted import FittedBaseline, unpack_baseline
 from prestige.baselines.settings import BaselineConfig
+from prestige.compute.tensors import refuse_absurd
 from prestige.data.panel import Panel
 from prestige.data.patches.reader import Patch
-from prestige.errors import ModelError
+from prestige.errors import ConfigError, ModelError, reading
 from prestige.models.predictor import Predictor, build_predictor, count_parameters
 from prestige.models.settings import ModelConfig
 from prestige.models.timm_weights import pack_architecture, unpack_architecture
-from prestige.settings import build
+from prestige.models.weights import filled
+from prestige.settings import Settings, build
 
+S = TypeVar("S", bound=Settings)
 SCHEMA = "prestige.model/1"
 """Of networks: older versions read them."""
 BASELINE_SCHEMA = "prestige.model/2"
@@ -60,40 +65,54 @@ def unpack(
 
     Raises
     ------
-    KeyError, TypeError, ValueError, PrestigeError
-        When the parts do not belong together.
+    PrestigeError
+        When the parts do not belong together, or a number is not finite.
     """
     if "baseline" in manifest:
-        written = manifest["baseline"]
-        written = {"name": written} if isinstance(written, str) else written
-        config = build(BaselineConfig, written, where="baseline")
-        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-        return unpack_baseline(config, arrays, manifest["fitted"]), config
-    model = build(ModelConfig, manifest["model"], where="model")
-    # The weights follow from the file alone, so nothing is downloaded to start them.
-    predictor = build_predictor(
+        return _baseline(manifest, tensors, panel, patch)
+    model = _settings(ModelConfig, manifest.get("model"), "model")
+    architecture = unpack_architecture(manifest.get("architecture"))
+    own = model.encoder.removeprefix("timm:")
+    if architecture and own not in (model.encoder, architecture.name) and not own.startswith("hf-hub:"):
+        raise ModelError(f"the encoder is '{model.encoder}' and the architecture '{architecture.name}'")
+    build_it = partial(
+        build_predictor,
+        # The weights follow from the file alone, so nothing is downloaded to start them.
         model.model_copy(update={"pretrained": False, "checkpoint": None}),
         input_px=patch.input_px,
         train_mean=panel.train_mean,
         train_std=panel.train_std,
         seed=0,
-        architecture=unpack_architecture(manifest["architecture"]),
+        architecture=architecture,
     )
-    _fill(predictor, tensors)
+    predictor = filled(build_it, tensors)
+    for name in ("train_mean", "train_std"):
+        if not np.array_equal(tensors[name].numpy(), getattr(panel, name).astype(np.float32)):
+            raise ModelError(f"the panel's {name} is not that of the weights")
     predictor.eval()
     return predictor, model
 
 
-def _fill(predictor: Predictor, tensors: Mapping[str, Tensor]) -> None:
-    wanted = {name: tensor.shape for name, tensor in predictor.state_dict().items()}
-    given = {name: tensor.shape for name, tensor in tensors.items()}
-    if wanted != given:
-        other = sorted(name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name))
-        raise ModelError(
-            f"the weights do not fit the description: {len(other)} tensors differ, the first is '{other[0]}'",
-            expected="the files of one bundle, and the versions of torch and timm that wrote them or newer",
-        )
-    predictor.load_state_dict(dict(tensors))
+def _baseline(
+    manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], panel: Panel, patch: Patch
+) -> tuple[FittedBaseline, BaselineConfig]:
+    written = manifest["baseline"]
+    written = {"name": written} if isinstance(written, str) else written
+    config = _settings(BaselineConfig, written, "baseline")
+    with reading(
+        "fitted", expected=f"the parts of the baseline '{config.name}'", remedy=None, kind=ModelError
+    ):
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        baseline = unpack_baseline(config, arrays, manifest["fitted"])
+    baseline.fitted.check(n_genes=len(panel.genes), input_px=patch.input_px)
+    refuse_absurd(tensors, where="model.safetensors", kind=ModelError)
+    return baseline, config
+
+
+def _settings(cls: type[S], raw: Any, where: str) -> S:
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"'{where}' is no object")
+    return build(cls, raw, where=where)
 
 
 def _without_path(model: ModelConfig | BaselineConfig) -> Any:

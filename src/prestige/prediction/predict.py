@@ -16,7 +16,8 @@ from prestige.data.patches.reader import Patch, PatchReader
 from prestige.data.sample import Sample
 from prestige.data.slides.slide import MOST_HELD_BYTES
 from prestige.errors import DataError, ModelError, StorageError, raise_all
-from prestige.prediction.bundle import MANIFEST, read_bundle
+from prestige.prediction.bundle import read_bundle
+from prestige.prediction.description import MANIFEST
 from prestige.prediction.files import is_prediction, prediction_file
 from prestige.records.run import RunFolder
 

@@ -85,7 +85,8 @@ def check_names(config: RunConfig, patch: Patch | None = None) -> None:
         losses.get(config.train.loss)
     if config.network is not None:
         if patch is not None:
-            check_encoder(config.network.encoder, input_px=patch.input_px)
+            network = config.network
+            check_encoder(network.encoder, input_px=patch.input_px, arguments=network.arguments)
         elif not config.network.encoder.startswith("timm:"):
             encoders.get(config.network.encoder)
 
