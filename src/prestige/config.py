@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from prestige.baselines.settings import BaselineConfig
 from prestige.biology.settings import BiologyConfig
 from prestige.data.panel import PanelConfig, wanted_genes
 from prestige.data.patches.reader import PatchConfig
+from prestige.data.spec import Title
 from prestige.data.split.folds import SplitConfig
 from prestige.errors import ConfigError
 from prestige.genesets.settings import GeneSetConfig
+from prestige.inputs import plain_file
 from prestige.models.settings import ModelConfig
 from prestige.settings import Settings, build, read_yaml, resolve_path
 from prestige.training.schedule import OLD_NAMES, TrainConfig
@@ -35,10 +37,20 @@ class EvaluationConfig(Settings):
     shifts_um
         Distances by which all centres of a section are moved, to see what an error of registration does to
         the scores and to the answer; a part of the test side is predicted again at each.
+    margin
+        How far below the best score a configuration may lie and still count as not worse: the report's answer
+        and its recommendation follow it, and no run does.  Left out: 0.01, or what a phantom says of itself.
     """
 
     block_um: float = Field(default=500.0, gt=0)
     shifts_um: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    margin: float | None = Field(default=None, ge=0, lt=1)
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Leave the margin out where there is none: hashes and files stay those of older runs."""
+        plain = handler(self)
+        return {key: value for key, value in plain.items() if key != "margin" or value is not None}
 
 
 class RunConfig(Settings):
@@ -110,7 +122,7 @@ class BenchConfig(Settings):
     [8.0, 8.0, 8.0]
     """
 
-    name: str = Field(min_length=1)
+    name: Title
     dataset: Path
     split: SplitConfig
     panel: PanelConfig = PanelConfig()
@@ -235,7 +247,13 @@ def read_bench(path: Path | str) -> BenchConfig:
 
 def run_hash(config: RunConfig, dataset_fingerprint: str) -> str:
     """Return 16 hexadecimal digits over all that determines the run's result, and no path."""
-    left_out = {"dataset": True, "model": {"checkpoint"}, "panel": {"genes"}, "split": {"run_folds", "allow"}}
+    left_out = {
+        "dataset": True,
+        "model": {"checkpoint"},
+        "panel": {"genes"},
+        "split": {"run_folds", "allow"},
+        "evaluation": {"margin"},
+    }
     raw = config.model_dump(mode="json", exclude=left_out)
     if config.train is not None:
         raw["train"].pop("checkpoint_seconds")
@@ -255,8 +273,7 @@ def _resolved(config: Any, base: Path) -> Any:
     update: dict[str, Any] = {"dataset": resolve_path(config.dataset, base)}
     if isinstance(config.panel.genes, Path):
         genes = resolve_path(config.panel.genes, base)
-        if not genes.exists():
-            raise ConfigError("no such file", where=genes, expected="a list of genes, one a line")
+        plain_file(genes, expected="a list of genes, one a line", kind=ConfigError)
         update["panel"] = config.panel.model_copy(update={"genes": genes})
     if getattr(config, "model", None) is not None:
         update["model"] = _with_checkpoint(config.model, base)
@@ -275,8 +292,5 @@ def _with_checkpoint(model: ModelConfig, base: Path) -> ModelConfig:
     if model.checkpoint is None:
         return model
     path = resolve_path(model.checkpoint, base)
-    if not path.exists():
-        raise ConfigError(
-            "no such file", where=path, expected=f"the weights of {model.encoder}, as safetensors"
-        )
+    plain_file(path, expected=f"the weights of {model.encoder}, as safetensors", kind=ConfigError)
     return model.model_copy(update={"checkpoint": path})

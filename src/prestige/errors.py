@@ -21,6 +21,7 @@ AGAIN = "copy it again if it was cut off"
 
 _LONGEST_CLAUSE = 2000  # characters; a value from a file may be of any length
 _LONGEST_PLACE = 500
+_LONGEST_NAME = 80
 _REASON = 200
 # What no library raises over what stands in a file: defects of this package, and what is no fault of a file.
 _NOT_OF_A_FILE = (AssertionError, NameError, ImportError, NotImplementedError, Warning)
@@ -119,7 +120,7 @@ def unknown(kind: str, name: str, known: Iterable[str], *, where: str | Path | N
     options = sorted(known)
     near = nearest(name, options)
     return ConfigError(
-        f"unknown {kind} '{name}'",
+        f"unknown {kind} '{one_line(name, _LONGEST_NAME)}'",
         where=where,
         expected="one of " + ", ".join(options) if options else None,
         remedy=f"did you mean '{near}'?" if near else None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,3 +63,25 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def look_alike(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return pairs of different names that a reader takes for one: unlike in blanks, case or hidden characters.
+
+    Each pair is the first name of its kind and a later one.
+    """
+    first: dict[str, str] = {}
+    pairs: dict[tuple[str, str], None] = {}
+    for name in names:
+        other = first.setdefault(_seen(name), name)
+        if other != name:
+            pairs[other, name] = None
+    return list(pairs)
+
+
+def _seen(name: str) -> str:
+    """Return a name as the eye takes it."""
+    if not name.isascii():
+        name = unicodedata.normalize("NFKC", name)
+        name = "".join(char for char in name if unicodedata.category(char) != "Cf")
+    return " ".join(name.split()).casefold()

@@ -105,8 +105,8 @@ def test_only_what_uses_test_rna_is_a_diagnostic() -> None:
         ({"frozen": {"encoder": "resnet18", "dropout": 0.3}}, "dropout says nothing"),
         ({"hest": {"encoder": "resnet18", "readout": "whole"}}, "leave readout and norm out"),
         ({"mean": "resnet18"}, "no encoder"),
-        ({"frozen": "resnet18", "shuffled": "resnet18"}, "unknown key"),
-        (3, "valid dictionary"),
+        ({"frozen": "resnet18", "shuffled": "resnet18"}, "two baselines stand in one entry"),
+        (3, "expected a mapping of keys to values"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(raw: object, message: str) -> None:

@@ -90,7 +90,7 @@ def test_what_is_no_text_of_sets_is_refused(tmp_path: Path, content: bytes, word
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.gmt: no such file"):
         read_gmt(tmp_path / "none.gmt")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is a folder"):
         read_gmt(tmp_path)
 
 

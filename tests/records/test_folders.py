@@ -71,7 +71,7 @@ def test_what_a_bench_asked_for(tiny_bench: Path) -> None:
     bench = BenchFolder(tiny_bench)
     path = bench.settings
     path.write_text("name: tiny\nbiology: {domains: 4}\ngenesets: 3\n")
-    assert bench.settings_of("biology") == {"domains": 4}
+    assert bench.settings_of("biology") == {"domains": "4"}
     assert bench.settings_of("nothing") is None
     with pytest.raises(ConfigError, match="`genesets` holds no settings"):
         bench.settings_of("genesets")

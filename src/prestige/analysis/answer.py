@@ -9,9 +9,11 @@ from typing import Any
 
 from prestige.analysis.advice import advise
 from prestige.analysis.summary import Group, Result, Summary
+from prestige.config import EvaluationConfig
 from prestige.records.bench import TruthRecord
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
+from prestige.settings import build
 from prestige.stats.recommend import Recommendation
 
 DEFAULT_MARGIN = 0.01
@@ -104,12 +106,29 @@ def choose_patch(results: dict[Configuration, Result], margin: float) -> tuple[f
     return width, max((key for key in eligible if key.patch_um == width), key=eligible.__getitem__)
 
 
+def margin_of(bench: Bench) -> float:
+    """Return how much of the score may be given up: what the bench's yaml says, else its data, else 0.01.
+
+    Raises
+    ------
+    ConfigError
+        When the yaml cannot be read, or its margin is no number of 0 or more.
+    """
+    stored = bench.folder.settings_of("evaluation") or {}
+    asked = {key: value for key, value in stored.items() if key == "margin"}
+    margin = build(EvaluationConfig, asked, where=bench.folder.settings).margin
+    if margin is not None:
+        return margin
+    truth = bench.record.truth or TruthRecord()
+    return truth.margin if math.isfinite(truth.margin) else DEFAULT_MARGIN
+
+
 def _answer(bench: Bench, summary: Summary, group: Group) -> Answer | None:
     best = group.best
     if best is None:
         return None
     truth = bench.record.truth or TruthRecord()
-    margin = truth.margin if math.isfinite(truth.margin) else DEFAULT_MARGIN
+    margin = margin_of(bench)
     right = truth.right_patch_um
     patch_um, patch_best = choose_patch(group.results, margin) or (None, None)
     result = group.results[best]

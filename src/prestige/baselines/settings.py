@@ -146,6 +146,8 @@ class BaselineConfig(Settings):
         elif isinstance(raw, Mapping) and "name" not in raw and len(raw) == 1:
             ((name, model),) = raw.items()
             raw = {"name": name, "model": model}
+        elif isinstance(raw, Mapping) and len([key for key in raw if key in baselines]) > 1:
+            raise ValueError("two baselines stand in one entry: write each as an entry of its own")
         name = raw.get("name") if isinstance(raw, Mapping) else None
         if isinstance(name, str) and name not in baselines:
             raise ValueError(str(unknown("baseline", name, baselines)))

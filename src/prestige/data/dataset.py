@@ -13,7 +13,7 @@ from prestige.data.sample import Sample, faults_in
 from prestige.data.slides.slide import Slide
 from prestige.data.spec import DatasetConfig, SampleSpec
 from prestige.errors import DataError, PrestigeError, StorageError, raise_all, unknown
-from prestige.settings import build, read_yaml, resolve_path
+from prestige.settings import at_line, build, read_yaml, resolve_path
 
 __all__ = ["Dataset", "DatasetConfig", "SampleSpec", "open_dataset", "open_sample", "read_dataset"]
 
@@ -59,10 +59,11 @@ def read_dataset(path: Path | str) -> DatasetConfig:
     ['P1_S1', 'P2_S1', 'P3_S1', 'P4_S1']
     """
     path = Path(path)
-    config = build(DatasetConfig, read_yaml(path), where=path)
+    raw = read_yaml(path)
+    config = build(DatasetConfig, raw, where=path)
     faults: list[PrestigeError] = [
-        unknown("source", sample.source, SOURCES, where=f"{path}, sample '{sample.id}'")
-        for sample in config.samples
+        unknown("source", sample.source, SOURCES, where=f"{at_line(path, raw, key)}, sample '{sample.id}'")
+        for key, sample in ((("samples", place, "source"), one) for place, one in enumerate(config.samples))
         if sample.source not in SOURCES
     ]
     raise_all(faults)

@@ -6,6 +6,7 @@ sides changes nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from jaxtyping import Float, Float32, Int
 from pydantic import Field, model_validator
 
 from prestige.data.split.folds import TRAIN, Fold
-from prestige.errors import ConfigError, DataError, nearest
+from prestige.errors import ConfigError, DataError, PrestigeError, nearest, one_line, raise_all
+from prestige.inputs import plain_file, read_text
 from prestige.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 _WORDS = ("all", "most_expressed", "most_variable")
 _BLOCK_ROWS = 8192
 _LARGEST = 1e18  # of a panel that is read back; NaN and infinities compare as False
+_MOST_BYTES = 1 << 24
+_LONGEST_SYMBOL = 100
+_NO_SYMBOL = re.compile(r"[\0-\x1f\x7f]")  # a table with tabs, or no text
+_MAX_FAULTS = 5  # of one list, told one by one
 
 
 class PanelConfig(Settings):
@@ -244,20 +250,42 @@ def wanted_genes(config: PanelConfig) -> list[str] | None:
         return list(config.genes)
     if not isinstance(config.genes, Path):
         return None
-    try:
-        lines = config.genes.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        near = nearest(config.genes.name, _WORDS)
-        raise ConfigError(
-            f"the list of genes cannot be read ({type(error).__name__})",
-            where=config.genes,
-            expected="a text file with one gene a line, or one of " + ", ".join(_WORDS),
-            remedy=f"did you mean '{near}'?" if near else None,
-        ) from error
-    wanted = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    return read_genes(config.genes)
+
+
+def read_genes(path: Path) -> list[str]:
+    """Read a list of genes: a symbol a line, blank lines and lines that begin with # left out.
+
+    A gene that is named twice counts once.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read, is empty, or a line holds more than a symbol, with the line's number.
+    """
+    expected = "a text file with one gene a line, or one of " + ", ".join(_WORDS)
+    near = nearest(path.name, _WORDS)
+    remedy = f"did you mean '{near}'?" if near else None
+    plain_file(path, expected=expected, kind=ConfigError, remedy=remedy)
+    text = read_text(path, expected=expected, kind=ConfigError, most_bytes=_MOST_BYTES)
+    wanted: dict[str, None] = {}
+    faults: list[PrestigeError] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        symbol = line.strip()
+        if not symbol or symbol.startswith("#"):
+            continue
+        if _NO_SYMBOL.search(symbol) or len(symbol) > _LONGEST_SYMBOL:
+            what = f"'{one_line(symbol, 40)}' is no gene's symbol"
+            where = f"{path}, line {number}"
+            faults.append(ConfigError(what, where=where, expected="one symbol a line and nothing else"))
+        wanted[symbol] = None
+    if len(faults) > _MAX_FAULTS:
+        more = f"{len(faults) - _MAX_FAULTS} further lines are wrong"
+        faults = [*faults[:_MAX_FAULTS], ConfigError(more, where=path)]
+    raise_all(faults)
     if not wanted:
-        raise ConfigError("the list of genes is empty", where=config.genes)
-    return wanted
+        raise ConfigError("the list of genes is empty", where=path, expected="one symbol a line")
+    return list(wanted)
 
 
 def _best(sums: Sequence[_Sums], config: PanelConfig) -> Int[np.ndarray, " n"]:

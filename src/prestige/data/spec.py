@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from prestige.settings import Settings
+from prestige.settings import Misfits, Settings
+from prestige.text import look_alike
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+_LONGEST_NAME = 200  # a file is called after it
+
+
+def _of_file(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) or len(name) > _LONGEST_NAME:
+        raise ValueError(
+            f"expected letters, digits, '_', '-' and '.', a letter or digit first, {_LONGEST_NAME} at most"
+        )
+    return name
+
+
+def _printable(name: str) -> str:
+    if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise ValueError(f"expected 1 to {_LONGEST_NAME} characters that can be printed, and no blanks alone")
+    return name
+
+
+def _title(name: str) -> str:
+    if "/" in name or "\\" in name or name.startswith((".", "-", "~")):
+        raise ValueError("expected a name without / and \\ that does not begin with '.', '-' or '~': folders bear it")
+    return _printable(name)
+
+
+def _below(name: str) -> str:
+    if name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts or not name:
+        raise ValueError("expected the name of a table below the sample's path, without '..'")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_of_file)]
+"""A name after which files are called."""
+
+Label = Annotated[str, AfterValidator(_printable)]
+"""A name that people gave to something; no file is called after it."""
+
+Title = Annotated[str, AfterValidator(_title)]
+"""A name that people gave to a study; a folder in the working folder may be called after it."""
 
 
 class SampleSpec(Settings):
@@ -41,9 +78,9 @@ class SampleSpec(Settings):
     id: Name
     source: str
     path: Path
-    patient: Annotated[str, Field(min_length=1)]
+    patient: Label
     expression: Path | None = None
-    table: str | None = None
+    table: Annotated[str, AfterValidator(_below)] | None = None
     um_per_px: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     covariates: dict[str, str] = Field(default_factory=dict)
 
@@ -55,8 +92,19 @@ class DatasetConfig(Settings):
     samples: Annotated[tuple[SampleSpec, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _ids_are_unique(self) -> DatasetConfig:
-        twice = [name for name, count in Counter(sample.id for sample in self.samples).items() if count > 1]
-        if twice:
-            raise ValueError(f"the sample id '{twice[0]}' is given more than once; expected every id once")
+    def _names_differ(self) -> DatasetConfig:
+        ids = [sample.id for sample in self.samples]
+        patients = [sample.patient for sample in self.samples]
+        first: dict[str, int] = {}
+        faults = [
+            (("samples", place, "id"), f"the sample id '{name}' is given more than once; expected every id once")
+            for place, name in enumerate(ids)
+            if first.setdefault(name, place) != place
+        ]
+        for key, names in (("id", ids), ("patient", patients)):
+            for one, other in look_alike(names):
+                words = f"differs from '{one}' by blanks or case only; write one name in one way"
+                faults.append((("samples", names.index(other), key), f"'{other}' {words}"))
+        if faults:
+            raise Misfits(faults)
         return self

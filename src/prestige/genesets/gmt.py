@@ -6,8 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from prestige.errors import DataError, PrestigeError, raise_all
+from prestige.errors import DataError, PrestigeError, one_line, raise_all, reading
+from prestige.inputs import plain_file
 
+_MOST_BYTES = 1 << 28
+_LONGEST_NAME, _LONGEST_SYMBOL = 500, 200  # in characters; what is longer is no name
+_CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _MAX_FAULTS = 10  # of one file, told one by one
 _GZIP = b"\x1f\x8b"
 _WEIGHT = re.compile(r",[-+0-9.eE]+$")  # Enrichr's older files write GENE,1.0
@@ -74,12 +78,11 @@ def read_gmt(path: Path) -> dict[str, GeneSet]:
 
 
 def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError("no such file", where=path, expected="a GMT file of gene sets") from None
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror or error})", where=path) from error
+    plain_file(path, expected="a GMT file of gene sets")
+    with reading(path, expected="a GMT file of gene sets"), path.open("rb") as file:
+        raw = file.read(_MOST_BYTES + 1)
+    if len(raw) > _MOST_BYTES:
+        raise DataError(f"is larger than {_MOST_BYTES:,} bytes", where=path, expected="a GMT file of gene sets")
     if raw.startswith(_GZIP):
         raise DataError("is compressed", where=path, expected="a GMT file as text", remedy="gunzip it first")
     if b"\0" in raw:
@@ -108,8 +111,17 @@ def _fault(columns: list[str], first_line: dict[str, int]) -> tuple[str, str] | 
         return f"has {len(columns)} of at least 3 columns", shape
     if not columns[0]:
         return "names no set", shape
+    shown = one_line(columns[0], 60)
     if columns[0] in first_line:
-        return f"the set '{columns[0]}' stands in line {first_line[columns[0]]} too", "every name once"
+        return f"the set '{shown}' stands in line {first_line[columns[0]]} too", "every name once"
     if not any(columns[2:]):
-        return f"the set '{columns[0]}' has no genes", "at least one gene"
+        return f"the set '{shown}' has no genes", "at least one gene"
+    if len(columns[0]) > _LONGEST_NAME:
+        return f"the set's name has {len(columns[0]):,} characters", f"{_LONGEST_NAME} at most"
+    genes = columns[2:]
+    if any(_CONTROL.search(name) for name in (columns[0], *genes)):
+        return f"the set '{shown}' holds control characters", "text"
+    if longest := max((gene for gene in genes if len(gene) > _LONGEST_SYMBOL), key=len, default=None):
+        words = f"the set '{shown}' names a gene of {len(longest):,} characters"
+        return words, f"{_LONGEST_SYMBOL} at most, and tabs between genes"
     return None

@@ -8,12 +8,10 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-import yaml
-
 from prestige.errors import ConfigError, PrestigeError, raise_all, unknown
 from prestige.genesets.gmt import GeneSet, read_gmt
 from prestige.genesets.settings import SHIPPED, GeneSetConfig
-from prestige.settings import Settings, build
+from prestige.settings import Settings, build, parse
 
 _TITLES = {"hallmark": "Hallmark", "reactome": "Reactome", "go": "GO Biological Process"}
 
@@ -41,7 +39,7 @@ class _Shipped(Settings):
 @cache
 def _shipped() -> _Shipped:
     resource = files("prestige.genesets").joinpath("shipped.yaml")
-    return build(_Shipped, yaml.safe_load(resource.read_text(encoding="utf-8")), where=resource.name)
+    return build(_Shipped, parse(resource.read_text(encoding="utf-8"), where=resource.name), where=resource.name)
 
 
 def shipped_sets(data_dir: Path | str | None = None, names: Sequence[str] = SHIPPED) -> dict[str, GeneSet]:

@@ -20,6 +20,7 @@ from prestige.errors import DataError, PrestigeError, StorageError, storing
 from prestige.records.configuration import Configuration
 from prestige.records.manifest import SCHEMA, Manifest, read_manifest
 from prestige.records.schema import json_text
+from prestige.settings import read_yaml
 from prestige.stats.moments import Moments
 
 HISTORY = ("phase", "step", "seconds", "learning_rate", "train_loss", "validation_score")
@@ -112,7 +113,7 @@ class RunFolder:
             When it holds something else, or cannot be written.
         """
         if self.settings.exists():
-            stored = yaml.safe_load(self.settings.read_text(encoding="utf-8")) or {}
+            stored = read_yaml(self.settings)
             if stored.get("hash") != digest:
                 raise StorageError(
                     "the folder holds a run with other settings or data",

@@ -6,12 +6,11 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-import yaml
 from pydantic import Field
 
 from prestige.errors import ConfigError, raise_all, unknown
 from prestige.genesets import GeneSet
-from prestige.settings import Settings, build, read_yaml
+from prestige.settings import Settings, build, parse, read_yaml
 
 _FILE = "markers.yaml"
 
@@ -29,7 +28,7 @@ class _Markers(Settings):
 @cache
 def _shipped() -> _Markers:
     resource = files("prestige.biology").joinpath(_FILE)
-    return build(_Markers, yaml.safe_load(resource.read_text(encoding="utf-8")), where=_FILE)
+    return build(_Markers, parse(resource.read_text(encoding="utf-8"), where=_FILE), where=_FILE)
 
 
 def tissues() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from prestige.data.spec import Name
 from prestige.settings import Settings
 
 
@@ -58,7 +59,7 @@ class PhantomConfig(Settings):
     (8.0, 16.0, 32.0, 64.0)
     """
 
-    name: str = "phantom"
+    name: Name = "phantom"
     patients: int = Field(default=5, ge=1)
     sections: int = Field(default=1, ge=1)
     size_px: int = Field(default=1200, ge=128)

@@ -11,8 +11,9 @@ from pydantic import Field, field_validator, model_validator
 from prestige.data.split.blocks import assign_to_folds, best_draw, draw_share, extent_area, grid_blocks, thin
 from prestige.data.split.findings import FINDINGS
 from prestige.data.split.sides import TEST, TRAIN, UNUSED, VALIDATION, in_buffer, nearer_than
-from prestige.errors import SplitError, nearest
+from prestige.errors import SplitError, nearest, one_line
 from prestige.settings import Settings
+from prestige.text import look_alike, shortened
 
 if TYPE_CHECKING:
     from prestige.data.sample import Sample
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 Sides = dict[str, np.ndarray]
 _BUFFERS_A_BLOCK = 6
 _BLOCKS_A_SIDE = 4
+# How a column may spell what a yaml's true and false are read as, and the other way round.
+_TRUE, _FALSE = ("True", "true", "TRUE", "1", "1.0"), ("False", "false", "FALSE", "0", "0.0")
+_SWITCHES = {"true": _TRUE, "1": _TRUE, "false": _FALSE, "0": _FALSE}
 
 
 class SplitConfig(Settings):
@@ -68,7 +72,7 @@ class SplitConfig(Settings):
     buffer_um: float = Field(ge=0)
     within_section: bool = False
     min_counts: int = Field(default=1, ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     allow: tuple[str, ...] = ()
 
     @field_validator("allow")
@@ -78,7 +82,7 @@ class SplitConfig(Settings):
             if name not in FINDINGS:
                 near = nearest(name, FINDINGS)
                 hint = f"; did you mean '{near}'?" if near else ""
-                raise ValueError(f"no audit finds '{name}', only {', '.join(FINDINGS)}{hint}")
+                raise ValueError(f"no audit finds '{one_line(name, 60)}', only {', '.join(FINDINGS)}{hint}")
         return names
 
     @model_validator(mode="after")
@@ -171,23 +175,54 @@ def _by_column(samples: Sequence[Sample], config: SplitConfig) -> tuple[str, Sid
         )
     named = {TRAIN: config.train, VALIDATION: config.validation, TEST: config.test}
     side_of = {value_key(v): side for side, values in named.items() for v in values or ()}
-    sides, seen = {}, set()
+    found = {}
     for sample in samples:
         if column in sample.obs.columns:
             keys = np.array([value_key(v) for v in sample.obs[column].tolist()], dtype=object)
         else:
             keys = np.full(sample.n_obs, value_key(sample.covariates[column]), dtype=object)
-        values, inverse = np.unique(keys.astype(str), return_inverse=True)
-        seen.update(values.tolist())
-        sides[sample.id] = np.array([side_of.get(v, UNUSED) for v in values], np.int8)[inverse]
-    if absent := [key for key in side_of if key not in seen]:
-        raise SplitError(
-            f"no observation has the value {', '.join(absent)}",
-            where=f"split, column '{column}'",
-            expected="values among " + ", ".join(sorted(seen)[:10]),
-        )
+        found[sample.id] = np.unique(keys.astype(str), return_inverse=True)
+    seen = sorted({str(value) for values, _ in found.values() for value in values})
+    side_of = _as_in_column(side_of, seen, f"split, column '{column}'")
+    sides = {
+        id_: np.array([side_of.get(str(value), UNUSED) for value in values], np.int8)[inverse]
+        for id_, (values, inverse) in found.items()
+    }
     train, test = (" ".join(map(str, values or ())) for values in (config.train, config.test))
     return f"{column} {train} | {test}", sides
+
+
+def _as_in_column(side_of: Mapping[str, int], seen: Sequence[str], where: str) -> dict[str, int]:
+    """Return the sides by the values as the column writes them: 1 is 1.0, true is True or 1.
+
+    Raises
+    ------
+    SplitError
+        When no observation has one of the values, two of them are one in the column, or a value of the column
+        differs from one of them by blanks or case only.
+    """
+    placed: dict[str, int] = {}
+    absent = []
+    for key, side in side_of.items():
+        spelt = (key, f"{key}.0", *_SWITCHES.get(key.lower(), ()))
+        held = next((one for one in spelt if one in seen), None)
+        if held is None:
+            absent.append(key)
+        elif placed.setdefault(held, side) != side:
+            raise SplitError(f"the value {one_line(held, 60)} stands on two sides", where=where)
+    some = ", ".join(one_line(value, 40) for value in seen[:10])
+    if absent:
+        few = shortened([one_line(key, 40) for key in absent], 5)
+        raise SplitError(f"no observation has the value {few}", where=where, expected=f"values among {some}")
+    for one, other in look_alike([*placed, *seen]):
+        if one in placed and other not in placed:
+            raise SplitError(
+                f"the column holds '{one_line(other, 60)}' beside '{one_line(one, 60)}', which differs by blanks "
+                "or case only",
+                where=where,
+                remedy="write one value in one way in the table",
+            )
+    return placed
 
 
 def _by_blocks(

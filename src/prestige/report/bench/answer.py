@@ -13,6 +13,7 @@ from prestige.text import format_number, shortened, si
 
 NAMED_IN_LEAD = 3
 NAMED = 4
+WHERE_THE_MARGIN_IS = "Another is written as evaluation: {margin: ...} in the bench's yaml, and repeats no run."
 
 
 def sentences(summary: Summary, group: Group, answer: Answer) -> list[str]:
@@ -94,7 +95,7 @@ def _patch_sentence(answer: Answer, group: Group) -> str:
     width = f"**{format_number(answer.patch_um)} \N{MICRO SIGN}m**"
     if len(widths) < 2:
         return f"Only one patch width, {width}, was tried, so nothing is said about others."
-    margin = f"{answer.margin:.3f}".rstrip("0")
+    margin = f"{answer.margin:g}"
     encoder = f"{answer.patch_best.name}, {group.results[answer.patch_best].score:.3f}"
     use = f"Use patches {width} wide" if answer.patch_shown else f"By the scores alone {width} would do"
     sentence = (
@@ -119,8 +120,12 @@ def advice_sentences(summary: Summary, group: Group, answer: Answer) -> list[str
     rows, flops = group.comparison.rows, costs(summary, group)
     margin = f"{answer.margin:g}"
     if advice.chosen is None:
-        why = "it takes intervals" if group.comparison.reason is not None else advice.reason
-        return [f"No encoder can be recommended: {why}{_named_in_brackets(advice.not_above_floor)}."]
+        without_intervals = group.comparison.reason is not None
+        why = "it takes intervals" if without_intervals else advice.reason
+        line = f"No encoder can be recommended: {why}{_named_in_brackets(advice.not_above_floor)}."
+        if without_intervals or advice.not_above_floor:
+            return [line]
+        return [f"{line} {WHERE_THE_MARGIN_IS}"]
     row = rows[advice.chosen]
     best_itself = advice.chosen == advice.best
     below = "the best itself" if best_itself else f"at most {row.gap_high:.3f} below the best"

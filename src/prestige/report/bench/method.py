@@ -8,11 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from prestige.analysis.answer import margin_of
 from prestige.analysis.summary import Summary
 from prestige.records.bench import PanelSettings
 from prestige.records.folders import Bench
 from prestige.records.manifest import Budget
 from prestige.records.run import Run
+from prestige.report.bench.answer import WHERE_THE_MARGIN_IS
 from prestige.report.bench.limits import blocks_words, length_words
 from prestige.report.style import MICRO
 from prestige.stats.bootstrap import MIN_CLUSTERS
@@ -24,6 +26,10 @@ MERGED = (
     "the same for every configuration, gene set, effect and ceiling: so many of the kept blocks a side as "
     f"hold {BLOCK_LENGTHS:g} of the longest correlation length, or fewer where less than {MIN_CLUSTERS} "
     "blocks would be left"
+)
+_MARGIN = (
+    "{:g}: a configuration that is shown to lie no further below the best score counts as not worse. "
+    + WHERE_THE_MARGIN_IS
 )
 _SIDES = ("train", "validation", "test")
 _DROPPED = {
@@ -109,6 +115,7 @@ def scoring_facts(bench: Bench, summary: Summary) -> Facts:
         facts.append(("Blocks of the bootstrap", width if blocks.times > 1 else f"{width} wide"))
         if blocks.times > 1:
             facts.append(("Merged blocks", MERGED))
+    facts.append(("Margin", _MARGIN.format(margin_of(bench))))
     facts += [("Correlation length", words) for words in length_words(bench, summary.blocks)]
     return facts
 

@@ -155,7 +155,7 @@ def _tiles(answer: Answer) -> list[dict[str, str]]:
     tiles: list[tuple[str, str, str]] = []
     if answer.patch_um is not None:
         name = "patch to use" if answer.patch_shown else "patch, by the scores alone"
-        note = f"smallest within {f'{answer.margin:.3f}'.rstrip('0')} of the best"
+        note = f"smallest within {answer.margin:g} of the best"
         tiles.append((name, f"{format_number(answer.patch_um)} {MICRO}", note))
     if answer.best.baseline and answer.best_encoder is not None:
         encoder, score = answer.best_encoder

@@ -51,8 +51,8 @@ def test_good_settings_are_built_and_frozen() -> None:
         ({"name": "a", "several": [{}, {"heigth": 2}]}, "unknown key 'several.1.heigth'"),
         ({"name": "a", "several": [{}, {"heigth": 2}]}, "did you mean 'height'?"),
         ({"name": "a", "perhaps": {"with": 2}}, "did you mean 'width'?"),
-        ({"name": "a", "share": 2}, "'share' is 2: Input should be less than 1"),
-        ({"name": "a", "inner": {"width": "two"}}, "'inner.width' is 'two':"),
+        ({"name": "a", "share": 2}, "'share' is 2; expected a number below 1"),
+        ({"name": "a", "inner": {"width": "two"}}, "'inner.width' is 'two'; expected a whole number"),
     ],
 )
 def test_faults_name_the_key_and_its_neighbour(raw: dict[str, object], line: str) -> None:
@@ -81,7 +81,7 @@ def test_read_yaml_replaces_variables(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PRESTIGE_TEST_PLACE", "here")
     monkeypatch.delenv("PRESTIGE_TEST_OTHER", raising=False)
     path = write(tmp_path, "a: ${PRESTIGE_TEST_PLACE}/x\nb: ${PRESTIGE_TEST_OTHER:-there}/y\nc: 3\n")
-    assert read_yaml(path) == {"a": "here/x", "b": "there/y", "c": 3}
+    assert read_yaml(path) == {"a": "here/x", "b": "there/y", "c": "3"}
 
 
 def test_a_variable_that_is_not_set_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str, what: str) -> 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         read_yaml(tmp_path / "absent.yaml")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="is a folder; expected a yaml file"):
         read_yaml(tmp_path)
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(ConfigError, match="cannot be read"):
@@ -121,3 +121,20 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
     assert resolve_path(Path("a/b.tif"), tmp_path) == tmp_path.resolve() / "a" / "b.tif"
     assert resolve_path(tmp_path / "c.tif", Path("/elsewhere")) == tmp_path / "c.tif"
     assert resolve_path(Path("~/d.tif"), tmp_path) == Path.home() / "d.tif"
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-that-name/x", "a\0b"])
+def test_paths_that_cannot_be_are_one_line(tmp_path: Path, path: str) -> None:
+    with pytest.raises(ConfigError, match="the path cannot be read"):
+        resolve_path(Path(path), tmp_path)
+
+
+def test_faults_of_a_yaml_name_their_lines(tmp_path: Path) -> None:
+    path = write(tmp_path, "name: a\nshare: 2\ninner:\n  widht: 1\nseveral:\n  - {}\n  - {width: x}\n")
+    with pytest.raises(ConfigError, match="3 faults") as caught:
+        build(Outer, read_yaml(path), where=path)
+    assert [str(fault).partition(": ")[0].rpartition(", ")[2] for fault in caught.value.faults] == [
+        "line 2",
+        "line 4",
+        "line 7",
+    ]
