@@ -66,7 +66,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def look_alike(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Return pairs of different names that a reader takes for one: unlike in blanks, case or hidden characters.
+    """Return pairs of names that a reader takes for one: unlike in blanks, case or hidden characters alone.
 
     Each pair is the first name of its kind and a later one.
     """

@@ -40,7 +40,9 @@ def made(text: str) -> Every:
     return build(Every, parse(text, where="a.yaml"), where="a.yaml")
 
 
-@pytest.mark.parametrize("name", ["1_1", "010", "1.0", "1", "NO", "on", "true", "2024-01-02", "1e3", "12:30", ".5"])
+@pytest.mark.parametrize(
+    "name", ["1_1", "010", "1.0", "1", "NO", "on", "true", "2024-01-02", "1e3", "12:30", ".5"]
+)
 def test_names_are_taken_as_they_are_written(name: str) -> None:
     found = made(f"text: {name}\npath: {name}\nwords: {{{name}: {name}}}\nparts: [{{name: {name}}}]\n")
     assert (found.text, found.path, found.words) == (name, Path(name), {name: name})
@@ -75,7 +77,9 @@ def test_numbers(text: str, value: float) -> None:
     assert (found.number, found.above, found.numbers) == (value, value, (value,))
 
 
-@pytest.mark.parametrize(("text", "value"), [("yes", True), ("On", True), ("TRUE", True), ("no", False), ("off", False)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("yes", True), ("On", True), ("TRUE", True), ("no", False), ("off", False)]
+)
 def test_switches(text: str, value: bool) -> None:
     assert made(f"switch: {text}").switch is value
 
@@ -95,7 +99,10 @@ def test_what_a_library_takes_is_what_yaml_1_2_means() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("whole: 010", "a.yaml, line 1: 'whole' is '010': a number that begins with 0 can be read in two ways"),
+        (
+            "whole: 010",
+            "a.yaml, line 1: 'whole' is '010': a number that begins with 0 can be read in two ways",
+        ),
         ("whole: 010", "write 10 if that is meant"),
         ("numbers: [1, 007]", "line 1: 'numbers': a number that begins with 0"),
         ("whole: " + "1" * 5000, "has 5,000 digits"),

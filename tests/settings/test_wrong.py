@@ -94,30 +94,76 @@ def test_sound_settings_are_sound(cls: type[Settings]) -> None:
     [
         (BenchConfig, ("patches",), [], "a.yaml: 'patches' is []; expected a list of 1 or more"),
         (BenchConfig, ("patches",), 3, "a.yaml: 'patches' is 3; expected a list"),
-        (BenchConfig, ("patches",), [{"patch_um": 0}], "a.yaml: 'patches.0.patch_um' is 0; expected a number above 0"),
-        (BenchConfig, ("encoders",), [None], "a.yaml: 'encoders.0' is empty; expected a mapping of keys to values"),
+        (
+            BenchConfig,
+            ("patches",),
+            [{"patch_um": 0}],
+            "a.yaml: 'patches.0.patch_um' is 0; expected a number above 0",
+        ),
+        (
+            BenchConfig,
+            ("encoders",),
+            [None],
+            "a.yaml: 'encoders.0' is empty; expected a mapping of keys to values",
+        ),
         (BenchConfig, ("split", "by"), "x", "'split.by' is 'x'; expected 'patient', 'column' or 'blocks'"),
         (BenchConfig, ("split", "buffer_um"), -1, "'split.buffer_um' is -1; expected a number of 0 or more"),
         (BenchConfig, ("split", "validation_share"), 1, "expected a number below 1"),
         (BenchConfig, ("split", "within_section"), "x", "expected true or false"),
         (BenchConfig, ("seeds",), [1.5], "'seeds.0' is 1.5; expected a whole number"),
-        (BenchConfig, ("panel", "genes"), 3, "'panel.genes' is 3; expected 'all', 'most_expressed' or 'most_variable' or a list or a path"),
+        (
+            BenchConfig,
+            ("panel", "genes"),
+            3,
+            "'panel.genes' is 3; expected 'all', 'most_expressed' or 'most_variable'",
+        ),
+        (BenchConfig, ("panel", "genes"), 3, "or a list or a path"),
         (BenchConfig, ("panel", "genes"), ["A", None], "'panel.genes.1' is empty; expected text"),
-        (BenchConfig, ("evaluation", "margin"), -0.1, "'evaluation.margin' is -0.1; expected a number of 0 or more"),
+        (
+            BenchConfig,
+            ("evaluation", "margin"),
+            -0.1,
+            "'evaluation.margin' is -0.1; expected a number of 0 or more",
+        ),
         (BenchConfig, ("name",), "../../evil", "'name' is '../../evil': expected a name without /"),
         (BenchConfig, ("name",), "/x", "expected a name without /"),
         (BenchConfig, ("name",), ".hidden", "does not begin with '.'"),
-        (BenchConfig, ("train", "budget"), {"steps": "many"}, "'train.budget.steps' is 'many'; expected a whole number"),
+        (
+            BenchConfig,
+            ("train", "budget"),
+            {"steps": "many"},
+            "'train.budget.steps' is 'many'; expected a whole number",
+        ),
         (BenchConfig, ("dataset",), None, "'dataset' is empty; expected a path"),
         (DatasetConfig, ("samples",), [], "a.yaml: 'samples' is []; expected a list of 1 or more"),
-        (DatasetConfig, ("samples", 0, "covariates"), 3, "'samples.0.covariates' is 3; expected a mapping of keys"),
-        (DatasetConfig, ("samples", 0, "table"), "../x", "'samples.0.table' is '../x': expected the name of a table"),
-        (DatasetConfig, ("samples", 0, "patient"), " ", "'samples.0.patient' is ' ': expected 1 to 200 characters"),
+        (
+            DatasetConfig,
+            ("samples", 0, "covariates"),
+            3,
+            "'samples.0.covariates' is 3; expected a mapping of keys",
+        ),
+        (
+            DatasetConfig,
+            ("samples", 0, "table"),
+            "../x",
+            "'samples.0.table' is '../x': expected the name of a table",
+        ),
+        (
+            DatasetConfig,
+            ("samples", 0, "patient"),
+            " ",
+            "'samples.0.patient' is ' ': expected 1 to 200 characters",
+        ),
         (DatasetConfig, ("name",), "a/b", "'name' is 'a/b': expected letters, digits"),
         (PhantomConfig, ("name",), "../evil", "'name' is '../evil': expected letters, digits"),
-        (BiologyConfig, ("region",), {"genes": ["A"], "within_um": 0}, "'region.within_um' is 0; expected a number above 0"),
+        (
+            BiologyConfig,
+            ("region",),
+            {"genes": ["A"], "within_um": 0},
+            "'region.within_um' is 0; expected a number above 0",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_one_line_of_a_fault(cls: type[Settings], key: tuple[Any, ...], value: Any, line: str) -> None:
     with pytest.raises(PrestigeError) as caught:
         build(cls, changed(SOUND[cls], key, value), where="a.yaml")
@@ -127,7 +173,9 @@ def test_the_one_line_of_a_fault(cls: type[Settings], key: tuple[Any, ...], valu
 
 def test_what_follows_from_a_fault_is_no_second_one() -> None:
     with pytest.raises(PrestigeError) as caught:
-        build(DatasetConfig, {"name": "d", "samples": [{"id": "S", "source": "x", "path": "p"}]}, where="a.yaml")
+        build(
+            DatasetConfig, {"name": "d", "samples": [{"id": "S", "source": "x", "path": "p"}]}, where="a.yaml"
+        )
     assert str(caught.value) == "a.yaml: the key 'samples.0.patient' is missing"
 
 
@@ -178,5 +226,13 @@ def test_a_value_is_shown_shortly(value: Any, words: str) -> None:
 
 
 def test_every_word_can_be_filled() -> None:
-    numbers = {"gt": 1.0, "ge": 1.0, "lt": 1.0, "le": 1.0, "min_length": 1, "max_length": 1, "expected": "'a'"}
+    numbers = {
+        "gt": 1.0,
+        "ge": 1.0,
+        "lt": 1.0,
+        "le": 1.0,
+        "min_length": 1,
+        "max_length": 1,
+        "expected": "'a'",
+    }
     assert all(words.format(**numbers) for words in _EXPECTED.values())

@@ -30,7 +30,9 @@ def _printable(name: str) -> str:
 
 def _title(name: str) -> str:
     if "/" in name or "\\" in name or name.startswith((".", "-", "~")):
-        raise ValueError("expected a name without / and \\ that does not begin with '.', '-' or '~': folders bear it")
+        raise ValueError(
+            "expected a name without / and \\ that does not begin with '.', '-' or '~': folders bear it"
+        )
     return _printable(name)
 
 
@@ -97,7 +99,10 @@ class DatasetConfig(Settings):
         patients = [sample.patient for sample in self.samples]
         first: dict[str, int] = {}
         faults = [
-            (("samples", place, "id"), f"the sample id '{name}' is given more than once; expected every id once")
+            (
+                ("samples", place, "id"),
+                f"the sample id '{name}' is given more than once; expected every id once",
+            )
             for place, name in enumerate(ids)
             if first.setdefault(name, place) != place
         ]

@@ -82,7 +82,9 @@ def _text(path: Path) -> str:
     with reading(path, expected="a GMT file of gene sets"), path.open("rb") as file:
         raw = file.read(_MOST_BYTES + 1)
     if len(raw) > _MOST_BYTES:
-        raise DataError(f"is larger than {_MOST_BYTES:,} bytes", where=path, expected="a GMT file of gene sets")
+        raise DataError(
+            f"is larger than {_MOST_BYTES:,} bytes", where=path, expected="a GMT file of gene sets"
+        )
     if raw.startswith(_GZIP):
         raise DataError("is compressed", where=path, expected="a GMT file as text", remedy="gunzip it first")
     if b"\0" in raw:

@@ -39,7 +39,9 @@ class _Shipped(Settings):
 @cache
 def _shipped() -> _Shipped:
     resource = files("prestige.genesets").joinpath("shipped.yaml")
-    return build(_Shipped, parse(resource.read_text(encoding="utf-8"), where=resource.name), where=resource.name)
+    return build(
+        _Shipped, parse(resource.read_text(encoding="utf-8"), where=resource.name), where=resource.name
+    )
 
 
 def shipped_sets(data_dir: Path | str | None = None, names: Sequence[str] = SHIPPED) -> dict[str, GeneSet]:

@@ -33,9 +33,7 @@ class Settings(BaseModel):
     one; a name stays as it is written.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=False, allow_inf_nan=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod

@@ -1,16 +1,15 @@
 """Yaml as it is written: values that remember their lines, and text that stays text until a setting types it.
 
-A yaml is read from the parser's events and not by ``yaml.load``: what a value means is for the setting that
-takes it to say (``settings/meaning.py``), so a patient called ``1_1``, ``010`` or ``NO`` keeps that name; every
-fault knows its line; and aliases are counted before anything is made of them.  The events of PyYAML carry all
-that is needed, so no second yaml library is asked for.
+A yaml is read from the parser's events and not by ``yaml.load``: what a value means is for the setting
+that takes it to say (``settings/meaning.py``), so a patient called ``1_1``, ``010`` or ``NO`` keeps that
+name; every fault knows its line; and aliases are counted before anything is made of them.  The events of
+PyYAML carry all that is needed, so no second yaml library is asked for.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -258,7 +257,7 @@ class _Composer:
             self.faults.append(self._fault(error.what, line, expected=error.expected, remedy=error.remedy))
             return None
         if unfit := _UNFIT.search(text):
-            what = f"a text holds the character {ascii(unfit.group())}"
+            what = f"a text holds the character {unfit.group()!a}"
             self.faults.append(self._fault(what, line, expected="text without it"))
             return None
         if not event.implicit[0]:

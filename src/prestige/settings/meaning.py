@@ -1,4 +1,4 @@
-"""What text without quotes means, which the setting that takes it decides: a number, ``true``, or the text."""
+"""What text without quotes means, as the setting that takes it decides: a number, true, or the text."""
 
 from __future__ import annotations
 
@@ -83,11 +83,13 @@ def _scalar(text: Plain, to: Wanted) -> Any:
     as_text = str in to.kinds or Any in to.kinds
     if not as_text and _TWO_WAYS.fullmatch(text) and len(text) < _MOST_DIGITS:
         plain = text.replace("_", "").lstrip("+-").lstrip("0") or "0"
-        raise ValueError(f"a number that begins with 0 can be read in two ways; write {plain} if that is meant")
+        raise ValueError(
+            f"a number that begins with 0 can be read in two ways; write {plain} if that is meant"
+        )
     meant = meaning(text)
     if isinstance(meant, int) and abs(meant) >= _TOO_LARGE and not as_text:
         raise ValueError(f"expected a whole number below {_TOO_LARGE:.2g}")
-    # Where names stand beside numbers (values of a column), only what is written as numbers are counts as one.
+    # Where names stand beside numbers (values of a column), a number is only what is written as numbers are.
     return str(text) if str in to.kinds and str(meant).lower() != text.lower() else meant
 
 
@@ -116,5 +118,3 @@ def meaning(text: str) -> bool | int | float | str:
     if decimal and not _TWO_WAYS.fullmatch(text):
         return float(text.replace("_", ""))
     return str(text)
-
-

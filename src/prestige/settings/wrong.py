@@ -1,4 +1,4 @@
-"""What is wrong with settings, in plain words: one fault a line, with the key, its line and what was expected."""
+"""What is wrong with settings, in plain words: one fault a line, with its key and what was expected."""
 
 from __future__ import annotations
 
@@ -91,7 +91,11 @@ def shown(value: Any) -> str:
         return "empty"
     if isinstance(value, str):
         text = value if len(value) <= 4 * _LONGEST_VALUE else value[: 4 * _LONGEST_VALUE]
-        return f"'{one_line(text, _LONGEST_VALUE)}'" if text.strip() == text != "" else repr(text)[:_LONGEST_VALUE]
+        return (
+            f"'{one_line(text, _LONGEST_VALUE)}'"
+            if text.strip() == text != ""
+            else repr(text)[:_LONGEST_VALUE]
+        )
     if isinstance(value, Mapping | list | tuple | set):
         some = "a mapping" if isinstance(value, Mapping) else "a list"
         return some if value else repr(value)

@@ -217,8 +217,8 @@ def _as_in_column(side_of: Mapping[str, int], seen: Sequence[str], where: str) -
     for one, other in look_alike([*placed, *seen]):
         if one in placed and other not in placed:
             raise SplitError(
-                f"the column holds '{one_line(other, 60)}' beside '{one_line(one, 60)}', which differs by blanks "
-                "or case only",
+                f"the column holds '{one_line(other, 60)}' beside '{one_line(one, 60)}', unlike in blanks "
+                "or case alone",
                 where=where,
                 remedy="write one value in one way in the table",
             )

@@ -13,7 +13,9 @@ from prestige.text import format_number, shortened, si
 
 NAMED_IN_LEAD = 3
 NAMED = 4
-WHERE_THE_MARGIN_IS = "Another is written as evaluation: {margin: ...} in the bench's yaml, and repeats no run."
+WHERE_THE_MARGIN_IS = (
+    "Another is written as evaluation: {margin: ...} in the bench's yaml, and repeats no run."
+)
 
 
 def sentences(summary: Summary, group: Group, answer: Answer) -> list[str]:
