@@ -28,7 +28,7 @@ MERGED = (
     "blocks would be left"
 )
 _MARGIN = (
-    "{:g}: a configuration that is shown to lie no further below the best score counts as not worse. "
+    "a configuration that is shown to lie no further below the best score counts as not worse. "
     + WHERE_THE_MARGIN_IS
 )
 _SIDES = ("train", "validation", "test")
@@ -115,7 +115,7 @@ def scoring_facts(bench: Bench, summary: Summary) -> Facts:
         facts.append(("Blocks of the bootstrap", width if blocks.times > 1 else f"{width} wide"))
         if blocks.times > 1:
             facts.append(("Merged blocks", MERGED))
-    facts.append(("Margin", _MARGIN.format(margin_of(bench))))
+    facts.append(("Margin", f"{margin_of(bench):g}: {_MARGIN}"))
     facts += [("Correlation length", words) for words in length_words(bench, summary.blocks)]
     return facts
 
