@@ -299,7 +299,7 @@ def test_stores_that_are_missing_or_cut_off(
         ("dataset", "patient:", "pateint:", READS_DATA, ("unknown key 'samples.0.pateint'", "'patient'?")),
         ("dataset", "source: hest", "source: hets", READS_DATA, ("unknown source 'hets'", "'hest'?")),
         ("dataset", "id: S2", "id: S1", READS_DATA, ("the sample id 'S1' is given more than once",)),
-        ("dataset", "name: d", "name: [", READS_DATA, ("dataset.yaml: is not valid yaml",)),
+        ("dataset", "name: d", "name: [", READS_DATA, ("dataset.yaml, line ", "is not valid yaml (")),
         ("run", "buffer_um:", "bufer_um:", ("train",), ("unknown key 'split.bufer_um'", "'buffer_um'?")),
         ("bench", "buffer_um:", "bufer_um:", ("bench",), ("unknown key 'split.bufer_um'", "'buffer_um'?")),
         ("run", "compact_xs", "compact_xz", ("train",), ("unknown encoder 'compact_xz'", "'compact_xs'?")),
