@@ -195,7 +195,9 @@ def test_files_that_are_missing(tmp_path: Path) -> None:
 
 
 def test_wrong_settings_of_a_phantom(tmp_path: Path) -> None:
-    assert_refused(run("phantom", tmp_path / "o", "--radius-um", -3), "'radius_um' is -3.0", "expected a number above 0")
+    assert_refused(
+        run("phantom", tmp_path / "o", "--radius-um", -3), "'radius_um' is -3.0", "expected a number above 0"
+    )
     (tmp_path / "p.yaml").write_text("radius_u: 4\n")
     result = run("phantom", tmp_path / "o", "--config", tmp_path / "p.yaml")
     assert_refused(result, "p.yaml: unknown key 'radius_u'", "did you mean 'radius_um'?")
