@@ -271,11 +271,10 @@ def _cut_chunk(store: Path) -> None:
     [
         (shutil.rmtree, ("S.zarr: no such store", "expected a whole SpatialData store", "check path:")),
         (lambda store: shutil.rmtree(store / "images/HE_nuc_original"), ("missing: images/HE_nuc_original",)),
-        (lambda store: shutil.rmtree(store / "tables/anucleus"), ("missing: tables/anucleus", COPY)),
         (_first_half_only, ("S.zarr", "expected a whole SpatialData store", COPY)),
         (_cut_chunk, ("S.zarr, images/HE_original", "expected a whole SpatialData store", COPY)),
     ],
-    ids=["none", "mask", "counts", "half", "chunk"],
+    ids=["none", "mask", "half", "chunk"],
 )
 def test_stores_that_are_missing_or_cut_off(
     sound: Path,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prestige.errors import ConfigError, DataError
-from prestige.inputs import plain_file, read_json_object, read_text
+from prestige.inputs import files_below, inside, plain_file, read_json_object, read_text
 
 
 def test_a_text_is_read_with_and_without_a_byte_order_mark(tmp_path: Path) -> None:
@@ -92,3 +92,43 @@ def test_json_that_is_none(content: str, tmp_path: Path) -> None:
 def test_json_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
     assert read_json_object(tmp_path / "a.json", expected="a card") == {"a": 1}
+
+
+def test_the_files_of_a_folder_without_what_file_managers_leave(tmp_path: Path) -> None:
+    (tmp_path / "a" / ".zgroup.d").mkdir(parents=True)
+    kept = ["a/.zarray", "a/.zgroup.d/x", "a/0", "b"]
+    for name in (*kept, ".DS_Store", "a/._0", "a/.0.a8XkQ2", "a/Thumbs.db", "desktop.ini"):
+        (tmp_path / name).touch()
+    assert [path.relative_to(tmp_path).as_posix() for path in files_below(tmp_path)] == kept
+
+
+def test_links_of_a_folder(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "folder", tmp_path / "outside"
+    (folder / "deep").mkdir(parents=True)
+    outside.touch()
+    (folder / "file").touch()
+    (folder / "link").symlink_to("file")
+    (folder / "again").symlink_to("deep")
+    assert [path.name for path in files_below(folder, within=(folder,))] == ["file", "link"]
+    (folder / "out").symlink_to(outside)
+    assert len(files_below(folder)) == 3
+    assert len(files_below(folder, within=(tmp_path,))) == 3
+    with pytest.raises(DataError, match="out: is a link that leads out of the folder"):
+        files_below(folder, within=(folder,))
+    assert (inside(folder / "link", (folder,)), inside(folder / "out", (folder,))) == (True, False)
+    assert not inside(folder, (folder,))
+    (folder / "out").unlink()
+    (folder / "round").symlink_to(folder)
+    with pytest.raises(DataError, match="round: is a link that leads out"):
+        files_below(folder, within=(folder,))
+
+
+@pytest.mark.parametrize(("target", "said"), [("/dev/zero", "a pipe or a device"), ("gone", "leads nowhere")])
+def test_what_is_no_file_in_a_folder_is_refused(tmp_path: Path, target: str, said: str) -> None:
+    (tmp_path / "x").symlink_to(target)
+    with pytest.raises(DataError, match=said if target == "gone" else "x: is"):
+        files_below(tmp_path)
+    (tmp_path / "x").unlink()
+    os.mkfifo(tmp_path / "x")
+    with pytest.raises(DataError, match="x: is no file but a pipe or a device"):
+        files_below(tmp_path)

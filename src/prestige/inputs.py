@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,65 @@ def read_json_object(
     if not isinstance(content, dict):
         raise kind("holds no JSON object", where=path, expected=expected, remedy=remedy)
     return content
+
+
+def files_below(folder: Path, *, within: Sequence[Path] = ()) -> list[Path]:
+    """Return the files of a folder and of its folders, sorted, without those that file managers leave.
+
+    Links to files count as files, links to folders are not gone through.
+
+    Parameters
+    ----------
+    within
+        The folders that no link may lead out of; without any, links may lead anywhere.
+
+    Raises
+    ------
+    DataError
+        For a link that leads out, or nowhere, and for what is neither file nor folder.
+    """
+    files, open_folders = [], [os.fspath(folder)]
+    while open_folders:
+        with reading(folder), os.scandir(open_folders.pop()) as entries:
+            there = list(entries)
+        for entry in there:
+            if entry.is_dir(follow_symlinks=False):
+                open_folders.append(entry.path)
+            elif not is_stray(entry.name) and _is_file(entry, within):
+                files.append(Path(entry.path))
+    return sorted(files)
+
+
+def inside(path: Path, folders: Sequence[Path]) -> bool:
+    """Return whether a path, its links followed, lies in one of some folders."""
+    real = os.path.realpath(path)
+    return any(real.startswith(os.path.join(os.path.realpath(folder), "")) for folder in folders)
+
+
+def is_stray(name: str) -> bool:
+    """Return whether a file is none of a store's but one that the Finder, Explorer or rsync leaves."""
+    return (name.startswith(".") and not name.startswith(".z")) or name in ("Thumbs.db", "desktop.ini")
+
+
+_NO_FILE = "is no file but a pipe or a device"
+
+
+def _is_file(entry: os.DirEntry[str], within: Sequence[Path]) -> bool:
+    """Return whether an entry that is no folder is a file to be read, and no link to a folder."""
+    if entry.is_symlink() and within and not inside(Path(entry.path), within):
+        what = "is a link that leads out of the folder"
+    elif entry.is_file():
+        return True
+    elif entry.is_dir():
+        return False
+    else:
+        what = "is a link that leads nowhere" if not os.path.exists(entry.path) else _NO_FILE
+    raise DataError(
+        what,
+        where=entry.path,
+        expected="files that lie in the folder",
+        remedy="copy the folder with what its links lead to (cp -rL), or take it off",
+    )
 
 
 def _near(path: Path) -> str | None:

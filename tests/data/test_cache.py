@@ -151,3 +151,23 @@ def test_where_the_cache_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.delenv("PRESTIGE_CACHE")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_cache_dir() == tmp_path / ".cache" / "prestige"
+
+
+def test_the_content_of_a_folder_is_that_of_its_own_files(tmp_path: Path) -> None:
+    """What a file manager leaves is none of it; what is no file is refused and never waited for."""
+    folder, index = tmp_path / "folder", tmp_path / "index"
+    folder.mkdir()
+    (folder / "0").write_bytes(b"x" * 100)
+    before = cache._content(folder, index)
+    (folder / ".DS_Store").write_bytes(b"Bud1")
+    assert cache._content(folder, index) == before
+    (folder / "1").symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="is no file but|is a link"):
+        cache._content(folder, index)
+
+
+def test_no_more_is_hashed_than_a_file_was_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 100)
+    expected = cache._hash_files(tmp_path, [tmp_path / "a"], 100)
+    monkeypatch.setattr(cache, "_BLOCK", 7)
+    assert cache._hash_files(tmp_path, [tmp_path / "a"], 100) == expected

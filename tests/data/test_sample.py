@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from prestige.data.sample import Table, faults_in
+from prestige.data.sample import Table, faults_in, has_counts
 
 
 def sound() -> Table:
@@ -67,3 +67,19 @@ def test_inside_is_what_rounds_to_a_pixel(x: float, y: float) -> None:
     table.xy_px[2] = (x, y)
     inside = -0.5 <= x <= 9.5 and -0.5 <= y <= 4.5
     assert ("outside the image of 10 x 5 px: 1 (c)" in said(table)) != inside
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"counts": csr_matrix((3, 0), dtype=np.float32), "genes": ()},
+        {"counts": csr_matrix((3, 2), dtype=np.float32)},
+        {"counts": csr_matrix((3, 2), dtype=np.float32), "obs": sound().obs.assign(measured=False)},
+    ],
+)
+def test_counts_are_needed_unless_they_are_optional(change: dict) -> None:
+    table = replace(sound(), **change)
+    (fault,) = faults_in(table, height_px=5, width_px=10, where="sample 's'")
+    assert "counts; expected counts of at least one observation; leave the sample out" in str(fault)
+    assert faults_in(table, height_px=5, width_px=10, where="sample 's'", counts="optional") == []
+    assert (has_counts(table), has_counts(sound())) == (False, True)

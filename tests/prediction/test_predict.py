@@ -68,7 +68,7 @@ def listed(monkeypatch: pytest.MonkeyPatch, samples: Any, folder: Path) -> None:
         for one in samples
     )
     monkeypatch.setattr(predict_module, "read_dataset", lambda path: DatasetConfig(name="d", samples=specs))
-    monkeypatch.setattr(predict_module, "open_dataset", lambda config: SimpleNamespace(samples=samples))
+    monkeypatch.setattr(predict_module, "open_dataset", lambda config, **_: SimpleNamespace(samples=samples))
 
 
 @pytest.mark.parametrize("inside", ["", "model"])

@@ -30,6 +30,7 @@ from prestige.data.prepared import SLIDE, Card, Prepared, is_prepared, read_prep
 from prestige.data.sample import Table, faults_in
 from prestige.data.slides.slide import open_pixels
 from prestige.errors import DataError, StorageError, raise_all
+from prestige.inputs import files_below
 
 _BLOCK = 1 << 22
 
@@ -123,7 +124,8 @@ def _make(recipe: Recipe, folder: Path, slide: Path, key: str, slide_key: str) -
         shutil.copyfile(slide, folder / SLIDE)  # a file system without hard links
     pixels = open_pixels(folder / SLIDE)
     table = recipe.read_table(pixels)
-    raise_all(faults_in(table, height_px=pixels.shape[0], width_px=pixels.shape[1], where=recipe.where))
+    size = {"height_px": pixels.shape[0], "width_px": pixels.shape[1]}
+    raise_all(faults_in(table, **size, where=recipe.where, counts="optional"))
     source = recipe.source.partition("/")[0]
     write_prepared(folder, table, Card(source, key, slide_key, recipe.um_per_px, recipe.um_per_px_assumed))
 
@@ -162,7 +164,7 @@ def _contents(files: Mapping[str, Path], cache_dir: Path) -> list[str]:
 
 def _content(path: Path, index: Path) -> str:
     """Return the hash of a file's or folder's content: from the index while names, sizes and times stand."""
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    files = files_below(path) if path.is_dir() else [path]
     stats = [(str(file.relative_to(path)), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
     state = digest(json.dumps(stats))
     entry = index / f"{digest(str(path))}.json"
@@ -181,9 +183,11 @@ def _hash_files(root: Path, files: list[Path], size: int) -> str:
     out = hashlib.blake2b(digest_size=16)
     with Progress(f"hashing {root.name}", size) as progress:
         for file in files:
-            out.update(f"\0{file.relative_to(root).as_posix()}\0{file.stat().st_size}\0".encode())
+            left = file.stat().st_size  # no more is read, whatever there is: some files have no end
+            out.update(f"\0{file.relative_to(root).as_posix()}\0{left}\0".encode())
             with file.open("rb") as stream:
-                while block := stream.read(_BLOCK):
+                while left > 0 and (block := stream.read(min(_BLOCK, left))):
                     out.update(block)
+                    left -= len(block)
                     progress.advance(len(block))
     return out.hexdigest()

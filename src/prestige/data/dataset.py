@@ -9,7 +9,7 @@ from pathlib import Path
 from prestige.data.cache import default_cache_dir, digest
 from prestige.data.prepared import Prepared
 from prestige.data.readers import SOURCES, sample_reader
-from prestige.data.sample import Sample, faults_in
+from prestige.data.sample import Counts, Sample, faults_in
 from prestige.data.slides.slide import Slide
 from prestige.data.spec import DatasetConfig, SampleSpec
 from prestige.errors import DataError, PrestigeError, StorageError, raise_all, unknown
@@ -76,7 +76,9 @@ def _absolute(sample: SampleSpec, base: Path) -> SampleSpec:
     return sample.model_copy(update={"path": resolve_path(sample.path, base), "expression": expression})
 
 
-def open_dataset(config: DatasetConfig, *, cache_dir: Path | None = None) -> Dataset:
+def open_dataset(
+    config: DatasetConfig, *, cache_dir: Path | None = None, counts: Counts = "needed"
+) -> Dataset:
     """Open every sample, prepared now where the cache does not hold it yet.
 
     Parameters
@@ -85,6 +87,8 @@ def open_dataset(config: DatasetConfig, *, cache_dir: Path | None = None) -> Dat
         What :func:`read_dataset` read.
     cache_dir
         Where prepared samples lie; ``$PRESTIGE_CACHE`` or ``~/.cache/prestige`` when None.
+    counts
+        Whether each sample has to have counts; "optional" for those that are only to be predicted.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def open_dataset(config: DatasetConfig, *, cache_dir: Path | None = None) -> Dat
     samples: list[Sample] = []
     faults: list[PrestigeError] = []
     for spec in config.samples:
-        sample, wrong = try_sample(spec, cache_dir=cache_dir)
+        sample, wrong = try_sample(spec, cache_dir=cache_dir, counts=counts)
         faults.extend(wrong)
         if sample is not None:
             samples.append(sample)
@@ -125,7 +129,7 @@ def open_sample(spec: SampleSpec, *, cache_dir: Path | None = None) -> Sample:
 
 
 def try_sample(
-    spec: SampleSpec, *, cache_dir: Path | None = None
+    spec: SampleSpec, *, cache_dir: Path | None = None, counts: Counts = "needed"
 ) -> tuple[Sample | None, list[PrestigeError]]:
     """Open one sample; return it, or None and what is wrong with it.
 
@@ -135,7 +139,7 @@ def try_sample(
         When the cache cannot be written, which is no fault of the sample.
     """
     try:
-        prepared = sample_reader(spec.source)(spec, cache_dir or default_cache_dir())
+        prepared = sample_reader(spec.source)(spec, cache_dir or default_cache_dir(), counts)
     except StorageError:
         raise
     except PrestigeError as error:
@@ -143,7 +147,7 @@ def try_sample(
     where = f"sample '{spec.id}'"
     height_px, width_px = prepared.pixels.shape[:2]
     faults: list[PrestigeError] = list(
-        faults_in(prepared.table, height_px=height_px, width_px=width_px, where=where)
+        faults_in(prepared.table, height_px=height_px, width_px=width_px, where=where, counts=counts)
     )
     if spec.um_per_px is None and prepared.card.um_per_px is None:
         faults.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from scipy.sparse import csr_matrix
 from prestige.data.slides.slide import Slide
 from prestige.errors import DataError
 from prestige.text import some
+
+Counts = Literal["needed", "optional"]
+"""Whether a sample has to have counts: training and scoring need them, prediction does not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +92,14 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def faults_in(table: Table, *, height_px: int, width_px: int, where: str) -> list[DataError]:
+def has_counts(table: Table | Sample) -> bool:
+    """Return whether any observation has counts; a section of H&E alone has none."""
+    return bool(table.genes) and bool(table.obs["measured"].any()) and table.counts.nnz > 0
+
+
+def faults_in(
+    table: Table, *, height_px: int, width_px: int, where: str, counts: Counts = "needed"
+) -> list[DataError]:
     """List everything that is wrong with a table against its image; an empty list is a sound sample."""
     obs, faults = table.obs, []
 
@@ -97,8 +108,12 @@ def faults_in(table: Table, *, height_px: int, width_px: int, where: str) -> lis
 
     if not len(obs):
         fault("the table has no observations", "at least one")
-    if not table.genes:
-        fault("the table has no genes", "at least one column of counts")
+    if counts == "needed" and len(obs) and not has_counts(table):
+        fault(
+            "no observation has counts" if table.genes else "the table has no genes, so it has no counts",
+            "counts of at least one observation",
+            "leave the sample out: one of H&E alone can be predicted, not trained on, split or scored",
+        )
     if table.counts.shape != (len(obs), len(table.genes)) or len(table.xy_px) != len(obs):
         fault(
             f"{table.counts.shape} counts and {len(table.xy_px)} centres for {len(obs)} observations",
@@ -169,8 +184,6 @@ def _count_faults(table: Table, ids: pd.Index, where: str) -> list[DataError]:
             )
         )
     measured = table.obs["measured"].to_numpy(dtype=bool)
-    if not measured.any():
-        faults.append(DataError("no observation has counts", where=where, expected="at least one measured"))
     stray = ~measured & (np.diff(rows) > 0)
     if stray.any():
         faults.append(DataError(f"counts in rows that are not measured: {some(ids[stray])}", where=where))

@@ -79,7 +79,7 @@ def read_counts(group: Any, *, where: str) -> csr_matrix:
     element = group.get(name)
     if element is not None and hasattr(element, "shape"):
         return _dense_counts(element, name, where=where)
-    if element is not None:
+    if element is not None and getattr(element.get("data"), "shape", None) != (0,):  # then all is zero
         for part in ("data", "indptr"):
             _check_stored(element.get(part), part, f"{where}, '{name}'")
     counts = read_part(group, name, where=where)

@@ -65,7 +65,7 @@ def predict_dataset(
     bundle = read_bundle(_bundle_folder(run_or_model))
     config = read_dataset(dataset)
     _check_targets(config, out)
-    samples = open_dataset(config).samples
+    samples = open_dataset(config, counts="optional").samples
     _check_sizes(samples, bundle.patch)
     for words in pixel_notes(samples, bundle.extra.get("um_per_px")):
         say(words)

@@ -13,10 +13,11 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from scipy import ndimage
 from scipy.sparse import csr_matrix
 
-from prestige.data.dataset import open_sample
+from prestige.data.dataset import DatasetConfig, open_dataset, open_sample
 from prestige.data.sample import Sample
 from prestige.data.spec import SampleSpec
 from prestige.errors import DataError
@@ -243,3 +244,89 @@ def test_a_crop_of_real_tissue(store: Any, tmp_path: Path, shared_data: Path) ->
     expected = np.array(ndimage.center_of_mass(mask > 0, mask, ids))[:, ::-1]
     assert len(ids) > 50
     np.testing.assert_allclose(sample.xy_px, expected, rtol=0, atol=1e-9)
+
+
+def linked_table(path: Path, name: str, **attributes: Any) -> None:
+    """Say in a table of a store which column links it to which element."""
+    anndata.io.write_elem(
+        zarr.open_group(path / "tables" / name, mode="a"), "uns/spatialdata_attrs", attributes
+    )
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_cells_and_counts_are_linked_as_the_tables_say(store: Any, tmp_path: Path, zarr_format: int) -> None:
+    """Row names that are numbers too, in another order, and rows of another element."""
+    region = ["HE_nuc_original"] * 4
+    store.cells = pd.DataFrame(
+        {"nucleus": [7, 3, 11, 5, 99], "group": 0, "region": [*region, "cells"]}, index=list("12345")
+    )
+    store.measured = pd.DataFrame({"nucleus": [3, 7], "region": region[:2]}, index=["7", "3"])
+    path = store.write(tmp_path / "s.zarr", zarr_format)
+    attributes = {"region": ["HE_nuc_original", "cells"], "region_key": "region", "instance_key": "nucleus"}
+    for name in ("cell_id-group", "anucleus"):
+        linked_table(path, name, **attributes)
+    sample = opened(path, um_per_px=1)
+    assert list(sample.obs.index) == ["7", "3", "11", "5"]
+    np.testing.assert_array_equal(sample.xy_px, [[15.5, 10.5], [5, 3], [59, 39], [20.5, 24.5]])
+    np.testing.assert_array_equal(sample.counts.toarray()[:2], [[2, 5, 0], [1, 0, 4]])
+    assert sample.notes == ("1 rows describe 1 (cells), not HE_nuc_original: left out",)
+
+
+def test_channels_are_read_by_their_names(store: Any, tmp_path: Path) -> None:
+    path = store.write(tmp_path / "s.zarr", 3)
+    group = zarr.open_group(path / "images/HE_original", mode="a")
+    ome: Any = group.attrs["ome"]
+    group.attrs["ome"] = {**ome, "omero": {"channels": [{"label": name} for name in "bgr"]}}
+    np.testing.assert_array_equal(opened(path).slide.pixels, store.image[..., ::-1])
+
+
+def he_alone(store: Any, path: Path, how: str) -> Path:
+    """Write a store of a section without counts."""
+    if how == "rows":
+        store.counts, store.measured = np.zeros((0, 3)), store.measured[:0]
+    elif how == "zeros":
+        store.counts = np.zeros((2, 3))
+    store.write(path, 3)
+    if how == "table":
+        shutil.rmtree(path / "tables" / "anucleus")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("table", "missing: tables/anucleus; .*without it a section can be predicted"),
+        ("rows", "no observation has counts; .*one of H&E alone can be predicted"),
+        ("zeros", "no observation has counts"),
+    ],
+)
+def test_a_section_of_he_alone_is_for_prediction(store: Any, tmp_path: Path, how: str, said: str) -> None:
+    path = he_alone(store, tmp_path / "s.zarr", how)
+    spec = SampleSpec(id="S", source="challenge", path=path, patient="P")
+    config = DatasetConfig(name="d", samples=(spec,))
+    for _ in range(2):  # anew, and from the cache
+        (sample,) = open_dataset(config, cache_dir=tmp_path / "cache", counts="optional").samples
+        assert list(sample.obs.index) == ["7", "3", "11", "5"]
+        np.testing.assert_array_equal(sample.xy_px, [[15.5, 10.5], [5, 3], [59, 39], [20.5, 24.5]])
+        assert sample.counts.nnz == 0
+        with pytest.raises(DataError, match=said):
+            open_dataset(config, cache_dir=tmp_path / "cache")
+
+
+def test_counts_change_nothing_where_they_are_optional(store: Any, tmp_path: Path) -> None:
+    spec = SampleSpec(id="S", source="challenge", path=store.write(tmp_path / "s.zarr", 2), patient="P")
+    config = DatasetConfig(name="d", samples=(spec,))
+    one, other = (
+        open_dataset(config, cache_dir=tmp_path / "cache", counts=counts).fingerprint
+        for counts in ("needed", "optional")
+    )
+    assert one == other
+
+
+def test_further_expression_of_a_store_without_counts(store: Any, tmp_path: Path) -> None:
+    path = he_alone(store, tmp_path / "s.zarr", "table")
+    further = expression(tmp_path / "v.h5ad", [11], [[9, 1, 3]])
+    spec = SampleSpec(id="S", source="challenge", path=path, patient="P", expression=further)
+    config = DatasetConfig(name="d", samples=(spec,))
+    (sample,) = open_dataset(config, cache_dir=tmp_path / "cache", counts="optional").samples
+    np.testing.assert_array_equal(sample.measured, [False, False, True, False])

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from prestige.data.dataset import open_sample
+from prestige.data.dataset import DatasetConfig, open_dataset, open_sample
 from prestige.data.sample import Sample
 from prestige.data.spec import SampleSpec
 from prestige.errors import ConfigError, DataError
@@ -175,3 +175,25 @@ def test_the_kidney(tmp_path: Path, shared_data: Path) -> None:
     assert (sample.slide.height_px, sample.slide.width_px, sample.um_per_px) == (3640, 3116, 2.0055)
     glass = sample.slide.pixels[50:150, 2950:3050].reshape(-1, 3).mean(axis=0)
     assert glass.min() > 220  # the glass beside the tissue is near white
+
+
+@pytest.mark.parametrize("how", ["no X", "no genes", "no group X"])
+def test_places_alone_are_a_section_to_be_predicted(hest_folder: Writer, tmp_path: Path, how: str) -> None:
+    import anndata
+    import h5py
+
+    root = hest_folder()
+    path = root / "st" / "S1.h5ad"
+    xy = anndata.read_h5ad(path).obsm["spatial"]
+    obs = pd.DataFrame({"row": range(4)}, index=list("abcd"))
+    counts = np.zeros((4, 0), dtype=np.float32) if how == "no genes" else None
+    anndata.AnnData(X=counts, obs=obs, obsm={"spatial": xy}).write_h5ad(path)
+    if how == "no group X":
+        with h5py.File(path, "a") as file:
+            file.pop("X", None)
+    config = DatasetConfig(name="d", samples=(SampleSpec(id="S1", source="hest", path=root, patient="P"),))
+    (sample,) = open_dataset(config, cache_dir=tmp_path / "cache", counts="optional").samples
+    assert (sample.n_obs, sample.genes, sample.measured.any()) == (4, (), False)
+    np.testing.assert_array_equal(sample.xy_px, [[0, 0], [10, 20], [49.4, 30], [25.5, 39.49]])
+    with pytest.raises(DataError, match="so it has no counts"):
+        open_dataset(config, cache_dir=tmp_path / "cache")

@@ -72,3 +72,32 @@ def test_a_full_disk_stays_a_full_disk(tmp_path: Path) -> None:
     image(tmp_path / "a", axes=AXES)
     with pytest.raises(OSError, match="No space left"), element(tmp_path, "a"):
         raise OSError(28, "No space left on device")
+
+
+def test_what_is_there_in_place_of_a_store_is_told(tmp_path: Path) -> None:
+    import zipfile
+
+    names = ("images/HE",)
+    (tmp_path / "S.zarr" / "images" / "HE").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"did you mean the store 'S.zarr' in it\?"):
+        check_elements(tmp_path, names)
+    with pytest.raises(DataError, match="name the folder of the whole store"):
+        check_elements(tmp_path / "S.zarr" / "images", names)
+    for name, inner, made in (("A.zarr.zip", "images/HE/zarr.json", "A.zarr"), ("B.zip", "S/images/x", "S")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr(inner, "{}")
+        with pytest.raises(DataError, match=rf"is a zip archive; .*unzip '.*{name}' .* path: \S*/{made}$"):
+            check_elements(tmp_path / name, names)
+    with pytest.raises(DataError, match=r"A.zarr.zip: is a zip archive"):
+        check_elements(tmp_path / "A.zarr", names)
+    (tmp_path / "S.tar").write_bytes(b"no archive")
+    with pytest.raises(DataError, match=r"S\.tar: is a file"):
+        check_elements(tmp_path / "S.tar", names)
+
+
+def test_what_is_no_group_of_a_format_that_is_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "images" / "HE").mkdir(parents=True)
+    (tmp_path / "images" / "HE" / "meta").write_text('{"zarr_format": 1}')
+    said = r"no metadata of a zarr group.*zarr of format 2 or 3"
+    with pytest.raises(DataError, match=said), element(tmp_path, "images/HE"):
+        pass

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from prestige.data.dataset import DatasetConfig, SampleSpec, open_sample
+from prestige.data.dataset import DatasetConfig, SampleSpec, open_dataset, open_sample
 from prestige.data.prepared import Card, write_prepared
 from prestige.data.sample import Table
 from prestige.report.dataset.inspection import crop_centres, crop_width, inspect, thumbnail
@@ -92,3 +92,22 @@ def test_a_thumbnail_is_the_mean_of_squares() -> None:
     small = thumbnail(pixels, 2)
     assert small.shape == (2, 3, 3)
     np.testing.assert_array_equal(small[0, 0], [25, 0, 255])
+
+
+def test_a_section_without_counts_is_drawn_and_noted(tmp_path: Path) -> None:
+    spec = prepared(tmp_path, "a")
+    whole = open_sample(spec)
+    table = Table(whole.obs.assign(measured=False, total_counts=0.0), whole.xy_px, csr_matrix((70, 0)), ())
+    card = Card("challenge", "x", "x", 0.5, False)
+    write_prepared(spec.path, table, card)
+    found = inspect(DatasetConfig(name="d", samples=(spec,)), tmp_path / "out")
+    (row,) = found.rows
+    assert (row["n_obs"], row["n_measured"], row["genes"], row["median_counts"]) == (70, 0, 0, None)
+    assert found.faults == ()
+    assert row["notes"] == ("it has no counts: it can be predicted, not trained on, split or scored",)
+    assert row["overlay"].is_file()
+    assert len(crop_centres(open_dataset_of(spec))) == 4
+
+
+def open_dataset_of(spec: SampleSpec) -> Any:
+    return open_dataset(DatasetConfig(name="d", samples=(spec,)), counts="optional").samples[0]

@@ -25,6 +25,7 @@ class Centroids:
         self._labels = np.asarray(labels)[self._order]
         self._area = np.zeros(len(labels))
         self._sum = np.zeros((len(labels), 2))
+        self._squares = np.zeros(len(labels))
 
     def add(self, mask: Integer[np.ndarray, "h w"], y0: int, x0: int) -> None:
         """Add a piece of the mask whose first pixel has row ``y0`` and column ``x0``."""
@@ -47,9 +48,28 @@ class Centroids:
         place, starts, lengths = place[wanted], starts[wanted], lengths[wanted].astype(np.float64)
         y, x = np.divmod(starts, mask.shape[1])
         n = len(self._labels)
+        x, y, more = x + x0, y + y0, lengths - 1
         self._area += np.bincount(place, lengths, n)
-        self._sum[:, 0] += np.bincount(place, lengths * (x + x0) + lengths * (lengths - 1) / 2, n)
-        self._sum[:, 1] += np.bincount(place, lengths * (y + y0), n)
+        self._sum[:, 0] += np.bincount(place, lengths * x + lengths * more / 2, n)
+        self._sum[:, 1] += np.bincount(place, lengths * y, n)
+        of_run = (
+            x.astype(np.float64) ** 2 + y.astype(np.float64) ** 2 + x * more + more * (2 * lengths - 1) / 6
+        )
+        self._squares += np.bincount(place, lengths * of_run, n)
+
+    def spread(self) -> Float[np.ndarray, "n"]:
+        """Return how far the pixels of each label lie from its centroid, NaN for labels not seen.
+
+        Their mean squared distance over that of a disk of the same area, which is area / (2 pi): an ellipse
+        whose axes are a and b has (a / b + b / a) / 2, and a label in two places has far more.
+        """
+        out = np.full(len(self._area), np.nan)
+        seen = self._area > 0
+        area = self._area[seen]
+        mean = self._sum[seen] / area[:, None]
+        squares = self._squares[seen] / area - (mean**2).sum(axis=1)
+        out[self._order[seen]] = np.maximum(squares, 0) * 2 * np.pi / area
+        return out
 
     def xy_px(self) -> Float[np.ndarray, "n 2"]:
         """Return x and y of each label's centroid (a pixel's centre is whole), NaN for labels not seen."""

@@ -16,18 +16,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int, UInt8
 from scipy.sparse import csr_matrix, vstack
 
 from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
 from prestige.data.cache import Recipe, prepare
-from prestige.data.columns.ids import whole_ids
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
-from prestige.data.readers.centroids import Centroids
-from prestige.data.readers.zarrs import AGAIN, WHOLE, check_elements, chunks, element, level0, windows_of
-from prestige.data.sample import Table
+from prestige.data.readers.labels import read_centres
+from prestige.data.readers.links import link
+from prestige.data.readers.zarrs import (
+    WHOLE,
+    check_elements,
+    element,
+    level0,
+    other_elements,
+    windows_of,
+)
+from prestige.data.sample import Counts, Table
 from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
@@ -37,17 +44,22 @@ from prestige.data.tables import (
     read_genes,
     row_sums,
 )
-from prestige.errors import DataError
+from prestige.errors import AGAIN, DataError, reading
+from prestige.inputs import plain_file
 from prestige.text import some
 
-IMAGE, MASK = "images/HE_original", "images/HE_nuc_original"
+NAME = "HE_nuc_original"
+IMAGE, MASK = "images/HE_original", f"images/{NAME}"
 CELLS, COUNTS = "tables/cell_id-group", "tables/anucleus"
+WITHOUT = "without it a section can be predicted, not trained on, split or scored"
 ASSUMED_UM_PER_PX = 0.5
 """Follows from the extents of the challenge's H&E and Xenium images; the challenge states none."""
 
 
-def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
+def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepared:
     """Prepare the challenge store at ``spec.path``; ``spec.expression`` adds measured cells.
+
+    Where counts are optional, a store without the table of measured cells is a section of H&E alone.
 
     Raises
     ------
@@ -55,14 +67,16 @@ def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
         For a missing or broken element, cells without a label, ids or counts that contradict each other.
     """
     store = spec.path
-    counts = f"tables/{spec.table}" if spec.table else COUNTS
-    elements = (IMAGE, MASK, CELLS, counts)
-    check_elements(store, elements)
-    if spec.expression is not None and not spec.expression.is_file():
-        raise DataError("no such file", where=spec.expression, expected="an .h5ad table of raw counts")
-    table_files = {"mask": store / MASK, "cells": store / CELLS, "counts": store / counts}
+    table = f"tables/{spec.table}" if spec.table else COUNTS
+    he_alone = counts == "optional" and spec.table is None and store.is_dir() and not (store / table).exists()
+    elements = (IMAGE, MASK, CELLS)
+    check_elements(store, elements if he_alone else (*elements, table), None if he_alone else WITHOUT)
+    table_files = {"mask": store / MASK, "cells": store / CELLS}
+    if not he_alone:
+        table_files["counts"] = store / table
     if spec.expression is not None:
-        table_files["expression"] = spec.expression
+        table_files["expression"] = plain_file(spec.expression, expected="an .h5ad table of raw counts")
+    read_from = None if he_alone else table
     return prepare(
         Recipe(
             source="challenge/2",
@@ -70,7 +84,7 @@ def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
             slide_files={"image": store / IMAGE},
             table_files=table_files,
             write_slide=lambda target: write_slide(store, target),
-            read_table=lambda pixels: read_table(store, pixels, counts=counts, expression=spec.expression),
+            read_table=lambda pixels: read_table(store, pixels, counts=read_from, expression=spec.expression),
             um_per_px=ASSUMED_UM_PER_PX,
             um_per_px_assumed=True,
         ),
@@ -87,17 +101,18 @@ def write_slide(store: Path, target: Path) -> None:
         When it is cut off or not 8 bit RGB.
     """
     with element(store, IMAGE) as group:
-        array = level0(group, f"{store}, {IMAGE}")
-        channels, height, width = array.shape
-        checked_image((height, width, channels), array.dtype, where=f"{store}, {IMAGE}")
-        windows = windows_of(array)
+        image = level0(group, f"{store}, {IMAGE}")
+        channels, height, width = image.shape
+        checked_image((height, width, channels), image.dtype, where=f"{store}, {IMAGE}")
+        windows, rgb = windows_of(image), image.rgb
         with (
             new_pixels(target, height, width) as pixels,
             Progress(f"decoding {IMAGE}", len(windows)) as progress,
         ):
 
             def copy(window: tuple[slice, slice]) -> None:
-                pixels[window] = array[:, *window].transpose(1, 2, 0)
+                part = image[:, *window]
+                pixels[window] = (part if rgb == [0, 1, 2] else part[rgb]).transpose(1, 2, 0)
 
             held = Held(MOST_HELD_BYTES)
             for _ in as_done(copy, windows):
@@ -113,13 +128,14 @@ class _Expression:
     counts: csr_matrix
     genes: tuple[str, ...]
     where: str
+    notes: tuple[str, ...]
 
 
 def read_table(
     store: Path,
     pixels: UInt8[np.ndarray, "height width 3"],
     *,
-    counts: str = COUNTS,
+    counts: str | None = COUNTS,
     expression: Path | None = None,
 ) -> Table:
     """Read all cells of a store, those measured with their counts.
@@ -131,7 +147,7 @@ def read_table(
     pixels
         The decoded ``HE_original``.
     counts
-        The table of measured cells.
+        The table of measured cells; None where there is none.
     expression
         A further ``.h5ad`` of measured cells.
 
@@ -140,18 +156,23 @@ def read_table(
     DataError
         When elements are broken or contradict each other.
     """
+    others = other_elements(store, MASK)
+    where = f"{store}, {CELLS}"
     with element(store, CELLS) as group:
-        where = f"{store}, {CELLS}"
         cells = read_frame(group, "obs", where=where)
-        ids = _ids(cells, where)
-        _check_groups(cells, group, where)
-    with element(store, counts) as group:
-        measured = _read_expression(group, f"{store}, {counts}")
-    parts, notes = [measured], _colour_notes(pixels)
+        linked = link(group, cells, mask=NAME, others=others, where=where)
+        if counts is not None or "group" in cells.columns:
+            _check_groups(cells, group, where)
+    cells, ids = cells[linked.kept], linked.ids
+    parts, notes = [], [*_colour_notes(pixels), *linked.notes]
+    if counts is not None:
+        with element(store, counts) as group:
+            parts.append(_read_expression(group, f"{store}, {counts}", others))
     if expression is not None:
         with opened_h5ad(expression) as file:
-            further = _aligned(_read_expression(file, str(expression)), measured.genes)
+            further = _read_expression(file, str(expression), others)
         known = np.isin(further.ids, ids)
+        further = _aligned(further, parts[0].genes) if parts else further
         if not known.any():
             raise DataError(
                 "none of its cells is in the store",
@@ -163,12 +184,14 @@ def read_table(
             notes.append(f"{left_out} name no cell of the store: left out")
             further = replace(further, ids=further.ids[known], counts=further.counts[known])
         parts.append(further)
+    notes += [note for part in parts for note in part.notes]
+    genes = parts[0].genes if parts else ()
     placed, is_measured = _joined(parts, ids)
-    xy_px = _centres(store, ids, pixels)
+    xy_px, of_labels = read_centres(store, MASK, IMAGE, ids, pixels)
     obs = cells.drop(columns=["measured", "total_counts"], errors="ignore")
     obs.index = pd.Index(ids.astype(str))
     obs = obs.assign(cell_id=ids, measured=is_measured, total_counts=row_sums(placed))
-    return Table(obs=obs, xy_px=xy_px, counts=placed, genes=measured.genes, notes=tuple(notes))
+    return Table(obs=obs, xy_px=xy_px, counts=placed, genes=genes, notes=(*notes, *of_labels))
 
 
 def _colour_notes(pixels: UInt8[np.ndarray, "height width 3"]) -> list[str]:
@@ -183,37 +206,29 @@ def _colour_notes(pixels: UInt8[np.ndarray, "height width 3"]) -> list[str]:
     ]
 
 
-def _ids(obs: pd.DataFrame, where: str) -> Int[np.ndarray, "n"]:
-    """Return cell ids as whole numbers: the column ``cell_id``, else the row names.
-
-    Raises
-    ------
-    DataError
-        For ids that are no whole numbers above 0, or are there twice.
-    """
-    named = pd.Series(obs["cell_id"] if "cell_id" in obs.columns else obs.index)
-    return whole_ids(named, where=where, what="cell ids", expected="the labels of HE_nuc_original")
-
-
 def _check_groups(cells: pd.DataFrame, group: Any, where: str) -> None:
     if "group" not in cells.columns:
         raise DataError("obs has no column 'group'", where=where, expected=WHOLE)
-    array = group["obs/group"]
-    stored = getattr(array, "nchunks_initialized", None)
-    if stored is not None and 0 < stored < array.nchunks:
+    with reading(where, part="obs['group']"):
+        array = group["obs/group"]
+        stored = getattr(array, "nchunks_initialized", None)
+        cut = stored is not None and 0 < stored < array.nchunks
+    if cut:
         raise DataError("chunks of obs['group'] are not there", where=where, expected=WHOLE, remedy=AGAIN)
 
 
-def _read_expression(group: Any, where: str) -> _Expression:
+def _read_expression(group: Any, where: str, others: list[str]) -> _Expression:
     counts = read_counts(group, where=where)
-    ids, genes = _ids(read_frame(group, "obs", where=where), where), read_genes(group, where=where)
-    if counts.shape != (len(ids), len(genes)):
+    obs, genes = read_frame(group, "obs", where=where), read_genes(group, where=where)
+    linked = link(group, obs, mask=NAME, others=others, where=where)
+    if counts.shape != (len(obs), len(genes)):
         raise DataError(
-            f"counts of shape {counts.shape} for {len(ids)} cells and {len(genes)} genes",
+            f"counts of shape {counts.shape} for {len(obs)} cells and {len(genes)} genes",
             where=where,
             expected=WHOLE,
         )
-    return _Expression(ids, counts, genes, where)
+    counts = counts if linked.kept.all() else csr_matrix(counts[linked.kept])
+    return _Expression(linked.ids, counts, genes, where, linked.notes)
 
 
 def _aligned(part: _Expression, genes: tuple[str, ...]) -> _Expression:
@@ -234,6 +249,8 @@ def _aligned(part: _Expression, genes: tuple[str, ...]) -> _Expression:
 
 def _joined(parts: list[_Expression], ids: Int[np.ndarray, "n"]) -> tuple[csr_matrix, np.ndarray]:
     """Return the counts in the order of ``ids``, and who has any."""
+    if not parts:
+        return csr_matrix((len(ids), 0), dtype=np.float32), np.zeros(len(ids), dtype=bool)
     all_ids = pd.Index(np.concatenate([part.ids for part in parts]))
     twice = all_ids[all_ids.duplicated()]
     if len(twice):
@@ -254,58 +271,3 @@ def _joined(parts: list[_Expression], ids: Int[np.ndarray, "n"]) -> tuple[csr_ma
     measured = np.zeros(len(ids), dtype=bool)
     measured[rows] = True
     return place_rows(rows, counts, len(ids)), measured
-
-
-def _centres(
-    store: Path, ids: Int[np.ndarray, "n"], pixels: UInt8[np.ndarray, "height width 3"]
-) -> Float[np.ndarray, "n 2"]:
-    """Return the centroids of the cells' labels in pixels of the H&E image."""
-    where = f"{store}, {MASK}"
-    with element(store, MASK) as group:
-        array = level0(group, where)
-        if array.shape[0] != 1 or not np.issubdtype(array.dtype, np.integer):
-            raise DataError(
-                f"has {array.shape[0]} channels of {array.dtype}",
-                where=where,
-                expected="one channel of whole numbers",
-            )
-        if array.shape[1:] != pixels.shape[:2]:
-            raise DataError(
-                f"is {array.shape[2]} x {array.shape[1]} px, the image {pixels.shape[1]} x {pixels.shape[0]}",
-                where=where,
-                expected="a mask of the image's size",
-            )
-        centroids = Centroids(ids)
-        for y, x in chunks(array, f"reading {MASK}"):
-            centroids.add(array[0, y, x], y.start, x.start)
-    xy_px = centroids.xy_px()
-    lost = np.isnan(xy_px).any(axis=1)
-    if lost.any():
-        raise DataError(
-            f"cells without a label in the mask: {some(ids[lost].tolist())}",
-            where=where,
-            expected="a label for every cell of cell_id-group",
-            remedy="copy the store again if it was cut off, or take these cells off the tables",
-        )
-    _check_image_whole(store, xy_px, pixels)
-    return xy_px
-
-
-def _check_image_whole(
-    store: Path, xy_px: Float[np.ndarray, "n 2"], pixels: UInt8[np.ndarray, "height width 3"]
-) -> None:
-    """Refuse a chunk that is not on the disk, which reads as black, where it has cells."""
-    with element(store, IMAGE) as group:
-        array = level0(group, f"{store}, {IMAGE}")
-        if array.nchunks_initialized == array.nchunks:
-            return
-        places = np.rint(xy_px).astype(np.int64)
-        for y, x in chunks(array, f"checking {IMAGE}"):
-            inside = (places >= (x.start, y.start)).all(axis=1) & (places < (x.stop, y.stop)).all(axis=1)
-            if inside.any() and not pixels[y, x].any():
-                raise DataError(
-                    f"no pixels under {int(inside.sum()):,} of the cells (from x {x.start}, y {y.start})",
-                    where=f"{store}, {IMAGE}",
-                    expected=WHOLE,
-                    remedy="copy it again: it was cut off",
-                )

@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from prestige.data.cache import Recipe, prepare
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
-from prestige.data.sample import Table
+from prestige.data.sample import Counts, Table
 from prestige.data.slides.tiff import holds_rgb_tagged_ycbcr, opened_tiff, write_slide
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
@@ -28,12 +30,12 @@ from prestige.data.tables import (
     read_part,
     row_sums,
 )
-from prestige.errors import ConfigError, DataError, PrestigeError, nearest, raise_all
+from prestige.errors import ConfigError, DataError, PrestigeError, nearest, raise_all, reading
 
 _PIXEL_SIZE_KEYS = ("pixel_size_um", "pixel_size_um_estimated", "pixel_size_um_embedded")
 
 
-def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
+def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepared:
     """Prepare the sample ``spec.id`` of the HEST-1k folder ``spec.path``.
 
     Raises
@@ -125,7 +127,7 @@ def _no_pixel_size(spec: SampleSpec, image: Path) -> DataError:
 
 
 def read_table(path: Path) -> Table:
-    """Read observations, centres and raw counts of a HEST-1k table.
+    """Read observations, centres and raw counts of a HEST-1k table; centres alone where it has no counts.
 
     Totals are the table's own ``obs["total_counts"]`` where it has them and they can be true (never below
     the sum over its genes): such a total counts genes that were taken off the table later.
@@ -138,16 +140,30 @@ def read_table(path: Path) -> Table:
     where = str(path)
     with opened_h5ad(path) as file:
         obs = read_frame(file, "obs", where=where)
-        counts = read_counts(file, where=where)
-        genes = read_genes(file, where=where)
+        has_counts = not _has_none(file, where)
+        counts = read_counts(file, where=where) if has_counts else csr_matrix((len(obs), 0), dtype=np.float32)
+        genes = read_genes(file, where=where) if has_counts else ()
         spatial = read_part(file, "obsm/spatial", where=where)
     xy_px = np.asarray(spatial, dtype=np.float64)
     if xy_px.ndim != 2 or xy_px.shape[1] < 2:
         raise DataError(f"obsm['spatial'] has shape {xy_px.shape}", where=where, expected="x and y a row")
     obs.index = pd.Index(obs.index.astype(str))
     totals, notes = _totals(obs, row_sums(counts), len(genes))
-    obs = obs.assign(measured=True, total_counts=totals)
+    obs = obs.assign(measured=bool(genes), total_counts=totals)
     return Table(obs=obs, xy_px=np.ascontiguousarray(xy_px[:, :2]), counts=counts, genes=genes, notes=notes)
+
+
+def _has_none(file: Any, where: str) -> bool:
+    """Return whether a table has no matrix of counts, or one without a gene."""
+    with reading(where):
+        if "counts" in file.get("layers", ()):
+            return False
+        matrix = file.get("X")
+        if matrix is None or matrix.attrs.get("encoding-type") == "null":
+            return True
+        dense = getattr(matrix, "shape", None)
+        shape = matrix.attrs.get("shape", ()) if dense is None else dense
+        return len(shape) == 2 and int(shape[1]) == 0
 
 
 def _totals(obs: pd.DataFrame, sums: np.ndarray, n_genes: int) -> tuple[np.ndarray, tuple[str, ...]]:

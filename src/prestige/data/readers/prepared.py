@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from prestige.data.prepared import Prepared, read_prepared
+from prestige.data.sample import Counts
 from prestige.data.spec import SampleSpec
 from prestige.errors import ConfigError
 
 
-def read(spec: SampleSpec, cache_dir: Path) -> Prepared:
+def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepared:
     """Open the prepared folder at ``spec.path``; nothing is copied into the cache.
 
     Raises

@@ -1,108 +1,296 @@
-"""Elements of a SpatialData store, in both on-disk formats, opened one by one and refused where cut off."""
+"""Elements of a SpatialData store, in both on-disk formats, opened one by one and refused where cut off.
+
+This is the one place of the package that opens a zarr store to read it.
+"""
 
 from __future__ import annotations
 
-import json
+import math
+import os
+import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 from prestige.compute.progress import Progress
-from prestige.data.tables import BROKEN
-from prestige.errors import DataError, nearest
+from prestige.data.readers.frames import frames
+from prestige.errors import AGAIN, DataError, nearest, reading
+from prestige.inputs import files_below
 
 WHOLE = "a whole SpatialData store in the challenge's layout"
-AGAIN = "copy it again if it was cut off"
+_MOST_LEVELS = 64
+_COLOURS = ({"r": 0, "g": 1, "b": 2}, {"red": 0, "green": 1, "blue": 2})
 
 
-def check_elements(store: Path, elements: tuple[str, ...]) -> None:
+def check_elements(store: Path, elements: tuple[str, ...], without: str | None = None) -> None:
     """Refuse a store that lacks one of the elements, naming those missing and the nearest one there.
+
+    Parameters
+    ----------
+    store
+        The folder of the store.
+    elements
+        What it should hold.
+    without
+        What is true of a store that lacks the last of them alone, if that is worth a word.
 
     Raises
     ------
     DataError
-        Also when there is no store at all.
+        Also when there is no store at all, and for links that lead out of an element.
     """
     if not store.is_dir():
-        raise DataError("no such store", where=store, expected=WHOLE, remedy="check path: in dataset.yaml")
+        raise _no_store(store)
     missing = [name for name in elements if not (store / name).is_dir()]
-    if not missing:
-        return
-    there = sorted(
+    without = without if missing == [elements[-1]] else None
+    if missing:
+        there = [name for name in _elements(store) if name not in elements]
+        near = nearest(missing[0], there)
+        inner = [path.name for path in sorted(store.iterdir()) if _elements(path)]
+        remedy = f"did you mean '{near}'?" if near else without or AGAIN
+        if not there and inner:
+            remedy = f"did you mean the store '{inner[0]}' in it?"
+        elif not there and any(_elements(folder) for folder in list(store.resolve().parents)[:2]):
+            remedy = "name the folder of the whole store, not one inside it"
+        raise DataError(f"missing: {', '.join(missing)}", where=store, expected=WHOLE, remedy=remedy)
+    for name in elements:
+        files_below(store / name, within=_within(store, name))
+
+
+def _elements(store: Path) -> list[str]:
+    """Return what a folder holds as images, labels, tables, ..."""
+    if not store.is_dir():
+        return []
+    kinds = [
+        kind for kind in store.iterdir() if kind.name in ("images", "labels", "points", "shapes", "tables")
+    ]
+    return sorted(
         f"{kind.name}/{item.name}"
-        for kind in store.iterdir()
+        for kind in kinds
         if kind.is_dir()
         for item in kind.iterdir()
-        if item.is_dir() and f"{kind.name}/{item.name}" not in elements
+        if item.is_dir()
     )
-    near = nearest(missing[0], there)
-    raise DataError(
-        f"missing: {', '.join(missing)}",
-        where=store,
-        expected=WHOLE,
-        remedy=f"did you mean '{near}'?" if near else AGAIN,
-    )
+
+
+def other_elements(store: Path, name: str) -> list[str]:
+    """Return the names of what a store holds beside one element, without their folders."""
+    return [other.partition("/")[2] for other in _elements(store) if other != name]
+
+
+def _no_store(store: Path) -> DataError:
+    """Say what is there in place of a store: an archive of it, say."""
+    packed = [path for path in (store, store.with_name(f"{store.name}.zip")) if path.is_file()]
+    if packed and zipfile.is_zipfile(packed[0]):
+        with reading(packed[0], expected=WHOLE), zipfile.ZipFile(packed[0]) as archive:
+            first = {name.partition("/")[0] for name in archive.namelist()}
+        own = len(first) == 1 and not first & {"images", "labels", "points", "shapes", "tables", "zarr.json"}
+        folder = packed[0].with_suffix("") if packed[0].suffix == ".zip" else Path(f"{packed[0]}.unpacked")
+        target, made = (packed[0].parent, packed[0].parent / first.pop()) if own else (folder, folder)
+        return DataError(
+            "is a zip archive",
+            where=packed[0],
+            expected="the store as a folder",
+            remedy=f"unpack it (unzip '{packed[0]}' -d '{target}') and write path: {made}",
+        )
+    if packed:
+        return DataError(
+            "is a file", where=store, expected=WHOLE, remedy="unpack it first and name the folder"
+        )
+    return DataError("no such store", where=store, expected=WHOLE, remedy="check path: in dataset.yaml")
+
+
+def _within(store: Path, name: str) -> tuple[Path, ...]:
+    """Return the folders that links in an element may lead to: the store's, and its own if it is a link."""
+    return (Path(os.path.realpath(store)), Path(os.path.realpath(store / name)))
 
 
 @contextmanager
-def element(store: Path, name: str) -> Iterator[Any]:
-    """Give a zarr group of the store; what zarr and its codecs raise inside is a fault of the element."""
-    import zarr
+def element(store: Path, name: str, *, whole: bool = True) -> Iterator[Any]:
+    """Give a zarr group of the store, all of whose arrays are of codecs and sizes that are read.
 
-    try:
-        _check_blosc(store / name)
-        yield zarr.open_group(store / name, mode="r", use_consolidated=False)
-    except BROKEN as error:
-        if getattr(error, "errno", None) is not None and not isinstance(error, FileNotFoundError):
-            raise  # the disk's fault (full, no right), not the store's
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(
-            f"cannot be read ({reason})", where=f"{store}, {name}", expected=WHOLE, remedy=AGAIN
-        ) from error
-
-
-def _check_blosc(element: Path) -> None:
-    """Refuse chunks that are shorter than their own header says: blosc would decode them to noise.
+    Parameters
+    ----------
+    store
+        The folder of the store.
+    name
+        ``images/HE_original``, ``tables/anucleus``, ...
+    whole
+        Whether its arrays are read at once; False where they are read chunk by chunk.
 
     Raises
     ------
-    ValueError
-        Naming the first such chunk.
+    DataError
+        When it is absent or broken, or names what is not on the lists.
     """
-    for metadata in sorted(element.rglob(".zarray")) + sorted(element.rglob("zarr.json")):
-        array = json.loads(metadata.read_text(encoding="utf-8"))
-        codecs = array.get("codecs") or [{"name": (array.get("compressor") or {}).get("id")}]
-        if codecs[-1].get("name") != "blosc":
-            continue
-        for chunk in metadata.parent.rglob("*"):
-            if chunk.name.startswith((".z", "zarr.json")) or not chunk.is_file():
-                continue
-            with chunk.open("rb") as file:
-                header = file.read(16)  # bytes 12 to 15: size of the whole, little-endian
-            if len(header) < 16 or int.from_bytes(header[12:], "little") > chunk.stat().st_size:
-                raise ValueError(f"the chunk {chunk.relative_to(element)} is cut off")
+    import zarr
+
+    from prestige.data.readers.checked_store import CheckedStore  # needs zarr
+
+    where = f"{store}, {name}"
+    with warnings.catch_warnings():  # zarr's words on what it leaves aside
+        warnings.filterwarnings("ignore", category=UserWarning)
+        with reading(where, expected=WHOLE):
+            checked = CheckedStore(store / name, where, within=_within(store, name), whole=whole)
+            group = _opened(zarr, checked, store / name, where)
+        yield group
 
 
-def level0(group: Any, where: str) -> Any:
-    """Return the array of full resolution; its axes are c, y, x."""
-    attributes = group.attrs.asdict()
-    scales = attributes.get("ome", attributes).get("multiscales")
+def _opened(zarr: Any, checked: Any, folder: Path, where: str) -> Any:
+    if not any((folder / name).is_file() for name in ("zarr.json", ".zgroup")):
+        old = (folder / "meta").is_file() or (folder / ".zattrs").is_file() or (folder / "attrs").is_file()
+        raise DataError(
+            "has no metadata of a zarr group (zarr.json or .zgroup)",
+            where=where,
+            expected=WHOLE,
+            remedy=f"{AGAIN}, or write it again with a zarr of format 2 or 3" if old else AGAIN,
+        )
+    return zarr.open_group(checked, mode="r", use_consolidated=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """The array of full resolution of an image: c, y, x.
+
+    Parameters
+    ----------
+    array
+        What zarr opened.
+    where
+        The element, for messages.
+    frames
+        Matrices from its pixels into the coordinate systems that it names.
+    channels
+        What its channels are called.
+    """
+
+    array: Any
+    where: str
+    frames: dict[str, Float[np.ndarray, "3 3"]]
+    channels: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Sizes of c, y and x."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the values."""
+        return self.array.dtype
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every chunk is on the disk; one that is not reads as the fill value."""
+        with reading(self.where, expected=WHOLE):
+            return bool(self.array.nchunks_initialized == self.array.nchunks)
+
+    def __getitem__(self, at: Any) -> np.ndarray:
+        """Read a part.
+
+        Raises
+        ------
+        DataError
+            When a chunk of it cannot be decoded.
+        """
+        with reading(self.where, expected=WHOLE):
+            return np.asarray(self.array[at])
+
+    @property
+    def rgb(self) -> list[int]:
+        """Return which channels are red, green and blue: by their names, else the first three in order."""
+        names = [name.lower() for name in self.channels]
+        for colours in _COLOURS:
+            if sorted(names) == sorted(colours):
+                return [names.index(colour) for colour in colours]
+        return [0, 1, 2]
+
+
+def level0(group: Any, where: str) -> Raster:
+    """Return the array of full resolution, the largest one listed; its axes are c, y, x.
+
+    Raises
+    ------
+    DataError
+        When the group says nothing of scales, has other axes, or its largest level is not there.
+    """
+    with reading(where, expected=WHOLE):
+        attributes = group.attrs.asdict()
+        of_image = attributes.get("ome", attributes)
+        listed = of_image.get("multiscales")
+        scales = listed[0] if listed else None
     if not scales:
         raise DataError(
             "says nothing of its scales ('multiscales')", where=where, expected=WHOLE, remedy=AGAIN
         )
-    axes = [axis["name"] if isinstance(axis, dict) else axis for axis in scales[0]["axes"]]
-    array = group[scales[0]["datasets"][0]["path"]]
-    if axes != ["c", "y", "x"] or array.ndim != 3:
+    with reading(where, expected=WHOLE):
+        axes = [str(axis["name"]) if isinstance(axis, dict) else str(axis) for axis in scales["axes"]]
+        array = _largest(group, scales["datasets"])
+        dimensions = array.ndim
+        channels = _channels(of_image, attributes)
+    if axes != ["c", "y", "x"] or dimensions != 3:
         raise DataError(
-            f"has the axes {', '.join(axes)}", where=where, expected="an image with the axes c, y, x"
+            f"has the axes {', '.join(axes)}",
+            where=where,
+            expected="an image with the axes c, y, x",
+            remedy="write it with these axes",
         )
+    with reading(where, expected=WHOLE):
+        placed = frames(scales, axes, where)
+    return Raster(array, where, placed, channels)
+
+
+def _largest(group: Any, datasets: list[dict[str, Any]]) -> Any:
+    """Return the level with the most pixels: they stand in any order, the largest first by custom.
+
+    Raises
+    ------
+    KeyError
+        When it is not there, as far as the levels say how wide their pixels are.
+    """
+    there, missing = [], []
+    for number, dataset in enumerate(datasets[:_MOST_LEVELS]):
+        if (path := dataset["path"]) in group:
+            there.append((group[path], _width(dataset)))
+        else:
+            missing.append((number, _width(dataset)))
+    array, width = max(there, key=lambda level: math.prod(level[0].shape[-2:]), default=(None, None))
+    for number, lost in missing:
+        finer = number == 0 if width is None or lost is None else lost < width
+        if array is None or finer:
+            raise KeyError("the level of full resolution is not there")
+    if array is None:
+        raise KeyError("no level is there")
     return array
+
+
+def _width(dataset: dict[str, Any]) -> float | None:
+    """Return how wide the pixels of a level are; None where it does not say."""
+    for one in dataset.get("coordinateTransformations") or []:
+        if one.get("type") == "scale":
+            return float(one["scale"][-1])
+    return None
+
+
+def _channels(of_image: dict[str, Any], attributes: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of channels, as OME or, before it, spatialdata writes them."""
+    for holder in (of_image.get("omero"), attributes.get("omero"), attributes.get("channels_metadata")):
+        if isinstance(holder, dict) and isinstance(holder.get("channels"), list):
+            return tuple(
+                str(one.get("label", "")) if isinstance(one, dict) else "" for one in holder["channels"]
+            )
+    return ()
 
 
 def windows_of(array: Any) -> list[tuple[slice, slice]]:
     """Return the chunks of an image (c, y, x) as windows in y and x."""
+    array = array.array if isinstance(array, Raster) else array
     (_, height, width), (_, rows, columns) = array.shape, array.shards or array.chunks
     return [
         (slice(y, min(y + rows, height)), slice(x, min(x + columns, width)))

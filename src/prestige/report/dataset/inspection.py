@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, UInt8
 from prestige.compute.files import whole_file
 from prestige.compute.progress import Progress
 from prestige.data.dataset import DatasetConfig, SampleSpec, shared_slides, try_sample
-from prestige.data.sample import Sample
+from prestige.data.sample import Sample, has_counts
 from prestige.errors import PrestigeError
 from prestige.text import aligned, round_length
 
@@ -30,6 +30,7 @@ _THUMBNAIL_PX = 1400
 _DOTS = 4000  # on the whole slide; more would hide the tissue they should lie on
 _CROPS = 4
 _CROP_SPACINGS = 12  # width of a crop in distances between neighbours
+_WITHOUT = "it has no counts: it can be predicted, not trained on, split or scored"
 _MEASURED, _UNMEASURED = "#00E5FF", "#FFE100"
 
 
@@ -79,7 +80,7 @@ def inspect(config: DatasetConfig, out: Path | None = None) -> Inspection:
     rows, opened = [], []
     with Progress(f"inspecting {config.name}", len(config.samples)) as progress:
         for spec in config.samples:
-            sample, faults = try_sample(spec)
+            sample, faults = try_sample(spec, counts="optional")
             if sample is not None:
                 known = len(shared_slides(opened))
                 opened.append(sample)
@@ -100,17 +101,17 @@ def _row(
     row.update(id=spec.id, patient=spec.patient, source=spec.source)
     row.update(faults=tuple(str(fault) for fault in faults), notes=(), overlay=picture)
     if sample is not None:
-        measured = sample.measured
+        totals = sample.obs["total_counts"].to_numpy()[sample.measured]
         row.update(
             n_obs=sample.n_obs,
-            n_measured=int(measured.sum()),
+            n_measured=len(totals),
             genes=len(sample.genes),
             width_px=sample.slide.width_px,
             height_px=sample.slide.height_px,
             um_per_px=sample.um_per_px,
             um_per_px_assumed=sample.slide.um_per_px_assumed,
-            median_counts=float(np.median(sample.obs["total_counts"].to_numpy()[measured])),
-            notes=sample.notes,
+            median_counts=float(np.median(totals)) if len(totals) else None,
+            notes=(*sample.notes, *([] if has_counts(sample) else [_WITHOUT])),
         )
     return row
 
@@ -137,7 +138,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['genes']:,}",
         f"{row['width_px']:,} x {row['height_px']:,}",
         f"{row['um_per_px']:g}{' (assumed)' if row['um_per_px_assumed'] else ''}",
-        f"{row['median_counts']:,.0f}",
+        "-" if row["median_counts"] is None else f"{row['median_counts']:,.0f}",
     )
 
 
@@ -245,8 +246,8 @@ def crop_width(sample: Sample) -> int:
 
 
 def crop_centres(sample: Sample) -> list[Float[np.ndarray, "2"]]:
-    """Return up to four places with measured observations, one a quarter of the tissue."""
-    measured = sample.xy_px[sample.measured]
+    """Return up to four places with measured observations (with any where none is), one a quarter."""
+    measured = sample.xy_px[sample.measured if sample.measured.any() else slice(None)]
     right, below = (measured > np.median(measured, axis=0)).T
     centres = []
     for quarter in (~right & ~below, right & ~below, ~right & below, right & below)[:_CROPS]:

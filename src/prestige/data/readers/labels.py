@@ -1,0 +1,118 @@
+"""The centres of a store's cells: centroids of their labels in a mask, in pixels of the image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from prestige.data.readers.centroids import Centroids
+from prestige.data.readers.frames import between, moved, moves
+from prestige.data.readers.zarrs import WHOLE, Raster, chunks, element, level0
+from prestige.errors import DataError
+from prestige.text import some
+
+_APART = 8.0
+"""A nucleus has 1 to 2, one 15 times as long as wide has 8; see :meth:`Centroids.spread`."""
+
+
+def read_centres(
+    store: Path, mask: str, image: str, ids: Int[np.ndarray, "n"], pixels: UInt8[np.ndarray, "height width 3"]
+) -> tuple[Float[np.ndarray, "n 2"], list[str]]:
+    """Return the centroids of labels in pixels of the image, and what is worth a word about them.
+
+    Parameters
+    ----------
+    store
+        The store.
+    mask, image
+        Its elements of labels and of the image.
+    ids
+        The labels wanted.
+    pixels
+        The decoded image.
+
+    Raises
+    ------
+    DataError
+        For a mask that is none, is of another size or place than the image, or lacks a label.
+    """
+    where = f"{store}, {mask}"
+    with element(store, image, whole=False) as group:
+        of_image = level0(group, f"{store}, {image}")
+        image_is_whole = of_image.is_whole
+    with element(store, mask, whole=False) as group:
+        labels = level0(group, where)
+        _check_kind(labels)
+        matrix = between(labels.frames, of_image.frames, where)
+        elsewhere = moves(matrix, labels.shape[2], labels.shape[1])
+        if not elsewhere and labels.shape[1:] != pixels.shape[:2]:
+            (_, height, width), (tall, wide, _) = labels.shape, pixels.shape
+            raise DataError(
+                f"is {width} x {height} px, the image {wide} x {tall}",
+                where=where,
+                expected="a mask of the image's size, or a transformation that says how it lies on it",
+            )
+        centroids = Centroids(ids)
+        for y, x in chunks(labels, f"reading {mask}"):
+            centroids.add(labels[0, y, x], y.start, x.start)
+    xy_px = centroids.xy_px()
+    lost = np.isnan(xy_px).any(axis=1)
+    if lost.any():
+        raise _lost(ids, lost, labels)
+    notes = []
+    if elsewhere:
+        xy_px = moved(xy_px, matrix)
+        notes.append(f"{mask} lies in another frame than {image}: its centres were moved by what both state")
+    apart = centroids.spread() > _APART
+    if apart.any():
+        notes.append(
+            f"labels of {mask} that lie in two places or are drawn out, so that no nucleus may be at their "
+            f"centre: {some(ids[apart].tolist())}"
+        )
+    if not image_is_whole:
+        _check_image(f"{store}, {image}", of_image, xy_px, pixels)
+    return xy_px, notes
+
+
+def _check_kind(labels: Raster) -> None:
+    n_channels, dtype = labels.shape[0], labels.dtype
+    if n_channels != 1 or not np.issubdtype(dtype, np.integer):
+        raise DataError(
+            f"has {n_channels} channel{'s' * (n_channels != 1)} of {dtype}",
+            where=labels.where,
+            expected="one channel of whole numbers",
+            remedy="write the labels as uint32, one channel",
+        )
+
+
+def _lost(ids: Int[np.ndarray, "n"], lost: Bool[np.ndarray, "n"], labels: Raster) -> DataError:
+    largest = np.iinfo(labels.dtype).max
+    remedy = "take these cells off the tables, or copy the store again if it was cut off"
+    if (ids[lost] > largest).any():
+        remedy = f"write the mask as uint32: labels of {labels.dtype} end at {largest:,} and begin again at 0"
+    elif lost.all():
+        remedy = "check that the ids of the table are the labels of this mask"
+    return DataError(
+        f"cells without a label in the mask: {some(ids[lost].tolist())}",
+        where=labels.where,
+        expected="a label for every cell of cell_id-group",
+        remedy=remedy,
+    )
+
+
+def _check_image(
+    where: str, image: Raster, xy_px: Float[np.ndarray, "n 2"], pixels: UInt8[np.ndarray, "height width 3"]
+) -> None:
+    """Refuse a chunk that is not on the disk, which reads as black, where it has cells."""
+    places = np.rint(xy_px).astype(np.int64)
+    for y, x in chunks(image, "checking the image"):
+        inside = (places >= (x.start, y.start)).all(axis=1) & (places < (x.stop, y.stop)).all(axis=1)
+        if inside.any() and not pixels[y, x].any():
+            raise DataError(
+                f"no pixels under {int(inside.sum()):,} of the cells (from x {x.start}, y {y.start})",
+                where=where,
+                expected=WHOLE,
+                remedy="copy it again: it was cut off",
+            )
