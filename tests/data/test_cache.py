@@ -162,7 +162,7 @@ def test_the_content_of_a_folder_is_that_of_its_own_files(tmp_path: Path) -> Non
     (folder / ".DS_Store").write_bytes(b"Bud1")
     assert cache._content(folder, index) == before
     (folder / "1").symlink_to("/dev/zero")
-    with pytest.raises(DataError, match="is no file but|is a link"):
+    with pytest.raises(DataError, match=r"is no file but|is a link"):
         cache._content(folder, index)
 
 
