@@ -1,0 +1,38 @@
+"""All kinds of input.  What a new reader reads is filed here, so that it is changed too."""
+
+from __future__ import annotations
+
+from campaign import doors, folders, images, models, stores, tables, texts
+from campaign.kinds import Kind
+
+KINDS: tuple[Kind, ...] = (
+    *(
+        Kind(f"tiff-{name}", doors.samples, images.CHANGES, 3, source="hest")
+        for name in ("tiles", "jpeg", "strips", "big", "ome")
+    ),
+    Kind("h5ad", doors.samples, tables.changes("hest/st/S1.h5ad"), 16, source="hest"),
+    Kind("metadata", doors.inspect, texts.METADATA, 2, source="hest"),
+    Kind("zarr2", doors.samples, stores.CHANGES, 10, source="challenge"),
+    Kind("zarr3", doors.samples, stores.CHANGES, 10, source="challenge"),
+    Kind("prepared", doors.samples, folders.PREPARED, 8, source="prepared"),
+    Kind("cache", doors.samples, folders.CACHE, 6, writes=("cache",), ready=doors.samples),
+    Kind("pair", doors.evaluate, tables.changes("predicted.h5ad", "truth.h5ad"), 12),
+    Kind("sets", doors.sets, texts.GMT, 4),
+    Kind("yaml-dataset", doors.samples, texts.changes("dataset.yaml"), 6),
+    Kind("yaml-phantom", doors.phantom_settings, texts.changes("phantom.yaml"), 3),
+    Kind("yaml-bench", doors.bench_settings, texts.changes("bench.yaml"), 4, heavy=True),
+    Kind("yaml-run", doors.run_settings, texts.changes("run.yaml"), 4, heavy=True),
+    Kind("yaml-biology", doors.biology, texts.changes("biology.yaml"), 2),
+    Kind("biology", doors.biology, tables.changes("predicted.h5ad", "truth.h5ad"), 2),
+    Kind("bundle", doors.predict, models.BUNDLE, 6, heavy=True),
+    Kind("bundle-timm", doors.predict, models.BUNDLE, 6, heavy=True),
+    Kind("bundle-baseline", doors.predict, models.BUNDLE, 4, heavy=True),
+    Kind("half", doors.resume, models.CHECKPOINT, 6, heavy=True, writes=("half",)),
+    Kind("run", doors.again, folders.of_runs("run"), 2, heavy=True, writes=("run",)),
+    Kind("bench", doors.bench_again, folders.BENCH, 3, heavy=True, writes=("bench",)),
+)
+
+
+def kind_of(name: str) -> Kind:
+    """Return the kind of that name."""
+    return next(kind for kind in KINDS if kind.name == name)
