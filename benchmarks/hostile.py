@@ -33,7 +33,9 @@ from campaign.registry import kind_of
 
 
 def _built(folder: Path) -> Path:
-    """Make the sound inputs in a process of its own, so that this one stays small."""
+    """Make the sound inputs, unless they are there, in a process of its own: this one stays small."""
+    if (folder / "outside").is_dir():
+        return folder
     trials.forked(1, lambda _: sound.build(folder))
     shutil.rmtree(folder / "making")
     return folder
@@ -65,10 +67,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", nargs="*", default=[], metavar="KIND")
     parser.add_argument("--outcomes", type=Path, help="a file for every outcome, a line of JSON each")
+    parser.add_argument("--sound", type=Path, help="a folder that keeps the sound inputs for the next time")
     given = parser.parse_args()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="hostile-sound-") as scratch:
-        place = _built(Path(scratch).resolve())
+        place = _built((given.sound or Path(scratch)).resolve())
         print(f"sound inputs: {time.perf_counter() - began:.0f} s", flush=True)
         found = trials.campaign(trials.chosen(given.only), given.inputs, given.seed, given.jobs, place)
     if given.outcomes:

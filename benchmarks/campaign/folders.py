@@ -182,7 +182,7 @@ CACHE = (
     Change("slide's header", npy_of("cache/slides/*.npy")),
     Change("same size", same_size(*_KEPT), "a byte in the middle of a large slide: all of it is hashed on demand alone"),
     Change("bytes", bytes_of(*_KEPT)),
-    Change("bytes with size", card_bytes),
+    Change("bytes with size", card_bytes, "the card of the cache vouches for the changed file"),
     Change("gone", gone(*_KEPT, "cache/samples/*", "cache/index", "cache/slides")),
     Change("replaced", replaced(*_KEPT)),
     Change("beside", strangers("cache", "cache/samples", "cache/slides", "cache/index", "cache/samples/*")),

@@ -22,7 +22,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("yaml-phantom", doors.phantom_settings, texts.changes("phantom.yaml"), 3),
     Kind("yaml-bench", doors.bench_settings, texts.changes("bench.yaml"), 4, heavy=True),
     Kind("yaml-run", doors.run_settings, texts.changes("run.yaml"), 4, heavy=True),
-    Kind("yaml-biology", doors.biology, texts.changes("biology.yaml"), 2),
+    Kind("yaml-biology", doors.biology_asked, texts.changes("biology.yaml"), 2),
     Kind("biology", doors.biology, tables.changes("predicted.h5ad", "truth.h5ad"), 2),
     Kind("bundle", doors.predict, models.BUNDLE, 6, heavy=True),
     Kind("bundle-timm", doors.predict, models.BUNDLE, 6, heavy=True),

@@ -40,6 +40,8 @@ def values_of(*names: str) -> Callable[[Path, Random], str]:
 
     def apply(folder: Path, rng: Random) -> str:
         path = folder / rng.choice(names)
+        if "&a" in path.read_text(encoding="utf-8"):
+            raise ValueError("aliases that explode are not to be read here")
         value, words = change_value(yaml.safe_load(path.read_text(encoding="utf-8")), rng)
         path.write_text(_written(value), encoding="utf-8", errors="surrogatepass")
         return f"{path.name}: {words}"

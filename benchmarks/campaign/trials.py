@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -16,7 +17,9 @@ from campaign import watched
 from campaign.kinds import OUTSIDE, Kind, changed, copied
 from campaign.registry import KINDS
 
-WALL_SECONDS = 60.0
+WALL_SECONDS = 20.0
+MEMORY = 12 << 30
+"""Of addresses, for what changes the inputs."""
 FAULTS = ("line with chatter", "traceback", "memory", "endless", "crash", "reached", "files left")
 
 
@@ -110,6 +113,7 @@ def tried(kind: Kind, seed: int, work: Path, sound: Path, expected: object, reac
 def worker(rank: int, jobs: int, wanted: list[tuple[Kind, int]], work: Path, sound: Path, log: Path) -> None:
     """Try every ``jobs``-th of the wanted inputs; a line of JSON each."""
     work.mkdir(parents=True, exist_ok=True)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     os.environ["PRESTIGE_CAMPAIGN"] = str(work)
     shutil.copytree(sound / OUTSIDE, work / OUTSIDE, dirs_exist_ok=True)
     reached = watched.Reached(work / OUTSIDE)
@@ -148,8 +152,9 @@ def forked(jobs: int, act: Any) -> None:
                 sys.stderr.flush()
                 os._exit(code)
         pids.append(pid)
-    if any([os.waitpid(pid, 0)[1] for pid in pids]):
-        raise RuntimeError("a worker of the campaign failed, see above")
+    statuses = [os.waitpid(pid, 0)[1] for pid in pids]
+    if any(statuses):
+        raise RuntimeError(f"a worker of the campaign failed, see above (wait statuses {statuses})")
 
 
 def campaign(kinds: Sequence[Kind], inputs: int, seed: int, jobs: int, sound: Path) -> list[dict[str, Any]]:

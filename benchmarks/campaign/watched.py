@@ -20,7 +20,7 @@ from typing import Any
 from campaign.doors import Ended
 from campaign.values import MARK
 
-SECONDS = 20
+SECONDS = 10
 """Of one core; a sound input takes a fraction of one."""
 MEMORY = 3 << 30
 """More than the process has at its start."""
@@ -96,19 +96,20 @@ def child(door: Callable[[Path, Path], object], place: Path, sound: Path) -> dic
         print(f"prestige: {error}", file=sys.stderr)
     except Ended as error:
         outcome = {"class": "line" if error.code == 2 else "traceback", "value": f"exit code {error.code}"}
-    except MemoryError:
-        outcome = {"class": "memory", "value": _last(traceback.format_exc())}
-    except BaseException:  # noqa: BLE001 - that is what is looked for
-        outcome = {"class": "traceback", "value": _last(traceback.format_exc())}
+    except MemoryError as error:
+        outcome = {"class": "memory", "value": _last(error)}
+    except BaseException as error:  # noqa: BLE001 - that is what is looked for
+        outcome = {"class": "traceback", "value": _last(error)}
     outcome["seen"] = list(seen)
     return outcome
 
 
-def _last(text: str) -> str:
-    """Return the last lines of a traceback with the places in this package."""
-    lines = text.strip().splitlines()
-    ours = [line.strip() for line in lines if "/prestige/" in line and "campaign" not in line]
-    return " < ".join([lines[-1][:300], *reversed(ours[-3:])])
+def _last(error: BaseException) -> str:
+    """Return an exception with the last places in this package, innermost first."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f"{frame.filename.partition('/prestige/')[2]}:{frame.lineno}" for frame in frames if "/prestige/" in frame.filename]
+    words = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {words} at {', '.join(reversed(ours[-3:]))}"
 
 
 def _size() -> int:
