@@ -1,33 +1,27 @@
-"""What becomes of inputs that are damaged or malicious, and of commands that are killed?  Nothing worse than a line.
+"""What becomes of damaged and malicious inputs, and of commands that are killed?  Nothing worse than a line.
 
-Inputs of every kind are changed with a knowledge of their structure and given to the door that reads them, each in a
-watched process with limits of time and memory; commands are killed at random moments and run again.  Everything
-follows from the seed.  One input is made again, and tried on the terminal, by `one`:
+Inputs of every kind are changed with a knowledge of their structure and given to the door that reads them,
+each in a watched process with limits of time and memory; commands are killed at random moments and run
+again.  Everything follows from the seed.  One input is made again, and tried on the terminal, by `one`:
 
-    python benchmarks/hostile.py --inputs 10000 --kills 1000 --seed 1 --jobs 2 --write docs/results/hostile.md
+    python benchmarks/hostile.py --inputs 10000 --kills 1000 --jobs 2 --write docs/results/hostile.md
     python benchmarks/hostile.py one h5ad 1000017 /tmp/input
 """
 
 from __future__ import annotations
 
-import os
-import sys
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ[_name] = "1"
-os.environ.setdefault("MPLBACKEND", "Agg")
-
 import argparse
 import json
+import os
 import shutil
+import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from campaign import sound, trials
+from campaign import kills, page, sound, trials
 from campaign.kinds import changed, copied
 from campaign.registry import kind_of
 
@@ -41,7 +35,7 @@ def _built(folder: Path) -> Path:
     return folder
 
 
-def one(name: str, seed: int, folder: Path) -> None:
+def again(name: str, seed: int, folder: Path) -> None:
     """Make the input of a kind and a seed again, and try it here."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as scratch:
         place = _built(Path(scratch).resolve())
@@ -56,32 +50,65 @@ def one(name: str, seed: int, folder: Path) -> None:
         print(kind.door(folder, folder / "out"))
 
 
+def _rounds(given: argparse.Namespace, place: Path) -> list[dict[str, Any]]:
+    """Kill the commands, in as many processes as there are jobs."""
+    parts = kills.quotas(given.kills, given.jobs, given.only)
+    with tempfile.TemporaryDirectory(prefix="hostile-") as scratch:
+        top = Path(scratch).resolve()
+
+        def act(rank: int) -> None:
+            found = kills.worker(parts[rank], given.seed * 100 + rank, top / f"kills-{rank}", place)
+            (top / f"{rank}.json").write_text(json.dumps(found))
+
+        trials.forked(given.jobs if given.kills else 0, act)
+        return [one for path in sorted(top.glob("*.json")) for one in json.loads(path.read_text())]
+
+
 def main() -> None:
     """Run the campaign."""
     if sys.argv[1:2] == ["one"]:
-        return one(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        again(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
+        return
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", nargs="*", default=[], metavar="KIND")
     parser.add_argument("--outcomes", type=Path, help="a file for every outcome, a line of JSON each")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the page")
     parser.add_argument("--sound", type=Path, help="a folder that keeps the sound inputs for the next time")
     given = parser.parse_args()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="hostile-sound-") as scratch:
         place = _built((given.sound or Path(scratch)).resolve())
         print(f"sound inputs: {time.perf_counter() - began:.0f} s", flush=True)
-        found = trials.campaign(trials.chosen(given.only), given.inputs, given.seed, given.jobs, place)
+        found = (
+            trials.campaign(trials.chosen(given.only), given.inputs, given.seed, given.jobs, place)
+            if given.inputs
+            else []
+        )
+        rounds = _rounds(given, place)
     if given.outcomes:
         given.outcomes.write_text("".join(json.dumps(one) + "\n" for one in found))
+    if given.write:
+        command = f"python benchmarks/hostile.py {' '.join(sys.argv[1:])}"
+        given.write.write_text(
+            page.page(found, rounds, command, time.perf_counter() - began), encoding="utf-8"
+        )
     print(f"{len(found)} inputs, {time.perf_counter() - began:.0f} s")
     for (kind, name), n in sorted(Counter((one["kind"], one["class"]) for one in found).items()):
         print(f"  {kind:16} {name:18} {n}")
+    for name, n in Counter(one["command"] for one in rounds for _ in one["kills"]).items():
+        print(f"  {name:16} {n} kills")
+    wrong = [one for one in rounds if one["faults"]]
+    for one in wrong:
+        print(f"  {one['command']}, seed {one['seed']}: {'; '.join(one['faults'][:6])}")
     faults = [one for one in found if one["fault"]]
-    print(f"{len(faults)} faults")
-    sys.exit(1 if faults else 0)
+    print(f"{len(faults)} faults in inputs, {len(wrong)} rounds of kills")
+    sys.exit(1 if faults or wrong else 0)
 
 
 if __name__ == "__main__":

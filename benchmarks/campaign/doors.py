@@ -72,7 +72,11 @@ def samples(folder: Path, out: Path) -> object:
         counts = sample.counts.tocsr()
         parts += [sample.id, sample.patient, sample.genes, sample.um_per_px, list(sample.covariates.items())]
         parts += [np.asarray(sample.slide.pixels), sample.xy_px, counts.data, counts.indices, counts.indptr]
-        parts += [sample.obs.index.to_numpy(), sample.obs["measured"].to_numpy(), sample.obs["total_counts"].to_numpy()]
+        parts += [
+            sample.obs.index.to_numpy(),
+            sample.obs["measured"].to_numpy(),
+            sample.obs["total_counts"].to_numpy(),
+        ]
     return digest(parts)
 
 
@@ -150,10 +154,11 @@ def predict(folder: Path, out: Path) -> object:
     parts: list[Any] = []
     for path in sorted(out.glob("*.h5ad")):
         with h5py.File(path) as file:
-            values = np.asarray(file["X"][()])
+            parts_of: Any = file
+            values = np.asarray(parts_of["X"][()])
             if not np.isfinite(values).all() or (values < 0).any() or values.max(initial=0) > 1e6:
                 raise AssertionError("a prediction that is NaN, infinite, negative or absurd was written")
-            parts += [path.name, values, np.asarray(file["var/_index"][()], dtype=object)]
+            parts += [path.name, values, np.asarray(parts_of["var/_index"][()], dtype=object)]
     return digest(parts)
 
 
@@ -210,7 +215,7 @@ def _scores(run: Path) -> str:
 
 
 def _report(folder: Path) -> list[bytes]:
-    names = ("answer.json", "tables/genes.csv", "tables/scores.csv", "tables/table.csv")
+    names = ("answer.json", "tables/genes.csv", "tables/gene_sets.csv")
     return [path.read_bytes() for name in names if (path := folder / "report" / name).is_file()]
 
 
@@ -224,5 +229,7 @@ def sets(folder: Path, out: Path) -> object:
     found: list[Any] = [sorted((name, one.genes) for name, one in read_gmt(folder / "sets.gmt").items())]
     config = build(PanelConfig, {"genes": folder / "genes.txt"}, where="panel")
     found.append(wanted_genes(config))
-    found.append(sorted((name, one.genes) for name, one in markers("kidney", folder / "markers.yaml").items()))
+    found.append(
+        sorted((name, one.genes) for name, one in markers("kidney", folder / "markers.yaml").items())
+    )
     return digest(found)

@@ -23,7 +23,9 @@ def same_size(*patterns: str) -> Callable[[Path, Random], str]:
     """Return a change of bytes that leaves the size and the time of the file."""
 
     def apply(folder: Path, rng: Random) -> str:
-        path = rng.choice(sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}))
+        path = rng.choice(
+            sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+        )
         stat, data = path.stat(), bytearray(path.read_bytes())
         at = rng.randrange(len(data))
         data[at] ^= 1 << rng.randrange(8)
@@ -49,8 +51,22 @@ def strangers(*patterns: str) -> Callable[[Path, Random], str]:
     """Return a change that puts a file of nobody's into a folder."""
 
     def apply(folder: Path, rng: Random) -> str:
-        where = rng.choice(sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_dir()}))
-        name = rng.choice((".DS_Store", "._x", "notes.txt", ".x.0123456789ab.partial", "PID-1", "x.tmp", "1", "a b", "é.json"))
+        where = rng.choice(
+            sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_dir()})
+        )
+        name = rng.choice(
+            (
+                ".DS_Store",
+                "._x",
+                "notes.txt",
+                ".x.0123456789ab.partial",
+                "PID-1",
+                "x.tmp",
+                "1",
+                "a b",
+                "é.json",
+            )
+        )
         (where / name).write_bytes(b"\x00x")
         return f"{(where / name).relative_to(folder)} beside"
 
@@ -75,10 +91,14 @@ def parquet_of(*patterns: str) -> Callable[[Path, Random], str]:
     """Return a change of the columns or values of a parquet file."""
 
     def apply(folder: Path, rng: Random) -> str:
-        path = rng.choice(sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}))
+        path = rng.choice(
+            sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+        )
         table = pd.read_parquet(path)
         column = rng.choice(list(table.columns))
-        way = rng.choice(("gone", "renamed", "as text", "NaN", "odd", "no rows", "rows twice", "infinite", "lists"))
+        way = rng.choice(
+            ("gone", "renamed", "as text", "NaN", "odd", "no rows", "rows twice", "infinite", "lists")
+        )
         if way == "gone":
             table = table.drop(columns=column)
         elif way == "renamed":
@@ -107,12 +127,16 @@ def npz_of(*patterns: str) -> Callable[[Path, Random], str]:
     """Return a change of the arrays in an .npz file."""
 
     def apply(folder: Path, rng: Random) -> str:
-        path = rng.choice(sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}))
+        path = rng.choice(
+            sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+        )
         with np.load(path) as file:
             parts = {name: file[name] for name in file.files}
         name = rng.choice(sorted(parts))
         array = parts[name]
-        way = rng.choice(("gone", "one less", "NaN", "text", "object", "transposed", "scalar", "negative", "renamed"))
+        way = rng.choice(
+            ("gone", "one less", "NaN", "text", "object", "transposed", "scalar", "negative", "renamed")
+        )
         made = {
             "one less": lambda: array[:-1] if array.ndim else array,
             "NaN": lambda: np.full(array.shape, np.nan),
@@ -140,7 +164,15 @@ class _Touch:
 
 
 _OTHER = "the folder says another thing of its run, and keeps no check of it"
-_RUN = ("{0}/manifest.json", "{0}/scores.parquet", "{0}/moments.npz", "{0}/history.csv", "{0}/DONE", "{0}/config.yaml", "{0}/log.txt")
+_RUN = (
+    "{0}/manifest.json",
+    "{0}/scores.parquet",
+    "{0}/moments.npz",
+    "{0}/history.csv",
+    "{0}/DONE",
+    "{0}/config.yaml",
+    "{0}/log.txt",
+)
 
 
 def _within(folder: str) -> tuple[str, ...]:
@@ -156,7 +188,11 @@ def of_runs(run: str) -> tuple[Change, ...]:
         Change("history", text_of(f"{run}/history.csv"), _OTHER),
         Change("marker", text_of(f"{run}/DONE"), "done anew"),
         Change("bytes of a run", bytes_of(*_within(run)), VALUE),
-        Change("parts gone", gone(*_within(run), f"{run}/predictions", f"{run}/predictions/*", f"{run}/model"), _OTHER),
+        Change(
+            "parts gone",
+            gone(*_within(run), f"{run}/predictions", f"{run}/predictions/*", f"{run}/model"),
+            _OTHER,
+        ),
         Change("parts replaced", replaced(*_within(run)), _OTHER),
         Change("beside", strangers(run, f"{run}/predictions", f"{run}/model")),
         Change("stored model", tensors_of(f"{run}/model/model.safetensors")),
@@ -171,7 +207,6 @@ PREPARED = (
     Change("bytes", bytes_of("prepared/*"), VALUE),
     Change("same size", same_size("prepared/*"), VALUE),
     Change("gone", gone("prepared/*")),
-    Change("replaced", replaced("prepared/*")),
     Change("beside", strangers("prepared")),
     *tables.changes("prepared/table.h5ad"),
 )
@@ -180,7 +215,11 @@ CACHE = (
     Change("index", json_of("cache/index/*.json")),
     Change("card", json_of("cache/samples/*/sample.json")),
     Change("slide's header", npy_of("cache/slides/*.npy")),
-    Change("same size", same_size(*_KEPT), "a byte in the middle of a large slide: all of it is hashed on demand alone"),
+    Change(
+        "same size",
+        same_size(*_KEPT),
+        "a byte in the middle of a large slide: all of it is hashed on demand alone",
+    ),
     Change("bytes", bytes_of(*_KEPT)),
     Change("bytes with size", card_bytes, "the card of the cache vouches for the changed file"),
     Change("gone", gone(*_KEPT, "cache/samples/*", "cache/index", "cache/slides")),
@@ -195,7 +234,22 @@ BENCH = (
     Change("ceilings", parquet_of("bench/truth/*/ceilings.parquet"), _OTHER),
     Change("truth", bytes_of("bench/truth/*/*"), VALUE),
     Change("bytes", bytes_of("bench/bench.json", "bench/bench.yaml", "bench/split/*"), VALUE),
-    Change("gone", gone("bench/bench.json", "bench/bench.yaml", "bench/split", "bench/truth", "bench/runs/*", "bench/report"), _OTHER),
-    Change("replaced", replaced("bench/bench.json", "bench/bench.yaml", "bench/split/*", "bench/truth/*/*"), _OTHER),
+    Change(
+        "gone",
+        gone(
+            "bench/bench.json",
+            "bench/bench.yaml",
+            "bench/split",
+            "bench/truth",
+            "bench/runs/*",
+            "bench/report",
+        ),
+        _OTHER,
+    ),
+    Change(
+        "replaced",
+        replaced("bench/bench.json", "bench/bench.yaml", "bench/split/*", "bench/truth/*/*"),
+        _OTHER,
+    ),
     Change("strangers", strangers("bench", "bench/runs", "bench/truth", "bench/report")),
 )

@@ -12,12 +12,81 @@ from campaign.kinds import VALUE, Change
 from campaign.values import bytes_of, replaced
 
 IMAGES = ("*/wsis/*.tif",)
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
 _CODES = {3: "H", 4: "I", 8: "h", 9: "i", 16: "Q", 17: "q", 18: "Q", 1: "B", 6: "b", 13: "I"}
-_KNOWN = (254, 256, 257, 258, 259, 262, 266, 270, 273, 274, 277, 278, 279, 282, 283, 284, 296, 317, 320, 322, 323, 324, 325,
-          330, 338, 339, 347, 530, 532, 34675, 65000)  # fmt: skip
+_KNOWN = (
+    254,
+    256,
+    257,
+    258,
+    259,
+    262,
+    266,
+    270,
+    273,
+    274,
+    277,
+    278,
+    279,
+    282,
+    283,
+    284,
+    296,
+    317,
+    320,
+    322,
+    323,
+    324,
+    325,
+    330,
+    338,
+    339,
+    347,
+    530,
+    532,
+    34675,
+    65000,
+)
 _ODD_LONGS = (0, 1, 2, 3, 5, 7, 8, 16, 255, 256, 4096, 65535, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
-_COMPRESSIONS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 33003, 33005, 34712, 34925, 34933, 50000, 50001, 50002, 65535)
+_COMPRESSIONS = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    32773,
+    32946,
+    33003,
+    33005,
+    34712,
+    34925,
+    34933,
+    50000,
+    50001,
+    50002,
+    65535,
+)
 
 
 @dataclass
@@ -80,7 +149,9 @@ class Tiff:
     def get(self, entry: Entry, index: int = 0) -> int:
         """Read one value of an entry."""
         code = _CODES.get(entry.type, "B")
-        return struct.unpack_from(self.order + code, self.data, entry.value_at + struct.calcsize(code) * index)[0]
+        return struct.unpack_from(
+            self.order + code, self.data, entry.value_at + struct.calcsize(code) * index
+        )[0]
 
     def save(self) -> None:
         """Write the file."""
@@ -101,7 +172,9 @@ def _on(change: Callable[[Tiff, Random], str]) -> Callable[[Path, Random], str]:
 def _value(tiff: Tiff, rng: Random) -> str:
     entry = rng.choice(tiff.entries)
     index = rng.randrange(min(entry.count, 64) or 1)
-    value = rng.choice((*_ODD_LONGS, tiff.get(entry, 0) + 1, tiff.get(entry, 0) * 2, len(tiff.data), rng.randrange(2**16)))
+    value = rng.choice(
+        (*_ODD_LONGS, tiff.get(entry, 0) + 1, tiff.get(entry, 0) * 2, len(tiff.data), rng.randrange(2**16))
+    )
     tiff.set(entry, value, index)
     return f"tag {entry.tag}[{index}] is {value}"
 
@@ -164,7 +237,9 @@ def _tiles(tiff: Tiff, rng: Random) -> str:
     entries = [entry for entry in tiff.entries if entry.tag in (273, 279, 324, 325)]
     entry = rng.choice(entries)
     index = rng.randrange(entry.count or 1)
-    value = rng.choice((0, 1, 8, tiff.get(entry, 0), len(tiff.data) - 1, len(tiff.data) + 1, 2**31, 2**32 - 1))
+    value = rng.choice(
+        (0, 1, 8, tiff.get(entry, 0), len(tiff.data) - 1, len(tiff.data) + 1, 2**31, 2**32 - 1)
+    )
     tiff.set(entry, value, index)
     return f"tag {entry.tag}[{index}] is {value}"
 
@@ -208,17 +283,28 @@ def _ome(tiff: Tiff, rng: Random) -> str:
     text = bytes(tiff.data[entry.value_at : end])
     old, new = rng.choice(
         (
-            (b'SizeX="', b'SizeX="9'), (b'SizeY="', b'SizeY="-'), (b'SizeC="3', b'SizeC="4'), (b'SizeC="3', b'SizeC="1'),
-            (b"<TiffData", b"<TiffDatx"), (b'Type="uint8', b'Type="float'), (b"XYCZT", b"XYZTC"), (b"<Pixels", b"<Pixelz"),
-            (b"<?xml", b"<!ENT"), (b"</OME>", b"<OME/>"), (b"xmlns", b"xmlnz"), (b"UUID", b"UIUD"), (b"IFD=", b"IFE="),
-            (b'SizeX="', b'SizeX=""'), (b"<TiffData ", b'<TiffData PlaneCount="99999999" '),
+            (b'SizeX="', b'SizeX="9'),
+            (b'SizeY="', b'SizeY="-'),
+            (b'SizeC="3', b'SizeC="4'),
+            (b'SizeC="3', b'SizeC="1'),
+            (b"<TiffData", b"<TiffDatx"),
+            (b'Type="uint8', b'Type="float'),
+            (b"XYCZT", b"XYZTC"),
+            (b"<Pixels", b"<Pixelz"),
+            (b"<?xml", b"<!ENT"),
+            (b"</OME>", b"<OME/>"),
+            (b"xmlns", b"xmlnz"),
+            (b"UUID", b"UIUD"),
+            (b"IFD=", b"IFE="),
+            (b'SizeX="', b'SizeX=""'),
+            (b"<TiffData ", b'<TiffData PlaneCount="99999999" '),
             (b"<TiffData", b'<TiffData><UUID FileName="/etc/hostname">urn:uuid:1</UUID></TiffData><TiffData'),
         )
-    )  # fmt: skip
+    )
     changed = text.replace(old, new, 1)[: len(text)].ljust(len(text))
     if changed == text:
         at = rng.randrange(len(text))
-        changed = text[:at] + bytes([rng.choice(b"<>&\"\x00\xff0")]) + text[at + 1 :]
+        changed = text[:at] + bytes([rng.choice(b'<>&"\x00\xff0')]) + text[at + 1 :]
     tiff.data[entry.value_at : end] = changed
     return f"words: {old.decode()} -> {new.decode()[:30]}"
 

@@ -1,4 +1,4 @@
-"""Changes of what is stored of models and trainings: safetensors, model.json, checkpoints; of numpy's files too."""
+"""Changes of what is stored of models and trainings: safetensors, model.json, checkpoints; of .npy files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,55 @@ import numpy as np
 from campaign.kinds import OUTSIDE, VALUE, Change
 from campaign.values import bytes_of, change_value, dumped, json_of, odd, payload, replaced, short
 
-_ARGUMENTS = ("checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir", "scriptable", "exportable",
-              "img_size", "in_chans", "num_classes", "features_only", "drop_rate", "act_layer", "norm_layer", "global_pool", "block",
-              "stem_width", "depths", "embed_dim", "patch_size", "file", "state_dict", "layers", "__class__", "output_stride")  # fmt: skip
-_NAMES = ("hf-hub:evil/model", "local-dir:{outside}", "hf_hub:evil/model", "resnet18", "resnet50", "vit_giant_patch14_dinov2", "../x", "",
-          "resnet10t.c3_in1k", "timm/resnet10t", "vit_base_patch16_224", "convnext_xxlarge", "eva_giant_patch14_224", "resnet10t ", 5,
-          "https://example.invalid/m", "file:{outside}/secret.raw", "timm:resnet10t", "efficientnet_l2", "compact_xs")  # fmt: skip
+_ARGUMENTS = (
+    "checkpoint_path",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "cache_dir",
+    "scriptable",
+    "exportable",
+    "img_size",
+    "in_chans",
+    "num_classes",
+    "features_only",
+    "drop_rate",
+    "act_layer",
+    "norm_layer",
+    "global_pool",
+    "block",
+    "stem_width",
+    "depths",
+    "embed_dim",
+    "patch_size",
+    "file",
+    "state_dict",
+    "layers",
+    "__class__",
+    "output_stride",
+)
+_NAMES = (
+    "hf-hub:evil/model",
+    "local-dir:{outside}",
+    "hf_hub:evil/model",
+    "resnet18",
+    "resnet50",
+    "vit_giant_patch14_dinov2",
+    "../x",
+    "",
+    "resnet10t.c3_in1k",
+    "timm/resnet10t",
+    "vit_base_patch16_224",
+    "convnext_xxlarge",
+    "eva_giant_patch14_224",
+    "resnet10t ",
+    5,
+    "https://example.invalid/m",
+    "file:{outside}/secret.raw",
+    "timm:resnet10t",
+    "efficientnet_l2",
+    "compact_xs",
+)
 
 
 def _header(path: Path) -> tuple[dict[str, Any], bytes]:
@@ -34,7 +77,9 @@ def _write(path: Path, header: Any, rest: bytes) -> None:
 
 
 def _file(folder: Path, rng: Random, patterns: tuple[str, ...]) -> Path:
-    return rng.choice(sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}))
+    return rng.choice(
+        sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+    )
 
 
 def header_of(*patterns: str) -> Callable[[Path, Random], str]:
@@ -46,13 +91,23 @@ def header_of(*patterns: str) -> Callable[[Path, Random], str]:
         names = [name for name in header if name != "__metadata__"]
         name = rng.choice(names)
         ways: dict[str, Callable[[], object]] = {
-            "dtype": lambda: header[name].update(dtype=rng.choice(("F64", "I8", "BOOL", "F8_E4M3", "X", 5, "BF16"))),
-            "shape": lambda: header[name].update(shape=rng.choice(([], [0], [2**62], [-1], [1], "x", [2**32, 2**32], [1.5]))),
-            "offsets": lambda: header[name].update(data_offsets=rng.choice(([0, 0], [0, 2**62], [8, 4], [-1, 4], [0], "x"))),
+            "dtype": lambda: header[name].update(
+                dtype=rng.choice(("F64", "I8", "BOOL", "F8_E4M3", "X", 5, "BF16"))
+            ),
+            "shape": lambda: header[name].update(
+                shape=rng.choice(([], [0], [2**62], [-1], [1], "x", [2**32, 2**32], [1.5]))
+            ),
+            "offsets": lambda: header[name].update(
+                data_offsets=rng.choice(([0, 0], [0, 2**62], [8, 4], [-1, 4], [0], "x"))
+            ),
             "gone": lambda: header.pop(name),
             "renamed": lambda: header.update({name + ".x": header.pop(name)}),
-            "metadata": lambda: header.update(__metadata__=rng.choice(({}, {"schema": 5}, [], None, {"schema": "x"}, {"format": "pt"}))),
-            "one more": lambda: header.update({"extra": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}),
+            "metadata": lambda: header.update(
+                __metadata__=rng.choice(({}, {"schema": 5}, [], None, {"schema": "x"}, {"format": "pt"}))
+            ),
+            "one more": lambda: header.update(
+                {"extra": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}
+            ),
             "odd": lambda: header.update({name: odd(rng)}),
         }
         way = rng.choice(list(ways))
@@ -94,20 +149,37 @@ def _architecture(folder: Path, rng: Random) -> str:
     if not isinstance(content.get("architecture"), dict):
         content["architecture"] = {"name": "resnet10t", "arguments": {}, "mean": [0.5] * 3, "std": [0.5] * 3}
     architecture = content["architecture"]
-    way = rng.choice(("argument", "argument", "argument", "name", "name", "encoder", "mean", "checkpoint", "pretrained"))
+    way = rng.choice(
+        ("argument", "argument", "argument", "name", "name", "encoder", "mean", "checkpoint", "pretrained")
+    )
     if way == "argument":
-        values = (str(path.parent / "README.md"), f"{outside}/secret.raw", {"file": str(path.parent / "README.md")},
-                  {"url": "http://example.invalid/w"}, {"hf_hub_id": "evil/model"}, True, 10**9, -1, odd(rng))  # fmt: skip
+        values = (
+            str(path.parent / "README.md"),
+            f"{outside}/secret.raw",
+            {"file": str(path.parent / "README.md")},
+            {"url": "http://example.invalid/w"},
+            {"hf_hub_id": "evil/model"},
+            True,
+            10**9,
+            -1,
+            odd(rng),
+        )
         architecture["arguments"] = {rng.choice(_ARGUMENTS): rng.choice(values)}
     elif way == "name":
         name = rng.choice(_NAMES)
         architecture["name"] = name.format(outside=outside) if isinstance(name, str) else name
     elif way == "encoder":
-        content["model"]["encoder"] = rng.choice(("timm:hf-hub:evil/model", f"timm:local-dir:{outside}", "timm:resnet50", "compact_l", "nobody"))
+        content["model"]["encoder"] = rng.choice(
+            ("timm:hf-hub:evil/model", f"timm:local-dir:{outside}", "timm:resnet50", "compact_l", "nobody")
+        )
     elif way == "mean":
-        architecture[rng.choice(("mean", "std"))] = rng.choice(([1], [0, 0, 0], [1, 2, 3, 4], "abc", [None] * 3, [[1], [2], [3]], 1))
+        architecture[rng.choice(("mean", "std"))] = rng.choice(
+            ([1], [0, 0, 0], [1, 2, 3, 4], "abc", [None] * 3, [[1], [2], [3]], 1)
+        )
     elif way == "checkpoint":
-        content["model"]["checkpoint"] = rng.choice((str(path.parent / "README.md"), f"{outside}/secret.raw", "README.md"))
+        content["model"]["checkpoint"] = rng.choice(
+            (str(path.parent / "README.md"), f"{outside}/secret.raw", "README.md")
+        )
     else:
         content["model"]["pretrained"] = True
     path.write_text(dumped(content), errors="surrogatepass")
@@ -182,9 +254,21 @@ BUNDLE = (
     Change("replaced", replaced(_MODEL, _WEIGHTS, "model/README.md")),
 )
 CHECKPOINT = (
-    Change("state", state_of("half/checkpoints/*.safetensors"), "another place from which the training goes on"),
+    Change(
+        "state", state_of("half/checkpoints/*.safetensors"), "another place from which the training goes on"
+    ),
     Change("header", header_of("half/checkpoints/*.safetensors"), VALUE),
-    Change("tensors", tensors_of("half/checkpoints/*.safetensors"), "other finite weights train on to others"),
-    Change("bytes", bytes_of("half/checkpoints/*.safetensors", "half/config.yaml"), "other finite weights train on to others"),
-    Change("replaced", replaced("half/checkpoints/*", "half/config.yaml", "half/log.txt"), "begun anew, by its own settings"),
+    Change(
+        "tensors", tensors_of("half/checkpoints/*.safetensors"), "other finite weights train on to others"
+    ),
+    Change(
+        "bytes",
+        bytes_of("half/checkpoints/*.safetensors", "half/config.yaml"),
+        "other finite weights train on to others",
+    ),
+    Change(
+        "replaced",
+        replaced("half/checkpoints/*", "half/config.yaml", "half/log.txt"),
+        "begun anew, by its own settings",
+    ),
 )

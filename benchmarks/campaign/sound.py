@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,9 +22,15 @@ RUN: dict[str, Any] = {
     "split": {"by": "patient", "folds": 2, "buffer_um": 8, "block_um": 16},
     "patch": {"patch_um": 8},
     "model": {"encoder": "compact_xs"},
-    "train": {"budget": {"steps": 4}, "batch_size": 8, "precision": "32-true", "learning_rates": [0.001], "checkpoint_seconds": 0.0001},
+    "train": {
+        "budget": {"steps": 4},
+        "batch_size": 8,
+        "precision": "32-true",
+        "learning_rates": [0.001],
+        "checkpoint_seconds": 0.0001,
+    },
     "evaluation": {"block_um": 20},
-}  # fmt: skip
+}
 
 
 def tissue(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -43,7 +49,11 @@ def _table(xy: np.ndarray, counts: np.ndarray) -> Any:
     import anndata
 
     obs = pd.DataFrame(
-        {"half": np.arange(N) % 2, "total_counts": counts.sum(axis=1), "region": pd.Categorical(["in", "out"] * (N // 2))},
+        {
+            "half": np.arange(N) % 2,
+            "total_counts": counts.sum(axis=1),
+            "region": pd.Categorical(["in", "out"] * (N // 2)),
+        },
         index=[f"c{i}" for i in range(N)],
     )
     places: dict[str, Any] = {"spatial": xy}
@@ -73,7 +83,7 @@ def _hest_samples(n: int) -> list[dict[str, Any]]:
     return [{"id": f"S{k}", "source": "hest", "path": "hest", "patient": f"P{k}"} for k in range(1, n + 1)]
 
 
-def _store(path: Path, zarr_format: int) -> None:
+def _store(path: Path, zarr_format: Literal[2, 3]) -> None:
     import anndata
     import zarr
 
@@ -92,9 +102,11 @@ def _store(path: Path, zarr_format: int) -> None:
         group.attrs.update(scales if zarr_format == 2 else {"ome": scales})
     measured = pd.DataFrame({"cell_id": ids}, index=ids.astype(str))
     table = anndata.AnnData(
-        X=csr_matrix(np.log1p(counts[ids - 1])), obs=measured, var=pd.DataFrame({"gene_symbols": GENES}, index=list(GENES)),
+        X=csr_matrix(np.log1p(counts[ids - 1])),
+        obs=measured,
+        var=pd.DataFrame({"gene_symbols": GENES}, index=list(GENES)),
         layers={"counts": csr_matrix(counts[ids - 1])},
-    )  # fmt: skip
+    )
     anndata.io.write_elem(root, "tables/anucleus", table)
     cells = pd.DataFrame({"cell_id": ids, "group": np.arange(len(ids)) % 3}, index=ids.astype(str))
     group = root.require_group("tables/cell_id-group")
@@ -120,10 +132,16 @@ def _images(sound: Path) -> None:
     for name, how in {
         "tiff-tiles": {},
         "tiff-jpeg": {"compression": "jpeg"},
-        "tiff-strips": {"tile": None, "rowsperstrip": 16, "compression": "lzw", "resolution": (20000, 20000), "resolutionunit": 3},
+        "tiff-strips": {
+            "tile": None,
+            "rowsperstrip": 16,
+            "compression": "lzw",
+            "resolution": (20000, 20000),
+            "resolutionunit": 3,
+        },
         "tiff-big": {"bigtiff": True, "compression": "deflate", "predictor": True},
         "tiff-ome": {"ome": True, "metadata": ome},
-    }.items():  # fmt: skip
+    }.items():
         assert imagecodecs.JPEG8.available
         _hest(sound / name / "hest", "S1", 1, **how)
         _dataset(sound / name, *_hest_samples(1))
@@ -141,16 +159,40 @@ def build(sound: Path) -> None:
     shared = {key: value for key, value in RUN.items() if key not in ("patch", "model")}
     bench = {"name": "b", **shared, "patches": [RUN["patch"]], "encoders": ["compact_xs"]}
     _yaml(making / "bench.yaml", bench)
-    for format_of in (2, 3):
+    formats: tuple[Literal[2, 3], ...] = (2, 3)
+    for format_of in formats:
         folder = sound / f"zarr{format_of}" / "data"
         folder.mkdir(parents=True)
         _store(folder / "store.zarr", format_of)
-        sample = {"id": "S", "source": "challenge", "path": "data/store.zarr", "patient": "P", "um_per_px": 0.5}
+        sample = {
+            "id": "S",
+            "source": "challenge",
+            "path": "data/store.zarr",
+            "patient": "P",
+            "um_per_px": 0.5,
+        }
         _dataset(folder.parent, sample)
     _images(sound)
     _trained(sound, making)
     _of_people(sound, making)
     _outside(sound)
+    _for_kills(sound, making)
+
+
+def _for_kills(sound: Path, making: Path) -> None:
+    """Leave what the commands need that are killed: trainings of some dozens of steps."""
+    folder = sound / "kills"
+    folder.mkdir()
+    for name in ("hest", "dataset.yaml", "bench"):
+        (shutil.copytree if (making / name).is_dir() else shutil.copy)(making / name, folder / name)
+    shutil.copytree(making / "run" / "model", folder / "model")
+    for name in ("predicted.h5ad", "truth.h5ad"):
+        shutil.copy(sound / "pair" / name, folder / name)
+    shutil.copy(sound / "yaml-phantom" / "phantom.yaml", folder / "phantom.yaml")
+    for name in ("run", "bench"):
+        settings = yaml.safe_load((making / f"{name}.yaml").read_text())
+        settings["train"] |= {"budget": {"steps": 40}, "learning_rates": [0.001, 0.002], "validations": 4}
+        _yaml(folder / f"{name}.yaml", settings)
 
 
 def _trained(sound: Path, making: Path) -> None:
@@ -159,14 +201,18 @@ def _trained(sound: Path, making: Path) -> None:
     _command("bench", making / "bench.yaml", "--out", making / "bench", *cpu)
     _command("train", making / "run.yaml", "--out", making / "run", *cpu)
     _command("predict", making / "run", making / "dataset.yaml", "--out", making / "predicted", *cpu)
-    prepared = next(path for path in sorted((making / "cache" / "samples").iterdir()) if not path.name.startswith("."))
+    prepared = next(
+        path for path in sorted((making / "cache" / "samples").iterdir()) if not path.name.startswith(".")
+    )
     sample = {"id": "S", "source": "prepared", "path": "prepared", "patient": "P", "um_per_px": 0.5}
     for name in ("prepared", "bundle", "bundle-timm", "bundle-baseline"):
         shutil.copytree(prepared, sound / name / "prepared")
         _dataset(sound / name, sample)
     shutil.copytree(making / "run" / "model", sound / "bundle" / "model")
     timm = {**RUN, "model": {"encoder": "timm:test_resnet"}, "patch": {"patch_um": 8, "input_px": 32}}
-    ridge = {key: value for key, value in RUN.items() if key not in ("model", "train")} | {"baseline": "ridge"}
+    ridge = {key: value for key, value in RUN.items() if key not in ("model", "train")} | {
+        "baseline": "ridge"
+    }
     for name, settings in (("timm", timm), ("baseline", ridge)):
         _yaml(making / f"{name}.yaml", settings)
         _command("train", making / f"{name}.yaml", "--out", making / name, *cpu)
@@ -228,14 +274,27 @@ def _of_people(sound: Path, making: Path) -> None:
             shutil.copy(making / file, folder / file)
     for name in ("metadata", "h5ad", "cache"):
         _dataset(sound / name, *_hest_samples(1))
-    phantom = {"patients": 2, "size_px": 128, "widths_um": [8, 16], "n_genes": 4, "replicates": 2, "radius_um": 5}
+    phantom = {
+        "patients": 2,
+        "size_px": 128,
+        "widths_um": [8, 16],
+        "n_genes": 4,
+        "replicates": 2,
+        "radius_um": 5,
+    }
     for name in ("yaml-phantom", "yaml-biology"):
         (sound / name).mkdir()
     _yaml(sound / "yaml-phantom" / "phantom.yaml", phantom)
     for file in ("predicted.h5ad", "truth.h5ad"):
         shutil.copy(sound / "pair" / file, sound / "yaml-biology" / file)
-    asked = {"sets": ["sets.gmt"], "genes": ["EPCAM"], "domains": 2, "note": "x", "seed": 1,
-             "region": {"column": "region", "value": "in", "within_um": 20.0}}  # fmt: skip
+    asked = {
+        "sets": ["sets.gmt"],
+        "genes": ["EPCAM"],
+        "domains": 2,
+        "note": "x",
+        "seed": 1,
+        "region": {"column": "region", "value": "in", "within_um": 20.0},
+    }
     _yaml(sound / "yaml-biology" / "biology.yaml", asked)
     sets = sound / "sets"
     sets.mkdir()
@@ -243,7 +302,10 @@ def _of_people(sound: Path, making: Path) -> None:
     for folder in (sets, sound / "yaml-biology"):
         (folder / "sets.gmt").write_text(text)
     (sets / "genes.txt").write_text("EPCAM\nPTPRC\nCD3E\n")
-    types = {"epithelium": {"genes": ["EPCAM", "KRT8"], "sources": ["a"]}, "T cells": {"genes": ["CD3E"], "sources": ["a"]}}
+    types = {
+        "epithelium": {"genes": ["EPCAM", "KRT8"], "sources": ["a"]},
+        "T cells": {"genes": ["CD3E"], "sources": ["a"]},
+    }
     _yaml(sets / "markers.yaml", {"sources": {"a": "Somebody 2020"}, "tissues": {"kidney": types}})
 
 

@@ -16,21 +16,61 @@ from campaign.values import change_bytes, change_value, dumped, odd, payload, re
 STORES = "*/store.zarr"
 _METADATA = (".zarray", ".zgroup", ".zattrs", "zarr.json")
 _V2_CODECS: tuple[Any, ...] = (
-    {"id": "pickle", "protocol": 5}, {"id": "json2"}, {"id": "msgpack2"}, {"id": "gzip", "level": 1}, {"id": "zlib", "level": 1},
-    {"id": "bz2"}, {"id": "lzma"}, {"id": "blosc", "cname": "zstd", "clevel": 5, "shuffle": 1}, {"id": "zstd", "level": 1},
-    {"id": "delta", "dtype": "<f4"}, {"id": "vlen-utf8"}, {"id": "vlen-bytes"}, {"id": "vlen-array", "dtype": "<i4"},
-    {"id": "categorize", "labels": ["a"], "dtype": "|O"}, {"id": "nobody"}, {"id": "n5_wrapper"}, {"id": None}, {},
-    {"id": "fixedscaleoffset", "offset": 0, "scale": 2, "dtype": "<f4"}, {"id": "crc32"}, {"id": "imagecodecs_jpeg"}, "pickle", 5,
-)  # fmt: skip
+    {"id": "pickle", "protocol": 5},
+    {"id": "json2"},
+    {"id": "msgpack2"},
+    {"id": "gzip", "level": 1},
+    {"id": "zlib", "level": 1},
+    {"id": "bz2"},
+    {"id": "lzma"},
+    {"id": "blosc", "cname": "zstd", "clevel": 5, "shuffle": 1},
+    {"id": "zstd", "level": 1},
+    {"id": "delta", "dtype": "<f4"},
+    {"id": "vlen-utf8"},
+    {"id": "vlen-bytes"},
+    {"id": "vlen-array", "dtype": "<i4"},
+    {"id": "categorize", "labels": ["a"], "dtype": "|O"},
+    {"id": "nobody"},
+    {"id": "n5_wrapper"},
+    {"id": None},
+    {},
+    {"id": "fixedscaleoffset", "offset": 0, "scale": 2, "dtype": "<f4"},
+    {"id": "crc32"},
+    {"id": "imagecodecs_jpeg"},
+    "pickle",
+    5,
+)
 _V3_CODECS: tuple[Any, ...] = (
-    {"name": "numcodecs.pickle", "configuration": {"protocol": 5}}, {"name": "numcodecs.json2"}, {"name": "pickle"},
-    {"name": "gzip", "configuration": {"level": 1}}, {"name": "zstd", "configuration": {"level": 0, "checksum": True}},
-    {"name": "blosc", "configuration": {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "typesize": 4, "blocksize": 0}},
-    {"name": "crc32c"}, {"name": "transpose", "configuration": {"order": [0]}}, {"name": "transpose", "configuration": {"order": [2, 1, 0]}},
-    {"name": "bytes", "configuration": {"endian": "big"}}, {"name": "vlen-utf8"}, {"name": "vlen-bytes"}, {"name": "nobody"},
-    {"name": "sharding_indexed", "configuration": {"chunk_shape": [1], "codecs": [{"name": "bytes"}], "index_codecs": [{"name": "bytes"}]}},
-    {"name": "numcodecs.delta", "configuration": {"dtype": "<f4"}}, {"name": "scale_offset"}, {}, "bytes", None,
-)  # fmt: skip
+    {"name": "numcodecs.pickle", "configuration": {"protocol": 5}},
+    {"name": "numcodecs.json2"},
+    {"name": "pickle"},
+    {"name": "gzip", "configuration": {"level": 1}},
+    {"name": "zstd", "configuration": {"level": 0, "checksum": True}},
+    {
+        "name": "blosc",
+        "configuration": {"cname": "lz4", "clevel": 5, "shuffle": "shuffle", "typesize": 4, "blocksize": 0},
+    },
+    {"name": "crc32c"},
+    {"name": "transpose", "configuration": {"order": [0]}},
+    {"name": "transpose", "configuration": {"order": [2, 1, 0]}},
+    {"name": "bytes", "configuration": {"endian": "big"}},
+    {"name": "vlen-utf8"},
+    {"name": "vlen-bytes"},
+    {"name": "nobody"},
+    {
+        "name": "sharding_indexed",
+        "configuration": {
+            "chunk_shape": [1],
+            "codecs": [{"name": "bytes"}],
+            "index_codecs": [{"name": "bytes"}],
+        },
+    },
+    {"name": "numcodecs.delta", "configuration": {"dtype": "<f4"}},
+    {"name": "scale_offset"},
+    {},
+    "bytes",
+    None,
+)
 
 
 def _files(folder: Path) -> tuple[Path, list[Path], list[Path]]:
@@ -78,7 +118,9 @@ def _codecs(folder: Path, rng: Random) -> str:
     else:
         codec = rng.choice(_V3_CODECS)
         codecs = array["codecs"]
-        array["codecs"] = rng.choice(([*codecs, codec], [codec, *codecs], [codec], codecs[:1], codecs[::-1], []))
+        array["codecs"] = rng.choice(
+            ([*codecs, codec], [codec, *codecs], [codec], codecs[:1], codecs[::-1], [])
+        )
     path.write_text(json.dumps(array))
     return f"{path.relative_to(folder)}: codec {codec}"
 
@@ -90,11 +132,15 @@ def _smuggled(folder: Path, rng: Random) -> str:
         texts = [(p, a) for p in _files(folder)[1] if (a := _array(p)) is not None and _is_text(a)]
         path, array = rng.choice(texts)
     if path.name == ".zarray":
-        array["filters"] = rng.choice(([{"id": "vlen-utf8"}, {"id": "pickle", "protocol": 5}], [{"id": "pickle", "protocol": 5}]))
+        array["filters"] = rng.choice(
+            ([{"id": "vlen-utf8"}, {"id": "pickle", "protocol": 5}], [{"id": "pickle", "protocol": 5}])
+        )
         array["compressor"] = None
         array["dtype"] = rng.choice(("|O", array["dtype"]))
     else:
-        array["codecs"] = [{"name": rng.choice(("numcodecs.pickle", "pickle")), "configuration": {"protocol": 5}}]
+        array["codecs"] = [
+            {"name": rng.choice(("numcodecs.pickle", "pickle")), "configuration": {"protocol": 5}}
+        ]
         array["data_type"] = rng.choice(("object", "string", array["data_type"]))
     path.write_text(json.dumps(array))
     for chunk in sorted(path.parent.rglob("*")):
@@ -126,11 +172,28 @@ def _types(folder: Path, rng: Random) -> str:
     path, array = _an_array(folder, rng)
     if path.name == ".zarray":
         key = "dtype"
-        array[key] = rng.choice(("<f8", ">f4", "|O", "|S5", "<U3", "|b1", "<M8[ns]", "|V8", [["a", "<i4"]], "<i2", "x", None, 5))
+        array[key] = rng.choice(
+            ("<f8", ">f4", "|O", "|S5", "<U3", "|b1", "<M8[ns]", "|V8", [["a", "<i4"]], "<i2", "x", None, 5)
+        )
     else:
         key = "data_type"
-        array[key] = rng.choice(("float64", "bool", "uint8", "int16", "string", "r16", "complex64", "bytes", "x", None, 5,
-                                 {"name": "fixed_length_utf32", "configuration": {"length_bytes": 4}}, "variable_length_bytes"))  # fmt: skip
+        array[key] = rng.choice(
+            (
+                "float64",
+                "bool",
+                "uint8",
+                "int16",
+                "string",
+                "r16",
+                "complex64",
+                "bytes",
+                "x",
+                None,
+                5,
+                {"name": "fixed_length_utf32", "configuration": {"length_bytes": 4}},
+                "variable_length_bytes",
+            )
+        )
     if rng.random() < 0.3:
         key = "fill_value"
         array[key] = odd(rng)
@@ -156,14 +219,19 @@ def _gone(folder: Path, rng: Random) -> str:
 
 def _links(folder: Path, rng: Random) -> str:
     _, metadata, chunks = _files(folder)
-    path = rng.choice((rng.choice(chunks), rng.choice(chunks), rng.choice(metadata), rng.choice(chunks).parent))
+    path = rng.choice(
+        (rng.choice(chunks), rng.choice(chunks), rng.choice(metadata), rng.choice(chunks).parent)
+    )
     outside = Path(os.environ["PRESTIGE_CAMPAIGN"]) / OUTSIDE
     way = rng.choice(("a link out of the store", "a link to /dev/zero", "a pipe", "a link in a circle"))
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     if way == "a pipe":
         os.mkfifo(path)
     else:
-        target = {"a link out of the store": str(outside / "secret.raw"), "a link to /dev/zero": "/dev/zero"}.get(way, path.name)
+        target = {
+            "a link out of the store": str(outside / "secret.raw"),
+            "a link to /dev/zero": "/dev/zero",
+        }.get(way, path.name)
         path.symlink_to(target)
     return f"{path.relative_to(folder)}: {way}"
 
@@ -171,7 +239,19 @@ def _links(folder: Path, rng: Random) -> str:
 def _beside(folder: Path, rng: Random) -> str:
     _, metadata, chunks = _files(folder)
     where = rng.choice((rng.choice(metadata), rng.choice(chunks))).parent
-    name = rng.choice((".DS_Store", "._0", "Thumbs.db", ".zarr.swp", "README", ".nfs0001", "0.partial", "99.99.99", "desktop.ini"))
+    name = rng.choice(
+        (
+            ".DS_Store",
+            "._0",
+            "Thumbs.db",
+            ".zarr.swp",
+            "README",
+            ".nfs0001",
+            "0.partial",
+            "99.99.99",
+            "desktop.ini",
+        )
+    )
     (where / name).write_bytes(b"\x00\x01Bud1")
     return f"{(where / name).relative_to(folder)} beside"
 
@@ -182,7 +262,9 @@ def _consolidated(folder: Path, rng: Random) -> str:
     content = {"zarr_consolidated_format": 1, "metadata": {"x/.zarray": odd(rng)}}
     if path.name == "zarr.json":
         group = json.loads(path.read_text())
-        group["consolidated_metadata"] = rng.choice((odd(rng), {"kind": "inline", "must_understand": False, "metadata": {"x": odd(rng)}}))
+        group["consolidated_metadata"] = rng.choice(
+            (odd(rng), {"kind": "inline", "must_understand": False, "metadata": {"x": odd(rng)}})
+        )
         path.write_text(dumped(group), errors="surrogatepass")
     else:
         (path.parent / ".zmetadata").write_text(dumped(content), errors="surrogatepass")
@@ -215,7 +297,7 @@ def _numbers(folder: Path, rng: Random) -> str:
 
 def replaced_metadata(folder: Path, rng: Random) -> str:
     """Put something else in the place of a file of metadata."""
-    store, metadata, _ = _files(folder)
+    metadata = _files(folder)[1]
     return replaced(str(rng.choice(metadata).relative_to(folder)))(folder, rng)
 
 

@@ -1,4 +1,4 @@
-"""Changes of .h5ad files: the structure of HDF5, its elements, links, types, and what AnnData says of them."""
+"""Changes of .h5ad files: the structure of HDF5, its elements, links, types, what AnnData says of them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from campaign.kinds import OUTSIDE, VALUE, Change
 from campaign.values import TEXTS, bytes_of, hdf5_bytes, odd, replaced
 
 _ODD_NUMBERS = (np.nan, np.inf, -np.inf, -1, -5, 0.5, 1e38, 2**31, 2**53, 10**9)
-Edit = Callable[[h5py.File, Random], str]
+Edit = Callable[[Any, Random], str]
 
 
-def _elements(file: h5py.File) -> tuple[list[str], list[str]]:
+def _elements(file: Any) -> tuple[list[str], list[str]]:
     """Return the names of all datasets and of all groups."""
     sets: list[str] = []
     groups: list[str] = []
@@ -26,7 +26,7 @@ def _elements(file: h5py.File) -> tuple[list[str], list[str]]:
     return sorted(sets), sorted(groups)
 
 
-def _put(file: h5py.File, name: str, data: Any, **how: Any) -> None:
+def _put(file: Any, name: str, data: Any, **how: Any) -> None:
     """Write a dataset anew under its old attributes."""
     attributes = dict(file[name].attrs) if name in file else {}
     if name in file:
@@ -36,24 +36,35 @@ def _put(file: h5py.File, name: str, data: Any, **how: Any) -> None:
         made.attrs[key] = value
 
 
-def _taken_away(file: h5py.File, rng: Random) -> str:
+def _taken_away(file: Any, rng: Random) -> str:
     sets, groups = _elements(file)
     name = rng.choice(sets + groups)
     del file[name]
     return f"{name} taken away"
 
 
-def _dtype(file: h5py.File, rng: Random) -> str:
+def _dtype(file: Any, rng: Random) -> str:
     name = rng.choice(_elements(file)[0])
     n = file[name].shape[0] if file[name].shape else 1
     text = h5py.string_dtype()
     made: dict[str, Any] = {
-        "f2": np.ones(n, "f2"), "f4": np.ones(n, "f4"), "c8": np.ones(n, "c8"), "u1": np.ones(n, "u1"), "i8": np.arange(n),
-        "u8": np.full(n, 2**64 - 1, "u8"), "bool": np.ones(n, bool), "S": np.array([b"x"] * n), "big": np.ones(n, ">f8"),
-        "text": np.array(["x"] * n, dtype=object), "no UTF-8": np.array([b"\xff\xfe"] * n, dtype=object),
-        "compound": np.zeros(n, [("a", "i4"), ("b", "f8")]), "void": np.zeros(n, "V8"), "empty": h5py.Empty("f4"),
-        "f16": np.ones(n, np.longdouble), "numbers as text": np.array(["1"] * n, dtype=object),
-    }  # fmt: skip
+        "f2": np.ones(n, "f2"),
+        "f4": np.ones(n, "f4"),
+        "c8": np.ones(n, "c8"),
+        "u1": np.ones(n, "u1"),
+        "i8": np.arange(n),
+        "u8": np.full(n, 2**64 - 1, "u8"),
+        "bool": np.ones(n, bool),
+        "S": np.array([b"x"] * n),
+        "big": np.ones(n, ">f8"),
+        "text": np.array(["x"] * n, dtype=object),
+        "no UTF-8": np.array([b"\xff\xfe"] * n, dtype=object),
+        "compound": np.zeros(n, [("a", "i4"), ("b", "f8")]),
+        "void": np.zeros(n, "V8"),
+        "empty": h5py.Empty("f4"),
+        "f16": np.ones(n, np.longdouble),
+        "numbers as text": np.array(["1"] * n, dtype=object),
+    }
     way = rng.choice([*made, "enum", "reference", "vlen", "array"])
     how: dict[str, Any] = {"dtype": text} if made.get(way, np.zeros(1)).dtype == object else {}
     if way == "enum":
@@ -72,11 +83,13 @@ def _dtype(file: h5py.File, rng: Random) -> str:
     return f"{name} of the type {way}"
 
 
-def _shape(file: h5py.File, rng: Random) -> str:
+def _shape(file: Any, rng: Random) -> str:
     name = rng.choice(_elements(file)[0])
     data = file[name][()]
     array = np.asarray(data)
-    way = rng.choice(("one less", "one more", "none", "scalar", "transposed", "two columns", "huge", "deep", "huge chunk"))
+    way = rng.choice(
+        ("one less", "one more", "none", "scalar", "transposed", "two columns", "huge", "deep", "huge chunk")
+    )
     if way in ("huge", "huge chunk"):
         attributes = dict(file[name].attrs)
         kind = file[name].dtype
@@ -102,7 +115,7 @@ def _shape(file: h5py.File, rng: Random) -> str:
     return f"{name}: {way}"
 
 
-def _values(file: h5py.File, rng: Random) -> str:
+def _values(file: Any, rng: Random) -> str:
     sets = [name for name in _elements(file)[0] if file[name].dtype.kind in "fiu" and file[name].size]
     name = rng.choice(sets)
     array = np.asarray(file[name][()])
@@ -117,7 +130,7 @@ def _values(file: h5py.File, rng: Random) -> str:
     return f"{name}[{'all' if at is None else at}] is {value}"
 
 
-def _sparse(file: h5py.File, rng: Random) -> str:
+def _sparse(file: Any, rng: Random) -> str:
     names = [name for name in _elements(file)[0] if name.endswith(("indices", "indptr")) and file[name].size]
     if not names:
         return _values(file, rng)
@@ -139,7 +152,7 @@ def _sparse(file: h5py.File, rng: Random) -> str:
     return f"{name}: {way} at {at}"
 
 
-def _attribute(file: h5py.File, rng: Random) -> str:
+def _attribute(file: Any, rng: Random) -> str:
     sets, groups = _elements(file)
     name = rng.choice([*sets, *groups, *groups, "/"])
     attributes = file[name].attrs
@@ -147,13 +160,38 @@ def _attribute(file: h5py.File, rng: Random) -> str:
     if key in attributes and rng.random() < 0.2:
         del attributes[key]
         return f"{name}@{key} taken away"
-    kinds = ("csr_matrix", "csc_matrix", "array", "dataframe", "dict", "categorical", "string-array", "anndata", "awkward-array",
-             "nullable-boolean", "nullable-integer", "nullable-string-array", "rec-array", "x", "null", "bytes")  # fmt: skip
+    kinds = (
+        "csr_matrix",
+        "csc_matrix",
+        "array",
+        "dataframe",
+        "dict",
+        "categorical",
+        "string-array",
+        "anndata",
+        "awkward-array",
+        "nullable-boolean",
+        "nullable-integer",
+        "nullable-string-array",
+        "rec-array",
+        "x",
+        "null",
+        "bytes",
+    )
     value = rng.choice(
         [
             rng.choice(kinds),
             rng.choice(("0.1.0", "0.2.0", "9.9.9", "")),
-            rng.choice((np.array([60, 3]), np.array([-1, 4]), np.array([10**12, 4]), 5, np.zeros(0), h5py.Empty("f4"))),
+            rng.choice(
+                (
+                    np.array([60, 3]),
+                    np.array([-1, 4]),
+                    np.array([10**12, 4]),
+                    5,
+                    np.zeros(0),
+                    h5py.Empty("f4"),
+                )
+            ),
             rng.choice([text for text in TEXTS if "\x00" not in text and "\ud800" not in text]),
         ]
     )
@@ -161,7 +199,7 @@ def _attribute(file: h5py.File, rng: Random) -> str:
     return f"{name}@{key} is {str(value)[:30]}"
 
 
-def _link(file: h5py.File, rng: Random) -> str:
+def _link(file: Any, rng: Random) -> str:
     sets, groups = _elements(file)
     name = rng.choice(sets + groups)
     outside = str(Path(os.environ["PRESTIGE_CAMPAIGN"]) / OUTSIDE / "secret.h5ad")
@@ -193,15 +231,29 @@ def _link(file: h5py.File, rng: Random) -> str:
     return f"{name}: {way} link"
 
 
-def _column(file: h5py.File, rng: Random) -> str:
+def _column(file: Any, rng: Random) -> str:
     """Add or change a column of obs or var, as other software writes them, or nobody."""
-    from anndata.io import write_elem
     import pandas as pd
+    from anndata.io import write_elem
 
     table = rng.choice(("obs", "obs", "var"))
     group = file[table]
     n = len(group[group.attrs.get("_index", "_index")])
-    name = rng.choice(("barcode", "measured", "total_counts", "cell_id", "sample", "half", "in_tissue", "_index", "$x$", "é", "gene_symbols"))
+    name = rng.choice(
+        (
+            "barcode",
+            "measured",
+            "total_counts",
+            "cell_id",
+            "sample",
+            "half",
+            "in_tissue",
+            "_index",
+            "$x$",
+            "é",
+            "gene_symbols",
+        )
+    )
     name = rng.choice((name, "measured", "total_counts"))
     ways: dict[str, Any] = {
         "nullable bool": pd.array([True, None] * n, dtype="boolean")[:n],
@@ -229,18 +281,20 @@ def _column(file: h5py.File, rng: Random) -> str:
     return f"{table}['{name}'] is {way}"
 
 
-def _names(file: h5py.File, rng: Random) -> str:
+def _names(file: Any, rng: Random) -> str:
     table = rng.choice(("obs", "var"))
     name = f"{table}/{file[table].attrs.get('_index', '_index')}"
     values = np.asarray(file[name][()], dtype=object)
     at = rng.randrange(len(values))
-    new = rng.choice((values[at - 1], *(t for t in TEXTS if "\x00" not in t and "\ud800" not in t), b"\xff", "nan"))
+    new = rng.choice(
+        (values[at - 1], *(t for t in TEXTS if "\x00" not in t and "\ud800" not in t), b"\xff", "nan")
+    )
     values[at] = new
     _put(file, name, values, dtype=h5py.string_dtype())
     return f"{name}[{at}] is {str(new)[:30]!r}"
 
 
-def _odd_part(file: h5py.File, rng: Random) -> str:
+def _odd_part(file: Any, rng: Random) -> str:
     way = rng.choice(("deep", "wide", "uns", "text", "raw", "layer"))
     if way == "deep":
         group = file.require_group("uns")
@@ -288,12 +342,18 @@ def changes(*patterns: str) -> tuple[Change, ...]:
     """Return all the ways to change .h5ad files that match."""
     of = edits(*patterns)
     return (
-        Change("element taken away", of(_taken_away), "a part that is not needed, or the next that has its meaning is read"),
+        Change(
+            "element taken away",
+            of(_taken_away),
+            "a part that is not needed, or the next that has its meaning is read",
+        ),
         Change("type", of(_dtype), VALUE),
         Change("shape", of(_shape), "values twice or fewer of them, where what is left fits together"),
         Change("numbers", of(_values), VALUE),
         Change("sparse indices", of(_sparse), "an index became another that is there"),
-        Change("attributes", of(_attribute), "an attribute says what the part is, and both readings are sound"),
+        Change(
+            "attributes", of(_attribute), "an attribute says what the part is, and both readings are sound"
+        ),
         Change("links", of(_link), "a link within the file to another part of it that fits"),
         Change("column", of(_column), "the column is one that is read: measured, total_counts, sample"),
         Change("names", of(_names), "another name"),

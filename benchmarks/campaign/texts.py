@@ -12,19 +12,50 @@ import yaml
 from campaign.kinds import VALUE, Change
 from campaign.values import TEXTS, change_value, json_of, latin_of, replaced, text_of
 
-_BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
+_BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)
+)
 _LINES = (
-    _BOMB, "x: !!python/object/apply:os.system ['touch EXECUTED']\n", "x: !!python/name:os.system\n", "x: " + "[" * 3000 + "]" * 3000 + "\n",
-    "x: " + "9" * 5000 + "\n", 'x: "a\\0b"\n', 'x: "\\ud800"\n', "x: ${NOT_SET}\n", "# ${NOT_SET}\n", "x: &x {y: *x}\n", "<<: {name: y}\n",
-    "x: !!binary aGVsbG8=\n", "x: !!set {a, b}\n", "x: 2020-01-01\n", "x: 0o17\n", "x: 1_000\n", "x: 12:30:45\n", "? [a, b]\n: c\n", "---\nname: z\n",
-    "%YAML 9.9\n---\n", "\tname: t\n", "name: [\n", "x: .nan\n", "x: 1e400\n", "=: 1\n", "~: 1\n", "1: 2\n", "true: 1\n", "name: other\n", "x: *nobody\n",
-)  # fmt: skip
+    _BOMB,
+    "x: !!python/object/apply:os.system ['touch EXECUTED']\n",
+    "x: !!python/name:os.system\n",
+    "x: " + "[" * 3000 + "]" * 3000 + "\n",
+    "x: " + "9" * 5000 + "\n",
+    'x: "a\\0b"\n',
+    'x: "\\ud800"\n',
+    "x: ${NOT_SET}\n",
+    "# ${NOT_SET}\n",
+    "x: &x {y: *x}\n",
+    "<<: {name: y}\n",
+    "x: !!binary aGVsbG8=\n",
+    "x: !!set {a, b}\n",
+    "x: 2020-01-01\n",
+    "x: 0o17\n",
+    "x: 1_000\n",
+    "x: 12:30:45\n",
+    "? [a, b]\n: c\n",
+    "---\nname: z\n",
+    "%YAML 9.9\n---\n",
+    "\tname: t\n",
+    "name: [\n",
+    "x: .nan\n",
+    "x: 1e400\n",
+    "=: 1\n",
+    "~: 1\n",
+    "1: 2\n",
+    "true: 1\n",
+    "name: other\n",
+    "x: *nobody\n",
+)
 
 
 def _plain(value: Any) -> Any:
     """Return values as yaml can write them."""
     if isinstance(value, dict):
-        return {key if isinstance(key, str | int | float | bool | None) else str(key): _plain(part) for key, part in value.items()}
+        return {
+            key if isinstance(key, str | int | float | bool | None) else str(key): _plain(part)
+            for key, part in value.items()
+        }
     return [_plain(part) for part in value] if isinstance(value, list | tuple) else value
 
 
@@ -70,7 +101,26 @@ def words_of(*names: str) -> Callable[[Path, Random], str]:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         n = rng.choice([n for n, line in enumerate(lines) if ": " in line])
         key, _, _old = lines[n].partition(": ")
-        word = rng.choice((*TEXTS, "'a'", '"a"', "[a, a]", "{a: 1}", "on", "010", "1_1", "1.0", "-0", "&a x", "*a", "| \n  x", "> x", "!x y", "- 1"))
+        word = rng.choice(
+            (
+                *TEXTS,
+                "'a'",
+                '"a"',
+                "[a, a]",
+                "{a: 1}",
+                "on",
+                "010",
+                "1_1",
+                "1.0",
+                "-0",
+                "&a x",
+                "*a",
+                "| \n  x",
+                "> x",
+                "!x y",
+                "- 1",
+            )
+        )
         lines[n] = f"{key}: {word}\n"
         path.write_text("".join(lines), encoding="utf-8", errors="surrogatepass")
         return f"{path.name}, line {n + 1}: {word[:30]!r}"

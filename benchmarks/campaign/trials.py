@@ -78,13 +78,17 @@ def _place(place: Path) -> Path:
     return place
 
 
-def tried(kind: Kind, seed: int, work: Path, sound: Path, expected: object, reached: watched.Reached) -> dict[str, Any]:
+def tried(
+    kind: Kind, seed: int, work: Path, sound: Path, expected: object, reached: watched.Reached
+) -> dict[str, Any]:
     """Make one input, open its door, and say how it ended."""
     place = _place(work / "trial")
     copied(kind, sound, place / "in")
     if kind.ready is not None:
         os.environ["PRESTIGE_CACHE"] = str(place / "in" / "cache")
-        watched.run_apart(lambda: bool(kind.ready and kind.ready(place / "in", place / "out")), place, WALL_SECONDS)
+        watched.run_apart(
+            lambda: bool(kind.ready and kind.ready(place / "in", place / "out")), place, WALL_SECONDS
+        )
     mutant = changed(kind, seed, place / "in")
     before = watched.state(place / "in")
     reached.names()
@@ -104,7 +108,14 @@ def tried(kind: Kind, seed: int, work: Path, sound: Path, expected: object, reac
         left = watched.leftovers(place, before, kind.writes, refused=name == "line")
         if left:
             name, told = "files left", f"{', '.join(left[:4])}; {told}"
-    out = {"kind": kind.name, "seed": seed, "changes": mutant.names, "words": mutant.words, "class": name, "told": told[:600]}
+    out = {
+        "kind": kind.name,
+        "seed": seed,
+        "changes": mutant.names,
+        "words": mutant.words,
+        "class": name,
+        "told": told[:600],
+    }
     out["seconds"] = round(seconds, 3)
     fault = name in FAULTS or (name == "another result" and mutant.other is None)
     return out | {"fault": fault}

@@ -15,14 +15,70 @@ MARK = "EXECUTED"
 """A file of this name is made by code that was smuggled in, in the working folder."""
 _STRUCTURE = (b"TREE", b"HEAP", b"SNOD", b"OHDR", b"FRHP", b"GCOL", b"BTHD", b"FADB", b"EAHD", b"OCHK")
 NUMBERS = (
-    0, -1, 1, 2, 3, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**64, 10**30, -(2**31),
-    0.5, -0.0, 1e-300, 1e300, -1e308, math.nan, math.inf, -math.inf,
-)  # fmt: skip
+    0,
+    -1,
+    1,
+    2,
+    3,
+    255,
+    256,
+    65535,
+    65536,
+    2**31 - 1,
+    2**31,
+    2**32,
+    2**53 + 1,
+    2**63 - 1,
+    2**64,
+    10**30,
+    -(2**31),
+    0.5,
+    -0.0,
+    1e-300,
+    1e300,
+    -1e308,
+    math.nan,
+    math.inf,
+    -math.inf,
+)
 TEXTS = (
-    "", " ", "x", "0", "1", "-1", "1e5", "nan", "NaN", "True", "null", "../../evil", "/nowhere/evil", "a/b", "..", ".",
-    "$a$", "$\\frac{", "=1+1", "@x", "\x00", "a\nb", "\ud800", "\u202e", "é", "漢字", "\x1b[31mred", "<script>alert(1)</script>",
-    "x" * 10_000, "${HOME}", "${NOT_SET}", "http://example.invalid/x", "~/x", "%s%n", "timm:resnet18", "hf-hub:evil/model",
-)  # fmt: skip
+    "",
+    " ",
+    "x",
+    "0",
+    "1",
+    "-1",
+    "1e5",
+    "nan",
+    "NaN",
+    "True",
+    "null",
+    "../../evil",
+    "/nowhere/evil",
+    "a/b",
+    "..",
+    ".",
+    "$a$",
+    "$\\frac{",
+    "=1+1",
+    "@x",
+    "\x00",
+    "a\nb",
+    "\ud800",
+    "\u202e",
+    "é",
+    "漢字",
+    "\x1b[31mred",
+    "<script>alert(1)</script>",
+    "x" * 10_000,
+    "${HOME}",
+    "${NOT_SET}",
+    "http://example.invalid/x",
+    "~/x",
+    "%s%n",
+    "timm:resnet18",
+    "hf-hub:evil/model",
+)
 
 
 class Payload:
@@ -88,14 +144,18 @@ def change_value(value: Any, rng: Random) -> tuple[Any, str]:
         owner[last] = [owner[last]]
         return value, f"{dotted} in a list"
     if way == 3 and isinstance(owner[last], int | float) and not isinstance(owner[last], bool):
-        owner[last] = rng.choice((-owner[last], owner[last] + 1, owner[last] * 2, str(owner[last]), owner[last] / 3))
+        owner[last] = rng.choice(
+            (-owner[last], owner[last] + 1, owner[last] * 2, str(owner[last]), owner[last] / 3)
+        )
         return value, f"{dotted} is {short(owner[last])}"
     if way == 4 and isinstance(owner[last], list) and owner[last]:
         part = owner[last]
         owner[last] = rng.choice((part[:-1], part + part[-1:], part[::-1], part * 2))
         return value, f"{dotted} has {len(owner[last])} parts"
     if way == 5 and isinstance(owner, dict):
-        owner[rng.choice(("new", "", " ", "__class__", last + " ")) if isinstance(last, str) else 1] = odd(rng)
+        owner[rng.choice(("new", "", " ", "__class__", last + " ")) if isinstance(last, str) else 1] = odd(
+            rng
+        )
         return value, f"a key beside {dotted}"
     owner[last] = odd(rng)
     return value, f"{dotted} is {short(owner[last])}"
@@ -122,7 +182,9 @@ def change_bytes(data: bytes, rng: Random, near: tuple[bytes, ...] = ()) -> tupl
     if way < 3:
         n = rng.choice((1, 1, 2, 4))
         for k in range(at, min(at + n, len(out))):
-            out[k] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, out[k] ^ (1 << rng.randrange(8)), rng.randrange(256)))
+            out[k] = rng.choice(
+                (0, 1, 0x7F, 0x80, 0xFF, out[k] ^ (1 << rng.randrange(8)), rng.randrange(256))
+            )
         return bytes(out), f"{n} bytes at {at}"
     if way == 3:
         return bytes(out[:at]), f"cut at {at}"
@@ -204,7 +266,9 @@ def text_of(*patterns: str) -> Callable[[Path, Random], str]:
             "NUL": lambda: "".join([*lines[:n], "\0", *lines[n:]]),
             "tabs": lambda: text.replace("  ", "\t", 1).replace("\t", "  ", 1),
             "blanks": lambda: "".join(line.rstrip("\n") + "  \n" for line in lines),
-            "odd words": lambda: "".join([*lines[:n], str(rng.choice(TEXTS)).replace("\ud800", "?") + "\n", *lines[n:]]),
+            "odd words": lambda: "".join(
+                [*lines[:n], str(rng.choice(TEXTS)).replace("\ud800", "?") + "\n", *lines[n:]]
+            ),
             "a long line": lambda: text + "x" * 200_000 + "\n",
             "many lines": lambda: text * 200,
             "empty": lambda: "",
@@ -236,7 +300,9 @@ def replaced(*patterns: str) -> Callable[[Path, Random], str]:
         path = _pick(folder, rng, patterns)
         name = path.relative_to(folder)
         path.unlink()
-        way = rng.choice(("gone", "a folder", "a pipe", "a loop of links", "a device", "empty", "a pickle", "no rights"))
+        way = rng.choice(
+            ("gone", "a folder", "a pipe", "a loop of links", "a device", "empty", "a pickle", "no rights")
+        )
         if way == "a folder":
             path.mkdir()
         elif way == "a pipe":

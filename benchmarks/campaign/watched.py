@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import json
 import os
 import re
@@ -25,67 +26,113 @@ SECONDS = 10
 MEMORY = 3 << 30
 """More than the process has at its start."""
 LONGEST_LINE = 2000
-CLASSES = ("line", "line with chatter", "same result", "another result", "traceback", "memory", "endless", "crash", "reached", "files left")
-_OURS = re.compile(r"prestige: |  |audit: |\[\d+/\d+\] |\d+ faults:$")
-_CALLS = {"os.system", "os.exec", "os.posix_spawn", "os.spawn", "pty.spawn", "socket.connect", "socket.getaddrinfo", "socket.sendto",
-          "urllib.Request", "ftplib.connect", "smtplib.connect", "ctypes.dlopen.outside"}  # fmt: skip
-_WRITES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "shutil.rmtree"}
-_SAFE_PICKLES = ("numba", "llvmlite", "numpy", "prestige", "builtins.set", "builtins.frozenset", "collections", "copyreg", "types")
+CLASSES = (
+    "line",
+    "line with chatter",
+    "same result",
+    "another result",
+    "traceback",
+    "memory",
+    "endless",
+    "crash",
+    "reached",
+    "files left",
+)
+OURS = re.compile(r"prestige: |  |audit: |\[\d+/\d+\] |\d+ faults:$")
+_CALLS = {
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "pty.spawn",
+    "socket.connect",
+    "socket.getaddrinfo",
+    "socket.sendto",
+    "urllib.Request",
+    "ftplib.connect",
+    "smtplib.connect",
+    "ctypes.dlopen.outside",
+}
+_WRITES = {
+    "os.mkdir",
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.link",
+    "os.symlink",
+    "os.truncate",
+    "os.chmod",
+    "shutil.rmtree",
+}
+_SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys", "/dev/null", "/dev/urandom", "/dev/shm", "/etc", "/opt")
+_SAFE_PICKLES = (
+    "numba",
+    "llvmlite",
+    "numpy",
+    "prestige",
+    "builtins.set",
+    "builtins.frozenset",
+    "collections",
+    "copyreg",
+    "types",
+)
 
 
-def _watch(seen: list[str], folder: Path, sound: Path) -> None:
-    """Note every call that leaves the folder of the input, by Python's own audit."""
-    inside = tuple(str(path) for path in (folder,))
-    system = tuple(
-        {
-            *(os.path.realpath(part) for part in (sys.prefix, sys.base_prefix, *sys.path) if part), sys.prefix,
-            "/usr", "/lib", "/lib64", "/proc", "/sys", "/dev/null", "/dev/urandom", "/dev/shm", "/etc", "/opt",
-            os.path.expanduser("~/.cache/matplotlib"), os.path.expanduser("~/.config/matplotlib"), os.environ.get("NUMBA_CACHE_DIR", "/usr"),
-        }
-    )  # fmt: skip
-    outside = str(sound)
+class _Watch:
+    """Notes every call that leaves the folder of the input, as Python's own audit tells of it."""
 
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+    def __init__(self, folder: Path, sound: Path) -> None:
+        self.seen: list[str] = []
+        self._inside, self._outside = str(folder), str(sound)
+        named = [sys.prefix, sys.base_prefix, *sys.path, os.environ.get("NUMBA_CACHE_DIR", "/usr")]
+        named += [os.path.expanduser(f"~/.{part}/matplotlib") for part in ("cache", "config")]
+        self._system = tuple({os.path.realpath(part) for part in named if part} | {*_SYSTEM, sys.prefix})
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            path, mode, flags = arguments
-            if not isinstance(path, str | bytes):
-                return
-            path = os.path.abspath(os.fsdecode(path))
-            wants = (flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) or (mode and any(c in mode for c in "wax+"))
-            if path.startswith(inside) or (wants and path.startswith(("/dev/null", "/proc/self"))):
-                return
-            if wants and not path.startswith(system) or path.startswith(outside) or not path.startswith(system):
-                seen.append(f"{'writes' if wants else 'reads'} {path}")
+            self._opened(*arguments)
         elif event in _CALLS:
-            seen.append(f"{event} {arguments!r}"[:200])
+            self.seen.append(f"{event} {arguments!r}"[:200])
         elif event == "subprocess.Popen":
             program = os.path.realpath(os.fsdecode(arguments[0]))
             if program != os.path.realpath(sys.executable):
-                seen.append(f"{event} {arguments!r}"[:200])
+                self.seen.append(f"{event} {arguments!r}"[:200])
         elif event in _WRITES:
-            path = arguments[0]
-            if isinstance(path, str | bytes) and not os.path.abspath(os.fsdecode(path)).startswith(inside):
-                seen.append(f"{event} {path!r}")
-        elif event == "pickle.find_class":
-            name = ".".join(map(str, arguments))
-            if not name.startswith(_SAFE_PICKLES):
-                seen.append(f"{event} {name}")
+            self._written(event, arguments[0])
+        elif event == "pickle.find_class" and not ".".join(map(str, arguments)).startswith(_SAFE_PICKLES):
+            self.seen.append(f"{event} {'.'.join(map(str, arguments))}")
 
-    sys.addaudithook(hook)
+    def _opened(self, path: Any, mode: str | None, flags: int | None) -> None:
+        if not isinstance(path, str | bytes):
+            return
+        path = os.path.abspath(os.fsdecode(path))
+        wants = bool((flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) or set(mode or "") & set("wax+"))
+        if path.startswith(self._inside) or (wants and path.startswith(("/dev/null", "/proc/self"))):
+            return
+        if path.startswith(self._outside) or not path.startswith(self._system):
+            self.seen.append(f"{'writes' if wants else 'reads'} {path}")
+
+    def _written(self, event: str, path: Any) -> None:
+        if isinstance(path, str | bytes) and not os.path.abspath(os.fsdecode(path)).startswith(self._inside):
+            self.seen.append(f"{event} {path!r}")
 
 
 def child(door: Callable[[Path, Path], object], place: Path, sound: Path) -> dict[str, Any]:
     """Open the door; what is said goes to the file ``said``."""
-    folder, seen = place / "in", []
+    folder, watch = place / "in", _Watch(place, sound)
     os.chdir(folder)
-    os.environ.update(PRESTIGE_CACHE=str(folder / "cache") if (folder / "cache").is_dir() else str(place / "cache"), TMPDIR=str(place / "tmp"))
+    os.environ.update(
+        PRESTIGE_CACHE=str(folder / "cache") if (folder / "cache").is_dir() else str(place / "cache"),
+        TMPDIR=str(place / "tmp"),
+    )
     import tempfile
 
     tempfile.tempdir = str(place / "tmp")
-    limits = ((resource.RLIMIT_CPU, (SECONDS, SECONDS)), (resource.RLIMIT_CORE, (0, 0)), (resource.RLIMIT_AS, (_size() + MEMORY,) * 2))
-    for which, limit in limits:
-        resource.setrlimit(which, limit)
-    _watch(seen, place, sound)
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    memory = _size() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    sys.addaudithook(watch)
     from prestige.errors import PrestigeError
 
     outcome: dict[str, Any]
@@ -100,14 +147,18 @@ def child(door: Callable[[Path, Path], object], place: Path, sound: Path) -> dic
         outcome = {"class": "memory", "value": _last(error)}
     except BaseException as error:  # noqa: BLE001 - that is what is looked for
         outcome = {"class": "traceback", "value": _last(error)}
-    outcome["seen"] = list(seen)
+    outcome["seen"] = list(watch.seen)
     return outcome
 
 
 def _last(error: BaseException) -> str:
     """Return an exception with the last places in this package, innermost first."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [f"{frame.filename.partition('/prestige/')[2]}:{frame.lineno}" for frame in frames if "/prestige/" in frame.filename]
+    ours = [
+        f"{frame.filename.partition('/prestige/')[2]}:{frame.lineno}"
+        for frame in frames
+        if "/prestige/" in frame.filename
+    ]
     words = " ".join(str(error).split())[:300]
     return f"{type(error).__name__}: {words} at {', '.join(reversed(ours[-3:]))}"
 
@@ -140,12 +191,13 @@ class Reached:
 
 
 def run_apart(act: Callable[[], Any], place: Path, seconds: float) -> tuple[int | None, Any]:
-    """Run something in a forked process; return its wait status (None: ended for its time) and what it gave."""
+    """Run something in a forked process; return its wait status (None: out of time) and what it gave."""
     answer = place / "answer.json"
     pid = os.fork()
     if pid == 0:
         try:
             os.setsid()
+            faulthandler.disable()
             with (place / "said").open("wb") as said:
                 os.dup2(said.fileno(), 1)
                 os.dup2(said.fileno(), 2)
@@ -172,7 +224,9 @@ def run_apart(act: Callable[[], Any], place: Path, seconds: float) -> tuple[int 
             return None, None
         time.sleep(pause)
         pause = min(0.02, pause * 1.2)
-    return status, json.loads(answer.read_text(encoding="utf-8", errors="surrogatepass")) if answer.is_file() else None
+    return status, json.loads(
+        answer.read_text(encoding="utf-8", errors="surrogatepass")
+    ) if answer.is_file() else None
 
 
 def state(folder: Path) -> dict[str, tuple[int, int, int]]:
@@ -183,7 +237,11 @@ def state(folder: Path) -> dict[str, tuple[int, int, int]]:
             path = os.path.join(root, name)
             stat = os.lstat(path)
             is_file = (stat.st_mode & 0o170000) == 0o100000
-            found[os.path.relpath(path, folder)] = (stat.st_mode, stat.st_size if is_file else 0, stat.st_mtime_ns if is_file else 0)
+            found[os.path.relpath(path, folder)] = (
+                stat.st_mode,
+                stat.st_size if is_file else 0,
+                stat.st_mtime_ns if is_file else 0,
+            )
     return found
 
 
@@ -206,7 +264,7 @@ def judge(status: int | None, answer: Any, said: str) -> tuple[str, str]:
     ours = [line for line in lines if line.startswith("prestige: ")]
     if len(ours) != 1:
         return "line with chatter", f"{len(ours)} lines of ours: {said[:300]}"
-    others = [line for line in lines if not _OURS.match(line)]
+    others = [line for line in lines if not OURS.match(line)]
     long = [line for line in lines if len(line) > LONGEST_LINE + 200]
     if "listed above" in ours[0]:
         others = []
@@ -226,13 +284,15 @@ def leftovers(place: Path, before: dict[str, Any], writes: tuple[str, ...], refu
     found += [
         f"in/{name}"
         for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name) and not (name.split("/")[0] in mine)
+        if before.get(name) != after.get(name) and name.split("/")[0] not in mine
     ]
     made = [path for part in ("out", "cache", "in") for path in (place / part).rglob("*")]
     old = {place / "in" / name for name in before}
     found += [str(path.relative_to(place)) for path in made if is_partial(path.name) and path not in old]
     if refused and (place / "out").exists():
-        found += [f"out/{name}" for name in state(place / "out") if name not in ("inspection.csv", "bench", "split")]
+        found += [
+            f"out/{name}" for name in state(place / "out") if name not in ("inspection.csv", "bench", "split")
+        ]
     return found
 
 
