@@ -49,6 +49,12 @@ _LINES = (
 )
 
 
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise ValueError("an earlier change has put something else there")
+    return path.read_text(encoding="utf-8")
+
+
 def _plain(value: Any) -> Any:
     """Return values as yaml can write them."""
     if isinstance(value, dict):
@@ -71,9 +77,10 @@ def values_of(*names: str) -> Callable[[Path, Random], str]:
 
     def apply(folder: Path, rng: Random) -> str:
         path = folder / rng.choice(names)
-        if "&a" in path.read_text(encoding="utf-8"):
+        text = _text(path)
+        if "&a" in text:
             raise ValueError("aliases that explode are not to be read here")
-        value, words = change_value(yaml.safe_load(path.read_text(encoding="utf-8")), rng)
+        value, words = change_value(yaml.safe_load(text), rng)
         path.write_text(_written(value), encoding="utf-8", errors="surrogatepass")
         return f"{path.name}: {words}"
 
@@ -86,7 +93,7 @@ def lines_of(*names: str) -> Callable[[Path, Random], str]:
     def apply(folder: Path, rng: Random) -> str:
         path = folder / rng.choice(names)
         line = rng.choice(_LINES)
-        text = path.read_text(encoding="utf-8")
+        text = _text(path)
         path.write_text(line + text if rng.random() < 0.5 else text + line, encoding="utf-8")
         return f"{path.name}: {line[:40]!r}"
 
@@ -98,7 +105,7 @@ def words_of(*names: str) -> Callable[[Path, Random], str]:
 
     def apply(folder: Path, rng: Random) -> str:
         path = folder / rng.choice(names)
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = _text(path).splitlines(keepends=True)
         n = rng.choice([n for n, line in enumerate(lines) if ": " in line])
         key, _, _old = lines[n].partition(": ")
         word = rng.choice(
