@@ -26,6 +26,7 @@ import tifffile
 from prestige.data.readers import SOURCES
 from prestige.errors import DataError
 
+INPUTS, KILLS = 20, 0
 KINDS = ("metadata",)
 """The kinds, and commands, that the part of the campaign here takes."""
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -211,18 +212,19 @@ def test_each_kill_promises_a_code(parts: Any) -> None:
 @pytest.mark.timeout(600)
 def test_a_part_of_the_campaign(tmp_path: Path) -> None:
     outcomes = tmp_path / "outcomes.jsonl"
-    script = [
-        sys.executable,
-        str(BENCHMARKS / "hostile.py"),
-        "--inputs",
-        "300",
-        "--kills",
-        "20",
-        "--seed",
-        "0",
-    ]
+    script = [sys.executable, str(BENCHMARKS / "hostile.py"), "--seed", "0", "--inputs", str(INPUTS)]
     done = subprocess.run(
-        [*script, "--outcomes", str(outcomes), "--write", str(tmp_path / "page.md"), "--only", *KINDS],
+        [
+            *script,
+            "--kills",
+            str(KILLS),
+            "--outcomes",
+            outcomes,
+            "--write",
+            tmp_path / "page.md",
+            "--only",
+            *KINDS,
+        ],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(BENCHMARKS.parent / "src")},
