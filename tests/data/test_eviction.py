@@ -12,9 +12,9 @@ import pytest
 
 from prestige.data import cache, eviction
 from prestige.data.cache import Recipe, prepare
+from prestige.data.card import CARD
 from prestige.data.eviction import limit_bytes, trim
 from prestige.data.feature_store import FeatureStore
-from prestige.data.prepared import CARD
 from prestige.errors import ConfigError, DataError
 
 from .test_cache import recipe

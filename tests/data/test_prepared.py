@@ -100,7 +100,7 @@ def test_a_folder_cut_off_is_refused(tmp_path: Path, name: str) -> None:
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: len(content) // 2])
     assert not is_prepared(folder)
-    with pytest.raises(DataError, match=rf"'{name}'"):
+    with pytest.raises(DataError, match=name):
         open_sample(spec(folder))
     (folder / name).unlink()
     with pytest.raises(DataError, match=rf"the file '{name}' is missing"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,9 +18,11 @@ from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.tables import (
     as_numbers,
     canonical,
+    checked_matrix,
     place_rows,
     read_counts,
     read_genes,
+    read_part,
 )
 from prestige.errors import DataError
 
@@ -69,3 +72,79 @@ def test_rows_go_where_they_belong(rows: list[int], k: int) -> None:
 
 def test_numbers() -> None:
     np.testing.assert_array_equal(as_numbers(pd.Series(["1", "x", "2.5"])), [1, np.nan, 2.5])
+
+
+@pytest.mark.parametrize("form", [csr_matrix, csc_matrix])
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "float64", "bool"])
+def test_sound_matrices_pass_as_they_are(form: type, dtype: str) -> None:
+    matrix = form(COUNTS.astype(dtype))
+    matrix.indices = matrix.indices.astype(np.int64)
+    assert checked_matrix(matrix, where="t") is matrix
+    dense = COUNTS.astype(dtype)
+    assert checked_matrix(dense, where="t") is dense
+
+
+@pytest.mark.parametrize("form", [csr_matrix, csc_matrix])
+def test_half_precision_is_read(tmp_path: Path, form: type) -> None:
+    """Which scipy does not have and files may hold."""
+    AnnData(X=form(COUNTS)).write_h5ad(tmp_path / "t.h5ad")
+    with h5py.File(tmp_path / "t.h5ad", "a") as file:
+        values = file["X/data"][()].astype(np.float16)
+        del file["X/data"]
+        file["X/data"] = values
+    with opened_h5ad(tmp_path / "t.h5ad") as file:
+        found = read_counts(file, where="t")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found.toarray(), COUNTS)
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.array([["a", "b"]], dtype=object),
+        np.ones(3),
+        np.ones((2, 2), dtype=complex),
+        np.zeros(2, dtype=[("a", "i4")]),
+        {"data": 1},
+        None,
+        "text",
+    ],
+    ids=str,
+)
+def test_what_is_no_matrix_of_numbers(matrix: Any) -> None:
+    with pytest.raises(DataError, match=r"^t: .*matrix"):
+        checked_matrix(matrix, where="t")
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("indices", 3), ("indices", 10**9), ("indices", -1), ("indptr", 10**9), ("indptr", 0), ("indptr", -1)],
+)
+def test_sparse_parts_that_lead_nowhere(part: str, value: int) -> None:
+    matrix = csr_matrix(COUNTS)
+    getattr(matrix, part)[-1] = value
+    with pytest.raises(DataError, match=r"^t: the sparse matrix"):
+        checked_matrix(matrix, where="t")
+
+
+def test_places_of_2018_are_a_field(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["obsm"] = np.array([((1.0, 2.0),), ((3.0, 4.0),)], dtype=[("spatial", "f8", (2,))])
+        np.testing.assert_array_equal(read_part(file, "obsm/spatial", where="t"), [[1, 2], [3, 4]])
+        with pytest.raises(DataError, match="'obsm/pca'"):
+            read_part(file, "obsm/pca", where="t")
+
+
+@pytest.mark.parametrize("fault", ["soft", "encoding", "deep"])
+def test_elements_that_cannot_be_read_are_named(tmp_path: Path, fault: str) -> None:
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        if fault == "soft":
+            file["obsm/spatial"] = h5py.SoftLink("/obsm/spatial")
+        elif fault == "encoding":
+            file["obsm/spatial"] = [1.0]
+            file["obsm/spatial"].attrs["encoding-type"] = "of the next year"
+            file["obsm/spatial"].attrs["encoding-version"] = "9"
+        else:
+            file.create_group("obsm/spatial" + "/a" * 3000)
+        with pytest.raises(DataError, match="'obsm/spatial'"):
+            read_part(file, "obsm/spatial", where="t")

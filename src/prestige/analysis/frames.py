@@ -15,6 +15,8 @@ from prestige.analysis.gene_sets.comparison import ScoredSet
 from prestige.analysis.gene_sets.scores import SetScores
 from prestige.analysis.summary import Summary
 from prestige.analysis.values import with_zeros
+from prestige.data.hdf5.whole import read_anndata
+from prestige.errors import PrestigeError
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
 from prestige.records.run import Run
@@ -119,13 +121,11 @@ def set_scores_table(scores: SetScores) -> pd.DataFrame:
 
 def detection(truth_folders: Sequence[Path]) -> pd.Series:
     """Return for each gene the share of test observations with at least one count, over all samples kept."""
-    import anndata
-
     seen: dict[str, np.ndarray] = {}
     for path in sorted(path for folder in truth_folders for path in folder.glob("fold-*/*.h5ad")):
         try:
-            measured = anndata.read_h5ad(path)
-        except (OSError, ValueError, KeyError):
+            measured = read_anndata(path)
+        except PrestigeError:
             continue
         counts: Any = measured.X
         positive = np.asarray((counts > 0).sum(axis=0)).ravel()

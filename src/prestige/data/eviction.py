@@ -14,8 +14,8 @@ from pathlib import Path
 
 from prestige.compute.files import is_partial, remove_folder
 from prestige.compute.progress import say
+from prestige.data.card import CARD
 from prestige.data.feature_store import FOLDER
-from prestige.data.prepared import CARD
 from prestige.errors import ConfigError
 
 VARIABLE, DEFAULT_GB = "PRESTIGE_CACHE_GB", 200.0

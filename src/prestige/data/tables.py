@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csc_matrix, csr_matrix, vstack
 
-from prestige.errors import DataError, nearest, reading
+from prestige.data.frames import quietly, read_columns
+from prestige.errors import AGAIN, DataError, nearest, reading
 
 # what h5py, zarr, its codecs and anndata raise for a file that is missing, cut off or no such thing
 BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, EOFError, IndexError)
@@ -31,18 +32,23 @@ def read_part(group: Any, name: str, *, where: str) -> Any:
     import anndata
 
     part = f"the element '{name}'"
+    parent, _, last = name.rpartition("/")
     with reading(where, part=part, expected="a whole table"):
+        fields = getattr(getattr(group.get(parent), "dtype", None), "names", None) if parent else None
+        if fields and last in fields:  # as anndata wrote obsm in 2018
+            return np.asarray(group[parent][last])
         there = name in group
     if not there:
         raise _missing(group, name, where)
-    with reading(where, part=part, expected="a whole table"):
+    with reading(where, part=part, expected="a whole table"), quietly():
         return anndata.io.read_elem(group[name])
 
 
 def _missing(group: Any, name: str, where: str) -> DataError:
     parent, _, last = name.rpartition("/")
     with reading(where, part=f"the element '{parent or '/'}'", expected="a whole table"):
-        known = sorted(group[parent].keys() if parent and parent in group else group.keys())
+        holder = group[parent] if parent and parent in group else group
+        known = sorted(holder.keys() if hasattr(holder, "keys") else holder.dtype.names or ())
     near = nearest(last, known)
     return DataError(
         f"the element '{name}' is missing",
@@ -53,11 +59,8 @@ def _missing(group: Any, name: str, where: str) -> DataError:
 
 
 def read_frame(group: Any, name: str, *, where: str) -> pd.DataFrame:
-    """Read ``obs`` or ``var``."""
-    frame = read_part(group, name, where=where)
-    if not isinstance(frame, pd.DataFrame):
-        raise DataError(f"the element '{name}' is no table", where=where, expected="a data frame")
-    return frame
+    """Read ``obs`` or ``var`` without the columns that cannot be read and have no meaning here."""
+    return read_columns(group, name, where=where)[0]
 
 
 def read_genes(group: Any, *, where: str) -> tuple[str, ...]:
@@ -82,10 +85,74 @@ def read_counts(group: Any, *, where: str) -> csr_matrix:
     if element is not None and getattr(element.get("data"), "shape", None) != (0,):  # then all is zero
         for part in ("data", "indptr"):
             _check_stored(element.get(part), part, f"{where}, '{name}'")
-    counts = read_part(group, name, where=where)
-    if not hasattr(counts, "tocsr"):
-        raise DataError(f"'{name}' is no matrix", where=where, expected="raw counts, observations x genes")
-    return canonical(counts, where=f"{where}, '{name}'")
+    return canonical(read_matrix(group, name, where=where), where=f"{where}, '{name}'")
+
+
+def read_matrix(group: Any, name: str, *, where: str) -> Any:
+    """Read X or a layer, dense or sparse, as it is stored; see :func:`checked_matrix`.
+
+    Raises
+    ------
+    DataError
+        When it is missing, cannot be read, or is no sound matrix of numbers.
+    """
+    place = f"{where}, '{name}'"
+    half = _half_precision(group, name, where=place)
+    matrix = checked_matrix(read_part(group, name, where=where) if half is None else half, where=place)
+    if hasattr(matrix, "indptr"):
+        with reading(place):
+            stored = {part: int(group[name][part].shape[0]) for part in ("data", "indices")}
+        if set(stored.values()) != {matrix.nnz}:  # scipy drops what no row holds
+            raise DataError(
+                f"{stored['data']:,} values and {stored['indices']:,} columns for {matrix.nnz:,} by rows",
+                where=place,
+                expected="as many",
+                remedy=AGAIN,
+            )
+    return matrix
+
+
+def _half_precision(group: Any, name: str, *, where: str) -> Any:
+    """Return a sparse matrix of half precision as float32, None for all others: scipy has no such type."""
+    with reading(where):
+        element = group.get(name)
+        data = element.get("data") if hasattr(element, "get") else None
+        if data is None or np.dtype(data.dtype) != np.float16:
+            return None
+        form = csc_matrix if element.attrs["encoding-type"] == "csc_matrix" else csr_matrix
+        parts = (
+            np.asarray(data[()], np.float32),
+            np.asarray(element["indices"]),
+            np.asarray(element["indptr"]),
+        )
+        return form(parts, shape=tuple(element.attrs["shape"]))
+
+
+def checked_matrix(matrix: Any, *, where: str) -> Any:
+    """Return a matrix of numbers, in memory or just read, whose parts may be followed.
+
+    The columns that a sparse matrix names are looked at one by one: numpy and scipy do not, and a column that
+    is not there ends the process or gives another cell's number.
+
+    Raises
+    ------
+    DataError
+        When it is no matrix, holds no real numbers, or its parts contradict each other.
+    """
+    with reading(where, part="the matrix", expected="numbers, observations x genes"):
+        kind, shape = matrix.dtype.kind, tuple(matrix.shape)
+    if len(shape) != 2 or kind not in "biuf":
+        raise DataError(
+            "no matrix of numbers", where=where, expected="numbers, observations x genes", remedy="store such"
+        )
+    if not hasattr(matrix, "check_format"):
+        return matrix
+    with reading(where, part="the sparse matrix", expected="rows and columns that are there"):
+        matrix.check_format(full_check=True)
+        falling = (np.diff(matrix.indptr) < 0).any()  # which scipy passes over where the last is 0 or below
+    if falling:
+        raise DataError("the sparse matrix is broken (rows end before they begin)", where=where, remedy=AGAIN)
+    return matrix
 
 
 def canonical(counts: Any, *, where: str) -> csr_matrix:
@@ -96,14 +163,9 @@ def canonical(counts: Any, *, where: str) -> csr_matrix:
     DataError
         When its parts contradict each other.
     """
-    try:
-        if hasattr(counts, "check_format"):
-            counts.check_format(full_check=True)
+    with reading(where, part="the matrix"):
+        counts = checked_matrix(counts, where=where)
         out = csr_matrix(counts, dtype=np.float32)
-    except (ValueError, IndexError, TypeError) as error:
-        raise DataError(
-            f"the sparse matrix is broken ({error})", where=where, remedy="copy it again if it was cut off"
-        ) from error
     stored = out.nnz
     if not out.has_canonical_format:
         out.sum_duplicates()

@@ -13,15 +13,17 @@ import numpy as np
 import pandas as pd
 
 from prestige.compute.files import whole_file
+from prestige.data.hdf5.whole import read_anndata
 from prestige.data.observations import Observations
 from prestige.data.panel import Panel, columns_of
 from prestige.data.sample import Sample
-from prestige.errors import StorageError
+from prestige.errors import PrestigeError, StorageError, reading
 from prestige.records.folders import BenchFolder
 from prestige.stats.ceilings import ceiling_counts, ceiling_log
 from prestige.stats.moments import spatial_blocks
 
 FILE = "ceilings.parquet"
+_ANEW = "start the bench again: finished runs are kept, counts and ceilings are written anew"
 KINDS = ("ceiling_counts", "ceiling_log")
 COLUMNS = (
     "sample",
@@ -131,23 +133,18 @@ def _over(table: pd.DataFrame, folder: Path, block_um: float, total: float) -> p
 
 
 def _bounds_over(table: pd.DataFrame, path: Path, block_um: float, total: float) -> pd.DataFrame:
-    import anndata
-
     if not path.is_file():
         return table.assign(ceiling_log_lower=np.nan, ceiling_counts_lower=np.nan)
+    genes = table["gene"].tolist()
+    expected = "the measured counts of a fold"
     try:
-        measured = anndata.read_h5ad(path)
-        genes = table["gene"].tolist()
+        measured = read_anndata(path)
+    except PrestigeError as error:
+        raise StorageError(error.what, where=path, expected=expected, remedy=_ANEW) from error
+    with reading(path, expected=expected, remedy=_ANEW, kind=StorageError):
         counts: Any = measured[:, genes].X
         xy_um = np.asarray(measured.obsm["spatial"], np.float64) * float(measured.uns["um_per_px"])
         totals = np.asarray(measured.obs["total_counts"], np.float64)
-    except (OSError, KeyError, ValueError) as error:
-        raise StorageError(
-            f"cannot be read ({' '.join(str(error).split())[:200]})",
-            where=path,
-            expected="the measured counts of a fold",
-            remedy="start the bench again: finished runs are kept, counts are written anew",
-        ) from error
     blocks = spatial_blocks(xy_um, block_um)
     log = ceiling_log(counts, totals, total, genes=genes, block_of=blocks)
     return table.assign(
@@ -175,14 +172,6 @@ def _combined(table: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path)
-        return table[list(COLUMNS)]
-    except (OSError, KeyError, ValueError) as error:
-        reason = str(error).strip().splitlines()
-        raise StorageError(
-            f"cannot be read ({reason[0] if reason else type(error).__name__})",
-            where=path,
-            expected=f"a parquet file with the columns {', '.join(COLUMNS)}",
-            remedy="start the bench again: finished runs are kept, ceilings are written anew",
-        ) from error
+    expected = f"a parquet file with the columns {', '.join(COLUMNS)}"
+    with reading(path, expected=expected, remedy=_ANEW, kind=StorageError):
+        return pd.read_parquet(path)[list(COLUMNS)]

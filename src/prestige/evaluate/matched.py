@@ -16,6 +16,8 @@ import pandas as pd
 from jaxtyping import Float, Float32, Shaped
 from scipy.sparse import csr_matrix
 
+from prestige.data.hdf5.whole import read_anndata
+from prestige.data.tables import checked_matrix
 from prestige.errors import ConfigError, DataError, StorageError
 from prestige.evaluate.scale import SCALES, Scale, parse_scale
 from prestige.prediction.files import SCHEMA
@@ -77,7 +79,8 @@ def read_matched(pred_path: Path, truth_path: Path, scale: str | None = None) ->
     Parameters, and what is refused, as in :func:`prestige.evaluate.evaluate_files`.
     """
     names = Path(pred_path), Path(truth_path)
-    return match_tables(_read(names[0]), _read(names[1]), scale, names=names)
+    pred, truth = (read_anndata(name, kind=StorageError) for name in names)
+    return match_tables(pred, truth, scale, names=names)
 
 
 def match_tables(
@@ -138,26 +141,10 @@ def match_tables(
     )
 
 
-def _read(path: Path) -> AnnData:
-    import anndata
-
-    if not path.is_file():
-        raise StorageError("no such file", where=path, expected="an .h5ad file")
-    try:
-        return anndata.read_h5ad(path)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        reason = str(error).strip().splitlines()
-        raise StorageError(
-            f"cannot be read ({reason[0] if reason else type(error).__name__})",
-            where=path,
-            expected="a whole .h5ad file of AnnData",
-            remedy="copy it again if it was cut off",
-        ) from error
-
-
 def _check_names(table: AnnData, path: Path) -> None:
     if table.X is None:
         raise DataError("has no X", where=path, expected="observations x genes in X")
+    checked_matrix(table.X, where=f"{path}, 'X'")
     for kind, names in (("observation", table.obs_names), ("gene", table.var_names)):
         if not len(names):
             raise DataError(f"holds no {kind}s", where=path)

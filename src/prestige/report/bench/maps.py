@@ -14,6 +14,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from prestige.data.hdf5.whole import read_anndata
+from prestige.errors import PrestigeError, reading
 from prestige.records.run import Run
 from prestige.report.style import VALUES
 from prestige.report.tissue import colour_range, draw_scale_bar, draw_tissue, raster
@@ -56,8 +58,6 @@ def choose_genes(pearson: pd.Series, *, each: int = 2) -> dict[str, list[str]]:
 
 def read_maps(run: Run, truth_folders: Sequence[Path], sample: str, genes: Sequence[str]) -> SampleMaps | str:
     """Join a run's predictions of a sample with the measured counts, or say what is missing."""
-    import anndata
-
     prediction_path = run.folder.predictions / f"{sample}.h5ad"
     candidates = [folder / f"fold-{run.fold}" / f"{sample}.h5ad" for folder in truth_folders]
     truth_path = next((path for path in candidates if path.is_file()), None)
@@ -66,11 +66,11 @@ def read_maps(run: Run, truth_folders: Sequence[Path], sample: str, genes: Seque
     if truth_path is None:
         return f"{sample}: the measured counts of fold {run.fold} are not kept."
     try:
-        predicted = anndata.read_h5ad(prediction_path)
-        measured = anndata.read_h5ad(truth_path)
-    except (OSError, ValueError, KeyError) as error:
-        return f"{sample}: cannot be read ({' '.join(str(error).split())[:160]})."
-    return _join(sample, predicted, measured, genes)
+        predicted, measured = read_anndata(prediction_path), read_anndata(truth_path)
+        with reading(truth_path):
+            return _join(sample, predicted, measured, genes)
+    except PrestigeError as error:
+        return f"{sample}: {error.what}."
 
 
 def _join(sample: str, predicted: Any, measured: Any, genes: Sequence[str]) -> SampleMaps | str:
