@@ -78,9 +78,12 @@ def read_counts(group: Any, *, where: str) -> csr_matrix:
     DataError
         When the element is missing, cut off, or not numbers.
     """
-    name = "layers/counts" if "layers" in group and "counts" in group["layers"] else "X"
-    element = group.get(name)
-    if element is not None and hasattr(element, "shape"):
+    with reading(where, part="the element 'layers'", expected="a whole table"):
+        name = "layers/counts" if "layers" in group and "counts" in group["layers"] else "X"
+    with reading(where, part=f"the element '{name}'", expected="a whole table"):
+        element = group.get(name)
+        dense = hasattr(element, "shape")
+    if dense:
         return _dense_counts(element, name, where=where)
     if element is not None and getattr(element.get("data"), "shape", None) != (0,):  # then all is zero
         for part in ("data", "indptr"):
@@ -181,17 +184,11 @@ def canonical(counts: Any, *, where: str) -> csr_matrix:
 
 
 def _dense_counts(element: Any, name: str, *, where: str) -> csr_matrix:
-    if len(element.shape) != 2 or not np.issubdtype(element.dtype, np.number):
-        raise DataError(
-            f"'{name}' is no matrix of numbers", where=where, expected="raw counts, observations x genes"
-        )
-    starts = range(0, max(1, element.shape[0]), _BLOCK_ROWS)
-    try:
+    place = f"{where}, '{name}'"
+    checked_matrix(element, where=place)
+    with reading(place, expected="a whole table"):
+        starts = range(0, max(1, element.shape[0]), _BLOCK_ROWS)
         blocks = [csr_matrix(np.asarray(element[a : a + _BLOCK_ROWS], dtype=np.float32)) for a in starts]
-    except BROKEN as error:
-        raise DataError(
-            f"'{name}' cannot be read ({error})", where=where, expected="a whole table"
-        ) from error
     return csr_matrix(vstack(blocks, format="csr", dtype=np.float32))
 
 
