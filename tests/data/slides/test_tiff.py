@@ -117,7 +117,7 @@ def test_a_jpeg_that_is_what_it_says_is_not_taken_for_rgb(tmp_path: Path) -> Non
         compressionargs={"outcolorspace": "ycbcr"},
     )
     with opened_tiff(tmp_path / "a.tif") as page:
-        assert int(page.photometric) == 6
+        assert int(page.page.photometric) == 6
         assert not holds_rgb_tagged_ycbcr(page)
     write_slide(tmp_path / "a.tif", tmp_path / "slide.npy")
     assert np.abs(np.load(tmp_path / "slide.npy").astype(int) - smooth).mean() < 6

@@ -1,13 +1,12 @@
 """``source: hest``: the layout of HEST-1k.
 
-``path`` is the root folder, ``id`` the sample: ``wsis/ID.tif`` (RGB, 8 bit; level 0 is read),
-``st/ID.h5ad`` or the file that ``table:`` names (raw counts, ``obsm["spatial"]`` = x, y in level 0),
-``metadata/ID.json`` (``pixel_size_um``).
+``path`` is the root folder, ``id`` the sample: ``wsis/ID.tif`` (RGB, 8 bit; the largest page is read; also
+under another name of the same form, ``ID.tiff`` or ``ID.svs``), ``st/ID.h5ad`` or the file that ``table:``
+names (raw counts, ``obsm["spatial"]`` = x, y in that page), ``metadata/ID.json`` (``pixel_size_um``).
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,10 @@ from scipy.sparse import csr_matrix
 from prestige.data.cache import Recipe, prepare
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
-from prestige.data.sample import Counts, Table
-from prestige.data.slides.tiff import holds_rgb_tagged_ycbcr, opened_tiff, write_slide
+from prestige.data.sample import Counts, Table, some
+from prestige.data.slides.pages import Level0, level0
+from prestige.data.slides.pixel_size import checked_um, contradictions, tagged_um
+from prestige.data.slides.tiff import notes_on_tiles, on_no_pixels, opened_tiff, write_slide
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
     as_numbers,
@@ -30,9 +31,12 @@ from prestige.data.tables import (
     read_part,
     row_sums,
 )
-from prestige.errors import ConfigError, DataError, PrestigeError, nearest, raise_all, reading
+from prestige.errors import AGAIN, ConfigError, DataError, PrestigeError, nearest, raise_all, reading
+from prestige.inputs import read_json_object
 
 _PIXEL_SIZE_KEYS = ("pixel_size_um", "pixel_size_um_estimated", "pixel_size_um_embedded")
+_SUFFIXES = (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".btf", ".svs")  # forms of TIFF
+_OTHER_TABLE = "'table:' names another file in st"
 
 
 def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepared:
@@ -48,81 +52,117 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         raise ConfigError(
             "'expression' has no meaning for source: hest", where=where, remedy="name it in 'table'"
         )
-    image = spec.path / "wsis" / f"{spec.id}.tif"
+    image, fault = _image(spec)
     table = spec.path / "st" / (spec.table or f"{spec.id}.h5ad")
-    raise_all([fault for fault in (_missing(image), _missing(table)) if fault is not None])
-    um_per_px = _pixel_size(spec.path / "metadata" / f"{spec.id}.json")
+    raise_all([one for one in (fault, _missing(table, _OTHER_TABLE)) if one is not None])
+    metadata = spec.path / "metadata" / f"{spec.id}.json"
+    um_per_px = _pixel_size(metadata)
+    level = level0(image)
     if um_per_px is None and spec.um_per_px is None:
-        raise _no_pixel_size(spec, image)
-    return prepare(
+        raise _no_pixel_size(spec, level)
+    prepared = prepare(
         Recipe(
-            source="hest/2",
+            # What is read otherwise than by version 2 is prepared anew, and everything else keeps its name.
+            source="hest/3" if level.is_read_anew else "hest/2",
             where=where,
             slide_files={"image": image},
             table_files={"table": table},
             write_slide=lambda target: write_slide(image, target),
-            read_table=lambda pixels: _with_notes(read_table(table), image),
+            read_table=lambda pixels: _on_image(read_table(table), image),
             um_per_px=um_per_px,
         ),
         cache_dir,
     )
+    taken = spec.um_per_px or um_per_px or 0.0
+    stated_by = "dataset.yaml" if spec.um_per_px else f"metadata/{metadata.name}"
+    notes = (*level.notes(), *contradictions(level, taken, stated_by))
+    return replace(prepared, table=replace(prepared.table, notes=(*prepared.table.notes, *notes)))
 
 
-def _with_notes(table: Table, image: Path) -> Table:
-    with opened_tiff(image) as page:
-        if not holds_rgb_tagged_ycbcr(page):
-            return table
-    note = (
-        f"the tiles of {image.name} are tagged YCbCr but hold RGB (as YCbCr many colours would be "
-        "impossible): they were read as RGB"
-    )
-    return replace(table, notes=(*table.notes, note))
+def _on_image(table: Table, image: Path) -> Table:
+    """Return a table with what is to be said of its image.
+
+    Raises
+    ------
+    DataError
+        When observations lie where the image has no pixels.
+    """
+    with opened_tiff(image) as tiles:
+        blank = on_no_pixels(tiles, table.xy_px)
+        if len(blank):
+            raise DataError(
+                f"no pixels are stored under {some(table.obs.index[blank])} of the observations",
+                where=image,
+                expected="pixels under every observation",
+                remedy="copy it again if it was cut off, or take these rows off the table",
+            )
+        return replace(table, notes=(*table.notes, *notes_on_tiles(tiles)))
 
 
-def _missing(path: Path) -> PrestigeError | None:
-    if path.is_file():
+def _image(spec: SampleSpec) -> tuple[Path, PrestigeError | None]:
+    """Return the image of a sample, and what is wrong with its name."""
+    folder = spec.path / "wsis"
+    first = folder / f"{spec.id}.tif"
+    if first.exists():
+        return first, None
+    known = {f"{spec.id}{suffix}".casefold() for suffix in _SUFFIXES}
+    others = sorted(one for one in _entries(folder) if one.name.casefold() in known)
+    if len(others) == 1:
+        return others[0], None
+    if others:
+        names = ", ".join(f"'{one.name}'" for one in others)
+        return first, DataError(
+            f"no such file, and several that could be meant: {names}",
+            where=first,
+            expected="one image a sample",
+            remedy=f"rename the one that is meant to '{first.name}'",
+        )
+    same = sorted(one.name for one in _entries(folder) if one.name.startswith(f"{spec.id}."))
+    remedy = f"save '{same[0]}' as a TIFF, '{first.name}'" if same else None
+    return first, _missing(first, "rename it, or mend 'id:'", remedy)
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _missing(path: Path, key: str, remedy: str | None = None) -> PrestigeError | None:
+    if path.exists():
         return None
-    there = sorted(other.name for other in path.parent.iterdir()) if path.parent.is_dir() else []
-    near = nearest(path.name, there)
-    key = "'table:' names another file in st" if path.parent.name == "st" else "the file is named after 'id:'"
+    near = nearest(path.name, sorted(other.name for other in _entries(path.parent)))
+    by_name = f"did you mean '{near}'? ({key})" if near else "check path: and id: in dataset.yaml"
     return DataError(
         "no such file",
         where=path,
         expected="the layout of HEST-1k (wsis/ID.tif, st/ID.h5ad, metadata/ID.json)",
-        remedy=f"did you mean '{near}'? ({key})" if near else "check path: and id: in dataset.yaml",
+        remedy=remedy or by_name,
     )
 
 
 def _pixel_size(path: Path) -> float | None:
     """Return the stated width of a pixel; None where there is no metadata or no such key in it."""
-    if not path.is_file():
+    if not path.exists():
         return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        stated = [content[key] for key in _PIXEL_SIZE_KEYS if content.get(key) is not None]
-        value = float(stated[0]) if stated else None
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"cannot be read ({error})",
-            where=path,
-            expected="a json object with the key pixel_size_um",
-            remedy="copy it again if it was cut off",
-        ) from error
-    if value is not None and not 0 < value < float("inf"):
-        raise DataError(f"pixel_size_um is {value}", where=path, expected="a width above 0 in micrometres")
-    return value
+    expected = "a json object with the key pixel_size_um"
+    content = read_json_object(path, expected=expected, remedy=AGAIN)
+    key = next((key for key in _PIXEL_SIZE_KEYS if content.get(key) is not None), None)
+    if key is None:
+        return None
+    stated = content[key]
+    with reading(path, part=key, expected="a number of micrometres", remedy="mend it"):
+        value = float(stated)
+    if isinstance(stated, bool):
+        raise DataError(f"{key} is {stated}", where=path, expected="a number of micrometres")
+    return checked_um(value, where=path, what=key)
 
 
-def _no_pixel_size(spec: SampleSpec, image: Path) -> DataError:
-    with opened_tiff(image) as page:
-        tagged = page.get_resolution(unit="micrometer") if "ResolutionUnit" in page.tags else (0, 0)
-    width = 1 / tagged[0] if tagged[0] > 0 else 0.0
-    hint = f" (the resolution tags of the image say {width:.4g})" if 0.01 < width < 100 else ""
+def _no_pixel_size(spec: SampleSpec, level: Level0) -> DataError:
+    said = [f"{what} of the image say {um:.4g}" for what, um in tagged_um(level).items()]
     return DataError(
         "no pixel size",
         where=f"sample '{spec.id}'",
         expected=f"pixel_size_um in {spec.path / 'metadata' / (spec.id + '.json')}",
-        remedy=f"write um_per_px: in dataset.yaml{hint}",
+        remedy=f"write um_per_px: in dataset.yaml{f' (the {said[0]})' if said else ''}",
     )
 
 

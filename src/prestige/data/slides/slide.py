@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from prestige.errors import DataError
+from prestige.errors import AGAIN, DataError, reading
+from prestige.inputs import plain_file
 
 MOST_HELD_BYTES = 1 << 29
 """How much of the slides' files is held in memory while they are gone through once, whatever their size."""
@@ -77,16 +79,28 @@ def open_pixels(path: Path) -> UInt8[np.ndarray, "height width 3"]:
     Raises
     ------
     DataError
-        When the file is missing, cut off, or holds anything but (height, width, 3) uint8.
+        When the file is missing, cut off, or holds anything but (height, width, 3) uint8, row by row.
     """
     expected = "the (height, width, 3) uint8 pixels of a slide"
-    try:
-        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read ({error})", where=path, expected=expected) from error
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise DataError(f"holds {pixels.dtype} of shape {pixels.shape}", where=path, expected=expected)
-    return pixels
+    path = plain_file(path, expected=expected)
+    with reading(path, expected=expected), path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        head = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, is_by_columns, dtype = head[version](file)
+        begin, there = file.tell(), os.fstat(file.fileno()).st_size
+    if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or min(shape) < 0:
+        raise DataError(f"holds {dtype} of shape {shape}", where=path, expected=expected)
+    if is_by_columns:
+        raise DataError("holds its pixels column by column", where=path, expected=expected)
+    if begin + math.prod(shape) != there:
+        raise DataError(
+            f"has {there:,} bytes, and {begin + math.prod(shape):,} by its head",
+            where=path,
+            expected=expected,
+            remedy=AGAIN,
+        )
+    with reading(path, expected=expected):
+        return np.memmap(path, dtype=np.uint8, mode="r", offset=begin, shape=shape)
 
 
 def checked_image(shape: tuple[int, ...], dtype: np.dtype, *, where: str) -> tuple[int, int]:

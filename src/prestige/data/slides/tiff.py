@@ -1,153 +1,280 @@
-"""Level 0 of a TIFF, tile by tile into a slide file."""
+"""The slide in a TIFF, tile by tile into a slide file."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Iterator
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from prestige.compute.progress import Progress
-from prestige.compute.threads import as_done, n_threads
-from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
-from prestige.errors import DataError
+from prestige.compute.threads import as_done
+from prestige.data.slides.codestreams import size_px
+from prestige.data.slides.colours import is_rgb, rgb_of_ycbcr
+from prestige.data.slides.directories import CUT_OFF, WHOLE
+from prestige.data.slides.pages import Level0, level0
+from prestige.data.slides.slide import MOST_HELD_BYTES, Held, new_pixels
+from prestige.errors import AGAIN, DataError, reading
 
-_JPEG, _YCBCR = 7, 6
 _LOOKED_AT = 16  # tiles
-_OUT_BY = 24  # levels; the losses of JPEG stay below
-_OUT_SHARE = 0.02
+_WHITE = 255  # the glass beside the tissue
+
+
+class Tiles:
+    """The tiles (or strips) of a slide as its file stores them.
+
+    Parameters
+    ----------
+    level
+        The page they belong to.
+    page
+        The same page, opened by tifffile.
+    """
+
+    def __init__(self, level: Level0, page: Any) -> None:
+        self.level, self.page = level, page
+        self.height, self.width = level.page.height, level.page.width
+        self.rows, self.columns = level.segment_px
+        self.across = -(-self.width // self.columns)
+        self.down = -(-self.height // self.rows)
+        with told(level.image):
+            number = self.across * self.down * level.n_planes
+            self.offsets = np.asarray(page.dataoffsets, dtype=np.int64)[:number]
+            self.sizes = np.asarray(page.databytecounts, dtype=np.int64)[:number]
+            decodes = (
+                page.imagelength,
+                page.imagewidth,
+                page.samplesperpixel,
+                len(self.offsets),
+                len(self.sizes),
+            )
+            if decodes != (self.height, self.width, 3, number, number) or page.dtype != np.uint8:
+                raise ValueError("its tags contradict each other")
+            if level.is_converted:
+                page.subsampling = (1, 1)  # else tifffile refuses what is checked in pages.py
+            page.decode  # noqa: B018 - made here once, not in every thread
+        self._file = level.image.open("rb")
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @property
+    def stored(self) -> Bool[np.ndarray, "n"]:
+        """Which tiles have bytes in the file; scanners leave out what is glass alone."""
+        return (self.offsets > 0) & (self.sizes > 0)
+
+    def check_whole(self) -> None:
+        """Refuse a file that ends before its tiles do, or that stores none.
+
+        Raises
+        ------
+        DataError
+            Naming the file.
+        """
+        image, stored = self.level.image, self.stored
+        if not stored.any():
+            raise DataError(
+                f"none of its {self.level.segments} is stored", where=image, expected=WHOLE, remedy=AGAIN
+            )
+        end, size = int((self.offsets + self.sizes)[stored].max()), image.stat().st_size
+        if end > size or (self.offsets < 0).any() or (self.sizes < 0).any():
+            raise DataError(
+                f"the file ends at byte {size:,}, its pixels at {end:,}",
+                where=image,
+                expected=WHOLE,
+                remedy=CUT_OFF,
+            )
+
+    def place(self, number: int) -> tuple[slice, int, int]:
+        """Return the colours that a tile holds, and the row and column it begins at."""
+        plane, below = divmod(number, self.across * self.down)
+        y, x = divmod(below, self.across)
+        colours = slice(plane, plane + 1) if self.level.n_planes > 1 else slice(None)
+        return colours, y * self.rows, x * self.columns
+
+    def decode(self, number: int, *, convert: bool = True) -> UInt8[np.ndarray, "h w channels"]:
+        """Return the pixels of a tile; without ``convert``, its numbers are not turned into other colours.
+
+        Raises
+        ------
+        DataError
+            When they cannot be decoded, or are not as many as the page says.
+        """
+        with self._lock:
+            self._file.seek(int(self.offsets[number]))
+            data = self._file.read(int(self.sizes[number]))
+        _, y, x = self.place(number)
+        rows, columns = min(self.rows, self.height - y), min(self.columns, self.width - x)
+        said = None if self.page.jpegheader is not None else size_px(data)
+        if said is not None and not (rows <= said[0] <= self.rows and said[1] in (columns, self.columns)):
+            raise self._odd(number, *said)
+        with told(self.level.image):
+            if self.level.is_jpeg and not convert:
+                import imagecodecs
+
+                tile = imagecodecs.jpeg_decode(
+                    data, tables=self.page.jpegtables, colorspace="YCBCR", outcolorspace="YCBCR"
+                )
+            else:
+                named = {"jpegtables": self.page.jpegtables, "jpegheader": self.page.jpegheader}
+                tile = self.page.decode(data, number, **named)[0][0]
+        channels = 1 if self.level.n_planes > 1 else 3
+        if tile.ndim != 3 or tile.shape[0] < rows or tile.shape[1] < columns or tile.shape[2] != channels:
+            raise self._odd(number, *tile.shape[:2])
+        return rgb_of_ycbcr(tile, self.level.page) if convert and self.level.is_converted else tile
+
+    def _odd(self, number: int, height: int, width: int) -> DataError:
+        return DataError(
+            f"{self.level.segments[:-1]} {number + 1:,} holds {width} x {height} px",
+            where=self.level.image,
+            expected=f"{self.columns} x {self.rows} px",
+            remedy=AGAIN,
+        )
 
 
 @contextmanager
-def opened_tiff(path: Path) -> Iterator[Any]:
-    """Give the first page of level 0; what goes wrong inside is told as a fault of the file.
+def opened_tiff(image: Path) -> Iterator[Tiles]:
+    """Give the tiles of the slide in a TIFF.
 
     Raises
     ------
     DataError
-        When the file is no TIFF, is cut off or cannot be decoded.
+        When the file is no TIFF, is cut off, or holds no one page that is the slide.
     """
     import tifffile
 
-    broken = (tifffile.TiffFileError, struct.error, OSError, ValueError, RuntimeError, IndexError, KeyError)
-    try:
-        with tifffile.TiffFile(path) as file:
-            yield file.series[0].levels[0].pages[0]
-    except broken as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's fault (full, no right), not the file's
-        raise DataError(
-            f"cannot be decoded ({' '.join(str(error).split())[:200] or type(error).__name__})",
-            where=path,
-            expected="a whole TIFF",
-            remedy="copy it again if it was cut off",
-        ) from error
+    level = level0(image)
+    with _quiet():
+        with told(image), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # One file: an OME-TIFF may name others, and they are not to be opened.
+            file = tifffile.TiffFile(image, _multifile=False, is_lsm=False, is_scanimage=False)
+        try:
+            with told(image), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                page: Any = file.pages[level.page.place[0]]
+                for number in level.page.place[1:]:
+                    page = page.pages[number]
+            tiles = Tiles(level, page)
+            try:
+                yield tiles
+            finally:
+                tiles.close()
+        finally:
+            file.close()
 
 
 def write_slide(image: Path, target: Path) -> None:
-    """Decode level 0 of a TIFF into a new slide file, each tile once, on all cores straight into its place.
+    """Decode the slide in a TIFF into a new slide file, each tile once, on all cores straight into its place.
+
+    Tiles that are not stored become white.
 
     Raises
     ------
     DataError
-        When the file is cut off or not 8 bit RGB.
+        When the file is damaged or not 8 bit RGB.
     """
-    with opened_tiff(image) as page:
-        height, width = checked_image(
-            (page.imagelength, page.imagewidth, page.samplesperpixel), page.dtype, where=str(image)
-        )
-        _check_whole(page, image)
+    with opened_tiff(image) as tiles:
+        tiles.check_whole()
+        stored, convert = tiles.stored, not holds_rgb_tagged_ycbcr(tiles)
         with (
-            new_pixels(target, height, width) as pixels,
-            Progress(f"decoding {image.name}", len(page.dataoffsets)) as progress,
+            new_pixels(target, tiles.height, tiles.width) as pixels,
+            Progress(f"decoding {image.name}", len(tiles)) as progress,
         ):
 
-            def place(tile: _Pixels | None, channel: slice, y: int, x: int) -> None:
-                if tile is None:
-                    raise DataError("a tile is missing", where=image, expected="a whole TIFF")
-                rows, columns = min(tile.shape[0], height - y), min(tile.shape[1], width - x)
-                pixels[y : y + rows, x : x + columns, channel] = tile[:rows, :columns]
+            def write(number: int) -> None:
+                colours, y, x = tiles.place(number)
+                window = pixels[y : y + tiles.rows, x : x + tiles.columns, colours]
+                if not stored[number]:
+                    window[...] = _WHITE
+                    return
+                tile = tiles.decode(number, convert=convert)
+                window[...] = tile[: window.shape[0], : window.shape[1]]
 
             held = Held(MOST_HELD_BYTES)
-            for _ in (
-                _placed_as_they_are(page, place) if holds_rgb_tagged_ycbcr(page) else _placed(page, place)
-            ):
+            for _ in as_done(write, range(len(tiles))):
                 held.trim(pixels)
                 progress.advance()
 
 
-def holds_rgb_tagged_ycbcr(page: Any) -> bool:
-    """Whether a JPEG page that calls itself YCbCr cannot be that, and so holds red, green and blue.
+def holds_rgb_tagged_ycbcr(tiles: Tiles) -> bool:
+    """Whether a page that calls itself YCbCr cannot be that, and so holds red, green and blue.
 
-    Pixels that were made from RGB lead back into 0..255 but for the losses of JPEG.  Where a good share
-    leaves that range by far, nothing was converted when the file was written; a reader that trusts the tag
-    shows white as (255, 120, 255) and clips most of the tissue's colours.
+    Raises
+    ------
+    DataError
+        When tiles cannot be decoded.
     """
-    if int(page.compression) != _JPEG or int(page.photometric) != _YCBCR or page.samplesperpixel != 3:
+    if not tiles.level.is_ycbcr:
         return False
-    step = max(1, len(page.dataoffsets) // _LOOKED_AT)
-    out, seen = 0, 0
-    for number in _kept(page, step):
-        tile = _tile_as_it_is(page, number)[0]
-        y, cb, cr = np.moveaxis(tile[::2, ::2].astype(np.float32), 2, 0)
-        red, blue = y + 1.402 * (cr - 128), y + 1.772 * (cb - 128)
-        beyond = np.maximum(np.maximum(red, blue) - 255, -np.minimum(red, blue))
-        out, seen = out + int((beyond > _OUT_BY).sum()), seen + beyond.size
-    return out > _OUT_SHARE * seen
+    some = range(0, len(tiles), max(1, len(tiles) // _LOOKED_AT))
+    return is_rgb(tiles.decode(number, convert=False) for number in some if tiles.stored[number])
 
 
-def _check_whole(page: Any, image: Path) -> None:
-    ends = np.asarray(page.dataoffsets, dtype=np.int64) + np.asarray(page.databytecounts, dtype=np.int64)
-    size = image.stat().st_size
-    if ends.size and int(ends.max()) > size:
-        raise DataError(
-            f"the file ends at byte {size:,}, its pixels at {int(ends.max()):,}",
-            where=image,
-            expected="a whole TIFF",
-            remedy="copy it again: it was cut off",
+def notes_on_tiles(tiles: Tiles) -> list[str]:
+    """Say what was made of tiles that are not stored, and of colours that are not what they are said to be.
+
+    Raises
+    ------
+    DataError
+        When tiles cannot be decoded.
+    """
+    name, notes = tiles.level.image.name, []
+    if holds_rgb_tagged_ycbcr(tiles):
+        notes.append(
+            f"the tiles of {name} are tagged YCbCr but hold RGB (as YCbCr many colours would be "
+            "impossible): they were read as RGB"
         )
+    missing = int((~tiles.stored).sum())
+    if missing:
+        of = f"{missing:,} of {len(tiles):,} {tiles.level.segments} of {name}"
+        notes.append(f"{of} are not stored: they were filled with white")
+    return notes
 
 
-_Pixels = UInt8[np.ndarray, "h w c"]
-_Tile = tuple[_Pixels, slice, int, int]
-_Place = Callable[[_Pixels | None, slice, int, int], None]
+def on_no_pixels(tiles: Tiles, xy_px: Float[np.ndarray, "n 2"]) -> Int[np.ndarray, "m"]:
+    """Return which of some places lie where no tile is stored."""
+    if tiles.stored.all():
+        return np.empty(0, dtype=np.int64)
+    inside = np.flatnonzero(((xy_px >= -0.5) & (xy_px < (tiles.width - 0.5, tiles.height - 0.5))).all(axis=1))
+    x, y = np.rint(xy_px[inside]).astype(np.int64).T
+    planes = tiles.stored.reshape(tiles.level.n_planes, tiles.down, tiles.across).all(axis=0)
+    return inside[~planes[np.clip(y, 0, None) // tiles.rows, np.clip(x, 0, None) // tiles.columns]]
 
 
-def _placed(page: Any, place: _Place) -> Iterator[None]:
-    """Decode the tiles on all cores: pixels, colours they are of, row and column they begin at."""
-    planar = int(page.planarconfig) == 2  # one plane a colour instead of colours side by side
+@contextmanager
+def told(image: Path) -> Iterator[None]:
+    """Tell whatever tifffile and its codecs raise as a fault of the file.
 
-    def decoded(segment: tuple[np.ndarray | None, tuple[int, ...], tuple[int, ...]]) -> None:
-        tile, (plane, _, y, x, _), _ = segment
-        place(None if tile is None else tile[0], slice(plane, plane + 1) if planar else slice(None), y, x)
-
-    yield from page.segments(maxworkers=n_threads(None), func=decoded)
-
-
-def _placed_as_they_are(page: Any, place: _Place) -> Iterator[None]:
-    """Do the same with JPEG tiles whose colours are not to be converted."""
-    yield from as_done(lambda number: place(*_tile_as_it_is(page, number)), _kept(page))
-
-
-def _kept(page: Any, step: int = 1) -> Iterator[int]:
-    """Go over the numbers of every ``step``-th tile that is there."""
-    return (number for number in range(0, len(page.dataoffsets), step) if page.databytecounts[number])
+    Raises
+    ------
+    DataError
+        In place of what they raised.
+    """
+    with reading(image, expected=WHOLE):
+        try:
+            yield
+        except (AssertionError, ImportError, NotImplementedError, Warning) as error:
+            raise ValueError(str(error) or type(error).__name__) from error  # the library's own, not ours
 
 
-def _tile_as_it_is(page: Any, number: int) -> _Tile:
-    """Decode a JPEG tile without any conversion of colours."""
-    import imagecodecs
-
-    rows = page.tilelength or page.rowsperstrip
-    columns = page.tilewidth or page.imagewidth
-    across = -(-page.imagewidth // columns)
-    file = page.parent.filehandle
-    with file.lock:
-        file.seek(page.dataoffsets[number])
-        data = file.read(page.databytecounts[number])
-    tile = imagecodecs.jpeg_decode(data, tables=page.jpegtables, colorspace="YCBCR", outcolorspace="YCBCR")
-    return tile, slice(None), number // across * rows, number % across * columns
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what tifffile logs meanwhile: what matters of it is told as an error."""
+    logger, refused = logging.getLogger("tifffile"), lambda record: False
+    logger.addFilter(refused)
+    try:
+        yield
+    finally:
+        logger.removeFilter(refused)

@@ -1,0 +1,89 @@
+"""What the OME-XML in a TIFF says: whether the image lies in this file alone, and the size of its pixels.
+
+Source of the names: the OME schema 2016-06 (www.openmicroscopy.org/Schemas/OME/2016-06).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element, fromstring
+
+from prestige.errors import DataError, reading
+
+_UM = {"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6, "Å": 1e-4}
+
+
+def _images(text: str, width: int, height: int, image: Path) -> tuple[Element | None, list[Element]]:
+    """Return the root of the OME-XML and the ``Pixels`` of a size; nothing where there is no such text."""
+    head = text[:4096]
+    if "<OME" not in head and ":OME" not in head:
+        return None, []
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise DataError("its OME-XML defines entities", where=image, expected="plain OME-XML")
+    with reading(image, part="its OME-XML"):
+        root = fromstring(text.encode())
+    size = (str(width), str(height))
+    found = [one for one in _named(root, "Pixels") if (one.get("SizeX"), one.get("SizeY")) == size]
+    return root, found
+
+
+def _named(parent: Element, name: str) -> Iterator[Element]:
+    return (one for one in parent.iter() if isinstance(one.tag, str) and one.tag.rpartition("}")[2] == name)
+
+
+def check_in_one_file(text: str, width: int, height: int, image: Path) -> None:
+    """Refuse an image of which a part lies in another file.
+
+    Raises
+    ------
+    DataError
+        Also when the OME-XML cannot be read.
+    """
+    root, pixels = _images(text, width, height, image)
+    if root is None or not pixels:
+        return
+    own = root.get("UUID")
+    is_set = len({uuid.text for uuid in _named(root, "UUID")}) > 1
+
+    def is_apart(uuid: Element) -> bool:
+        if own is not None:
+            return (uuid.text or own).strip() != own
+        return is_set and uuid.get("FileName", image.name) != image.name
+
+    apart = [[uuid for uuid in _named(one, "UUID") if is_apart(uuid)] for one in pixels]
+    if not all(apart):
+        return
+    raise DataError(
+        f"a part of the image lies in another file ({apart[0][0].get('FileName') or 'of the same set'})",
+        where=image,
+        expected="the whole image in one file",
+        remedy="save the H&E image as one TIFF",
+    )
+
+
+def stated_um(text: str, width: int, height: int, image: Path) -> tuple[float, float] | None:
+    """Return the width and height of a pixel in micrometres that the OME-XML states; None where it does not.
+
+    Raises
+    ------
+    DataError
+        When the OME-XML cannot be read.
+    """
+    for one in _images(text, width, height, image)[1]:
+        sizes = []
+        for axis in "XY":
+            factor = _UM.get(one.get(f"PhysicalSize{axis}Unit", "µm"))
+            value = _number(one.get(f"PhysicalSize{axis}"))
+            if factor is not None and value is not None:
+                sizes.append(factor * value)
+        if len(sizes) == 2:
+            return sizes[0], sizes[1]
+    return None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None

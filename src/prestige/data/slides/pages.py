@@ -1,0 +1,283 @@
+"""Which page of a TIFF is the slide, and whether it can be read: one rule for every file.
+
+The slide is the page with the most pixels, over all pages and SubIFDs, that does not call itself a label, a
+macro photograph or a mask.  Whatever makes that a guess is refused: several such pages, a page that is
+flagged as the smaller copy of another, a part that lies in another file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prestige.data.slides import directories as tags
+from prestige.data.slides.directories import WHOLE, Directory, read_directories
+from prestige.data.slides.ome import check_in_one_file
+from prestige.errors import AGAIN, DataError
+
+REMEDY = "save the H&E image as 8 bit RGB"
+_RGB = "an RGB image, 3 channels of 8 bit"
+_REDUCED, _MASK = 1, 4
+_BESIDE = re.compile(r"\W*(label|macro|thumbnail|overview|probability|mask)([\s_-]*(image|photo))?\b", re.I)
+_APERIO_BESIDE = re.compile(r"^(label|macro)\b", re.I | re.M)
+_LONGEST_NAME = 60
+
+_YCBCR = 6
+_PHOTOMETRICS = {
+    0: "MinIsWhite", 4: "a mask", 5: "CMYK or other inks", 8: "CIELab", 9: "ICCLab", 10: "ITULab",
+    32803: "the filters of a camera (CFA)", 32844: "LogL", 32845: "LogLuv", 34892: "LinearRaw",
+}  # fmt: skip
+# Lossless: stored, LZW, deflate, PackBits, LERC, LZMA, Zstandard.
+_STORED = 1
+_BYTES = {_STORED, 5, 8, 32773, 32946, 34887, 34925, 34926, 50000}
+_JPEG = {6, 7, 33007, 34892}
+# Aperio's two forms of JPEG 2000 say by their number what their colours are, whatever other tags say.
+_APERIO_YCBCR, _APERIO_RGB = 33003, 33005
+_JPEG_2000 = {_APERIO_YCBCR, 33004, _APERIO_RGB, 34712}
+_WEBP = {34927, 50001}  # whose decoder always gives red, green and blue
+_FURTHER = {22610, 34933, 34934, 50002, 52546}  # JPEG XR, PNG, JPEG XL
+_READ = _BYTES | _JPEG | _JPEG_2000 | _WEBP | _FURTHER
+
+_MOST_EXPANSION = 10_000
+_SMALL_BYTES = 1 << 28  # what may be claimed by a file of any size
+
+
+@dataclass(frozen=True)
+class Level0:
+    """The page of a TIFF that is the slide, and how its pixels are stored.
+
+    Parameters
+    ----------
+    page
+        What it says of itself.
+    pages
+        All pages of the file.
+    image
+        The file.
+    """
+
+    page: Directory
+    pages: Sequence[Directory]
+    image: Path
+
+    @property
+    def segment_px(self) -> tuple[int, int]:
+        """Rows and columns of a tile, or of a strip."""
+        if self.page.is_tiled:
+            return self.page.number(tags.TILE_LENGTH), self.page.number(tags.TILE_WIDTH)
+        rows = self.page.number(tags.ROWS_PER_STRIP, self.page.height)
+        return min(rows, self.page.height), self.page.width
+
+    @property
+    def segments(self) -> str:
+        """The word for its parts."""
+        return "tiles" if self.page.is_tiled else "strips"
+
+    @property
+    def n_planes(self) -> int:
+        """How many tiles cover each place: 3 where every colour has its own."""
+        return self.page.samples if self.page.number(tags.PLANAR, 1) == 2 else 1
+
+    @property
+    def is_ycbcr(self) -> bool:
+        """Whether it says that its numbers are luma and two differences of colour."""
+        if self.compression in (_APERIO_RGB, *_WEBP):
+            return False
+        return self.compression == _APERIO_YCBCR or self.page.number(tags.PHOTOMETRIC, -1) == _YCBCR
+
+    @property
+    def compression(self) -> int:
+        """The number of its compression."""
+        return self.page.number(tags.COMPRESSION, _STORED)
+
+    @property
+    def is_jpeg(self) -> bool:
+        """Whether its tiles are JPEG, whose colours its decoder converts."""
+        return self.compression in _JPEG
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether its colours are to be converted here, its decoder not doing so."""
+        return self.is_ycbcr and not self.is_jpeg
+
+    @property
+    def is_read_anew(self) -> bool:
+        """Whether version 2 of the reader read it otherwise: another page, or other colours."""
+        return self.page.place != (0,) or self.is_converted
+
+    def notes(self) -> list[str]:
+        """Say what was chosen among the pages of the file and what was not obeyed."""
+        notes = []
+        if self.page.place != (0,):
+            first = self.pages[0]
+            notes.append(
+                f"{self.page.name} of {self.image.name} ({self.page.width} x {self.page.height} px), the "
+                f"largest, was read; page 1 has {first.width} x {first.height} px"
+            )
+        turned = self.page.number(tags.ORIENTATION, 1)
+        if turned not in (0, 1):
+            notes.append(
+                f"{self.image.name} is to be shown turned or mirrored (orientation {turned}): it was read as "
+                "it is stored, and places are taken to count from its first pixel"
+            )
+        if self.page.number(tags.PHOTOMETRIC, -1) == 1:
+            notes.append(
+                f"the three channels of {self.image.name} are tagged MinIsBlack (grey): they were taken as "
+                "red, green and blue"
+            )
+        return notes
+
+
+def level0(image: Path) -> Level0:
+    """Find the slide in a TIFF by what its pages say, without decoding anything.
+
+    Raises
+    ------
+    DataError
+        When the file is damaged, when no page or several could be the slide, or when it is not 8 bit RGB.
+    """
+    pages = read_directories(image)
+    found = Level0(_chosen(pages, image), pages, image)
+    check_in_one_file(pages[0].texts.get(tags.DESCRIPTION, ""), found.page.width, found.page.height, image)
+    _check_colours(found)
+    _check_layout(found)
+    return found
+
+
+def _chosen(pages: Sequence[Directory], image: Path) -> Directory:
+    with_pixels = [page for page in pages if page.width > 0 and page.height > 0]
+    if not with_pixels:
+        raise DataError("the image is empty (no page has pixels)", where=image, expected=WHOLE)
+    slides = [page for page in with_pixels if not _is_beside(page)] or with_pixels
+    most = max(page.width * page.height for page in slides)
+    largest = [page for page in slides if page.width * page.height == most]
+    coloured = [page for page in largest if page.samples > 1] or largest
+    if len(coloured) > 1:
+        raise _several(coloured, image)
+    page = coloured[0]
+    if _flags(page) & _REDUCED and not all(_flags(other) & _REDUCED for other in slides):
+        raise DataError(
+            f"{page.name} ({page.width} x {page.height} px) has the most pixels and is flagged as a "
+            "smaller copy of another",
+            where=image,
+            expected="the slide as the largest page",
+            remedy="save the slide as a TIFF of its own",
+        )
+    return page
+
+
+def _flags(page: Directory) -> int:
+    """Return the bits of NewSubfileType; those of the older SubfileType where there is no other."""
+    if tags.SUBFILE not in page.numbers:
+        return {2: _REDUCED}.get(page.number(tags.OLD_SUBFILE), 0)
+    return page.number(tags.SUBFILE)
+
+
+def _is_beside(page: Directory) -> bool:
+    """Whether a page says that it is a label, a macro photograph or a mask beside the slide."""
+    if _flags(page) & _MASK or page.number(tags.PHOTOMETRIC, -1) == 4:
+        return True
+    if tags.SOURCE_LENS in page.numbers and page.numbers[tags.SOURCE_LENS][0] < 0:
+        return True  # of Hamamatsu: -1 the macro photograph, -2 a map
+    text = page.texts.get(tags.DESCRIPTION, "")
+    if text.startswith("Aperio"):
+        return bool(_APERIO_BESIDE.search(text))
+    said = (text, page.texts.get(tags.PAGE_NAME, ""))
+    return any(len(name) <= _LONGEST_NAME and _BESIDE.match(name) for name in said)
+
+
+def _several(pages: Sequence[Directory], image: Path) -> DataError:
+    size = f"{pages[0].width} x {pages[0].height} px"
+    if all(page.samples == 1 for page in pages):
+        number = {2: "two", 3: "three"}.get(len(pages), f"{len(pages):,}")
+        return DataError(
+            f"the image lies in {number} pages of one channel ({size} each)",
+            where=image,
+            expected=_RGB,
+            remedy="save red, green and blue as one page of three channels",
+        )
+    names = ", ".join(page.name for page in pages[:3]) + (", ..." if len(pages) > 3 else "")
+    return DataError(
+        f"{len(pages):,} pages have the most pixels, {size} ({names}): focal planes, or several images",
+        where=image,
+        expected="one page that is the slide",
+        remedy="save that page as a TIFF of its own",
+    )
+
+
+def _check_colours(level: Level0) -> None:
+    """Refuse what is not red, green and blue of 8 bit, and cannot be turned into it."""
+    page, where = level.page, str(level.image)
+
+    def refused(what: str) -> DataError:
+        return DataError(f"the image {what}", where=where, expected=_RGB, remedy=REMEDY)
+
+    photometric = page.number(tags.PHOTOMETRIC, -1)
+    bits, kind = page.same(tags.BITS, 1), page.same(tags.SAMPLE_FORMAT, 1)
+    if photometric == 3:
+        raise refused("holds numbers of a palette of colours")
+    if bits != 8 or kind not in (1, 4):
+        words = {2: "signed", 3: "floating point", 5: "complex", 6: "complex"}.get(kind, "")
+        said = ", ".join(str(bit) for bit in page.numbers.get(tags.BITS, (1,))[:4]) if bits < 0 else str(bits)
+        raise refused(f"is {said} bit{f' ({words})' if words else ''}")
+    if photometric not in (1, 2, 6, -1):
+        named = _PHOTOMETRICS.get(photometric, f"numbers of the kind {photometric}")
+        raise refused(f"has 1 channel ({named})" if page.samples == 1 else f"has its colours as {named}")
+    if page.samples != 3:
+        raise refused(f"has {page.samples} channel{'s' if page.samples > 1 else ''}")
+    if level.is_ycbcr and level.n_planes > 1:
+        raise refused("has its colours as YCbCr in planes of their own")
+    if level.is_ycbcr and level.compression in _FURTHER:
+        raise refused(f"has its colours as YCbCr under the compression {level.compression}")
+    subsampling = page.numbers.get(tags.YCBCR_SUBSAMPLING, (2, 2))  # so the default of TIFF 6.0
+    if level.is_ycbcr and level.compression in _BYTES and subsampling != (1, 1):
+        fewer = " x ".join(str(number) for number in subsampling[:2])
+        raise refused(f"has its colours as YCbCr, one colour for {fewer} pixels")
+    if page.number(tags.DEPTH, 1) > 1:
+        raise refused(f"is a volume of {page.number(tags.DEPTH)} planes")
+
+
+def _check_layout(level: Level0) -> None:
+    """Refuse a page with fewer tiles than its size asks for, or that claims far more than is there."""
+    page = level.page
+
+    def broken(what: str) -> DataError:
+        return DataError(what, where=level.image, expected=WHOLE, remedy=AGAIN)
+
+    if level.compression not in _READ:
+        raise DataError(
+            f"its pixels are compressed in a way that is not read ({level.compression})",
+            where=level.image,
+            expected="JPEG, JPEG 2000, LZW, deflate, or none",
+            remedy=REMEDY,
+        )
+    rows, columns = level.segment_px
+    if rows < 1 or columns < 1:
+        raise broken(f"its {level.segments} are of {columns} x {rows} px")
+    most = max(1 << 16, 4 * max(page.width, page.height))
+    if max(rows, columns) > most:
+        raise broken(
+            f"its {level.segments} are of {columns} x {rows} px, the image {page.width} x {page.height}"
+        )
+    needed = -(-page.height // rows) * -(-page.width // columns) * level.n_planes
+    offsets, sizes = (
+        (tags.TILE_OFFSETS, tags.TILE_BYTES) if page.is_tiled else (tags.STRIP_OFFSETS, tags.STRIP_BYTES)
+    )
+    there = page.counts.get(offsets, 0)
+    if there < needed:
+        raise broken(
+            f"lists {there:,} {level.segments}, and its {page.width} x {page.height} px are {needed:,}"
+        )
+    one_of_known_size = needed == 1 and level.compression == _STORED and sizes not in page.counts
+    if page.counts.get(sizes, 0) < needed and not one_of_known_size:
+        raise broken(f"lists the sizes of {page.counts.get(sizes, 0):,} of its {needed:,} {level.segments}")
+    if max(there, page.counts.get(sizes, 0)) > needed + 64:
+        raise broken(
+            f"lists {there:,} {level.segments}, and its {page.width} x {page.height} px are {needed:,}"
+        )
+    bytes_there = level.image.stat().st_size
+    claimed = 3 * max(page.width * page.height, rows * columns)
+    if claimed > _SMALL_BYTES and claimed > _MOST_EXPANSION * bytes_there:
+        raise broken(f"a file of {bytes_there:,} bytes claims {page.width} x {page.height} px")

@@ -1,0 +1,106 @@
+"""The width of a pixel: what may be one, what an image file says of it, and where that contradicts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from prestige.data.slides import directories as tags
+from prestige.data.slides.ome import stated_um
+from prestige.data.slides.pages import Level0
+from prestige.errors import DataError
+
+LEAST_UM, MOST_UM = 1e-3, 1e3
+"""Between them lies the width of every pixel that is one: of an electron microscope, of a photograph."""
+
+_LEAST_TAGGED_UM, _MOST_TAGGED_UM = 0.01, 20.0  # beyond it stand the dots per inch of a screen or printer
+_SQUARE_WITHIN = 0.01
+_AGREES_WITHIN = 0.02
+_UNIT_UM = {2: 25_400.0, 3: 10_000.0, 4: 1_000.0, 5: 1.0}  # inch, cm; mm and um as some writers add
+_APERIO_UM = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
+_IMAGEJ_UM = re.compile(r"^unit=(micron|microns|um|µm|\\u00B5m)\s*$", re.M)
+
+
+def checked_um(value: float, *, where: str | Path, what: str = "the width of a pixel") -> float:
+    """Return a width of a pixel in micrometres that can be one.
+
+    Raises
+    ------
+    DataError
+        When it is not a number between :data:`LEAST_UM` and :data:`MOST_UM`.
+    """
+    if not LEAST_UM <= value <= MOST_UM:
+        raise DataError(
+            f"{what} is {value:g}",
+            where=where,
+            expected=f"micrometres, between {LEAST_UM:g} and {MOST_UM:g}",
+        )
+    return value
+
+
+def tagged_um(level: Level0) -> dict[str, float]:
+    """Return the widths of a pixel that an image file states itself, by what states them.
+
+    Resolutions that no microscope has (72 dots per inch) say nothing of the tissue and are left out.
+
+    Raises
+    ------
+    DataError
+        When it states pixels that are not square.
+    """
+    found = {}
+    for what, x_um, y_um in _stated(level):
+        if not all(_LEAST_TAGGED_UM < side < _MOST_TAGGED_UM for side in (x_um, y_um)):
+            continue
+        if abs(x_um / y_um - 1) > _SQUARE_WITHIN:
+            raise DataError(
+                f"its pixels are not square: {x_um:.4g} x {y_um:.4g} um by its {what}",
+                where=level.image,
+                expected="square pixels",
+                remedy=f"resample it to square pixels, or mend its {what}",
+            )
+        found[what] = x_um
+    return found
+
+
+def _stated(level: Level0) -> Iterator[tuple[str, float, float]]:
+    page = level.page
+    text = page.texts.get(tags.DESCRIPTION, "")
+    said = stated_um(level.pages[0].texts.get(tags.DESCRIPTION, ""), page.width, page.height, level.image)
+    if said is not None:
+        yield "OME-XML", *said
+    aperio = _APERIO_UM.search(text) if text.startswith("Aperio") else None
+    if aperio and aperio[1].count(".") < 2 and aperio[1] != ".":
+        yield "Aperio description", float(aperio[1]), float(aperio[1])
+    x, y = (page.numbers.get(tag, (0.0,)) for tag in (tags.X_RESOLUTION, tags.Y_RESOLUTION))
+    unit_um = _UNIT_UM.get(page.number(tags.RESOLUTION_UNIT, 2))
+    if text.startswith("ImageJ=") and _IMAGEJ_UM.search(text):
+        unit_um = 1.0
+    if unit_um is not None and x and y and x[0] > 0 and y[0] > 0:
+        yield "resolution tags", unit_um / x[0], unit_um / y[0]
+
+
+def contradictions(level: Level0, um_per_px: float, stated_by: str) -> tuple[str, ...]:
+    """Say where an image file states another width of a pixel than the one that is taken.
+
+    Parameters
+    ----------
+    level
+        The page that is the slide.
+    um_per_px
+        The width that is taken.
+    stated_by
+        What states it, for the note.
+
+    Raises
+    ------
+    DataError
+        When the file states pixels that are not square.
+    """
+    return tuple(
+        f"{level.image.name} is said to have pixels of {um_per_px:.4g} um ({stated_by}), and {um:.4g} um by "
+        f"its {what}: the former was taken"
+        for what, um in tagged_um(level).items()
+        if abs(um / um_per_px - 1) > _AGREES_WITHIN
+    )
