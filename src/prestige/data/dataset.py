@@ -10,6 +10,7 @@ from prestige.data.cache import default_cache_dir, digest
 from prestige.data.prepared import Prepared
 from prestige.data.readers import SOURCES, sample_reader
 from prestige.data.sample import Counts, Sample, faults_in
+from prestige.data.slides.pixel_size import um_fault
 from prestige.data.slides.slide import Slide
 from prestige.data.spec import DatasetConfig, SampleSpec
 from prestige.errors import DataError, PrestigeError, StorageError, raise_all, unknown
@@ -149,7 +150,10 @@ def try_sample(
     faults: list[PrestigeError] = list(
         faults_in(prepared.table, height_px=height_px, width_px=width_px, where=where, counts=counts)
     )
-    if spec.um_per_px is None and prepared.card.um_per_px is None:
+    um_per_px = prepared.card.um_per_px if spec.um_per_px is None else spec.um_per_px
+    if um_per_px is not None and (fault := um_fault(um_per_px, where=where)):
+        faults.append(fault)
+    elif um_per_px is None:
         faults.append(
             DataError(
                 "no pixel size",

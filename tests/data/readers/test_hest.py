@@ -80,7 +80,7 @@ def test_the_tables_own_totals_are_taken_where_they_can_be_true(hest_folder: Wri
 
 def test_pixel_sizes(hest_folder: Writer) -> None:
     root = hest_folder(metadata={}, resolution=(20000, 20000), resolutionunit="centimeter")
-    with pytest.raises(DataError, match=r"no pixel size.*um_per_px.*tags of the image say 0\.5"):
+    with pytest.raises(DataError, match=r"no pixel size.*um_per_px.*resolution tags of the image say 0\.5"):
         opened(root)
     assert opened(root, um_per_px=0.5).notes == ()
     assert opened(hest_folder(metadata={"pixel_size_um_estimated": 0.25})).um_per_px == 0.25
@@ -197,3 +197,94 @@ def test_places_alone_are_a_section_to_be_predicted(hest_folder: Writer, tmp_pat
     np.testing.assert_array_equal(sample.xy_px, [[0, 0], [10, 20], [49.4, 30], [25.5, 39.49]])
     with pytest.raises(DataError, match="so it has no counts"):
         open_dataset(config, cache_dir=tmp_path / "cache")
+
+
+def renamed(root: Path, name: str) -> Path:
+    (root / "wsis" / "S1.tif").rename(root / "wsis" / name)
+    return root
+
+
+@pytest.mark.parametrize("name", ["S1.tiff", "S1.TIF", "S1.ome.tif", "S1.svs"])
+def test_an_image_may_have_another_name_of_the_same_form(hest_folder: Writer, name: str) -> None:
+    assert opened(renamed(hest_folder(), name)).slide.width_px == 50
+
+
+def test_names_of_images_that_do_not_fit_are_told_with_what_helps(hest_folder: Writer) -> None:
+    root = renamed(hest_folder(), "S1.tiff")
+    (root / "wsis" / "S1.svs").touch()
+    with pytest.raises(DataError, match=r"'S1.svs', 'S1.tiff'.*rename the one that is meant to 'S1.tif'"):
+        opened(root)
+    (root / "wsis" / "S1.svs").unlink()
+    (root / "wsis" / "S1.tiff").unlink()
+    with pytest.raises(DataError, match=r"save 'S1.png' as a TIFF, 'S1.tif'"):
+        opened(renamed(hest_folder(), "S1.png"))
+    (root / "wsis" / "S1.tif").mkdir()
+    with pytest.raises(DataError, match=r"S1.tif: is a folder"):
+        opened(root)
+
+
+def test_the_metadata_may_begin_with_a_byte_order_mark(hest_folder: Writer) -> None:
+    root = hest_folder()
+    (root / "metadata" / "S1.json").write_bytes(b'\xef\xbb\xbf{"pixel_size_um": 0.25}')
+    assert opened(root).um_per_px == 0.25
+
+
+@pytest.mark.parametrize("stated", [0, -1, 1e300, "wide", [0.5], {}, True, float("nan"), 10**400])
+def test_widths_that_are_none_are_refused(hest_folder: Writer, stated: Any) -> None:
+    with pytest.raises(DataError, match=r"S1.json: pixel_size_um (is|cannot be read)"):
+        opened(hest_folder(metadata={"pixel_size_um": stated}))
+
+
+def test_pixel_sizes_that_contradict_are_said_and_oblong_pixels_refused(hest_folder: Writer) -> None:
+    tagged = {"resolutionunit": "centimeter", "resolution": (40000, 40000)}
+    (note,) = opened(hest_folder(**tagged)).notes
+    assert note == (
+        "S1.tif is said to have pixels of 0.5 um (metadata/S1.json), and 0.25 um by its resolution tags: the "
+        "former was taken"
+    )
+    stated = opened(hest_folder(**tagged), um_per_px=0.25).notes
+    assert len(stated) == 1
+    assert "dataset.yaml states 0.25 um/px, the source 0.5" in stated[0]
+    with pytest.raises(DataError, match=r"S1.tif: its pixels are not square: 0.25 x 0.5 um"):
+        opened(hest_folder(**{**tagged, "resolution": (40000, 20000)}))
+
+
+def test_observations_lie_on_pixels(hest_folder: Writer) -> None:
+    root = hest_folder(
+        photometric="rgb", compression="deflate", spatial=((20, 20), (10, 20), (49.4, 30), (25.5, 39.49))
+    )
+    image = root / "wsis" / "S1.tif"
+    content = bytearray(image.read_bytes())
+    with tifffile.TiffFile(image) as file:
+        page: Any = file.pages[0]
+        at = page.tags["TileByteCounts"].valueoffset
+        size = page.tags["TileByteCounts"].valuebytecount // page.tags["TileByteCounts"].count
+    content[at : at + size] = bytes(size)  # the first of 3 x 4 tiles of 16 px
+    image.write_bytes(content)
+    sample = opened(root)
+    assert (sample.slide.pixels[:16, :16] == 255).all()
+    assert sample.notes == ("1 of 12 tiles of S1.tif are not stored: they were filled with white",)
+    root_again = hest_folder(photometric="rgb")
+    image.write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"S1.tif: the image is sparse \(1 of 12 tiles are not stored\).*1 \(a\)"
+    ):
+        opened(root_again)
+
+
+def test_another_page_is_prepared_anew_and_a_plain_image_is_not(hest_folder: Writer) -> None:
+    root = hest_folder()
+    plain = opened(root)
+    pixels = tifffile.imread(root / "wsis" / "S1.tif")
+    with tifffile.TiffWriter(root / "wsis" / "S1.tif") as file:
+        file.write(pixels[::2, ::2], photometric="rgb")
+        file.write(pixels, photometric="rgb")
+    sample = opened(root)
+    np.testing.assert_array_equal(sample.slide.pixels, pixels)
+    assert "the largest, was read" in sample.notes[0]
+    assert sample.fingerprint != plain.fingerprint
+
+
+def test_a_width_in_dataset_yaml_must_be_one_too(hest_folder: Writer) -> None:
+    with pytest.raises(DataError, match=r"sample 'S1': the width of a pixel is 1e\+300"):
+        opened(hest_folder(), um_per_px=1e300)

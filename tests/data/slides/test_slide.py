@@ -48,10 +48,41 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         open_pixels(tmp_path / "a.npy")
     np.save(tmp_path / "b.npy", np.zeros((40, 40, 3), np.uint8))
     (tmp_path / "b.npy").write_bytes((tmp_path / "b.npy").read_bytes()[:999])
-    with pytest.raises(DataError, match=r"cannot be read"):
+    with pytest.raises(DataError, match=r"b.npy: has 999 bytes, and 4,928 by its head"):
         open_pixels(tmp_path / "b.npy")
-    with pytest.raises(DataError, match=r"cannot be read"):
+    with pytest.raises(DataError, match=r"c.npy: no such file"):
         open_pixels(tmp_path / "c.npy")
+
+
+def _with_head(path: Path, head: str) -> Path:
+    text = head.ljust(117).encode() + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(48))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("{'descr': '|u1', 'fortran_order': True, 'shape': (4, 4, 3), }", "column by column"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000, 1000000, 3), }", "by its head"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (4, -4, 3), }", "holds uint8 of shape"),
+        ("{'descr': '|O', 'fortran_order': False, 'shape': (4, 4, 3), }", "holds object"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (4, 4.5, 3), }", "cannot be read"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (4, 4, 3)", "cannot be read"),
+        ("[" * 100, "cannot be read"),
+    ],
+)
+def test_the_head_of_a_slide_is_looked_at_before_it_is_mapped(tmp_path: Path, head: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        open_pixels(_with_head(tmp_path / "s.npy", head))
+
+
+def test_a_slide_that_is_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", a=np.zeros(3))
+    with pytest.raises(DataError, match=r"cannot be read"):
+        open_pixels(tmp_path / "s.npz")
+    with pytest.raises(DataError, match=r"is a folder"):
+        open_pixels(tmp_path)
 
 
 def test_empty_images_are_refused() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from prestige.data.slides import tiff
 from prestige.data.slides.slide import Held, mapped_bytes
-from prestige.data.slides.tiff import holds_rgb_tagged_ycbcr, opened_tiff, write_slide
+from prestige.data.slides.tiff import (
+    holds_rgb_tagged_ycbcr,
+    notes_on_tiles,
+    on_no_pixels,
+    opened_tiff,
+    write_slide,
+)
 from prestige.errors import DataError
 
 
@@ -99,8 +108,11 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path, pixels: np.ndarray, 
     assert not (tmp_path / "slide.npy").exists()
 
 
-def test_faults_of_the_disk_stay_what_they_are(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), opened_tiff(tmp_path / "absent.tif"):
+def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"absent.tif: no such file"), opened_tiff(tmp_path / "absent.tif"):
+        pass
+    os.mkfifo(tmp_path / "pipe.tif")
+    with pytest.raises(DataError, match=r"pipe.tif: is a pipe"), opened_tiff(tmp_path / "pipe.tif"):
         pass
 
 
@@ -116,9 +128,9 @@ def test_a_jpeg_that_is_what_it_says_is_not_taken_for_rgb(tmp_path: Path) -> Non
         compression="jpeg",
         compressionargs={"outcolorspace": "ycbcr"},
     )
-    with opened_tiff(tmp_path / "a.tif") as page:
-        assert int(page.page.photometric) == 6
-        assert not holds_rgb_tagged_ycbcr(page)
+    with opened_tiff(tmp_path / "a.tif") as tiles:
+        assert int(tiles.page.photometric) == 6
+        assert not holds_rgb_tagged_ycbcr(tiles)
     write_slide(tmp_path / "a.tif", tmp_path / "slide.npy")
     assert np.abs(np.load(tmp_path / "slide.npy").astype(int) - smooth).mean() < 6
 
@@ -129,8 +141,8 @@ def test_a_jpeg_that_was_never_converted_is_read_as_rgb(tmp_path: Path) -> None:
         np.uint8
     )
     tifffile.imwrite(tmp_path / "a.tif", smooth, tile=(64, 64), photometric="ycbcr", compression="jpeg")
-    with opened_tiff(tmp_path / "a.tif") as page:
-        assert holds_rgb_tagged_ycbcr(page)
+    with opened_tiff(tmp_path / "a.tif") as tiles:
+        assert holds_rgb_tagged_ycbcr(tiles)
     write_slide(tmp_path / "a.tif", tmp_path / "slide.npy")
     assert np.abs(np.load(tmp_path / "slide.npy").astype(int) - smooth).mean() < 6
 
@@ -151,6 +163,164 @@ def test_each_tile_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return original(data, **named)
 
     monkeypatch.setattr(imagecodecs, "jpeg_decode", counting)
-    monkeypatch.setattr("prestige.data.slides.tiff.holds_rgb_tagged_ycbcr", lambda page: tagged)
+    monkeypatch.setattr("prestige.data.slides.tiff.holds_rgb_tagged_ycbcr", lambda tiles: tagged)
     write_slide(tmp_path / "a.tif", tmp_path / "slide.npy")
     assert len(decoded) == 16
+
+
+SMOOTH = np.kron(np.random.default_rng(1).integers(60, 200, (8, 8, 3)), np.ones((16, 16, 1))).astype(np.uint8)
+
+
+def read(image: Path) -> np.ndarray:
+    target = image.with_suffix(".npy")
+    target.unlink(missing_ok=True)
+    write_slide(image, target)
+    return np.load(target).astype(int)
+
+
+def without_tile(image: Path, *numbers: int, offset: bool = True) -> Path:
+    """Set the size (and offset) of some tiles to 0, as scanners do for those of bare glass."""
+    content = bytearray(image.read_bytes())
+    with tifffile.TiffFile(image) as file:
+        page: Any = file.pages[0]
+        for name in ("TileByteCounts", "TileOffsets")[: 1 + offset]:
+            tag = page.tags[name]
+            size = tag.valuebytecount // tag.count
+            for number in numbers:
+                at = tag.valueoffset + size * number
+                content[at : at + size] = bytes(size)
+    image.write_bytes(content)
+    return image
+
+
+@pytest.mark.parametrize("offset", [True, False])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"photometric": "rgb"},
+        {"photometric": "rgb", "compression": "deflate"},
+        {"photometric": "rgb", "compression": "jpeg"},
+        {"photometric": "ycbcr", "compression": "jpeg"},  # which holds red, green and blue
+    ],
+)
+def test_tiles_that_are_not_stored_are_white_by_one_rule(
+    tmp_path: Path, how: dict[str, Any], offset: bool
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", SMOOTH, tile=(32, 32), **how)
+    image = without_tile(tmp_path / "a.tif", 0, 6, offset=offset)  # of 4 x 4
+    found, wanted = read(image), SMOOTH.astype(int)
+    for y, x in ((0, 0), (32, 64)):
+        assert (found[y : y + 32, x : x + 32] == 255).all()
+        wanted[y : y + 32, x : x + 32] = 255
+    assert np.abs(found - wanted).mean() < 6
+    with opened_tiff(image) as tiles:
+        assert (
+            notes_on_tiles(tiles)[-1] == "2 of 16 tiles of a.tif are not stored: they were filled with white"
+        )
+        places = [
+            [0.0, 0.0],
+            [31.4, 31.4],
+            [31.6, 0],
+            [64, 32],
+            [95, 63],
+            [96, 63],
+            [-0.4, 3],
+            [np.nan, 3],
+            [1e300, 3],
+        ]
+        np.testing.assert_array_equal(on_no_pixels(tiles, np.array(places)), [0, 1, 3, 4, 6])
+
+
+def test_a_file_that_stores_no_tile_is_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", SMOOTH, tile=(64, 64), photometric="rgb", compression="deflate")
+    with pytest.raises(DataError, match=r"none of its tiles is stored"):
+        read(without_tile(tmp_path / "a.tif", 0, 1, 2, 3))
+
+
+@pytest.mark.parametrize("compression", ["lzw", "deflate", None])
+def test_ycbcr_without_loss_becomes_rgb(tmp_path: Path, compression: str | None) -> None:
+    stored = np.asarray(Image.fromarray(SMOOTH).convert("YCbCr"))
+    more: dict[str, Any] = {"photometric": "ycbcr", "tile": (32, 48), "compression": compression}
+    tifffile.imwrite(tmp_path / "a.tif", stored, **more, subsampling=(1, 1))
+    if compression:  # the writer of stored pixels has no such tag
+        content = (tmp_path / "a.tif").read_bytes()
+        assert b"\x12\x02\x03\x00\x02" in content  # tag 530, two numbers
+    assert np.abs(read(tmp_path / "a.tif") - SMOOTH).mean() < 2
+
+
+def test_ycbcr_with_fewer_colours_than_pixels_is_refused(tmp_path: Path) -> None:
+    more: dict[str, Any] = {"photometric": "ycbcr", "compression": "lzw", "subsampling": (1, 1)}
+    tifffile.imwrite(tmp_path / "a.tif", SMOOTH, **more)
+    content = (tmp_path / "a.tif").read_bytes()
+    entry = b"\x12\x02\3\0\2\0\0\0"  # tag 530, two numbers of 16 bit
+    assert content.count(entry + b"\1\0\1\0") == 1
+    content = content.replace(entry + b"\1\0\1\0", entry + b"\2\0\2\0")
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(DataError, match=r"colours as YCbCr, one colour for 2 x 2 pixels"):
+        read(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("photometric", ["rgb", "ycbcr"])
+def test_aperios_jpeg_2000_says_its_colours_by_its_number(tmp_path: Path, photometric: str) -> None:
+    stored = np.asarray(Image.fromarray(SMOOTH).convert("YCbCr"))
+    more: dict[str, Any] = {"photometric": photometric, "tile": (64, 64)}
+    tifffile.imwrite(tmp_path / "ycbcr.tif", stored, compression=33003, **more)
+    assert np.abs(read(tmp_path / "ycbcr.tif") - SMOOTH).mean() < 2
+    tifffile.imwrite(tmp_path / "rgb.tif", SMOOTH, compression=33005, **more)
+    assert np.abs(read(tmp_path / "rgb.tif") - SMOOTH).mean() < 1
+
+
+def test_rgb_under_a_ycbcr_tag_is_found_without_jpeg_too(tmp_path: Path) -> None:
+    bright = np.minimum(SMOOTH.astype(int) + [50, 0, 40], 255).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", bright, photometric="ycbcr", tile=(32, 32), compression=33003)
+    with opened_tiff(tmp_path / "a.tif") as tiles:
+        assert holds_rgb_tagged_ycbcr(tiles)
+        assert "hold RGB" in notes_on_tiles(tiles)[0]
+    np.testing.assert_array_equal(read(tmp_path / "a.tif"), bright)
+
+
+@pytest.mark.parametrize("compression", ["jpeg", 34712])
+def test_a_tile_of_another_size_than_the_page_says_is_refused(tmp_path: Path, compression: Any) -> None:
+    """Its pixels are as many, so that they would fit in another order, or ask for any amount of memory."""
+    tifffile.imwrite(
+        tmp_path / "a.tif", SMOOTH[:32, :64], tile=(32, 64), photometric="rgb", compression=compression
+    )
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    size = (b"\0\x20\0\x40", b"\0\x40\0\x20") if compression == "jpeg" else (b"\0\0\0\x40", b"\0\1\0\0")
+    mark = content.find(b"\xff\xc0" if compression == "jpeg" else b"\xff\x4f\xff\x51")
+    at = content.find(size[0], mark)
+    content[at : at + 4] = size[1]
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(DataError, match=r"tile 1 holds \d+ x \d+ px; expected 64 x 32 px"):
+        read(tmp_path / "a.tif")
+
+
+def test_nothing_stands_before_our_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", SMOOTH, tile=(32, 32), photometric="rgb", compression="lzw")
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[content.find(b"\x1a\x01\x05\x00") + 2] = 99  # the type of XResolution
+    content[content.find(b"\x3d\x01\x03\x00") + 8] = 77  # Predictor
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(DataError, match=r"a.tif: "):
+        read(tmp_path / "a.tif")
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+    logging.getLogger("tifffile").warning("of the user's own")
+    assert [record.message for record in caplog.records] == ["of the user's own"]
+
+
+def test_no_other_file_is_opened(tmp_path: Path) -> None:
+    uuids = ("urn:uuid:00000000-0000-0000-0000-00000000000a", "urn:uuid:00000000-0000-0000-0000-00000000000b")
+    blocks = "".join(
+        f'<Image ID="Image:{number}"><Pixels ID="Pixels:{number}" DimensionOrder="XYCZT" Type="uint8" '
+        f'SizeX="128" SizeY="128" SizeC="3" SizeZ="1" SizeT="1"><TiffData IFD="0" PlaneCount="1"><UUID FileName="{name}">'
+        f"{uuids[number]}</UUID></TiffData></Pixels></Image>"
+        for number, name in enumerate(("other.tif", "a.tif"))
+    )
+    schema = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+    text = f'<?xml version="1.0"?><OME xmlns="{schema}" UUID="{uuids[1]}">'
+    tifffile.imwrite(tmp_path / "a.tif", SMOOTH, photometric="rgb", description=f"{text}{blocks}</OME>")
+    tifffile.imwrite(tmp_path / "other.tif", SMOOTH[::-1], photometric="rgb")
+    np.testing.assert_array_equal(read(tmp_path / "a.tif"), SMOOTH)

@@ -90,11 +90,13 @@ def _on_image(table: Table, image: Path) -> Table:
     with opened_tiff(image) as tiles:
         blank = on_no_pixels(tiles, table.xy_px)
         if len(blank):
+            missing = f"{int((~tiles.stored).sum()):,} of {len(tiles):,} {tiles.level.segments}"
             raise DataError(
-                f"no pixels are stored under {some(table.obs.index[blank])} of the observations",
+                f"the image is sparse ({missing} are not stored), and observations lie where it has no "
+                f"pixels: {some(table.obs.index[blank])}",
                 where=image,
                 expected="pixels under every observation",
-                remedy="copy it again if it was cut off, or take these rows off the table",
+                remedy="take these rows off the table, or save the image with all its pixels",
             )
         return replace(table, notes=(*table.notes, *notes_on_tiles(tiles)))
 

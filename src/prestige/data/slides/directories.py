@@ -76,6 +76,12 @@ _READ = {
     SAMPLE_FORMAT, YCBCR_COEFFICIENTS, YCBCR_SUBSAMPLING, REFERENCE_BLACK_WHITE, DEPTH, SOURCE_LENS,
 }  # fmt: skip
 
+_ONE_WHOLE = {
+    SUBFILE, OLD_SUBFILE, WIDTH, LENGTH, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES, ROWS_PER_STRIP,
+    PLANAR, RESOLUTION_UNIT, TILE_WIDTH, TILE_LENGTH, DEPTH,
+}  # fmt: skip
+_WHOLE_KINDS = {1, 3, 4, 6, 8, 9, 13, 16, 17, 18}
+
 Number = int | float
 
 
@@ -231,8 +237,8 @@ class _Walk:
         return b"" if tag in _COUNTED else self._bytes(offset, min(size, _MOST_TEXT_BYTES), f"the tag {tag}")
 
     def _numbers(self, tag: int, kind: int, count: int, value: bytes) -> tuple[Number, ...]:
-        if count > _MOST_NUMBERS:
-            raise self._fault(f"the tag {tag} has {count:,} numbers")
+        if count > _MOST_NUMBERS or (tag in _ONE_WHOLE and (count != 1 or kind not in _WHOLE_KINDS)):
+            raise self._fault(f"the tag {tag} has {count:,} numbers of type {kind}")
         content = self._content(tag, kind, count, value)
         if kind in _RATIONAL:
             pairs = struct.unpack(f"{self._order}{2 * count}{_RATIONAL[kind]}", content)

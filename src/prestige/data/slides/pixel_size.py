@@ -30,13 +30,17 @@ def checked_um(value: float, *, where: str | Path, what: str = "the width of a p
     DataError
         When it is not a number between :data:`LEAST_UM` and :data:`MOST_UM`.
     """
-    if not LEAST_UM <= value <= MOST_UM:
-        raise DataError(
-            f"{what} is {value:g}",
-            where=where,
-            expected=f"micrometres, between {LEAST_UM:g} and {MOST_UM:g}",
-        )
+    if fault := um_fault(value, where=where, what=what):
+        raise fault
     return value
+
+
+def um_fault(value: float, *, where: str | Path, what: str = "the width of a pixel") -> DataError | None:
+    """Return what is wrong with a width of a pixel; None where it can be one."""
+    if LEAST_UM <= value <= MOST_UM:
+        return None
+    expected = f"micrometres, between {LEAST_UM:g} and {MOST_UM:g}"
+    return DataError(f"{what} is {value:g}", where=where, expected=expected)
 
 
 def tagged_um(level: Level0) -> dict[str, float]:

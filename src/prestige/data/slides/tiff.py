@@ -104,7 +104,7 @@ class Tiles:
         return colours, y * self.rows, x * self.columns
 
     def decode(self, number: int, *, convert: bool = True) -> UInt8[np.ndarray, "h w channels"]:
-        """Return the pixels of a tile; without ``convert``, its numbers are not turned into other colours.
+        """Return the pixels of a tile that lie in the image, in its own colours without ``convert``.
 
         Raises
         ------
@@ -132,6 +132,7 @@ class Tiles:
         channels = 1 if self.level.n_planes > 1 else 3
         if tile.ndim != 3 or tile.shape[0] < rows or tile.shape[1] < columns or tile.shape[2] != channels:
             raise self._odd(number, *tile.shape[:2])
+        tile = tile[:rows, :columns]  # what fills a tile up is no part of the image
         return rgb_of_ycbcr(tile, self.level.page) if convert and self.level.is_converted else tile
 
     def _odd(self, number: int, height: int, width: int) -> DataError:
@@ -199,8 +200,7 @@ def write_slide(image: Path, target: Path) -> None:
                 if not stored[number]:
                     window[...] = _WHITE
                     return
-                tile = tiles.decode(number, convert=convert)
-                window[...] = tile[: window.shape[0], : window.shape[1]]
+                window[...] = tiles.decode(number, convert=convert)
 
             held = Held(MOST_HELD_BYTES)
             for _ in as_done(write, range(len(tiles))):

@@ -1,0 +1,91 @@
+"""The width of a pixel: what may be one, and what an image file says of it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from prestige.data.slides.pages import Level0, level0
+from prestige.data.slides.pixel_size import checked_um, contradictions, tagged_um
+from prestige.errors import DataError
+
+
+def written(folder: Path, **how: Any) -> Level0:
+    pixels = np.zeros((16, 24, 3), np.uint8)
+    tifffile.imwrite(folder / "a.tif", pixels, **{"photometric": "rgb", "metadata": None, **how})
+    return level0(folder / "a.tif")
+
+
+@pytest.mark.parametrize("value", [0.0, -0.5, 1e300, 1e-300, math.nan, math.inf, 1001.0])
+def test_no_width(value: float) -> None:
+    with pytest.raises(DataError, match=r"S1.json: pixel_size_um is .*; expected micrometres"):
+        checked_um(value, where="S1.json", what="pixel_size_um")
+
+
+def test_a_width() -> None:
+    assert checked_um(0.2523, where="") == 0.2523
+
+
+@pytest.mark.parametrize(
+    ("how", "wanted"),
+    [
+        ({"resolution": (20000, 20000), "resolutionunit": "CENTIMETER"}, {"resolution tags": 0.5}),
+        ({"resolution": (50800, 50800), "resolutionunit": "INCH"}, {"resolution tags": 0.5}),
+        ({"resolution": (72, 72), "resolutionunit": "INCH"}, {}),
+        ({"resolution": (1, 1), "resolutionunit": "CENTIMETER"}, {}),
+        ({"resolution": (20000, 20000), "resolutionunit": "NONE"}, {}),
+        ({"description": "Aperio v1\r\n24x16|AppMag = 40|MPP = 0.2523"}, {"Aperio description": 0.2523}),
+        ({"description": "Aperio v1\r\n24x16|MPP = ."}, {}),
+        ({"description": "Aperio v1\r\n24x16|MPP = 0.2.5"}, {}),
+        ({"description": "MPP = 0.2523"}, {}),
+        (
+            {"description": "ImageJ=1.53\nunit=micron\n", "resolution": (4, 4), "resolutionunit": "NONE"},
+            {"resolution tags": 0.25},
+        ),
+        ({}, {}),
+    ],
+)
+def test_what_a_file_says(tmp_path: Path, how: dict[str, Any], wanted: dict[str, float]) -> None:
+    assert tagged_um(written(tmp_path, **how)) == pytest.approx(wanted)
+
+
+def test_the_ome_xml_counts(tmp_path: Path) -> None:
+    sizes = {"PhysicalSizeX": 0.325, "PhysicalSizeY": 0.325}
+    level = written(tmp_path, ome=True, metadata={"axes": "YXS", **sizes})
+    assert tagged_um(level) == {"OME-XML": 0.325}
+
+
+def test_the_size_is_that_of_the_page_that_is_read(tmp_path: Path) -> None:
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        more: dict[str, Any] = {"photometric": "rgb", "resolutionunit": "CENTIMETER", "metadata": None}
+        file.write(pixels[::2, ::2], resolution=(10000, 10000), **more)
+        file.write(pixels, resolution=(20000, 20000), **more)
+    assert tagged_um(level0(tmp_path / "a.tif")) == {"resolution tags": 0.5}
+
+
+def test_a_contradiction_is_said(tmp_path: Path) -> None:
+    level = written(tmp_path, resolution=(20000, 20000), resolutionunit="CENTIMETER")
+    assert contradictions(level, 0.5, "x") == contradictions(level, 0.508, "x") == ()
+    (note,) = contradictions(level, 0.25, "dataset.yaml")
+    assert note == (
+        "a.tif is said to have pixels of 0.25 um (dataset.yaml), and 0.5 um by its resolution tags: the "
+        "former was taken"
+    )
+
+
+@pytest.mark.parametrize("y", [10000, 20300])
+def test_pixels_that_are_not_square_are_refused(tmp_path: Path, y: int) -> None:
+    level = written(tmp_path, resolution=(20000, y), resolutionunit="CENTIMETER")
+    with pytest.raises(DataError, match=r"pixels are not square: 0\.5 x .* um by its resolution tags"):
+        tagged_um(level)
+
+
+def test_pixels_that_are_nearly_square_are_read(tmp_path: Path) -> None:
+    level = written(tmp_path, resolution=(20000, 20100), resolutionunit="CENTIMETER")
+    assert tagged_um(level) == pytest.approx({"resolution tags": 0.5})
