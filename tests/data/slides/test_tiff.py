@@ -315,8 +315,8 @@ def test_no_other_file_is_opened(tmp_path: Path) -> None:
     uuids = ("urn:uuid:00000000-0000-0000-0000-00000000000a", "urn:uuid:00000000-0000-0000-0000-00000000000b")
     blocks = "".join(
         f'<Image ID="Image:{number}"><Pixels ID="Pixels:{number}" DimensionOrder="XYCZT" Type="uint8" '
-        f'SizeX="128" SizeY="128" SizeC="3" SizeZ="1" SizeT="1"><TiffData IFD="0" PlaneCount="1"><UUID FileName="{name}">'
-        f"{uuids[number]}</UUID></TiffData></Pixels></Image>"
+        f'SizeX="128" SizeY="128" SizeC="3" SizeZ="1" SizeT="1"><TiffData IFD="0" PlaneCount="1">'
+        f'<UUID FileName="{name}">{uuids[number]}</UUID></TiffData></Pixels></Image>'
         for number, name in enumerate(("other.tif", "a.tif"))
     )
     schema = "http://www.openmicroscopy.org/Schemas/OME/2016-06"

@@ -247,7 +247,8 @@ def on_no_pixels(tiles: Tiles, xy_px: Float[np.ndarray, "n 2"]) -> Int[np.ndarra
     """Return which of some places lie where no tile is stored."""
     if tiles.stored.all():
         return np.empty(0, dtype=np.int64)
-    inside = np.flatnonzero(((xy_px >= -0.5) & (xy_px < (tiles.width - 0.5, tiles.height - 0.5))).all(axis=1))
+    beyond = np.array([tiles.width, tiles.height]) - 0.5
+    inside = np.flatnonzero(np.all((xy_px >= -0.5) & (xy_px < beyond), axis=1))
     x, y = np.rint(xy_px[inside]).astype(np.int64).T
     planes = tiles.stored.reshape(tiles.level.n_planes, tiles.down, tiles.across).all(axis=0)
     return inside[~planes[np.clip(y, 0, None) // tiles.rows, np.clip(x, 0, None) // tiles.columns]]
