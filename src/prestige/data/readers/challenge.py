@@ -69,8 +69,8 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     store = spec.path
     table = f"tables/{spec.table}" if spec.table else COUNTS
     he_alone = counts == "optional" and spec.table is None and store.is_dir() and not (store / table).exists()
-    elements = (IMAGE, MASK, CELLS)
-    check_elements(store, elements if he_alone else (*elements, table), None if he_alone else WITHOUT)
+    elements = (IMAGE, MASK, CELLS) if he_alone else (IMAGE, MASK, CELLS, table)
+    check_elements(store, elements, None if he_alone else WITHOUT)
     table_files = {"mask": store / MASK, "cells": store / CELLS}
     if not he_alone:
         table_files["counts"] = store / table
@@ -83,13 +83,21 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
             where=f"sample '{spec.id}'",
             slide_files={"image": store / IMAGE},
             table_files=table_files,
-            write_slide=lambda target: write_slide(store, target),
+            write_slide=lambda target: _write_checked(store, elements, target),
             read_table=lambda pixels: read_table(store, pixels, counts=read_from, expression=spec.expression),
             um_per_px=ASSUMED_UM_PER_PX,
             um_per_px_assumed=True,
         ),
         cache_dir,
     )
+
+
+def _write_checked(store: Path, elements: tuple[str, ...], target: Path) -> None:
+    """Decode the slide when no element names a codec that is not read: told before minutes of decoding."""
+    for name in elements:
+        with element(store, name, whole=False):
+            pass
+    write_slide(store, target)
 
 
 def write_slide(store: Path, target: Path) -> None:
