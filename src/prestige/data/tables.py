@@ -85,9 +85,8 @@ def read_counts(group: Any, *, where: str) -> csr_matrix:
         dense = hasattr(element, "shape")
     if dense:
         return _dense_counts(element, name, where=where)
-    if element is not None and getattr(element.get("data"), "shape", None) != (0,):  # then all is zero
-        for part in ("data", "indptr"):
-            _check_stored(element.get(part), part, f"{where}, '{name}'")
+    if element is not None:
+        _check_stored(element, f"{where}, '{name}'")
     return canonical(read_matrix(group, name, where=where), where=f"{where}, '{name}'")
 
 
@@ -192,16 +191,29 @@ def _dense_counts(element: Any, name: str, *, where: str) -> csr_matrix:
     return csr_matrix(vstack(blocks, format="csr", dtype=np.float32))
 
 
-def _check_stored(array: Any, name: str, where: str) -> None:
-    """Refuse a zarr chunk that is not on the disk: it reads as zeros, and those are never stored here."""
+def _check_stored(matrix: Any, where: str) -> None:
+    """Refuse a sparse matrix in zarr of which a chunk is not on the disk: it would be read as zeros.
+
+    Those are never stored, but by a matrix without any entry, whose rows all begin at 0.
+    """
+    with reading(where, expected="a whole store"):
+        parts = {part: matrix.get(part) for part in ("data", "indptr")}
+        empty = getattr(parts["data"], "shape", None) == (0,)
+        chunks = {} if empty else {part: _stored_chunks(array) for part, array in parts.items()}
+    for part, (stored, declared) in chunks.items():
+        if stored < declared:
+            raise DataError(
+                f"only {stored} of {declared} chunks of '{part}' are there",
+                where=where,
+                expected="a whole store",
+                remedy="copy it again: it was cut off",
+            )
+
+
+def _stored_chunks(array: Any) -> tuple[int, int]:
+    """Return how many chunks of a zarr array are on the disk, and of how many; (0, 0) of anything else."""
     stored = getattr(array, "nchunks_initialized", None)
-    if stored is not None and stored < array.nchunks:
-        raise DataError(
-            f"only {stored} of {array.nchunks} chunks of '{name}' are there",
-            where=where,
-            expected="a whole store",
-            remedy="copy it again: it was cut off",
-        )
+    return (0, 0) if stored is None else (int(stored), int(array.nchunks))
 
 
 def place_rows(rows: Any, counts: csr_matrix, n_obs: int) -> csr_matrix:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -330,3 +331,27 @@ def test_further_expression_of_a_store_without_counts(store: Any, tmp_path: Path
     config = DatasetConfig(name="d", samples=(spec,))
     (sample,) = open_dataset(config, cache_dir=tmp_path / "cache", counts="optional").samples
     np.testing.assert_array_equal(sample.measured, [False, False, True, False])
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("layers", {"codecs": []}),
+        ("layers/counts/indptr", {"codecs": [{"name": "bytes", "configuration": {"level": 3}}]}),
+        (
+            "layers/counts/data",
+            {"codecs": [{"name": "bytes"}, {"name": "zstd", "configuration": {"level": "x"}}]},
+        ),
+        ("layers/counts", {"attributes": "x"}),
+        ("layers/counts", {"attributes": {}}),
+        ("obs/cell_id", {"shape": [5]}),
+    ],
+)
+def test_metadata_that_zarr_refuses_are_one_line(
+    store: Any, tmp_path: Path, part: str, change: dict[str, Any]
+) -> None:
+    path = store.write(tmp_path / "s.zarr", 3)
+    file = path / "tables" / "anucleus" / part / "zarr.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    with pytest.raises(DataError, match="tables/anucleus"):
+        opened(path)
