@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
+from scipy.sparse import csr_matrix
 
 from prestige import biology
 from prestige.biology.pair import read_pair
@@ -78,6 +79,20 @@ def test_bad_inputs_are_refused(both: tuple[AnnData, AnnData]) -> None:
         biology.structure(pred, nowhere, scale="log1p:100")
     with pytest.raises(DataError, match="X holds no counts"):
         biology.pair_of(pred, AnnData(true.X + 0.5, obs=true.obs, var=true.var), scale="counts")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("part", "value"), [("indices", G), ("indices", 10**9), ("indices", -1), ("indptr", 10**9), ("indptr", 0)]
+)
+@pytest.mark.parametrize("side", ["predicted", "measured"])
+def test_sparse_matrices_that_lead_nowhere_are_refused(
+    both: tuple[AnnData, AnnData], part: str, value: int, side: str
+) -> None:
+    """A matrix in memory may be as broken as one in a file."""
+    pred, true = (AnnData(csr_matrix(table.X), obs=table.obs, var=table.var) for table in both)
+    getattr((pred if side == "predicted" else true).X, part)[-1] = value
+    with pytest.raises(DataError, match=side):
+        biology.pair_of(pred, true, scale="log1p:100")
 
 
 def test_names_are_there_when_they_are_asked_for() -> None:

@@ -16,8 +16,6 @@ from scipy.sparse import csc_matrix, csr_matrix, vstack
 from prestige.data.frames import quietly, read_columns
 from prestige.errors import AGAIN, DataError, nearest, reading
 
-# what h5py, zarr, its codecs and anndata raise for a file that is missing, cut off or no such thing
-BROKEN = (OSError, KeyError, ValueError, TypeError, RuntimeError, EOFError, IndexError)
 _BLOCK_ROWS = 16384
 
 

@@ -32,7 +32,7 @@ _TEXTS = 4096  # read in one piece
 _PATHS = 100_000  # ways from the root to an object
 _DEPTH = 100
 _MEMORY = 1 << 29  # bytes beside four times the file
-_SECONDS, _BYTES_PER_SECOND = 3.0, 10e6  # of the processor
+_SECONDS, _BYTES_PER_SECOND = 2.0, 10e6  # of the processor
 
 
 def serve() -> None:
