@@ -54,7 +54,7 @@ def test_a_checkpoint_cut_off_is_refused_with_the_remedy(tmp_path: Path) -> None
     model, optimizer = stepped(0)
     save_checkpoint(path, state_at(), pack(model, optimizer))
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(StorageError, match="delete it"):
+    with pytest.raises(StorageError, match="delete its folder; the training starts over"):
         load_checkpoint(path)
 
 
@@ -152,3 +152,101 @@ def test_the_optimizer_goes_on_alike_when_weights_are_kept_channels_last(tmp_pat
         step(model, optimizer, seed)
         step(other, other_optimizer, seed)
     assert torch.equal(model.weight, other.weight)  # pyright: ignore[reportArgumentType]
+
+
+def written(path: Path, **changes) -> Path:
+    """Write a checkpoint whose state has other values; None leaves one out."""
+    model, optimizer = stepped(0)
+    raw = json.loads(state_at(phase=1, step=7, trial_scores=[0.1]).to_json()) | changes
+    raw = {name: value for name, value in raw.items() if value != "left out"}
+    header = {"schema": "prestige.training.state/2", "state": json.dumps(raw)}
+    save_file(pack(model, optimizer), path, header)
+    return path
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"plan": None},
+        {"plan": {"trial_steps": "ten", "main_steps": 100, "validate_every": 5}},
+        {"plan": {"trial_steps": 10}},
+        {"plan": {"trial_steps": 10, "main_steps": 100, "validate_every": 0}},
+        {"plan": "left out"},
+        {"phases": 1},
+        {"phase": "one"},
+        {"phase": 4},
+        {"phase": -1, "trial_scores": []},
+        {"step": 101},
+        {"step": None},
+        {"n_rates": 0},
+        {"n_rates": "left out"},
+        {"trial_scores": {"a": 1}},
+        {"trial_scores": []},
+        {"trial_scores": [0.1, "much"]},
+        {"best_score": float("nan")},
+        {"best_step": 1.5},
+        {"history": [1]},
+        {"history": [{"phase": "main", "validation_score": 0.1}]},
+        {"history": [{"phase": "main", "step": "x", "validation_score": 0.1}]},
+        {"recent_losses": "none"},
+    ],
+    ids=str,
+)
+def test_a_state_of_other_types_is_one_line_with_the_remedy(changes, tmp_path: Path) -> None:
+    assert load_checkpoint(written(tmp_path / "c.safetensors")) is not None
+    with pytest.raises(
+        StorageError, match=r"state of the training cannot be read.*delete its folder"
+    ) as caught:
+        load_checkpoint(written(tmp_path / "c.safetensors", **changes))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("state", [None, "", "[]", "5", "[" * 10_000])
+def test_a_header_without_a_state(state: str | None, tmp_path: Path) -> None:
+    header = {"schema": "prestige.training.state/2", **({} if state is None else {"state": state})}
+    save_file({"model.weight": torch.ones(2)}, tmp_path / "c.safetensors", header)
+    with pytest.raises(StorageError, match="delete its folder"):
+        load_checkpoint(tmp_path / "c.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("model.0.weight", None),
+        ("model.0.weight", torch.zeros(4, 4)),
+        ("model.0.weight", torch.zeros(4, 3, dtype=torch.int64)),
+        ("model.2.weight", torch.zeros(3)),
+        ("best.0.weight", torch.zeros(4, 3)),
+        ("weight", torch.zeros(3)),
+        ("theirs.weight", torch.zeros(3)),
+        ("optimizer.0.exp_avg", torch.zeros(3)),
+        ("optimizer.0.exp_avg", None),
+        ("optimizer.0.step", torch.zeros(4, 3)),
+        ("optimizer.0.momentum", torch.zeros(4, 3)),
+        ("optimizer.9.step", torch.zeros(())),
+        ("optimizer.-1.step", torch.zeros(())),
+        ("optimizer.first.step", torch.zeros(())),
+    ],
+)
+def test_tensors_of_another_training_change_nothing(name: str, tensor: torch.Tensor | None) -> None:
+    model, optimizer = stepped(0)
+    other, other_optimizer = stepped(1)
+    before = {key: value.clone() for key, value in other.state_dict().items()}
+    tensors = {**pack(model, optimizer), **({} if tensor is None else {name: tensor})}
+    if tensor is None:
+        del tensors[name]
+    with pytest.raises(StorageError, match=r"c\.safetensors: its tensor .*delete its folder"):
+        unpack(tensors, other, other_optimizer, where="c.safetensors")
+    assert all(torch.equal(value, before[key]) for key, value in other.state_dict().items())
+
+
+def test_a_diverging_trial_comes_back_and_a_best_state_that_is_none_does_not() -> None:
+    model, optimizer = stepped(0)
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state["0.weight"][0, 0] = float("nan")
+    model.load_state_dict(state)
+    other, other_optimizer = stepped(1)
+    assert unpack(pack(model, optimizer), other, other_optimizer) == {}
+    assert other.state_dict()["0.weight"][0, 0].isnan()
+    with pytest.raises(StorageError, match=r"'0\.weight' are no weights"):
+        unpack(pack(model, optimizer, state), other, other_optimizer)

@@ -60,7 +60,13 @@ def read_tensors(
     return tensors, header
 
 
-def refuse_absurd(tensors: Mapping[str, Tensor], *, where: Path | str, kind: type[PrestigeError]) -> None:
+def refuse_absurd(
+    tensors: Mapping[str, Tensor],
+    *,
+    where: Path | str,
+    kind: type[PrestigeError],
+    remedy: str = "copy it again, or train it again with smaller learning rates",
+) -> None:
     """Refuse weights that are NaN, infinite, or so large that no network could compute with them.
 
     Raises
@@ -74,7 +80,7 @@ def refuse_absurd(tensors: Mapping[str, Tensor], *, where: Path | str, kind: typ
         raise kind(
             f"numbers of the tensor '{bad[0]}' are no weights: NaN, infinite or beyond {LARGEST:g}{others}",
             where=where,
-            remedy="copy it again, or train it again with smaller learning rates",
+            remedy=remedy,
         )
 
 

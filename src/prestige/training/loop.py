@@ -24,7 +24,7 @@ from torch import Tensor
 from prestige import metrics
 from prestige.compute.progress import Progress
 from prestige.compute.provenance import working_seconds
-from prestige.errors import ModelError
+from prestige.errors import ModelError, StorageError
 from prestige.models.losses import losses
 from prestige.models.predictor import Predictor
 from prestige.prediction.infer import predict_observations
@@ -247,11 +247,17 @@ class Job:
                 for slot in slots.values():
                     slot.zero_()  # where it lies: a captured step knows no other place
         else:
-            winner = load_checkpoint(self._trial_file(self.winner()))
-            if winner is None:  # of a training that an older version began
-                winner = load_checkpoint(self.folder / f"race-{self.winner()}.safetensors")
-            assert winner is not None
-            unpack(winner[1], self.predictor, self.bare)
+            path = self._trial_file(self.winner())
+            if not path.exists():  # of a training that an older version began
+                path = self.folder / f"race-{self.winner()}.safetensors"
+            winner = load_checkpoint(path)
+            if winner is None:
+                raise StorageError(
+                    "the checkpoint of the best trial is missing",
+                    where=self._trial_file(self.winner()),
+                    remedy="delete its folder; the training starts over",
+                )
+            unpack(winner[1], self.predictor, self.bare, where=path)
         self.save()
 
     def save(self) -> None:
@@ -293,8 +299,15 @@ def _start(
     predictor.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     loader = BatchLoader(data, config, seed, fabric.device)
     initial = {name: tensor.clone() for name, tensor in predictor.state_dict().items()}
-    kept = load_checkpoint(folder / "checkpoint.safetensors")
-    n_rates = len(config.learning_rates)
+    path, n_rates = folder / "checkpoint.safetensors", len(config.learning_rates)
+    kept = load_checkpoint(path)
+    if kept is not None and kept[0].n_rates != n_rates:
+        raise StorageError(
+            f"is the checkpoint of a training with {kept[0].n_rates} learning rates",
+            where=path,
+            expected=f"{n_rates}",
+            remedy="delete its folder; the training starts over",
+        )
     if kept is None:
         plan = _time_plan(predictor, loader, config, folder=folder, fabric=fabric)
         state = TrainingState(plan=plan, n_rates=n_rates, phase=0 if n_rates > 1 else n_rates)
@@ -308,7 +321,7 @@ def _start(
         job.save()
     else:
         _log.info("goes on at step %d of phase %d", state.step, state.phase)
-        job.best = unpack(kept[1], predictor, job.bare)
+        job.best = unpack(kept[1], predictor, job.bare, where=path)
         job.recent = [torch.tensor(loss, device=fabric.device) for loss in state.recent_losses]
     return job
 

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from pydantic import TypeAdapter
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from prestige.compute.files import whole_file
-from prestige.errors import StorageError
+from prestige.compute.tensors import misfits, read_tensors, refuse_absurd
+from prestige.errors import StorageError, reading
 from prestige.training.schedule import Plan, TrainConfig
 
 _SCHEMA = "prestige.training.state/2"
 _FIRST_SCHEMA = "prestige.training.state/1"
+_OVER = "delete its folder; the training starts over"
+_SLOTS = frozenset({"step", "exp_avg", "exp_avg_sq"})
+"""What AdamW keeps of a parameter."""
+_HISTORY = frozenset({"phase", "step", "validation_score"})
+"""What is asked of a row of the history."""
 _SINCE_FIRST = {"race_scores": "trial_scores", "race_steps": "trial_steps"}
 
 
@@ -105,9 +112,43 @@ class TrainingState:
 
     @classmethod
     def from_json(cls, text: str) -> TrainingState:
-        """Read back what :meth:`to_json` wrote."""
+        """Read back what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            When it is something else, or says of itself what cannot be.
+        """
         raw = _renamed(json.loads(text))
-        return cls(**{**raw, "plan": Plan(**_renamed(raw["plan"]))})
+        strange = sorted(raw.keys() - {one.name for one in fields(cls)})
+        if strange:
+            raise ValueError(f"'{strange[0]}' is no part of it")
+        state = TypeAdapter(cls).validate_python({**raw, "plan": Plan(**_renamed(raw["plan"]))})
+        state.check()
+        return state
+
+    def check(self) -> None:
+        """Check that the numbers belong to each other.
+
+        Raises
+        ------
+        ValueError
+            With what cannot be.
+        """
+        plan, trials = self.plan, len(self.trial_scores)
+        # A trial's own file is written between its score and the next phase.
+        scored = trials == 0 if self.n_rates == 1 else trials in (self.phase, self.phase + 1)
+        facts = {
+            "the plan": min(plan.trial_steps, plan.main_steps) >= 0 and plan.validate_every >= 1,
+            "the phase": self.n_rates >= 1 and 0 <= self.phase <= self.n_rates,
+            "the step": 0 <= self.step <= max(plan.trial_steps, plan.main_steps),
+            "the scores of the trials": scored and trials <= self.n_rates,
+            "the best score": not math.isnan(self.best_score) and self.best_step >= -1,
+            "the history": all(_HISTORY <= row.keys() and type(row["step"]) is int for row in self.history),
+        }
+        wrong = [name for name, holds in facts.items() if not holds]
+        if wrong:
+            raise ValueError(f"{wrong[0]} cannot be")
 
 
 def pack(
@@ -122,22 +163,28 @@ def pack(
 
 
 def unpack(
-    tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer
+    tensors: dict[str, Tensor],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    where: Path | str = "the checkpoint",
 ) -> dict[str, Tensor]:
     """Put back what :func:`pack` gathered; return the best state (empty when there was none).
 
     What the optimizer holds already is overwritten where it lies: a captured step knows no other place.
+    Weights that are NaN are those of a trial that diverges, and come back; those of the best state are not.
+
+    Raises
+    ------
+    StorageError
+        When the tensors are not those of this model and optimizer, of the file ``where``; nothing is put
+        back then.
     """
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
-    for name, tensor in tensors.items():
-        owner, rest = name.split(".", 1)
-        parts[owner][rest] = tensor
-    model.load_state_dict(parts["model"])
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in parts["optimizer"].items():
-        number, slot = name.split(".", 1)
-        slots.setdefault(int(number), {})[slot] = tensor
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    parts = _parts(tensors, model.state_dict(), where)
+    slots = _slots(parts["optimizer"], parameters, where)
+    refuse_absurd(parts["best"], where=where, kind=StorageError, remedy=_OVER)
+    model.load_state_dict(parts["model"])
     if optimizer.state:
         for number, values in slots.items():
             for slot, tensor in values.items():
@@ -150,6 +197,50 @@ def unpack(
                 values[slot] = torch.empty_like(parameters[number]).copy_(tensor)
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
     return parts["best"]
+
+
+def _parts(
+    tensors: dict[str, Tensor], wanted: Mapping[str, Tensor], where: Path | str
+) -> dict[str, dict[str, Tensor]]:
+    """Return the tensors by what they belong to; those of the model and of the best state are ``wanted``."""
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+    for name, tensor in tensors.items():
+        owner, _, rest = name.partition(".")
+        if owner not in parts:
+            raise _other(name, where)
+        parts[owner][rest] = tensor
+    for part, needed in (("model", True), ("best", bool(parts["best"]))):
+        if needed and (other := misfits(wanted, parts[part])):
+            raise _other(f"{part}.{other[0]}", where)
+    return parts
+
+
+def _slots(
+    tensors: dict[str, Tensor], parameters: Sequence[Tensor], where: Path | str
+) -> dict[int, dict[str, Tensor]]:
+    """Return what the optimizer keeps of each parameter, by its number."""
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, _, slot = name.partition(".")
+        if not (number.isascii() and number.isdigit()) or int(number) >= len(parameters):
+            raise _other(f"optimizer.{name}", where)
+        shape = torch.Size() if slot == "step" else parameters[int(number)].shape
+        if slot not in _SLOTS or tensor.shape != shape or not tensor.is_floating_point():
+            raise _other(f"optimizer.{name}", where)
+        slots.setdefault(int(number), {})[slot] = tensor
+    for number, values in slots.items():
+        if values.keys() != _SLOTS:
+            raise _other(f"optimizer.{number}.{min(_SLOTS - values.keys())}", where)
+    return slots
+
+
+def _other(name: str, where: Path | str) -> StorageError:
+    return StorageError(
+        f"its tensor '{name}' is missing, or not that of this training",
+        where=where,
+        expected="the checkpoint of this very run",
+        remedy=_OVER,
+    )
 
 
 def save_checkpoint(path: Path, state: TrainingState, tensors: dict[str, Tensor]) -> None:
@@ -176,24 +267,17 @@ def load_checkpoint(path: Path, *, device: str = "cpu") -> tuple[TrainingState, 
     """
     if not path.exists():
         return None
-    try:
-        with safe_open(path, framework="pt", device=device) as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (OSError, SafetensorError) as error:
-        raise StorageError(
-            f"the checkpoint cannot be read ({error})",
-            where=path,
-            remedy="delete it; the training starts over",
-        ) from error
+    tensors, header = read_tensors(path, kind=StorageError, remedy=_OVER, device=device)
     if header.get("schema") not in (_SCHEMA, _FIRST_SCHEMA):
         raise StorageError(
             f"the checkpoint is of the form {header.get('schema')!r}",
             where=path,
             expected=_SCHEMA,
-            remedy="delete it; the training starts over",
+            remedy=_OVER,
         )
-    return TrainingState.from_json(header.get("state") or header["standing"]), tensors
+    with reading(path, part="the state of the training", expected=_SCHEMA, remedy=_OVER, kind=StorageError):
+        state = TrainingState.from_json(header.get("state") or header["standing"])
+    return state, tensors
 
 
 def _renamed(raw: dict[str, Any]) -> dict[str, Any]:
