@@ -22,12 +22,19 @@ WITH_Haswell  := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2
 WITH_Zen      := $(WITH_Haswell)
 WITH_Prescott := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE
 
-.PHONY: help setup demo test test-kernels check pytest docs clean
+# The oldest versions that pyproject.toml allows, in an environment of their own.  What an old version of a library
+# says of the others' future is no fault of ours.
+OLDEST ?= .venv-oldest
+OLDEST_STAMP := $(OLDEST)/.prestige-complete
+FUTURE := -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning -W ignore::FutureWarning
+
+.PHONY: help setup demo test test-kernels test-oldest check pytest docs clean
 
 help:
 	@sed -n '2,4s/^# \{0,2\}//p' Makefile
 	@echo "  make check   the static checks alone"
 	@echo "  make test-kernels   the numerical tests under the kernels of other processors"
+	@echo "  make test-oldest    the tests with the oldest versions of the libraries that are allowed"
 	@echo "  make docs    write the generated reference anew"
 	@echo "  make clean   remove what was built, the environment included"
 
@@ -62,9 +69,20 @@ kernel-%: $(STAMP)
 	@echo "The numerical tests under the kernels of $*"
 	@$(ONE_THREAD) OPENBLAS_CORETYPE=$* $(WITH_$*) $(BIN)/python -m pytest -n 2 -q $(NUMERICAL)
 
+$(OLDEST_STAMP): pyproject.toml constraints-oldest.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python" >&2; exit 2; }
+	@echo "Setting up $(OLDEST) (once, some minutes; about 7 GB with the GPU libraries of torch)"
+	@rm -f $@
+	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	@$(OLDEST)/bin/python -m pip install -qq --disable-pip-version-check -c constraints-oldest.txt -e '.[dev]'
+	@touch $@
+
+test-oldest: $(OLDEST_STAMP)
+	$(ONE_THREAD) $(OLDEST)/bin/python -m pytest -n 2 -q $(FUTURE)
+
 docs: $(STAMP)
 	$(BIN)/python docs/write_reference.py
 
 clean:
-	rm -rf $(VENV) $(DEMO) .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) $(OLDEST) $(DEMO) .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
 	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

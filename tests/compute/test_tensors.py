@@ -55,7 +55,7 @@ def test_numbers_that_are_weights(tensor: torch.Tensor, sound: bool) -> None:
     if sound:
         refuse_absurd({"a": tensor}, where="f", kind=ModelError)
         return
-    with pytest.raises(ModelError, match="f: numbers of the tensor 'b' are no weights.*and so are 1 others"):
+    with pytest.raises(ModelError, match=r"f: numbers of the tensor 'b' are no weights.*and so are 1 others"):
         refuse_absurd({"a": torch.ones(2), "b": tensor, "c": tensor}, where="f", kind=ModelError)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 
 from prestige.errors import ModelError
 from prestige.models.timm_encoders import timm_encoder, token_px
@@ -48,3 +52,51 @@ def test_a_vit_gets_tokens_that_divide_the_patch() -> None:
 def test_a_width_that_no_token_divides_names_those_that_do() -> None:
     with pytest.raises(ModelError, match=r"patches of 37 px .*expected a width such as .*\b36\b"):
         timm_encoder("vit_tiny_patch16_224", input_px=37)
+
+
+# Kinds of design that are unlike the usual ones: tokens of no stated width, of a width that is a number, from
+# convolutions; features that are neither a map nor tokens; tokens that form no square.
+@pytest.mark.parametrize(
+    ("name", "px", "features"),
+    [
+        ("mvitv2_tiny", 64, 768),
+        ("xcit_nano_12_p8_224", 64, 128),
+        ("vitamin_small_224", 224, 384),
+        ("efficientvim_m1", 64, None),
+        ("volo_d1_224", 64, None),
+    ],
+)
+def test_designs_unlike_the_others_are_built_or_refused_in_a_line(
+    name: str, px: int, features: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prestige.models.timm_encoders._TRIED_PX", ())
+    with torch.device("meta"):
+        if features is not None:
+            assert timm_encoder(name, input_px=px).whole_dim == features
+            return
+        with pytest.raises(ModelError, match=f"'{name}' does not take patches of {px} px") as caught:
+            timm_encoder(name, input_px=px)
+    assert "\n" not in str(caught.value)
+
+
+def test_arguments_make_room_for_weights_that_need_them(tmp_path: Path) -> None:
+    source = timm.create_model("test_vit", num_classes=0, init_values=1e-5, reg_tokens=2)
+    path = tmp_path / "weights.safetensors"
+    save_file(source.state_dict(), path)
+    with pytest.raises(ModelError, match=r"arguments: \{init_values: 1\.0e-5, reg_tokens: 4\}"):
+        timm_encoder("test_vit", input_px=32, checkpoint=path)
+    encoder = timm_encoder("test_vit", input_px=32, checkpoint=path, init_values=1e-5, reg_tokens=2)
+    assert torch.equal(encoder.net.reg_token, source.reg_token)
+    assert encoder.architecture.arguments == {"init_values": 1e-5, "reg_tokens": 2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"embed_dim": 65}, "timm cannot build 'test_vit'"),
+        ({"growth_rate": 3}, "timm cannot build 'test_vit'"),
+    ],
+)
+def test_arguments_that_do_not_suit_the_design(arguments: dict[str, int], words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        timm_encoder("test_vit", input_px=32, **arguments)

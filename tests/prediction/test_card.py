@@ -40,6 +40,43 @@ def test_what_is_not_known_is_said_to_be_so() -> None:
     assert "Pixel size of the slides (um): not stated" in card
 
 
+def test_what_was_trained_chosen_and_tested_on_is_told_apart() -> None:
+    sides = {
+        "train": {"S1": "P1", "S2": "P1", "S3": "P2"},
+        "validation": {"S3": "P2"},
+        "test": {"S4": "P3"},
+    }
+    marks = {"S1": "a1", "S2": "a2", "S3": "a3", "S4": "a4"}
+    card = model_card(manifest(sides=sides, data_fingerprints=marks, scores={"test": 0.25}))
+    _, trained, chosen, tested = card.partition("## Scores")[0].split("### ")
+    assert trained.splitlines()[2:4] == [
+        "- patient P1: S1 (`a1`); S2 (`a2`)",
+        "- patient P2: S3 (`a3`), a part of it",
+    ]
+    assert chosen.startswith("Chosen on (validation)")
+    assert chosen.splitlines()[2] == "- patient P2: S3 (`a3`), a part of it"
+    assert tested.startswith("Tested on")
+    assert tested.splitlines()[2] == "- patient P3: S4 (`a4`)"
+    assert "| test | 0.25 |" in card
+
+
+def test_names_are_shown_letter_by_letter() -> None:
+    name = "---\n# <script>a</script> [x](http://y) `c` **b** | $z$ _i_ a_b\x1b[31m"
+    raw = manifest(sides={"train": {name: name}}, data_fingerprints={name: "`|"}, scores={name: 1.0})
+    raw["panel"]["genes"] = ["<b>", "A|B"]
+    raw["model"]["encoder"] = "timm:vit\n---\nlicense: mine"
+    card = model_card(raw)
+    assert yaml.safe_load(card.split("---\n")[1]) == yaml.safe_load(model_card(manifest()).split("---\n")[1])
+    shown = (
+        r"--- \# \<script\>a\</script\> \[x\](http:" + "\N{ZERO WIDTH SPACE}" + r"//y) \`c\` \*\*b\*\* "
+        r"\| \$z\$ \_i\_ a_b\\x1b\[31m"
+    )
+    assert f"- patient {shown}: {shown}\n" in card
+    assert f"| {shown} | 1 |" in card
+    assert r"\<b\>, A\|B" in card
+    assert "# timm:vit --- license: mine on patches" in card
+
+
 def test_greyed_tissue_and_loaded_weights_are_named() -> None:
     raw = manifest()
     raw["patch"]["visible_um"] = 16.0

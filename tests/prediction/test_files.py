@@ -7,7 +7,7 @@ import pytest
 
 from prestige.data.observations import Observations
 from prestige.data.panel import Panel
-from prestige.errors import StorageError
+from prestige.errors import ModelError, StorageError
 from prestige.prediction.files import write_predictions, write_truth
 
 
@@ -78,3 +78,14 @@ def test_a_full_disk_leaves_nothing_half_written(
     with pytest.raises(StorageError, match=r"S0.h5ad: the disk is full; free some disk space"):
         write_truth(tmp_path / "truth", observations, small_samples)
     assert list((tmp_path / "truth").iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_expression_that_is_not_finite_is_not_written(
+    value: float, small_samples, observations: Observations, tmp_path: Path
+) -> None:
+    prediction = np.ones((4, 2), np.float32)
+    prediction[3, 1] = value
+    with pytest.raises(ModelError, match=r"S0\.h5ad: 1 of 4 predicted numbers are NaN or infinite"):
+        write_predictions(tmp_path, prediction, observations, small_samples, PANEL, {})
+    assert list(tmp_path.iterdir()) == []

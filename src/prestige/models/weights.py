@@ -115,7 +115,7 @@ def _adapt(state: dict[str, Tensor], net: nn.Module, path: Path) -> Mapping[str,
     adapt = getattr(module, "checkpoint_filter_fn", None)
     if adapt is None:
         return state
-    remedy = "name the encoder the file was saved from, or another file"
+    remedy = _remedy(state.keys() - net.state_dict().keys())
     with reading(path, expected=f"the weights of a {type(net).__name__}", remedy=remedy, kind=ModelError):
         try:
             return adapt(state, net)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from prestige.errors import one_line
 from prestige.text import shortened
 
 _GENES_SHOWN = 12
 _CHOSEN = "Validation chose the state of the model, so its score there is not one on unseen tissue."
+_SIDES = {
+    "train": "Trained on",
+    "validation": "Chosen on (validation)",
+    "test": "Tested on (no part of training or choice)",
+}
 _FITTED = "It was fitted on the training side alone; what it scores on unseen tissue stands with its run."
 
 
@@ -24,8 +31,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     name, method = _baseline(manifest) if "baseline" in manifest else _network(manifest)
     shown = f" Tissue outside the middle {patch['visible_um']:g} um is greyed." if patch["visible_um"] else ""
     px = patch["input_px"]
-    genes = shortened(panel["genes"], _GENES_SHOWN)
-    samples = _lines(f"- {name} (`{mark}`)" for name, mark in (extra.get("data_fingerprints") or {}).items())
+    genes = shortened([_plain(gene) for gene in panel["genes"]], _GENES_SHOWN)
     sizes = extra.get("um_per_px") or []
     pixel_sizes = ", ".join(f"{size:g}" for size in (sizes if isinstance(sizes, list) else [sizes]))
     scores = _scores(extra)
@@ -66,7 +72,7 @@ y = bundle.predict(image, xy_px, um_per_px=0.5)  # (n, {len(panel["genes"])}), c
 
 ## Training data
 
-{samples}
+{_tissue(extra)}
 
 Pixel size of the slides (um): {pixel_sizes or "not stated"}
 
@@ -88,27 +94,60 @@ def _network(manifest: Mapping[str, Any]) -> tuple[str, str]:
     """Return the name of a network and what it is."""
     model = manifest["model"]
     size = f"{manifest['parameters']:,} trained parameters."
-    return model["encoder"], f"Encoder: {model['encoder']}, started from {_start(model)}; {size}"
+    name = _plain(model["encoder"])
+    return name, f"Encoder: {name}, started from {_start(model)}; {size}"
 
 
 def _baseline(manifest: Mapping[str, Any]) -> tuple[str, str]:
     """Return the name of a baseline and what it is."""
     written, size = manifest["baseline"], f"{manifest['parameters']:,} fitted coefficients."
     if isinstance(written, str):
-        return written, f"Baseline: {written}; {size}"
+        return _plain(written), f"Baseline: {_plain(written)}; {size}"
     ((name, model),) = written.items()
-    return f"{name} {model['encoder']}", (
-        f"Baseline: {name}, on features of {model['encoder']} with {_start(model)}, not trained here; {size}"
+    encoder = _plain(model["encoder"])
+    return f"{name} {encoder}", (
+        f"Baseline: {name}, on features of {encoder} with {_start(model)}, not trained here; {size}"
     )
 
 
 def _start(model: Mapping[str, Any]) -> str:
-    return "pretrained weights" if model["pretrained"] else model["checkpoint"] or "random weights"
+    return "pretrained weights" if model["pretrained"] else _plain(model["checkpoint"] or "random weights")
+
+
+def _tissue(extra: Mapping[str, Any]) -> str:
+    """Return what was trained, chosen and tested on: three lists, patient by patient."""
+    marks = extra.get("data_fingerprints") or {}
+    sides = extra.get("sides")
+    if not sides:
+        listed = _lines(f"- {_sample(name, marks)}" for name in marks)
+        return f"{listed}\n\nWhich of them were trained on is not stated." if marks else listed
+    parts = []
+    for side, title in _SIDES.items():
+        patients: dict[str, list[str]] = {}
+        for name, patient in sides.get(side, {}).items():
+            elsewhere = any(name in others for other, others in sides.items() if other != side)
+            patients.setdefault(patient, []).append(
+                _sample(name, marks) + (", a part of it" if elsewhere else "")
+            )
+        lines = (f"- patient {_plain(patient)}: {'; '.join(names)}" for patient, names in patients.items())
+        parts.append(f"### {title}\n\n{chr(10).join(lines) or 'None.'}")
+    return "\n\n".join(parts)
+
+
+def _sample(name: str, marks: Mapping[str, Any]) -> str:
+    mark = re.sub(r"\W", "", str(marks.get(name, "")))
+    return f"{_plain(name)} (`{mark}`)" if mark else _plain(name)
+
+
+def _plain(text: Any) -> str:
+    """Return a name as Markdown shows it letter by letter: no markup, link, HTML, or line of its own."""
+    words = one_line(str(text), 200).replace("://", ":\N{ZERO WIDTH SPACE}//")
+    return re.sub(r"([\\`*\[\]<>&|#~$!]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", words)
 
 
 def _scores(extra: Mapping[str, Any]) -> str:
     given = {"validation": extra.get("validation_score"), **(extra.get("scores") or {})}
-    rows = [f"| {name} | {value:.4g} |" for name, value in given.items() if value is not None]
+    rows = [f"| {_plain(name)} | {value:.4g} |" for name, value in given.items() if value is not None]
     return _lines(["| score | value |", "|---|---|", *rows] if rows else [])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -80,15 +81,29 @@ def predict_dataset(
     }
     observations = all_observations(samples)
     paths = []
-    for number, sample in enumerate(samples):
-        of_sample = observations.take(np.flatnonzero(observations.slide_index == number))
-        order = reading_order(of_sample, band_px=BAND_PX)
-        label = f"predicting {sample.id}, {len(of_sample):,} observations"
-        paths.append(out / f"{sample.id}.h5ad")
-        with prediction_file(paths[-1], sample, of_sample.row, bundle.panel, model) as write:
-            for rows, expression in predict(of_sample, order=order, label=label):
-                write(rows, expression)
+    with _empty_handed(out):
+        for number, sample in enumerate(samples):
+            of_sample = observations.take(np.flatnonzero(observations.slide_index == number))
+            order = reading_order(of_sample, band_px=BAND_PX)
+            label = f"predicting {sample.id}, {len(of_sample):,} observations"
+            paths.append(out / f"{sample.id}.h5ad")
+            with prediction_file(paths[-1], sample, of_sample.row, bundle.panel, model) as write:
+                for rows, expression in predict(of_sample, order=order, label=label):
+                    write(rows, expression)
     return paths
+
+
+@contextmanager
+def _empty_handed(out: Path) -> Iterator[None]:
+    """Take away a folder that was made for predictions, where the first of them already failed."""
+    there = out.exists()
+    try:
+        yield
+    except BaseException:
+        if not there:
+            with suppress(OSError):  # it holds a file, or was never made
+                out.rmdir()
+        raise
 
 
 def reading_order(observations: Observations, *, band_px: int) -> Int[np.ndarray, " n"]:

@@ -31,7 +31,7 @@ from prestige.prediction.infer import predict_observations
 from prestige.records.run import RunFolder
 from prestige.stats.moments import spatial_blocks
 from prestige.training.batches import TrainData
-from prestige.training.loop import TrainResult, train
+from prestige.training.loop import TrainResult, train, validation_score
 from prestige.training.schedule import Plan, TrainConfig, plan_steps
 
 
@@ -137,7 +137,12 @@ def _of_model(
     facts |= _training_facts(config.train, result, len(data.train))
     facts["precision"] = precision_on(fabric.device.type, config.train.precision)
     labels = "measured" if config.baseline is None else "shuffled within samples"
-    extra = {"validation_score": result.validation_score, "labels": labels, "seed": config.seed}
+    extra = {
+        "validation_score": result.validation_score,
+        "scores": _test_score(prediction, data),
+        "labels": labels,
+        "seed": config.seed,
+    }
     _keep_model(folder, copy.deepcopy(predictor).cpu(), model, data, patch, extra)
     parameters, used = count_parameters(predictor), fabric.device.type
     return Outcome(prediction, predict, parameters, flops, seconds, facts, result.history, used)
@@ -188,10 +193,28 @@ def _keep_model(
         extra={
             "um_per_px": sorted({sample.um_per_px for sample in samples}),
             "data_fingerprints": {sample.id: sample.fingerprint for sample in samples},
+            "sides": {
+                side: _samples_of(samples, observations)
+                for side, observations in (
+                    ("train", data.train),
+                    ("validation", data.validation),
+                    ("test", data.test),
+                )
+            },
             "fold": data.fold.name,
             **extra,
         },
     )
+
+
+def _samples_of(samples: Sequence[Sample], observations: Observations) -> dict[str, str]:
+    """Return the patient of each sample that has some of the observations."""
+    return {samples[number].id: samples[number].patient for number in np.unique(observations.slide_index)}
+
+
+def _test_score(prediction: Float[np.ndarray, "t g"], data: FoldData) -> dict[str, float]:
+    """Return the score of the test side, as that of validation is taken."""
+    return {"test": validation_score(prediction, data.test_y, data.test.slide_index)}
 
 
 def _of_baseline(
@@ -233,7 +256,8 @@ def _of_baseline(
         ],
     }
     if entry.kept:
-        _keep_model(folder, baseline, config.baseline, data, patch, {"seed": config.seed})
+        extra = {"scores": _test_score(prediction, data), "seed": config.seed}
+        _keep_model(folder, baseline, config.baseline, data, patch, extra)
     parameters, flops = baseline.fitted.n_parameters, baseline.fitted.flops()
     return Outcome(prediction, predict, parameters, flops, seconds, facts, device=where.type)
 

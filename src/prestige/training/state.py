@@ -144,7 +144,7 @@ class TrainingState:
             "the step": 0 <= self.step <= max(plan.trial_steps, plan.main_steps),
             "the scores of the trials": scored and trials <= self.n_rates,
             "the best score": not math.isnan(self.best_score) and self.best_step >= -1,
-            "the history": all(_HISTORY <= row.keys() and type(row["step"]) is int for row in self.history),
+            "the history": all(row.keys() >= _HISTORY and type(row["step"]) is int for row in self.history),
         }
         wrong = [name for name, holds in facts.items() if not holds]
         if wrong:
