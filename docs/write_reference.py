@@ -52,11 +52,27 @@ ENVIRONMENT = """## Environment
 """
 
 
+SETTINGS = """## Settings files
+
+Yaml in UTF-8. Names and text are taken as they are written (`NO`, `010`, `1_1`, dates); a number is one where a number is expected.
+A key that stands twice, tags (`!!...`), several documents, more than 50 levels and aliases for more than 100,000 values are refused.
+A fault names the file, the line and the key.
+
+| | |
+|---|---|
+| `${NAME}`, `${NAME:-default}` | The value of an environment variable, as text; by itself and without quotes it may be a list or mapping in brackets. |
+| `name:` | Of a data set, a sample (`id:`) or a phantom: letters, digits, `_`, `-` and `.`. Of a bench: any printable text without `/`. |
+| `patient:` | Any printable text; two that differ only in blanks or case are refused. |
+| `evaluation: {margin: 0.02}` | How far below the best score a configuration may lie and count as not worse; 0.01 where it is left out. No run is repeated for another. |
+| `panel: {genes: genes.txt}` | A symbol a line; blank lines and lines that begin with `#` are left out. |
+"""  # noqa: E501
+
+
 def commands_markdown() -> str:
     """Return the reference of all commands."""
     group: Any = typer.main.get_command(app)
     return "\n".join(
-        [HEAD, *(_section(name, command) for name, command in group.commands.items()), ENVIRONMENT]
+        [HEAD, *(_section(name, command) for name, command in group.commands.items()), SETTINGS, ENVIRONMENT]
     )
 
 

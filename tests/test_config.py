@@ -229,3 +229,25 @@ def test_a_run_is_a_model_or_a_baseline(tmp_path: Path) -> None:
     missing = {"frozen": {"encoder": "compact_xs", "checkpoint": "no.safetensors"}}
     with pytest.raises(ConfigError, match="no such file"):
         run(tmp_path, model=None, train=None, baseline=missing)
+
+
+def test_the_margin_is_of_the_report_and_changes_no_run(tmp_path: Path) -> None:
+    assert bench(tmp_path).evaluation.margin is None
+    assert "margin" not in bench(tmp_path).model_dump()["evaluation"]
+    wide = bench(tmp_path, evaluation={"margin": 0.05})
+    assert wide.model_dump(mode="json")["evaluation"]["margin"] == 0.05
+    one, other = (next(config.runs([0], 8.0)) for config in (bench(tmp_path), wide))
+    assert run_hash(one, "pixels") == run_hash(other, "pixels")
+
+
+@pytest.mark.parametrize(
+    "name", ["../../evil", "/x", "a/b", "a\\b", ".hidden", "-o", "~x", "", " ", "a\nb", "x" * 201]
+)
+def test_a_bench_is_not_called_after_a_place(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"line \d+: 'name' is '"):
+        bench(tmp_path, name=name)
+
+
+@pytest.mark.parametrize("name", ["small", "Kidney, 55 µm (2)", "1", "组织"])
+def test_a_bench_may_be_called_anything_else(tmp_path: Path, name: str) -> None:
+    assert bench(tmp_path, name=name).name == name

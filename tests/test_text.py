@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prestige.text import aligned, format_number, number, round_length, shortened, si, some, written
+from prestige.text import (
+    aligned,
+    format_number,
+    look_alike,
+    number,
+    round_length,
+    shortened,
+    si,
+    some,
+    written,
+)
 
 
 def test_large_numbers_are_written_shortly() -> None:
@@ -55,3 +65,25 @@ def test_columns_stand_one_under_another() -> None:
 def test_some_names() -> None:
     assert some(list("ab")) == "2 (a, b)"
     assert some([f"n{i}" for i in range(1234)]) == "1,234 (n0, n1, n2, ...)"
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (["P1", "P2", "P1"], []),
+        (["P1", "p1", "P1 "], [("P1", "p1"), ("P1", "P1 ")]),
+        (["a b", "a  b", "ab"], [("a b", "a  b")]),
+        (["a b", "a\u00a0b"], [("a b", "a\u00a0b")]),  # a blank that does not break
+        (["M\u00fcller", "Mu\u0308ller"], [("M\u00fcller", "Mu\u0308ller")]),  # the accent on its own
+        (["P1", "P\u200b1"], [("P1", "P\u200b1")]),  # a blank of no width
+        (["1", "1.0", "01"], []),
+    ],
+)
+def test_names_that_a_reader_takes_for_one(names: list[str], pairs: list[tuple[str, str]]) -> None:
+    assert look_alike(names) == pairs
+
+
+@given(st.lists(st.text(max_size=5)))
+def test_names_that_look_alike_are_different_ones(names: list[str]) -> None:
+    assert all(one != other and {one, other} <= set(names) for one, other in look_alike(names))
+    assert look_alike(names + names) == look_alike(names)

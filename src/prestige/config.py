@@ -44,7 +44,7 @@ class EvaluationConfig(Settings):
 
     block_um: float = Field(default=500.0, gt=0)
     shifts_um: tuple[Annotated[float, Field(gt=0)], ...] = ()
-    margin: float | None = Field(default=None, ge=0, lt=1)
+    margin: float | None = Field(default=None, ge=0)
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from prestige.analysis.advice import advise
-from prestige.analysis.answer import Answer, answers, choose_patch, leading, mapped
+from prestige.analysis.answer import Answer, answers, choose_patch, leading, mapped, margin_of
 from prestige.analysis.summary import Result, Summary, summarise
+from prestige.errors import ConfigError
 from prestige.records.configuration import Configuration
 from prestige.records.folders import load_bench
 
@@ -89,6 +90,23 @@ def test_the_recommended_configuration_is_shown_or_the_best_encoder(tiny_bench: 
     assert wide.recommendation is not None
     assert wide.shown == wide.recommendation.chosen
     assert wide.shown.patch_um == 16
+
+
+def test_the_margin_is_that_of_the_yaml_then_of_the_data_then_the_usual(tiny_bench: Path) -> None:
+    bench = load_bench(tiny_bench)
+    assert margin_of(bench) == 0.01
+    info = json.loads((tiny_bench / "bench.json").read_text())
+    info["truth"] = {"margin": 0.02}
+    (tiny_bench / "bench.json").write_text(json.dumps(info))
+    assert margin_of(load_bench(tiny_bench)) == 0.02
+    (tiny_bench / "bench.yaml").write_text("evaluation: {margin: 5, block_um: 100}\n")
+    answer, _ = answered(tiny_bench)
+    assert answer.margin == 5.0
+    assert answer.recommendation is not None
+    assert answer.recommendation.chosen is not None
+    (tiny_bench / "bench.yaml").write_text("name: b\nevaluation: {margin: -1}\n")
+    with pytest.raises(ConfigError, match=r"line 2: 'margin' is -1; expected a number of 0 or more"):
+        margin_of(bench)
 
 
 def test_where_no_interval_is_there_the_best_encoder_is_shown(

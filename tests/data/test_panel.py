@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 
 from prestige.data import panel as module
-from prestige.data.panel import Panel, PanelConfig, fit_panel
+from prestige.data.panel import Panel, PanelConfig, fit_panel, read_genes
 from prestige.data.split.folds import TEST, TRAIN, UNUSED, Fold
 from prestige.errors import ConfigError, DataError
 from prestige.settings import build
@@ -178,3 +179,47 @@ def test_a_broken_panel_is_refused() -> None:
         Panel.from_dict(raw)
     with pytest.raises(DataError, match="train_std"):
         Panel.from_dict({"genes": [], "total": 100, "train_mean": []})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfEPCAM\r\nPTPRC\r\n",
+        b"EPCAM\nPTPRC",
+        b"# ours\n\n EPCAM \nPTPRC\nEPCAM\n",
+        b"EPCAM\rPTPRC\r",
+    ],
+)
+def test_a_list_is_the_same_from_any_system(tmp_path, content) -> None:
+    (tmp_path / "genes.txt").write_bytes(content)
+    assert read_genes(tmp_path / "genes.txt") == ["EPCAM", "PTPRC"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"EPCAM\tx\nPTPRC\n",
+            r"genes.txt, line 1: 'EPCAM x' is no gene's symbol; expected one symbol a line",
+        ),
+        (b"EPCAM\n\x00\x01\n", r"line 2: '\\x00\\x01' is no gene's symbol"),
+        (b"E" * 1000, r"line 1: 'EEE.*\.\.\.' is no gene's symbol"),
+        (b"\t\n" * 3 + b"a\tb\n" * 30, r"25 further lines are wrong"),
+        ("EPCAM\n".encode("utf-16"), r"save it as text in UTF-8"),
+        (b"# nothing\n", r"the list of genes is empty"),
+    ],
+)
+def test_what_is_no_list_of_genes_is_told_with_its_line(tmp_path, content, message) -> None:
+    (tmp_path / "genes.txt").write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_genes(tmp_path / "genes.txt")
+    assert all(len(str(fault)) < 400 for fault in caught.value.faults)
+
+
+def test_a_device_and_a_folder_are_no_lists(tmp_path) -> None:
+    with pytest.raises(
+        ConfigError, match="is a folder; expected a text file with one gene a line, or one of"
+    ):
+        read_genes(tmp_path)
+    with pytest.raises(ConfigError, match="is a device"):
+        read_genes(Path("/dev/zero"))

@@ -77,6 +77,9 @@ def test_a_file_with_the_wrong_separator_is_no_flood(tmp_path: Path) -> None:
         (b"\n \n", "holds no gene set"),
         (b"A\tx\tCD3E\n\x00\x01\x02", "binary"),
         (gzip.compress(b"A\tx\tCD3E\n", mtime=0), "compressed"),
+        (b"A" * 501 + b"\tx\tCD3E\n", r"line 1: the set's name has 501 characters; expected 500 at most"),
+        (b"A\tx\t" + b"C" * 10**6, r"line 1: the set 'A' names a gene of 1,000,000 characters; expected 200"),
+        (b"A\tx\tCD3\x1bE\n", r"line 1: the set 'A' holds control characters"),
         (b"A\tx\tCD3E\nB\t\xe9t\xe9\tCD4\n", r"line 2: is no UTF-8 text \(byte 0xe9\)"),
     ],
 )
@@ -109,3 +112,18 @@ def test_the_open_collections_are_read(
     assert len(sets) == count
     assert member in sets[key].genes
     assert sets[key].source == name
+
+
+def test_a_device_is_no_file_of_sets() -> None:
+    with pytest.raises(DataError, match="is a device; expected a GMT file of gene sets"):
+        read_gmt(Path("/dev/zero"))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_sets_or_lines(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    faults: tuple[Exception, ...] = ()
+    try:
+        read_gmt(written(tmp_path_factory.mktemp("gmt"), content))
+    except DataError as error:
+        faults = error.faults
+    assert all("\n" not in str(fault) and len(str(fault)) < 600 for fault in faults)

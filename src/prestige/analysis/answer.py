@@ -13,7 +13,7 @@ from prestige.config import EvaluationConfig
 from prestige.records.bench import TruthRecord
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
-from prestige.settings import build
+from prestige.settings import at_line, build
 from prestige.stats.recommend import Recommendation
 
 DEFAULT_MARGIN = 0.01
@@ -116,7 +116,7 @@ def margin_of(bench: Bench) -> float:
     """
     stored = bench.folder.settings_of("evaluation") or {}
     asked = {key: value for key, value in stored.items() if key == "margin"}
-    margin = build(EvaluationConfig, asked, where=bench.folder.settings).margin
+    margin = build(EvaluationConfig, asked, where=at_line(bench.folder.settings, stored, ("margin",))).margin
     if margin is not None:
         return margin
     truth = bench.record.truth or TruthRecord()

@@ -92,11 +92,12 @@ def at_line(where: str | Path, raw: Any, path: tuple[Any, ...]) -> str:
     for key in path:
         if isinstance(raw, YamlMapping) and key in raw:
             line = raw.lines.get(key, line)  # None: it was added since
+            raw = raw[key]
         elif isinstance(raw, YamlList) and isinstance(key, int) and key < len(raw):
             line = raw.lines[key]
+            raw = raw[key]
         else:
             break
-        raw = raw[key]
     return str(where) if line is None else f"{where}, line {line}"
 
 

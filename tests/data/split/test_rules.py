@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
@@ -29,6 +30,7 @@ def patients(make_sample, sizes) -> list:
         ({"by": "patient", "folds": 1}, "at least 2"),
         ({"by": "blocks", "folds": "leave-one-out"}, "by: patient"),
         ({"by": "blocks", "validation_share": 1.0}, "less than 1"),
+        ({"by": "blocks", "seed": -1}, "greater than or equal to 0"),
         ({"by": "nearest"}, "patient"),
     ],
 )
@@ -147,3 +149,55 @@ def test_blocks_validate_where_fewer_train(make_sample) -> None:
         assert 0.05 < (got[sample.id] == VALIDATION).mean() < 0.3
     assert (got["s2"] == TEST).all()
     assert "20 um in s0" in notes[0]
+
+
+def _by(train: object, test: object, column: str = "group") -> SplitConfig:
+    raw = {"by": "column", "column": column, "train": train, "test": test, "buffer_um": 16}
+    return SplitConfig.model_validate(raw)
+
+
+@pytest.mark.parametrize(
+    ("values", "train", "test"),
+    [
+        ([True, False, None], [True], [False]),
+        ([True, False, None], [1], [0]),
+        ([True, False, None], ["True"], ["False"]),
+        ([True, False, None], ["true"], ["FALSE"]),
+        (["true", "false", ""], [True], [False]),
+        ([1, 0, 2], [True], [False]),
+        ([1.0, 0.0, np.nan], [True], [False]),
+        (["1.0", "0.0", "x"], [1], [0]),
+        (["yes", "no", "x"], ["yes"], ["no"]),
+    ],
+)
+def test_values_are_met_however_the_column_writes_them(make_sample, values, train, test) -> None:
+    sample = make_sample(n=3, group=pd.Series(values, dtype=object).to_numpy())
+    sides = plan([sample], _by(train, test), {})[0][1]
+    np.testing.assert_array_equal(sides["s"], [TRAIN, TEST, UNUSED])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            ["a", "b", "A"],
+            r"column 'group': the column holds 'A' beside 'a', unlike in blanks or case alone; write",
+        ),
+        (["a", "b", "b "], r"holds 'b ' beside 'b'"),
+        (["a", "c", "d"], r"no observation has the value b; expected values among a, c, d"),
+        (["A", "B", "d"], r"no observation has the value a, b; expected values among A, B, d"),
+    ],
+)
+def test_values_that_differ_by_case_or_blanks_are_refused(make_sample, values, message) -> None:
+    with pytest.raises(SplitError, match=message):
+        plan([make_sample(n=3, group=values)], _by(["a"], ["b"]), {})
+
+
+def test_values_that_are_both_named_may_differ_by_case(make_sample) -> None:
+    sides = plan([make_sample(n=3, group=["a", "A", "c"])], _by(["a"], ["A"]), {})[0][1]
+    np.testing.assert_array_equal(sides["s"], [TRAIN, TEST, UNUSED])
+
+
+def test_two_spellings_of_one_value_are_no_two_sides(make_sample) -> None:
+    with pytest.raises(SplitError, match="the value True stands on two sides"):
+        plan([make_sample(n=2, group=[True, False])], _by([1], ["true"]), {})

@@ -111,4 +111,6 @@ def test_split_and_scoring_say_their_settings(tiny_bench: Path) -> None:
     assert any("70" in value for value in split.values())
     scoring = dict(scoring_facts(bench, summarise(bench)))
     assert "never pooled" in scoring["Score"]
+    assert scoring["Margin"].startswith("0.01: ")
+    assert "evaluation: {margin: ...}" in scoring["Margin"]
     assert any("100" in value for value in scoring.values())

@@ -62,7 +62,7 @@ class PhantomConfig(Settings):
     name: Name = "phantom"
     patients: int = Field(default=5, ge=1)
     sections: int = Field(default=1, ge=1)
-    size_px: int = Field(default=1200, ge=128)
+    size_px: int = Field(default=1200, ge=128, le=100_000)
     um_per_px: float = Field(default=0.5, gt=0)
     radius_um: float = Field(default=15.0, gt=0)
     hole_share: float = Field(default=0.3, ge=0, lt=1)

@@ -13,6 +13,7 @@ from prestige.data.split.findings import FINDINGS
 from prestige.data.split.sides import TEST, TRAIN, UNUSED, VALIDATION, in_buffer, nearer_than
 from prestige.errors import SplitError, nearest, one_line
 from prestige.settings import Settings
+from prestige.settings.wrong import shown
 from prestige.text import look_alike, shortened
 
 if TYPE_CHECKING:
@@ -217,8 +218,7 @@ def _as_in_column(side_of: Mapping[str, int], seen: Sequence[str], where: str) -
     for one, other in look_alike([*placed, *seen]):
         if one in placed and other not in placed:
             raise SplitError(
-                f"the column holds '{one_line(other, 60)}' beside '{one_line(one, 60)}', unlike in blanks "
-                "or case alone",
+                f"the column holds {shown(other)} beside {shown(one)}, unlike in blanks or case alone",
                 where=where,
                 remedy="write one value in one way in the table",
             )
