@@ -38,7 +38,7 @@ def test_a_chunk_that_is_cut_off_is_refused_or_fails(name: str) -> None:
 
 
 def test_a_chunk_of_blosc_is_as_long_as_it_says() -> None:
-    whole = CODECS["blosc"].encode(VALUES)
+    whole: Any = CODECS["blosc"].encode(VALUES)
     check_chunk(whole + b"\0", facts("blosc"))
     for length in (15, 16, len(whole) - 1):
         with pytest.raises(ValueError, match="cut off"):
@@ -68,7 +68,7 @@ def test_a_stream_that_grows_immense_is_refused_before_it_is_decoded(
 ) -> None:
     monkeypatch.setattr(chunks, "MOST_DECODED_BYTES", 100_000)
     monkeypatch.setattr(chunks, "_STEP", 1000)
-    codec = numcodecs.get_codec({"id": name})
+    codec: Any = numcodecs.get_codec({"id": name})
     small = ArrayFacts((10,), (10,), 1, name)
     with pytest.raises(ValueError, match="decodes to more than 100,000"):
         check_chunk(codec.encode(bytes(120_000)), small)

@@ -258,7 +258,7 @@ def _aligned(part: _Expression, genes: tuple[str, ...]) -> _Expression:
 def _joined(parts: list[_Expression], ids: Int[np.ndarray, "n"]) -> tuple[csr_matrix, np.ndarray]:
     """Return the counts in the order of ``ids``, and who has any."""
     if not parts:
-        return csr_matrix((len(ids), 0), dtype=np.float32), np.zeros(len(ids), dtype=bool)
+        return csr_matrix(np.zeros((len(ids), 0), dtype=np.float32)), np.zeros(len(ids), dtype=bool)
     all_ids = pd.Index(np.concatenate([part.ids for part in parts]))
     twice = all_ids[all_ids.duplicated()]
     if len(twice):

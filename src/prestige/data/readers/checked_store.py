@@ -14,7 +14,7 @@ import json
 import stat
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from zarr.abc.store import (
     ByteRequest,
@@ -59,12 +59,6 @@ class CheckedStore(Store):
         for whatever else is wrong with what zarr asks for: an array that nobody needs may be of any type.
     """
 
-    supports_writes = False
-    supports_deletes = False
-    supports_listing = True
-    supports_partial_writes = False
-    supports_consolidated_metadata = False
-
     def __init__(self, root: Path, where: str, *, within: tuple[Path, ...] = (), whole: bool = True) -> None:
         super().__init__(read_only=True)
         self.root, self._where, self._whole = root, where, whole
@@ -85,10 +79,33 @@ class CheckedStore(Store):
     def __eq__(self, value: object) -> bool:
         return self is value
 
-    __hash__ = object.__hash__
-
     def __str__(self) -> str:
         return f"file://{self.root.as_posix()}"
+
+    @property
+    def supports_writes(self) -> bool:
+        """Nothing is written."""
+        return False
+
+    @property
+    def supports_deletes(self) -> bool:
+        """Nothing is removed."""
+        return False
+
+    @property
+    def supports_listing(self) -> bool:
+        """Keys can be listed."""
+        return True
+
+    @property
+    def supports_partial_writes(self) -> Literal[False]:
+        """Nothing is written."""
+        return False
+
+    @property
+    def supports_consolidated_metadata(self) -> bool:
+        """Metadata that describe other arrays are never read."""
+        return False
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None

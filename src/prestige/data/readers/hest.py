@@ -183,7 +183,9 @@ def read_table(path: Path) -> Table:
     with opened_h5ad(path) as file:
         obs = read_frame(file, "obs", where=where)
         has_counts = not _has_none(file, where)
-        counts = read_counts(file, where=where) if has_counts else csr_matrix((len(obs), 0), dtype=np.float32)
+        counts = (
+            read_counts(file, where=where) if has_counts else csr_matrix(np.zeros((len(obs), 0), np.float32))
+        )
         genes = read_genes(file, where=where) if has_counts else ()
         spatial = read_part(file, "obsm/spatial", where=where)
     xy_px = np.asarray(spatial, dtype=np.float64)

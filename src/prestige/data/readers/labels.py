@@ -58,7 +58,7 @@ def read_centres(
         for y, x in chunks(labels, f"reading {mask}"):
             centroids.add(labels[0, y, x], y.start, x.start)
     xy_px = centroids.xy_px()
-    lost = np.isnan(xy_px).any(axis=1)
+    lost = np.asarray(np.isnan(xy_px).any(axis=1))
     if lost.any():
         raise _lost(ids, lost, labels)
     notes = []
