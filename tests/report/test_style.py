@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from prestige.report.style import INK, OKABE_ITO, cell_colours, colours_of, drawing, save_figure
@@ -66,3 +69,39 @@ def test_a_saved_figure_is_a_png_an_svg_and_a_part_of_the_page(tmp_path: Path) -
     assert all(name.startswith("plot-") for name in ids)
     used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', svg))
     assert {a or b for a, b in used} <= ids
+
+
+NASTY = st.text(
+    st.sampled_from("$^_{}\\%&#<>\"'/|\n\t\x00\x1b\u202e\u05d0\U0001f600]]>--A"), min_size=1, max_size=30
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=st.lists(NASTY, min_size=2, max_size=2, unique=True))
+def test_names_are_drawn_as_they_are(tmp_path: Path, names: list[str]) -> None:
+    with drawing():
+        figure = Figure(figsize=(3, 2), layout="constrained")
+        axes = figure.add_subplot()
+        axes.bar([0, 1], [1, 2], label=names[0])
+        axes.set_xticks([0, 1], names)
+        axes.set_title(names[1])
+        axes.annotate(names[0], (0.5, 0.5))
+        axes.legend(title=names[1])
+        svg = str(save_figure(figure, tmp_path / "figure"))
+    ElementTree.fromstring((tmp_path / "figure.svg").read_bytes())
+    assert "<script" not in svg
+    assert "\x00" not in svg
+
+
+def test_mathematics_and_long_names_are_text(tmp_path: Path) -> None:
+    with drawing():
+        figure = Figure(figsize=(3, 2), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_title("$a$ and $ \\frac{1}")
+        axes.set_yticks([0, 1], ["$b", "x" * 5000])
+        axes.set_xlabel("y" * 100_000 + "\n" * 900)
+        svg = str(save_figure(figure, tmp_path / "figure"))
+    assert "$a$ and $ \\frac{1}" in svg
+    assert ">$b<" in svg
+    assert "x" * 59 + "\N{HORIZONTAL ELLIPSIS}" in svg
+    assert "y" * 121 not in svg

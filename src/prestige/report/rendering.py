@@ -12,6 +12,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
+from prestige.report.spreadsheet import for_spreadsheets
 from prestige.text import written
 
 CENTRED = "_centred"
@@ -64,7 +65,9 @@ def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
     """Write each table as ``folder/<name>.csv``."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+        for_spreadsheets(table).to_csv(
+            folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n"
+        )
 
 
 def json_for_page(data: Any) -> Markup:

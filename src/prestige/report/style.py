@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6D31", "#7B4EA3")
 BASELINE_GREYS = ("#8A8F98", "#5F656E", "#B0B4BB")
@@ -54,13 +57,54 @@ _RC: Any = {
 }
 
 
+_LONGEST_LINE, _LONGEST_TICK = 120, 60  # letters
+_TEXT_RC: Any = {"text.parse_math": False, "text.usetex": False}
+_UNSHOWN = "\N{REPLACEMENT CHARACTER}"
+
+
 @contextmanager
 def drawing() -> Iterator[None]:
     """Draw with the report's settings, whatever the user's own matplotlib settings are."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)
+        with drawing_text():
+            yield
+
+
+@contextmanager
+def drawing_text() -> Iterator[None]:
+    """Draw text as text: names come from files, and two dollar signs in one are no mathematics."""
+    with warnings.catch_warnings(), matplotlib.rc_context(_TEXT_RC):
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        warnings.filterwarnings("ignore", message="(constrained|tight)_?layout not applied|.*sizes collapsed")
         yield
+
+
+def tame_text(figure: Figure) -> None:
+    """Shorten the texts of a figure that are too long to be drawn, and replace what no font can show."""
+    for axes in figure.axes:
+        for axis in axes.xaxis, axes.yaxis:
+            formatter = axis.get_major_formatter()
+            if isinstance(formatter, FuncFormatter):  # which is what names at ticks become
+                axis.set_major_formatter(_tamed_ticks(formatter))
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        tamed = _tamed(text.get_text(), _LONGEST_LINE)
+        if tamed != text.get_text():
+            text.set_text(tamed)
+
+
+def _tamed_ticks(formatter: FuncFormatter) -> FuncFormatter:
+    return FuncFormatter(lambda value, place: _tamed(formatter(value, place), _LONGEST_TICK))
+
+
+def _tamed(text: str, most: int) -> str:
+    lines = [
+        line if len(line) <= most else line[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+        for line in text.split("\n")
+    ]
+    return "".join(char if char == "\n" or char.isprintable() else _UNSHOWN for char in "\n".join(lines[:40]))
 
 
 def colours_of(names: Iterable[str], *, baselines: Iterable[str] = ()) -> dict[str, str]:
@@ -86,6 +130,7 @@ def save_figure(figure: Figure, stem: Path) -> Markup:
     """Write ``stem.png`` and ``stem.svg`` and return the drawing as SVG for the page."""
     with drawing():
         stem.parent.mkdir(parents=True, exist_ok=True)
+        tame_text(figure)
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once, not again for every file
         figure.savefig(stem.with_suffix(".png"), dpi=PNG_DPI)

@@ -250,7 +250,7 @@ def on_no_pixels(tiles: Tiles, xy_px: Float[np.ndarray, "n 2"]) -> Int[np.ndarra
     beyond = np.array([tiles.width, tiles.height]) - 0.5
     inside = np.flatnonzero(np.all((xy_px >= -0.5) & (xy_px < beyond), axis=1))
     x, y = np.rint(xy_px[inside]).astype(np.int64).T
-    planes = tiles.stored.reshape(tiles.level.n_planes, tiles.down, tiles.across).all(axis=0)
+    planes = np.all(tiles.stored.reshape(tiles.level.n_planes, tiles.down, tiles.across), axis=0)
     return inside[~planes[np.clip(y, 0, None) // tiles.rows, np.clip(x, 0, None) // tiles.columns]]
 
 

@@ -24,6 +24,7 @@ from prestige.text import format_number, si
 
 SCORE_LABEL = "mean per-gene Pearson"
 _INCHES_A_LETTER = 0.085
+_LONGEST_NAME = 60
 COSTS = (
     ("parameters", "trainable parameters"),
     ("flops", "FLOPs per patch, one forward pass"),
@@ -34,7 +35,7 @@ COSTS = (
 def heatmap(grid: Sequence[dict[str, Any]], columns: Sequence[str]) -> Figure:
     """Draw the grid of :func:`prestige.report.grid.grid`: rows of cells with value and mark."""
     title = f"{SCORE_LABEL}   \N{BLACK STAR} best   \N{ALMOST EQUAL TO} cannot be told from it"
-    names = max((len(row["name"]) for row in grid), default=0)
+    names = min(max((len(row["name"]) for row in grid), default=0), _LONGEST_NAME)
     # Names stand left of the cells, the title over them.
     width = max(2.2 + 1.15 * max(len(columns), 1), _INCHES_A_LETTER * (names + len(title)))
     figure = Figure(figsize=(width, 1.0 + 0.48 * len(grid)), layout="constrained")

@@ -161,7 +161,7 @@ def confusion_maps(confusion: pd.DataFrame, names: Sequence[str]) -> Figure:
     titles = {"noisy_half": "in the prediction", "halves": "in the other half"}
     types = list(names)
     size = max(0.42 * len(types) + 0.3, 2.0)
-    longest = 0.075 * max(len(name) for name in types)
+    longest = 0.075 * min(max(len(name) for name in types), 60)  # longer ones are cut off
     figure = Figure(figsize=(min(2 * size + 1.2 + longest, 12.0), size + 0.8 + longest), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (name, title) in zip(panels, titles.items(), strict=True):

@@ -20,6 +20,7 @@ from prestige.compute.progress import Progress
 from prestige.data.dataset import DatasetConfig, SampleSpec, shared_slides, try_sample
 from prestige.data.sample import Sample, has_counts
 from prestige.errors import PrestigeError
+from prestige.report.spreadsheet import for_spreadsheets
 from prestige.text import aligned, round_length
 
 COLUMNS = (
@@ -147,7 +148,7 @@ def _write_csv(result: Inspection, out: Path) -> None:
         {**row, "faults": " | ".join(row["faults"]), "notes": " | ".join(row["notes"])} for row in result.rows
     ]
     with whole_file(out / "inspection.csv") as partial:
-        pd.DataFrame(flat, columns=pd.Index(COLUMNS)).to_csv(partial, index=False)
+        for_spreadsheets(pd.DataFrame(flat, columns=pd.Index(COLUMNS))).to_csv(partial, index=False)
 
 
 def _draw(sample: Sample, out: Path) -> Path:
@@ -155,24 +156,29 @@ def _draw(sample: Sample, out: Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from prestige.report.style import drawing_text, tame_text
+
     slide = sample.slide
     tall = slide.height_px > 1.3 * slide.width_px
     figure = Figure(figsize=(14, 8.2), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     parts: Any = figure.subfigures(1, 2, width_ratios=(0.7, 1) if tall else (1, 0.85))
     left, right = parts
-    _whole(left.subplots(), sample)
-    width_px = crop_width(sample)
-    for axes, centre in zip(right.subplots(2, 2).flat, crop_centres(sample), strict=False):
-        _crop(axes, sample, centre, width_px)
     assumed = " (assumed)" if slide.um_per_px_assumed else ""
-    figure.suptitle(
-        f"{sample.id}, patient {sample.patient}: {sample.n_obs:,} observations "
-        f"({int(sample.measured.sum()):,} measured, blue; others yellow), {slide.um_per_px:g} um/px{assumed}"
-    )
     path = out / f"{sample.id}.png"
-    with whole_file(path) as partial:
-        figure.savefig(partial, format="png")
+    with drawing_text():
+        _whole(left.subplots(), sample)
+        width_px = crop_width(sample)
+        for axes, centre in zip(right.subplots(2, 2).flat, crop_centres(sample), strict=False):
+            _crop(axes, sample, centre, width_px)
+        figure.suptitle(
+            f"{sample.id}, patient {sample.patient}: {sample.n_obs:,} observations "
+            f"({int(sample.measured.sum()):,} measured, blue; others yellow), {slide.um_per_px:g} um/px"
+            f"{assumed}"
+        )
+        tame_text(figure)
+        with whole_file(path) as partial:
+            figure.savefig(partial, format="png")
     return path
 
 
