@@ -87,3 +87,12 @@ def test_names_that_a_reader_takes_for_one(names: list[str], pairs: list[tuple[s
 def test_names_that_look_alike_are_different_ones(names: list[str]) -> None:
     assert all(one != other and {one, other} <= set(names) for one, other in look_alike(names))
     assert look_alike(names + names) == look_alike(names)
+
+
+def test_a_table_of_strange_names_is_lines_that_a_terminal_does_not_obey() -> None:
+    rows = [("name", "n"), ("\x1b[2J\x07evil\nname", "1"), ("$a$ [red]", "2")]
+    assert list(aligned(rows)) == [
+        "name                 n",
+        r"\x1b[2J\x07evil name  1".ljust(0),
+        "$a$ [red]            2",
+    ]

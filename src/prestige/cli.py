@@ -15,7 +15,7 @@ import typer
 import typer.core
 
 import prestige
-from prestige.errors import NO_SPACE, DataError, PrestigeError, StorageError
+from prestige.errors import NO_SPACE, DataError, PrestigeError, StorageError, one_line
 
 if TYPE_CHECKING:
     from prestige.data.phantom import PhantomConfig
@@ -320,7 +320,8 @@ def _print_summary(summary: dict[str, Any]) -> None:
     if interval is not None:
         console.print(f"95 % interval of the mean per-gene Pearson: {interval[0]:.4f} to {interval[1]:.4f}")
     counted = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in summary["counted"].items())
-    console.print(f"Scale {summary['scale']}; {counted}", *summary["notes"], sep="\n", soft_wrap=True)
+    lines = (f"Scale {summary['scale']}; {counted}", *(one_line(note) for note in summary["notes"]))
+    console.print(*lines, sep="\n", soft_wrap=True, markup=False)
 
 
 def _cell(metric: str, value: float | str | None) -> str:

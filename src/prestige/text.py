@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from prestige.errors import one_line
+
 if TYPE_CHECKING:
     from pandas import Index
 
@@ -59,7 +61,8 @@ def round_length(length: float) -> float:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Write the rows of a table as lines, its columns one under another."""
+    """Write the rows of a table as lines that a terminal shows and does not obey, columns under another."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

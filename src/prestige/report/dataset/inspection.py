@@ -19,7 +19,7 @@ from prestige.compute.files import whole_file
 from prestige.compute.progress import Progress
 from prestige.data.dataset import DatasetConfig, SampleSpec, shared_slides, try_sample
 from prestige.data.sample import Sample, has_counts
-from prestige.errors import PrestigeError
+from prestige.errors import PrestigeError, one_line
 from prestige.report.spreadsheet import for_spreadsheets
 from prestige.text import aligned, round_length
 
@@ -121,7 +121,7 @@ def _lines(rows: tuple[dict[str, Any], ...]) -> Iterator[str]:
     head = ("sample", "patient", "source", "observations", "measured", "genes", "image px", "um/px")
     yield from aligned([(*head, "median counts"), *(_cells(row) for row in rows)])
     for row in rows:
-        yield from (f"note   {row['id']}: {note}" for note in row["notes"])
+        yield from (f"note   {row['id']}: {one_line(note)}" for note in row["notes"])
         if row["overlay"] is not None:
             yield f"image  {row['id']}: {row['overlay']}"
     for row in rows:
