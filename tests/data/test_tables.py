@@ -135,11 +135,15 @@ def test_places_of_2018_are_a_field(tmp_path: Path) -> None:
             read_part(file, "obsm/pca", where="t")
 
 
-@pytest.mark.parametrize("fault", ["soft", "encoding", "deep"])
+@pytest.mark.parametrize("fault", ["soft", "encoding", "deep", "library"])
 def test_elements_that_cannot_be_read_are_named(tmp_path: Path, fault: str) -> None:
     with h5py.File(tmp_path / "t.h5", "w") as file:
         if fault == "soft":
             file["obsm/spatial"] = h5py.SoftLink("/obsm/spatial")
+        elif fault == "library":  # which anndata asks for and few have
+            file.create_group("obsm/spatial").attrs.update(
+                {"encoding-type": "awkward-array", "encoding-version": "0.1.0"}
+            )
         elif fault == "encoding":
             file["obsm/spatial"] = [1.0]
             file["obsm/spatial"].attrs["encoding-type"] = "of the next year"

@@ -68,12 +68,10 @@ def read_columns(
 
 def _column(element: Any, table: str, name: str, where: str, length: int | None = None) -> Any:
     """Return the values of one column, as many as there are rows."""
-    import anndata
-
     part = f"{table}['{name}']" if length is not None else f"the row names of '{table}' ('{name}')"
-    with reading(where, part=part, expected=_WHOLE), quietly():
+    with reading(where, part=part, expected=_WHOLE):
         column = element[name]
-        values: Any = anndata.io.read_elem(column)
+        values = decoded(column)
         levels = column.attrs.get("categories")
         if levels is not None:  # as anndata 0.7 wrote categories
             there: Any = element[levels]
@@ -89,6 +87,17 @@ def _column(element: Any, table: str, name: str, where: str, length: int | None 
         if getattr(values.dtype, "names", None):
             raise ValueError("several values a row")
         return values
+
+
+def decoded(element: Any) -> Any:
+    """Return an element of an open file or store as anndata decodes it; to be called within ``reading``."""
+    import anndata
+
+    try:
+        with quietly():
+            return anndata.io.read_elem(element)
+    except (ImportError, NotImplementedError, AssertionError) as error:  # by what the file says of itself
+        raise ValueError(f"it is of a kind that is not read here ({error})") from error
 
 
 def _first_generation(group: Any, name: str, *, where: str) -> pd.DataFrame:

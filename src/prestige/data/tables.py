@@ -13,7 +13,7 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.sparse import csc_matrix, csr_matrix, vstack
 
-from prestige.data.frames import quietly, read_columns
+from prestige.data.frames import decoded, read_columns
 from prestige.errors import AGAIN, DataError, nearest, reading
 
 _BLOCK_ROWS = 16384
@@ -27,8 +27,6 @@ def read_part(group: Any, name: str, *, where: str) -> Any:
     DataError
         When the element is not there or cannot be decoded.
     """
-    import anndata
-
     part = f"the element '{name}'"
     parent, _, last = name.rpartition("/")
     with reading(where, part=part, expected="a whole table"):
@@ -38,8 +36,8 @@ def read_part(group: Any, name: str, *, where: str) -> Any:
         there = name in group
     if not there:
         raise _missing(group, name, where)
-    with reading(where, part=part, expected="a whole table"), quietly():
-        return anndata.io.read_elem(group[name])
+    with reading(where, part=part, expected="a whole table"):
+        return decoded(group[name])
 
 
 def _missing(group: Any, name: str, where: str) -> DataError:
