@@ -93,6 +93,6 @@ def test_a_table_of_strange_names_is_lines_that_a_terminal_does_not_obey() -> No
     rows = [("name", "n"), ("\x1b[2J\x07evil\nname", "1"), ("$a$ [red]", "2")]
     assert list(aligned(rows)) == [
         "name                 n",
-        r"\x1b[2J\x07evil name  1".ljust(0),
+        r"\x1b[2J\x07evil name  1",
         "$a$ [red]            2",
     ]
