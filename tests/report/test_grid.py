@@ -31,3 +31,12 @@ def test_a_baseline_with_a_patch_of_its_own_opens_no_column(tiny_bench: Path) ->
     assert columns == grid(table)[1]
     cells = next(row["cells"] for row in rows if row["name"] == "hest")
     assert [cell["value"] for cell in cells] == [own["score"].item()] * len(columns)
+
+
+def test_baselines_above_the_encoders_can_be_told_apart(tiny_bench: Path) -> None:
+    table = summarise(load_bench(tiny_bench)).table
+    above = table["name"].isin(["ridge", "training mean"])
+    table.loc[above, "score"] = [0.7 + 0.04 * k for k in range(int(above.sum()))]
+    rows, _ = grid(table)
+    grounds = [cell["ground"] for row in rows if row["name"] == "ridge" for cell in row["cells"] if cell]
+    assert len(set(grounds)) == len(grounds) > 1

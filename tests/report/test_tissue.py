@@ -46,3 +46,5 @@ def test_one_colour_range_that_outliers_do_not_stretch() -> None:
     assert flat[1] > flat[0]
     rare = colour_range(np.array([0.0] * 999 + [2.0]), np.zeros(1000))
     assert rare == (0.0, 2.0)  # a gene seen once in a thousand has an empty 1st to 99th percentile
+    rare = colour_range(np.array([0.0] * 999 + [2.0]), np.full(1000, 0.0004))
+    assert rare == (0.0, 2.0)  # and does not end where its prediction does

@@ -53,15 +53,16 @@ def grid_columns(table: pd.DataFrame) -> list[tuple[float, int, float]]:
 
 
 def _colour_range(kept: Any) -> tuple[float, float]:
-    """Return the range of the encoders' scores, so that baselines far below do not flatten it.
+    """Return the range from the worst encoder's score to the best of all, baselines included.
 
-    It spans at least :data:`LEAST_SPAN`, so that equal scores look equal.
+    Baselines far below the encoders do not flatten it, and those above can be told apart.  It spans at least
+    :data:`LEAST_SPAN`, so that equal scores look equal.
     """
     scores = kept.loc[~kept["baseline"], "score"].dropna()
     scores = scores if len(scores) else kept["score"].dropna()
     if not len(scores):
         return 0.0, 1.0
-    high = float(scores.max())
+    high = float(kept["score"].max())
     return min(float(scores.min()), high - LEAST_SPAN), high
 
 

@@ -90,10 +90,16 @@ def draw_scale_bar(axes: Any, shape: tuple[int, ...], um_per_map_px: float) -> N
 def colour_range(
     measured: Float[np.ndarray, " n"], predicted: Float[np.ndarray, " n"]
 ) -> tuple[float, float]:
-    """Return one range for both panels: their joint 1st to 99th percentile, never empty."""
+    """Return one range for both panels: their joint 1st to 99th percentile, never empty.
+
+    Of a gene that is measured in fewer than one of a hundred places it reaches up to what was measured there:
+    the percentiles would end at what is predicted for the others, next to nothing.
+    """
     both = np.concatenate([measured, predicted])
     low, high = np.percentile(both, CLIP_PERCENT)
-    low, high = min(low, float(np.percentile(measured, 1.0))), max(high, float(np.percentile(measured, 99.0)))
+    top = float(np.percentile(measured, 99.0))
+    top = top if top > measured.min() else float(measured.max())
+    low, high = min(low, float(np.percentile(measured, 1.0))), max(high, top)
     if high <= low:
         low, high = float(both.min()), float(both.max())
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1e-6)
