@@ -33,5 +33,5 @@ def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
             column = table.iloc[:, place]
             tamed = column.astype(object).map(as_text)
             if not tamed.equals(column.astype(object)):
-                out.isetitem(place, tamed)
+                out.isetitem(place, tamed.to_numpy())
     return out

@@ -111,3 +111,16 @@ def test_a_section_without_counts_is_drawn_and_noted(tmp_path: Path) -> None:
 
 def open_dataset_of(spec: SampleSpec) -> Any:
     return open_dataset(DatasetConfig(name="d", samples=(spec,)), counts="optional").samples[0]
+
+
+@pytest.mark.parametrize(
+    "patient", ["$a_{$", "=1+1", "[red]", "x" * 200, "\N{GRINNING FACE}\N{HEBREW LETTER ALEF}"]
+)
+def test_names_are_drawn_and_written_as_they_are(tmp_path: Path, patient: str) -> None:
+    sample = prepared(tmp_path, "a").model_copy(update={"patient": patient})
+    found = inspect(DatasetConfig(name="d", samples=(sample,)), tmp_path / "out")
+    assert found.faults == ()
+    assert (tmp_path / "out" / "a.png").stat().st_size > 0
+    assert patient in str(found)
+    written = pd.read_csv(tmp_path / "out" / "inspection.csv")["patient"].item()
+    assert written == (f"'{patient}" if patient.startswith("=") else patient)
