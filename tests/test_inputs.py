@@ -123,10 +123,12 @@ def test_links_of_a_folder(tmp_path: Path) -> None:
         files_below(folder, within=(folder,))
 
 
-@pytest.mark.parametrize(("target", "said"), [("/dev/zero", "a pipe or a device"), ("gone", "leads nowhere")])
+@pytest.mark.parametrize(
+    ("target", "said"), [("/dev/zero", "a pipe or a device"), ("gone", "leads nowhere"), ("x", "leads nowhere")]
+)
 def test_what_is_no_file_in_a_folder_is_refused(tmp_path: Path, target: str, said: str) -> None:
     (tmp_path / "x").symlink_to(target)
-    with pytest.raises(DataError, match=said if target == "gone" else "x: is"):
+    with pytest.raises(DataError, match=f"x: is .*{said}"):
         files_below(tmp_path)
     (tmp_path / "x").unlink()
     os.mkfifo(tmp_path / "x")

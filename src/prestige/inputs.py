@@ -161,9 +161,9 @@ def _is_file(entry: os.DirEntry[str], within: Sequence[Path]) -> bool:
     """Return whether an entry that is no folder is a file to be read, and no link to a folder."""
     if entry.is_symlink() and within and not inside(Path(entry.path), within):
         what = "is a link that leads out of the folder"
-    elif entry.is_file():
+    elif os.path.isfile(entry.path):  # of a link in a circle, entry.is_file() raises
         return True
-    elif entry.is_dir():
+    elif os.path.isdir(entry.path):
         return False
     else:
         what = "is a link that leads nowhere" if not os.path.exists(entry.path) else _NO_FILE

@@ -30,7 +30,7 @@ from prestige.data.prepared import SLIDE, Card, Prepared, is_prepared, read_prep
 from prestige.data.sample import Table, faults_in
 from prestige.data.slides.slide import open_pixels
 from prestige.errors import DataError, StorageError, raise_all
-from prestige.inputs import files_below
+from prestige.inputs import files_below, plain_file
 
 _BLOCK = 1 << 22
 
@@ -159,7 +159,14 @@ def _storage(cache_dir: Path) -> Iterator[None]:
 
 
 def _contents(files: Mapping[str, Path], cache_dir: Path) -> list[str]:
-    return [f"{role}={_content(path.resolve(), cache_dir / 'index')}" for role, path in sorted(files.items())]
+    return [f"{role}={_content(_real(path), cache_dir / 'index')}" for role, path in sorted(files.items())]
+
+
+def _real(path: Path) -> Path:
+    """Return a folder or a regular file with its links followed: what has no end is not hashed."""
+    if not path.is_dir():
+        plain_file(path, expected="a file that can be read")
+    return Path(os.path.realpath(path))
 
 
 def _content(path: Path, index: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -288,3 +289,16 @@ def test_another_page_is_prepared_anew_and_a_plain_image_is_not(hest_folder: Wri
 def test_a_width_in_dataset_yaml_must_be_one_too(hest_folder: Writer) -> None:
     with pytest.raises(DataError, match=r"sample 'S1': the width of a pixel is 1e\+300"):
         opened(hest_folder(), um_per_px=1e300)
+
+
+@pytest.mark.parametrize("file", ["st/S1.h5ad", "wsis/S1.tif"])
+def test_what_has_no_end_is_refused_before_it_is_hashed(hest_folder: Writer, file: str) -> None:
+    root = hest_folder()
+    (root / file).unlink()
+    os.mkfifo(root / file)
+    with pytest.raises(DataError, match="is a pipe"):
+        opened(root)
+    (root / file).unlink()
+    (root / file).symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="is a device"):
+        opened(root)
