@@ -124,7 +124,8 @@ def test_links_of_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "said"), [("/dev/zero", "a pipe or a device"), ("gone", "leads nowhere"), ("x", "leads nowhere")]
+    ("target", "said"),
+    [("/dev/zero", "a pipe or a device"), ("gone", "leads nowhere"), ("x", "leads nowhere")],
 )
 def test_what_is_no_file_in_a_folder_is_refused(tmp_path: Path, target: str, said: str) -> None:
     (tmp_path / "x").symlink_to(target)
