@@ -401,8 +401,12 @@ def _others(table: anndata.AnnData) -> None:
 @pytest.mark.parametrize(
     ("which", "change", "words"),
     [
-        ("truth", _value(np.nan), ("truth.h5ad: the counts hold NaN, infinite or negative", "raw counts")),
-        ("truth", _value(-3), ("truth.h5ad: the counts hold NaN, infinite or negative", "raw counts")),
+        (
+            "truth",
+            _value(np.nan),
+            ("truth.h5ad: X holds no counts: NaN or infinite counts in 1 (", "raw counts"),
+        ),
+        ("truth", _value(-3), ("truth.h5ad: X holds no counts: negative counts in 1 (", "raw counts")),
         ("predicted", _value(np.nan), ("predicted.h5ad: the prediction of gene 'EPCAM' holds NaN",)),
         ("truth", _twice, ("truth.h5ad: the observation", "occurs twice", "unique")),
         ("predicted", _twice, ("predicted.h5ad: the observation", "occurs twice", "unique")),

@@ -10,10 +10,11 @@ from scipy.sparse import csr_matrix
 from prestige.config import BenchConfig
 from prestige.data.dataset import Dataset
 from prestige.data.fold import audited_folds, prepare_fold, widest_um
+from prestige.data.panel import PanelConfig
 from prestige.data.patches.reader import PatchConfig
 from prestige.data.split.folds import SplitConfig, make_folds
 from prestige.data.split.sides import TEST, TRAIN, VALIDATION
-from prestige.errors import ConfigError, SplitError
+from prestige.errors import ConfigError, DataError, SplitError
 
 from ..small_run import RUN, settings
 
@@ -127,3 +128,17 @@ def test_nothing_of_the_other_sides_enters_what_is_fitted(small_samples) -> None
     np.testing.assert_array_equal(one.panel.train_std, two.panel.train_std)
     np.testing.assert_array_equal(one.train_y, two.train_y)
     assert not np.array_equal(one.test_y, two.test_y)
+
+
+def test_a_panel_of_which_nothing_varies_is_named(small_samples) -> None:
+    ones = [
+        dataclasses.replace(
+            sample,
+            counts=csr_matrix(np.ones(sample.counts.shape, np.float32)),
+            obs=sample.obs.assign(total_counts=float(sample.counts.shape[1])),
+        )
+        for sample in small_samples
+    ]
+    folds = make_folds(ones, SPLIT, largest_patch_um=8.0)
+    with pytest.raises(DataError, match=r"every gene of the panel is constant on the training side: \w+, "):
+        prepare_fold(Dataset("d", tuple(ones)), folds[0], PanelConfig())

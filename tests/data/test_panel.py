@@ -56,6 +56,8 @@ def test_a_constant_gene_gets_deviation_one(make_sample) -> None:
     np.testing.assert_array_equal(panel.train_std, 1.0)
     np.testing.assert_allclose(panel.train_mean, [0, np.log1p(50), np.log1p(50)])
     assert "3 of the panel's 3 genes are constant in training" in panel.notes[0]
+    assert panel.constant == ("g0", "g1", "g2")
+    assert fit_panel([other := make_sample(n=9)], fold_of(other), PanelConfig()).constant == ()
 
 
 def test_blocks_of_rows_change_nothing(make_sample, monkeypatch) -> None:
@@ -117,6 +119,18 @@ def test_none_of_the_wanted_genes(make_sample) -> None:
     other = make_sample("b", n=5, genes=["Q1", "Q2", "Q3", "Q4"])
     with pytest.raises(ConfigError, match="check species"):
         fit_panel([sample, other], fold_of(sample, other), PanelConfig())
+
+
+def test_samples_without_a_gene_in_common_are_both_shown(make_sample) -> None:
+    versions = [[f"ENSG0000000000{i}.{version}" for i in range(4)] for version in (3, 5)]
+    a, b = (make_sample(name, n=5, genes=genes) for name, genes in zip("ab", versions, strict=True))
+    with pytest.raises(
+        ConfigError, match=r"\('a'\) and ENSG00000000000.5, .* differ in the versions of Ensembl"
+    ):
+        fit_panel([a, b], fold_of(a, b), PanelConfig())
+    c = make_sample("c", n=5, genes=["EPCAM", "CD8A", "MYLK", "TAGLN"])
+    with pytest.raises(ConfigError, match="Ensembl ids against symbols"):
+        fit_panel([a, c], fold_of(a, c), PanelConfig())
 
 
 def test_a_misspelt_word_is_no_file(make_sample, tmp_path) -> None:

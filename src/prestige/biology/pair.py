@@ -13,6 +13,7 @@ import pandas as pd
 from jaxtyping import Float, Float32, Shaped
 from scipy.sparse import csr_matrix
 
+from prestige.data.columns.counts import wrong_values
 from prestige.errors import DataError, raise_all, unknown
 from prestige.evaluate.matched import MatchedFiles, read_matched
 from prestige.evaluate.scale import Scale
@@ -195,6 +196,7 @@ def read_pair(pred_path: Path, truth_path: Path, scale: str | None = None) -> Pa
 def pair_of_matched(files: MatchedFiles) -> Pair:
     """Return the pair of predictions and counts that were matched, on the scale of :func:`read_pair`."""
     predicted, total, notes = _on_log_scale(files)
+    notes = [*files.notes, *notes]
     if files.no_positions is not None:
         notes.append(f"no question of space is answered: {files.no_positions}")
     return Pair(
@@ -263,7 +265,7 @@ def _shape_faults(pair: Pair) -> list[DataError]:
 
 def _value_faults(pair: Pair) -> list[DataError]:
     values = pair.counts.data
-    whole = np.isfinite(values).all() and (values >= 0).all() and (values == np.round(values)).all()
+    whole = next(wrong_values(values), None) is None
     step = max(1, _BLOCK // pair.predicted.shape[1])
     blocks = (pair.predicted[i : i + step] for i in range(0, len(pair.predicted), step))
     sums = np.asarray(pair.counts.sum(axis=1, dtype=np.float64)).ravel()

@@ -53,6 +53,9 @@ class Recipe:
         Reads the table, given the pixels.
     um_per_px, um_per_px_assumed
         What the source states or assumes of the width of a pixel.
+    rules
+        Names of the rules by which this very table is read otherwise than by earlier versions of its reader:
+        it is prepared anew, under another name.  Tables that no such rule touches keep theirs.
     """
 
     source: str
@@ -63,6 +66,7 @@ class Recipe:
     read_table: Callable[[UInt8[np.ndarray, "height width 3"]], Table]
     um_per_px: float | None = None
     um_per_px_assumed: bool = False
+    rules: tuple[str, ...] = ()
 
 
 def default_cache_dir() -> Path:
@@ -86,7 +90,8 @@ def prepare(recipe: Recipe, cache_dir: Path) -> Prepared:
         slide_key = digest(recipe.source, "slide", *_contents(recipe.slide_files, cache_dir))
         # The empty settings stand for those that no reader has: samples keep the names they were given.
         settings = json.dumps([{}, recipe.um_per_px, recipe.um_per_px_assumed])
-        key = digest(slide_key, "table", settings, *_contents(recipe.table_files, cache_dir))
+        rules = [f"rule={rule}" for rule in recipe.rules]
+        key = digest(slide_key, "table", settings, *_contents(recipe.table_files, cache_dir), *rules)
         folder = cache_dir / "samples" / key
         while True:
             touch(folder)

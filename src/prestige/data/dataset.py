@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prestige.data.cache import default_cache_dir, digest
+from prestige.data.columns.counts import doubts_about
 from prestige.data.prepared import Prepared
 from prestige.data.readers import SOURCES, sample_reader
 from prestige.data.sample import Counts, Sample, faults_in
@@ -179,14 +180,13 @@ def _sample(spec: SampleSpec, prepared: Prepared) -> Sample:
         )
     slide = Slide(prepared.pixels, float(um_per_px), assumed, card.slide_fingerprint)
     of_spec = json.dumps([spec.id, spec.patient, float(um_per_px), dict(spec.covariates)], sort_keys=True)
-    obs = table.obs.copy()
-    obs["measured"] = obs["measured"].astype(bool)
-    obs["total_counts"] = obs["total_counts"].astype(float)
+    measured, totals = table.obs["measured"].to_numpy(dtype=bool), table.obs["total_counts"].to_numpy(float)
+    notes.extend(doubts_about(table.counts, totals, measured))
     return Sample(
         id=spec.id,
         patient=spec.patient,
         slide=slide,
-        obs=obs,
+        obs=table.obs.copy(),
         xy_px=table.xy_px,
         counts=table.counts,
         genes=table.genes,

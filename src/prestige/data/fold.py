@@ -20,7 +20,8 @@ from prestige.data.patches.reader import PatchConfig, resolve_patch
 from prestige.data.sample import Sample
 from prestige.data.split.audit import Audit, audit_split
 from prestige.data.split.folds import TEST, TRAIN, VALIDATION, Fold, SplitConfig, make_folds
-from prestige.errors import ConfigError
+from prestige.errors import ConfigError, DataError
+from prestige.text import shortened
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +90,23 @@ def audited_folds(
 
 
 def prepare_fold(dataset: Dataset, fold: Fold, config: PanelConfig) -> FoldData:
-    """Fit the panel on the training side and gather the three sides."""
+    """Fit the panel on the training side and gather the three sides.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As :func:`~prestige.data.panel.fit_panel`, and when none of its genes varies: nothing can be learned.
+    """
     panel = fit_panel(dataset.samples, fold, config)
+    if len(panel.constant) == len(panel.genes):
+        one = len(panel.genes) == 1
+        raise DataError(
+            f"{'the only gene' if one else 'every gene'} of the panel is constant on the training side: "
+            + shortened(panel.genes, 5),
+            where=f"fold {fold.name}",
+            expected="genes whose share of an observation's counts varies",
+            remedy="add genes to the panel" if one else "check that the table holds raw counts",
+        )
     sides = {side: gather(dataset.samples, fold, side) for side in (TRAIN, VALIDATION, TEST)}
     y = {side: targets(dataset.samples, chosen, panel) for side, chosen in sides.items()}
     return FoldData(

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 from pydantic import Field, model_validator
 
+from prestige.data.columns.mismatch import both_sides, near_miss
 from prestige.data.split.folds import TRAIN, Fold
 from prestige.errors import ConfigError, DataError, PrestigeError, nearest, one_line, raise_all
 from prestige.inputs import plain_file, read_text
@@ -83,6 +84,8 @@ class Panel:
         constant there is set to 1, so that standardised values stay finite (and are 0).
     notes
         What was left out and why, for the report.
+    constant
+        The genes that are constant on the training rows; not known of a panel that was read back.
     """
 
     genes: tuple[str, ...]
@@ -90,6 +93,7 @@ class Panel:
     train_mean: Float[np.ndarray, " g"]
     train_std: Float[np.ndarray, " g"]
     notes: tuple[str, ...] = ()
+    constant: tuple[str, ...] = ()
 
     def transform(
         self, counts: csr_matrix, genes: Sequence[str], total_counts: Float[np.ndarray, " n"]
@@ -208,9 +212,10 @@ def fit_panel(samples: Sequence[Sample], fold: Fold, config: PanelConfig) -> Pan
     variance = square - mean**2
     constant = variance <= 1e-9 * square
     std = np.sqrt(np.where(constant, 1.0, variance))
-    if (still := int(constant[keep].sum())) > 0:
-        notes.append(f"{still} of the panel's {len(keep)} genes are constant in training")
-    return Panel(tuple(genes[i] for i in keep), config.total, mean[keep], std[keep], tuple(notes))
+    still = tuple(genes[i] for i in keep if constant[i])
+    if still:
+        notes.append(f"{len(still)} of the panel's {len(keep)} genes are constant in training")
+    return Panel(tuple(genes[i] for i in keep), config.total, mean[keep], std[keep], tuple(notes), still)
 
 
 def _candidates(samples: Sequence[Sample], config: PanelConfig) -> tuple[list[str], list[str]]:
@@ -228,13 +233,29 @@ def _candidates(samples: Sequence[Sample], config: PanelConfig) -> tuple[list[st
     candidates = [gene for gene in wanted or samples[0].genes if gene in shared]
     if candidates:
         return candidates, notes
-    example = (wanted or sorted(every))[0] if wanted or every else None
-    near = nearest(example, shared) if example else None
-    raise ConfigError(
+    raise _none_shared(samples, wanted)
+
+
+def _none_shared(samples: Sequence[Sample], wanted: list[str] | None) -> ConfigError:
+    """Build the error where no wanted gene is in every sample: it names both sides and the near miss."""
+    first = samples[0]
+    if wanted is None:
+        other = next(one for one in samples if not set(one.genes) & set(first.genes) or one is samples[-1])
+        there = f"{', '.join(first.genes[:3])} ('{first.id}') and {', '.join(other.genes[:3])} ('{other.id}')"
+        return ConfigError(
+            "none of the genes is measured in every sample",
+            where="panel",
+            expected=f"samples of the same genes; there are {there}",
+            remedy=near_miss(first.genes, other.genes) or "check species and kind of gene names",
+        )
+    shared = set(first.genes).intersection(*(sample.genes for sample in samples))
+    near = nearest(wanted[0], shared)
+    remedy = f"'{wanted[0]}' looks like '{near}'" if near else "check species and kind of gene names"
+    return ConfigError(
         "none of the wanted genes is measured in every sample",
         where="panel",
-        expected=f"symbols such as {', '.join(list(samples[0].genes)[:3])}" if samples[0].genes else None,
-        remedy=f"'{example}' looks like '{near}'" if near else "check species and kind of gene names",
+        expected=f"symbols such as {', '.join(list(first.genes)[:3])}" if first.genes else None,
+        remedy=near_miss(wanted, shared or first.genes) or remedy,
     )
 
 
@@ -347,5 +368,6 @@ def columns_of(
             f"{len(absent)} of the panel's {len(wanted)} genes are not measured: " + ", ".join(absent[:5]),
             where=where,
             expected="every gene of the panel",
+            remedy=both_sides(absent, genes, "check species and kind of gene names"),
         )
     return np.array([column[gene] for gene in wanted], np.int64)

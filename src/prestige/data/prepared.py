@@ -22,6 +22,9 @@ import pandas as pd
 from jaxtyping import UInt8
 
 from prestige.data.card import SLIDE, TABLE, Card, read_card, write_card
+from prestige.data.columns.measured import yes_or_no
+from prestige.data.columns.places import read_places
+from prestige.data.columns.totals import as_totals
 from prestige.data.frames import storable
 from prestige.data.h5ad import write_h5ad
 from prestige.data.hdf5.opened import opened_h5ad
@@ -97,10 +100,13 @@ def _read_table(path: Path, notes: list[str]) -> Table:
     with opened_h5ad(path) as file:
         obs = read_frame(file, "obs", where=where)
         counts = canonical(read_matrix(file, "X", where=where), where=where)
-        xy_px = np.asarray(read_part(file, "obsm/spatial", where=where), dtype=np.float64)
+        xy_px = read_places(read_part(file, "obsm/spatial", where=where), obs.index, where=where)
         genes = tuple(str(name) for name in read_frame(file, "var", where=where).index)
     missing = {"measured", "total_counts"} - set(obs.columns)
     if missing:
         raise DataError(f"obs has no column '{min(missing)}'", where=where, expected="a prepared table")
     obs.index = pd.Index(obs.index.astype(str), name=None)
+    measured = yes_or_no(pd.Series(obs["measured"]), where=where, column="measured")
+    totals = as_totals(pd.Series(obs["total_counts"]), where=where)
+    obs = obs.assign(measured=measured, total_counts=totals)
     return Table(obs=obs, xy_px=xy_px, counts=counts, genes=genes, notes=tuple(notes))

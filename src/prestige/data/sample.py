@@ -11,7 +11,11 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from scipy.sparse import csr_matrix
 
+from prestige.data.columns.counts import count_faults
+from prestige.data.columns.genes import nameless
+from prestige.data.slides.glass import glass_note
 from prestige.data.slides.slide import Slide
+from prestige.data.tables import row_sums
 from prestige.errors import DataError
 from prestige.text import some
 
@@ -81,6 +85,12 @@ class Sample:
         return self.xy_px * self.slide.um_per_px
 
 
+def bare_glass(sample: Sample) -> str | None:
+    """Return a note where many of the measured centres (of all, where none is) lie on bare glass."""
+    xy_px = sample.xy_px[sample.measured] if sample.measured.any() else sample.xy_px
+    return glass_note(sample.slide.pixels, xy_px, sample.um_per_px)
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """Observations, centres and counts as a reader hands them over (fields as in :class:`Sample`)."""
@@ -90,6 +100,8 @@ class Table:
     counts: csr_matrix
     genes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    counts_beside: str | None = None
+    """Where else in its source counts stand, in a sentence, where ``counts`` are none."""
 
 
 def has_counts(table: Table | Sample) -> bool:
@@ -134,6 +146,12 @@ def faults_in(
             "every gene once",
             "sum them or make their names unique",
         )
+    if blank := nameless(table.genes):
+        fault(
+            f"genes without a name: {some(blank)} (columns, from 0)",
+            "a name for every gene",
+            "name them in var, or take them off the table",
+        )
     lost = np.asarray(~np.isfinite(table.xy_px).all(axis=1))
     if lost.any():
         fault(
@@ -154,36 +172,19 @@ def faults_in(
 
 
 def _count_faults(table: Table, ids: pd.Index, where: str) -> list[DataError]:
-    values, rows = table.counts.data, table.counts.indptr
-    faults = []
-
-    def fault(what: str, bad: Bool[np.ndarray, "nnz"]) -> None:
-        of_row = np.unique(np.searchsorted(rows, np.flatnonzero(bad), side="right") - 1)
-        faults.append(
-            DataError(
-                f"{what} in {some(ids[of_row])}",
-                where=where,
-                expected="raw counts, 0 or more and finite",
-                remedy="store the raw counts in X or in layers['counts'], or take these rows off the table",
-            )
-        )
-
-    finite = np.isfinite(values)
-    if not finite.all():
-        fault("NaN or infinite counts", ~finite)
-    if (values < 0).any():
-        fault("negative counts", values < 0)
-    share = float(np.mean(values[finite] % 1 != 0)) if finite.any() else 0.0
-    if share > 0.05:
-        faults.append(
-            DataError(
-                f"{share:.0%} of the counts are fractions, so these are no raw counts",
-                where=where,
-                expected="raw counts (not normalised, not log1p)",
-                remedy="store the raw counts in X or in layers['counts']",
-            )
-        )
+    faults = count_faults(table.counts, ids, where=where, elsewhere=table.counts_beside)
+    rows = table.counts.indptr
     measured = table.obs["measured"].to_numpy(dtype=bool)
+    low = measured & (table.obs["total_counts"].to_numpy(float) < row_sums(table.counts) * (1 - 1e-6))
+    if low.any():
+        faults.append(
+            DataError(
+                f"totals below the sum of the counts in {some(ids[low])}",
+                where=where,
+                expected="counts over all genes of the table, and more",
+                remedy="mend total_counts, or prepare the sample again",
+            )
+        )
     stray = ~measured & (np.diff(rows) > 0)
     if stray.any():
         faults.append(DataError(f"counts in rows that are not measured: {some(ids[stray])}", where=where))

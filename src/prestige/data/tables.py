@@ -13,6 +13,8 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.sparse import csc_matrix, csr_matrix, vstack
 
+from prestige.data.columns.counts import LAYER, counts_elsewhere, wrong_values
+from prestige.data.columns.genes import Genes, genes_of
 from prestige.data.frames import decoded, read_columns
 from prestige.errors import AGAIN, DataError, nearest, reading
 
@@ -59,11 +61,23 @@ def read_frame(group: Any, name: str, *, where: str) -> pd.DataFrame:
     return read_columns(group, name, where=where)[0]
 
 
-def read_genes(group: Any, *, where: str) -> tuple[str, ...]:
-    """Return the symbols: the column ``gene_symbols`` of ``var`` where there is one, else its names."""
-    var = read_frame(group, "var", where=where)
-    names = var["gene_symbols"] if "gene_symbols" in var.columns else var.index
-    return tuple(str(name) for name in names)
+def read_genes(group: Any, *, where: str) -> Genes:
+    """Return the genes by ``var``: see :func:`prestige.data.columns.genes.genes_of`."""
+    return genes_of(read_frame(group, "var", where=where))
+
+
+def counts_beside(group: Any, counts: csr_matrix, *, where: str) -> str | None:
+    """Return which other matrices of the table hold counts, in a sentence, where what was read does not."""
+    if next(wrong_values(counts.data), None) is None:
+        return None
+    with reading(where, part="the layers"):
+        layers = group.get("layers", {})
+        others = {f"layers['{name}']": layers[name] for name in layers if name != LAYER}
+        if LAYER in layers and "X" in group:
+            others["X"] = group["X"]
+        if "raw" in group and "X" in group["raw"]:
+            others["raw.X"] = group["raw/X"]
+    return counts_elsewhere(others, where=where)
 
 
 def read_counts(group: Any, *, where: str) -> csr_matrix:
@@ -75,7 +89,7 @@ def read_counts(group: Any, *, where: str) -> csr_matrix:
         When the element is missing, cut off, or not numbers.
     """
     with reading(where, part="the element 'layers'", expected="a whole table"):
-        name = "layers/counts" if "layers" in group and "counts" in group["layers"] else "X"
+        name = f"layers/{LAYER}" if "layers" in group and LAYER in group["layers"] else "X"
     with reading(where, part=f"the element '{name}'", expected="a whole table"):
         element = group.get(name)
         dense = hasattr(element, "shape")

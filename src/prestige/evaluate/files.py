@@ -2,7 +2,7 @@
 
 The prediction file is ours (``uns["prestige"]`` says its normalisation and ``var["train_mean"]`` its
 mean baseline) or another tool's, whose scale has to be named.  The truth holds counts and is
-normalised likewise, with totals over all its genes.
+normalised likewise, with totals over all its genes: ``layers["counts"]`` where it has them, else ``X``.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def evaluate_files(
     pred_path, truth_path = Path(pred_path), Path(truth_path)
     files = read_matched(pred_path, truth_path, scale)
     expected, mean = files.expected(), files.train_mean
-    notes = []
+    notes = list(files.notes)
     if files.no_positions is not None:
         notes.append(f"no interval: {files.no_positions}")
     if block_um is None:

@@ -13,19 +13,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Float32, Shaped
+from jaxtyping import Bool, Float, Float32, Shaped
 from scipy.sparse import csr_matrix
 
+from prestige.data.columns.counts import (
+    as_rows,
+    count_faults,
+    counts_elsewhere,
+    counts_of,
+    doubts_about,
+)
+from prestige.data.columns.genes import genes_of
+from prestige.data.columns.measured import measured_rows
+from prestige.data.columns.mismatch import both_sides
+from prestige.data.columns.places import read_places
+from prestige.data.columns.totals import totals_of
 from prestige.data.hdf5.whole import read_anndata
-from prestige.data.tables import checked_matrix
-from prestige.errors import ConfigError, DataError, StorageError
+from prestige.data.tables import checked_matrix, row_sums
+from prestige.errors import ConfigError, DataError, StorageError, nearest, raise_all, reading
 from prestige.evaluate.scale import SCALES, Scale, parse_scale
 from prestige.prediction.files import SCHEMA
+from prestige.text import some
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 _NAMES = (Path("predicted"), Path("measured"))
+_WIDEST_UM, _FARTHEST_PX = 1e4, 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +64,8 @@ class MatchedFiles:
         Of the training side on the log1p scale; None where the file does not carry them.
     counted
         What was matched, and what was left out.
+    notes
+        What the truth says of itself, or makes one doubt.
     """
 
     genes: tuple[str, ...]
@@ -64,6 +80,7 @@ class MatchedFiles:
     train_mean: Float[np.ndarray, " g"] | None
     train_std: Float[np.ndarray, " g"] | None
     counted: dict[str, int]
+    notes: tuple[str, ...] = ()
 
     def expected(self) -> Float32[np.ndarray, "n g"]:
         """Return the counts on the scale of the predictions."""
@@ -108,10 +125,11 @@ def match_tables(
         As there.
     """
     pred_path, truth_path = names
-    _check_names(pred, pred_path)
-    _check_names(truth, truth_path)
+    _check_names(pred, pred_path, pred.X)
+    _check_names(truth, truth_path, counts_of(truth)[0])
     of_file = _scale_of(pred, scale, pred_path)
-    rows, counted = _match(pred, truth, pred_path, truth_path)
+    counts, totals, measured, notes = _counts(truth, truth_path)
+    rows, counted = _match(pred, truth, measured & (totals > 0), names)
     matched = truth[rows]
     predicted = _dense(pred[matched.obs_names].X)
     if not np.isfinite(predicted).all():
@@ -122,15 +140,15 @@ def match_tables(
             expected="a number for every observation",
             remedy="predict again, or take the gene out of the file",
         )
-    xy_um, note = _positions(matched, um_per_px)
-    shared: Any = matched[:, list(pred.var_names)].X
+    xy_um, note = _positions(matched, um_per_px, truth_path)
     obs: Any = matched.obs
+    columns = truth.var_names.get_indexer(pred.var_names)
     return MatchedFiles(
         genes=tuple(pred.var_names),
         scale=of_file,
         predicted=predicted,
-        counts=csr_matrix(shared, dtype=np.float32),
-        totals=_totals(matched, truth_path),
+        counts=csr_matrix(counts[rows][:, columns], dtype=np.float32),
+        totals=totals[rows],
         sample_of=_sample_of(matched, truth_path),
         xy_um=xy_um,
         obs=obs.copy(),
@@ -138,13 +156,14 @@ def match_tables(
         train_mean=_of_training(pred, "train_mean"),
         train_std=_of_training(pred, "train_std"),
         counted=counted,
+        notes=(*notes, *doubts_about(counts, totals, measured)),
     )
 
 
-def _check_names(table: AnnData, path: Path) -> None:
-    if table.X is None:
+def _check_names(table: AnnData, path: Path, matrix: Any) -> None:
+    if matrix is None:
         raise DataError("has no X", where=path, expected="observations x genes in X")
-    checked_matrix(table.X, where=f"{path}, 'X'")
+    checked_matrix(matrix, where=f"{path}, 'X'")
     for kind, names in (("observation", table.obs_names), ("gene", table.var_names)):
         if not len(names):
             raise DataError(f"holds no {kind}s", where=path)
@@ -188,22 +207,22 @@ def _scale_of(pred: AnnData, scale: str | None, path: Path) -> Scale:
 
 
 def _match(
-    pred: AnnData, truth: AnnData, pred_path: Path, truth_path: Path
+    pred: AnnData, truth: AnnData, measured: Bool[np.ndarray, " n"], names: tuple[Path, Path]
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Return the rows of the truth that are scored, and what was counted on the way."""
-    missing = pred.var_names.difference(truth.var_names)
+    pred_path, truth_path = names
+    missing = pred.var_names.difference(truth.var_names, sort=False)
     if len(missing):
         raise DataError(
             f"lacks {len(missing)} of the {pred.n_vars} predicted genes, for example {_some(list(missing))}",
             where=truth_path,
             expected=f"counts of every gene in {pred_path.name}",
-            remedy="check species and kind of gene names, or take these genes out of the predictions",
+            remedy=both_sides(
+                list(missing),
+                truth.var_names,
+                "check species and kind of gene names, or take these genes out of the predictions",
+            ),
         )
-    measured = np.ones(truth.n_obs, dtype=bool)
-    if "measured" in truth.obs:
-        measured &= np.asarray(truth.obs["measured"], dtype=bool)
-    totals = _totals(truth, truth_path)
-    measured &= totals > 0
     if not measured.any():
         raise DataError("has no observation with counts", where=truth_path)
     predicted = truth.obs_names.isin(pred.obs_names)
@@ -214,7 +233,11 @@ def _match(
             f"for example {_some(list(lost))}",
             where=pred_path,
             expected=f"a prediction for each measured observation of {truth_path.name}",
-            remedy="cut the truth to the observations that are to be scored, or compare the obs_names",
+            remedy=both_sides(
+                list(lost),
+                pred.obs_names.difference(truth.obs_names, sort=False),
+                "cut the truth to the observations that are to be scored, or compare the obs_names",
+            ),
         )
     rows = np.flatnonzero(measured & predicted)
     return rows, {
@@ -226,28 +249,31 @@ def _match(
     }
 
 
-def _totals(truth: AnnData, path: Path) -> np.ndarray:
-    """Return the counts of each observation over all genes, after checking that they are counts."""
-    values = truth.X if isinstance(truth.X, np.ndarray) else truth.X.data  # type: ignore[union-attr]
-    if not np.isfinite(values).all() or (values < 0).any():
-        raise DataError(
-            "the counts hold NaN, infinite or negative values",
-            where=path,
-            expected="raw counts, 0 or more and finite",
-            remedy="store the raw counts in X",
-        )
-    if (values != np.round(values)).any():
-        raise DataError(
-            "X holds no counts: some values are not whole numbers",
-            where=path,
-            expected="raw counts, which are normalised as the predictions were",
-        )
-    if "total_counts" not in truth.obs:
-        return np.asarray(truth.X.sum(axis=1), dtype=np.float64).ravel()  # type: ignore[union-attr]
-    totals = np.asarray(truth.obs["total_counts"], dtype=np.float64)
-    if not np.isfinite(totals).all() or (totals < 0).any():
-        raise DataError('obs["total_counts"] holds NaN, infinite or negative values', where=path)
-    return totals
+def _counts(
+    truth: AnnData, path: Path
+) -> tuple[csr_matrix, Float[np.ndarray, " n"], Bool[np.ndarray, " n"], tuple[str, ...]]:
+    """Return counts of all features, totals, who was measured and notes, by the rules of the readers.
+
+    The totals are over genes: controls are no part of them.
+    """
+    where = str(path)
+    matrix, name = counts_of(truth)
+    counts = as_rows(matrix, where=where, name=name)
+    others = {f"layers['{layer}']": truth.layers[layer] for layer in truth.layers}
+    others |= {"X": truth.X} if truth.X is not None else {}
+    others |= {"raw.X": truth.raw.X} if truth.raw is not None else {}
+    others.pop(name, None)
+    faults = count_faults(counts, truth.obs_names, where=where, name=name)
+    if faults:
+        elsewhere = counts_elsewhere(others, where=where)
+        raise_all(list(count_faults(counts, truth.obs_names, where=where, name=name, elsewhere=elsewhere)))
+    measured, notes = measured_rows(truth.obs, where=where)
+    genes = genes_of(truth.var)
+    kept = counts if genes.kept is None else counts[:, np.flatnonzero(genes.kept)]
+    totals = totals_of(truth.obs, row_sums(kept), where=where, n_genes=len(genes.names), measured=measured)
+    doubted = (totals.note,) if totals.refuted and totals.note else ()
+    left_out = genes.notes if genes.kept is not None else ()
+    return counts, totals.values, measured, (*left_out, *notes, *doubted)
 
 
 def _dense(values: Any) -> np.ndarray:
@@ -255,14 +281,29 @@ def _dense(values: Any) -> np.ndarray:
     return np.array(dense, dtype=np.float32)
 
 
-def _positions(truth: AnnData, um_per_px: float | None) -> tuple[np.ndarray, str | None]:
+def _positions(truth: AnnData, um_per_px: float | None, path: Path) -> tuple[np.ndarray, str | None]:
     """Return positions in um, or zeros and the reason why there are none."""
     um_per_px = truth.uns.get("um_per_px") if um_per_px is None else um_per_px
     if "spatial" not in truth.obsm or um_per_px is None:
         reason = 'the truth has no obsm["spatial"] in pixels with uns["um_per_px"]'
-        return np.zeros((truth.n_obs, 2)), reason
-    xy = np.asarray(truth.obsm["spatial"], dtype=np.float64)[:, :2]
-    return xy * float(um_per_px), None
+        near = nearest("spatial", truth.obsm) if "spatial" not in truth.obsm else None
+        return np.zeros((truth.n_obs, 2)), f"{reason} (there is '{near}')" if near else reason
+    with reading(path, part='uns["um_per_px"]', remedy="write the width of a pixel in micrometres"):
+        width = float(um_per_px)
+    if not 0 < width < _WIDEST_UM:
+        raise DataError(
+            f'uns["um_per_px"] is {width:g}', where=path, expected="the width of a pixel in micrometres"
+        )
+    xy = read_places(truth.obsm["spatial"], truth.obs_names, where=str(path))
+    lost = ~(np.abs(xy) < _FARTHEST_PX).all(axis=1)
+    if lost.any():
+        raise DataError(
+            f"obsm['spatial'] has no place, or an absurd one, for {some(truth.obs_names[lost])}",
+            where=path,
+            expected="a finite x and y in pixels for every observation",
+            remedy="take these rows off the table, or all of obsm['spatial']",
+        )
+    return xy * width, None
 
 
 def _sample_of(truth: AnnData, path: Path) -> np.ndarray:

@@ -89,6 +89,11 @@ def train(
         rate = rates[job.winner()] if len(rates) > 1 else rates[0]
         fit(job, "main", rate, state.plan.main_steps, progress)
     if not job.best:
+        if not np.ptp(np.asarray(job.loader.validation[1]), axis=0).any():
+            raise ModelError(
+                "no gene of the panel varies on the validation side, so no state of the network is the best",
+                remedy="choose other genes, or a larger validation side",
+            )
         raise ModelError(
             f"no finite validation score with the learning rates {', '.join(map(str, rates))}",
             remedy="try smaller `learning_rates`, or look for faults in the data with `prestige inspect`",

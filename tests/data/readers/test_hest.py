@@ -166,6 +166,86 @@ def test_a_table_cut_off_or_without_places_is_refused(hest_folder: Writer) -> No
         opened(root)
 
 
+def change(root: Path, edit: Callable[[Any], None]) -> None:
+    import anndata
+
+    path = root / "st" / "S1.h5ad"
+    table = anndata.read_h5ad(path)
+    edit(table)
+    table.write_h5ad(path)
+
+
+def test_a_frame_of_places_says_which_column_is_x(hest_folder: Writer) -> None:
+    plain = opened(hest_folder())
+
+    def named(*names: str) -> Callable[[Any], None]:
+        def edit(table: Any) -> None:
+            xy = pd.DataFrame(table.obsm["spatial"], columns=["x", "y"], index=table.obs_names)
+            table.obsm["spatial"] = xy[list(names)].set_axis(names, axis=1)
+
+        return edit
+
+    root = hest_folder()
+    change(root, named("y", "x"))
+    turned = opened(root)
+    np.testing.assert_array_equal(turned.xy_px, plain.xy_px)
+    assert turned.fingerprint != plain.fingerprint  # it was read otherwise once
+    change(root, lambda table: table.obsm["spatial"].rename(columns={"x": "x_um", "y": "y_um"}, inplace=True))
+    with pytest.raises(DataError, match="micrometres, by their names"):
+        opened(root)
+
+
+def test_spots_beside_the_tissue_are_not_measured(hest_folder: Writer) -> None:
+    root = hest_folder(obs=pd.DataFrame({"in_tissue": ["1", "0", "1", "1"]}, index=list("abcd")))
+    sample = opened(root)
+    np.testing.assert_array_equal(sample.measured, [True, False, True, True])
+    np.testing.assert_array_equal(sample.obs["total_counts"], [3, 0, 21, 30])
+    np.testing.assert_array_equal(sample.counts.toarray()[1], 0)
+    assert "1 of 4 observations lie off the tissue" in sample.notes[0]
+    all_inside = hest_folder(obs=pd.DataFrame({"in_tissue": [1] * 4}, index=list("abcd")))
+    assert opened(all_inside).notes == ()
+    change(root, lambda table: table.obs.insert(0, "measured", ["yes", "yes", "no", "perhaps"]))
+    with pytest.raises(DataError, match=r"S1.h5ad: obs\['measured'\] is 'perhaps' in"):
+        opened(root)
+
+
+def test_controls_are_no_genes_and_no_part_of_totals(hest_folder: Writer) -> None:
+    root = hest_folder()
+    change(root, lambda table: setattr(table, "var_names", ["EPCAM", "NegControlProbe_00009", "ACTA2"]))
+    sample = opened(root)
+    assert sample.genes == ("EPCAM", "ACTA2")
+    np.testing.assert_array_equal(sample.counts.toarray(), [[0, 2], [3, 5], [6, 8], [9, 11]])
+    np.testing.assert_array_equal(sample.obs["total_counts"], [2, 8, 14, 20])
+    assert "1 (NegControlProbe_00009) of 3 features are controls" in sample.notes[0]
+
+
+def test_a_gap_among_the_symbols_is_no_gene_called_nan(hest_folder: Writer) -> None:
+    root = hest_folder()
+    change(root, lambda table: table.var.insert(0, "gene_symbols", ["A", None, "C"]))
+    sample = opened(root)
+    assert sample.genes == ("A", "PTPRC", "C")
+    change(root, lambda table: setattr(table, "var_names", ["x", "nan", "z"]))
+    with pytest.raises(DataError, match=r"genes without a name: 1 \(1\)"):
+        opened(root)
+
+
+def test_where_x_holds_none_the_line_names_what_does(hest_folder: Writer) -> None:
+    root = hest_folder()
+
+    def logged(table: Any) -> None:
+        table.layers["raw_counts"] = table.X.copy()
+        table.raw = table.copy()
+        table.X = table.X.log1p()
+
+    change(root, logged)
+    with pytest.raises(DataError, match=r"fractions.*layers\['raw_counts'\] and raw.X hold counts: store"):
+        opened(root)
+    one = np.arange(12.0).reshape(4, 3)
+    one[3, 2] = 11.5
+    with pytest.raises(DataError, match=r"9% of the counts are fractions \(as 11.5\)"):
+        opened(hest_folder(counts=one))
+
+
 def test_the_kidney(tmp_path: Path, shared_data: Path) -> None:
     root = shared_data / "kidney_visium_hd"
     if not root.is_dir():

@@ -40,7 +40,15 @@ def test_settings_refuse(raw, message) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "key"), [(0, "0"), (0.0, "0"), ("0", "0"), (np.float32(2), "2"), ("a", "a")]
+    ("value", "key"),
+    [
+        *[(True, "True"), (np.bool_(False), "False"), ("TRUE", "True"), ("false", "False")],
+        (0, "0"),
+        (0.0, "0"),
+        ("0", "0"),
+        (np.float32(2), "2"),
+        ("a", "a"),
+    ],
 )
 def test_values_are_the_same_however_typed(value, key) -> None:
     assert value_key(value) == key

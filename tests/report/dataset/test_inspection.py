@@ -104,7 +104,10 @@ def test_a_section_without_counts_is_drawn_and_noted(tmp_path: Path) -> None:
     (row,) = found.rows
     assert (row["n_obs"], row["n_measured"], row["genes"], row["median_counts"]) == (70, 0, 0, None)
     assert found.faults == ()
-    assert row["notes"] == ("it has no counts: it can be predicted, not trained on, split or scored",)
+    assert row["notes"][0] == "it has no counts: it can be predicted, not trained on, split or scored"
+    assert row["notes"][1:] == (
+        "100% of the centres lie on bare glass (100% of the slide is)",
+    )  # it is blank
     assert row["overlay"].is_file()
     assert len(crop_centres(open_dataset_of(spec))) == 4
 

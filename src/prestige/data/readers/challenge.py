@@ -22,6 +22,7 @@ from scipy.sparse import csr_matrix, vstack
 from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
 from prestige.data.cache import Recipe, prepare
+from prestige.data.columns.mismatch import both_sides
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
 from prestige.data.readers.labels import read_centres
@@ -38,6 +39,7 @@ from prestige.data.sample import Counts, Table
 from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
+    counts_beside,
     place_rows,
     read_counts,
     read_frame,
@@ -87,6 +89,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
             read_table=lambda pixels: read_table(store, pixels, counts=read_from, expression=spec.expression),
             um_per_px=ASSUMED_UM_PER_PX,
             um_per_px_assumed=True,
+            rules=_rules(store, read_from),
         ),
         cache_dir,
     )
@@ -98,6 +101,14 @@ def _write_checked(store: Path, elements: tuple[str, ...], target: Path) -> None
         with element(store, name, whole=False):
             pass
     write_slide(store, target)
+
+
+def _rules(store: Path, counts: str | None) -> tuple[str, ...]:
+    """Name the rules by which a store is read otherwise than before there were any."""
+    if counts is None:
+        return ()
+    with element(store, counts, whole=False) as group:
+        return ("genes",) if read_genes(group, where=f"{store}, {counts}").notes else ()
 
 
 def write_slide(store: Path, target: Path) -> None:
@@ -136,7 +147,8 @@ class _Expression:
     counts: csr_matrix
     genes: tuple[str, ...]
     where: str
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    beside: str | None = None
 
 
 def read_table(
@@ -199,7 +211,8 @@ def read_table(
     obs = cells.drop(columns=["measured", "total_counts"], errors="ignore")
     obs.index = pd.Index(ids.astype(str))
     obs = obs.assign(cell_id=ids, measured=is_measured, total_counts=row_sums(placed))
-    return Table(obs=obs, xy_px=xy_px, counts=placed, genes=genes, notes=(*notes, *of_labels))
+    beside = next((part.beside for part in parts if part.beside is not None), None)
+    return Table(obs, xy_px, placed, genes, (*notes, *of_labels), beside)
 
 
 def _colour_notes(pixels: UInt8[np.ndarray, "height width 3"]) -> list[str]:
@@ -227,16 +240,18 @@ def _check_groups(cells: pd.DataFrame, group: Any, where: str) -> None:
 
 def _read_expression(group: Any, where: str, others: list[str]) -> _Expression:
     counts = read_counts(group, where=where)
+    beside = counts_beside(group, counts, where=where)
     obs, genes = read_frame(group, "obs", where=where), read_genes(group, where=where)
+    counts = genes.of(counts)
     linked = link(group, obs, mask=NAME, others=others, where=where)
-    if counts.shape != (len(obs), len(genes)):
+    if counts.shape != (len(obs), len(genes.names)):
         raise DataError(
-            f"counts of shape {counts.shape} for {len(obs)} cells and {len(genes)} genes",
+            f"counts of shape {counts.shape} for {len(obs)} cells and {len(genes.names)} genes",
             where=where,
             expected=WHOLE,
         )
     counts = counts if linked.kept.all() else csr_matrix(counts[linked.kept])
-    return _Expression(linked.ids, counts, genes, where, linked.notes)
+    return _Expression(linked.ids, counts, genes.names, where, (*genes.notes, *linked.notes), beside)
 
 
 def _aligned(part: _Expression, genes: tuple[str, ...]) -> _Expression:
@@ -249,6 +264,7 @@ def _aligned(part: _Expression, genes: tuple[str, ...]) -> _Expression:
             "has none of the genes of the store" if none else f"lacks genes of the store: {some(missing)}",
             where=part.where,
             expected=f"the {len(genes)} genes of {COUNTS}",
+            remedy=both_sides(missing, part.genes, "check species and kind of gene names"),
         )
     counts = csr_matrix(part.counts[:, [place[name] for name in genes]])
     counts.sort_indices()

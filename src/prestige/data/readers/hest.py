@@ -16,6 +16,10 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from prestige.data.cache import Recipe, prepare
+from prestige.data.columns.genes import Genes
+from prestige.data.columns.measured import measured_rows, only_rows
+from prestige.data.columns.places import read_places, turned
+from prestige.data.columns.totals import totals_of
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Counts, Table, some
@@ -24,7 +28,7 @@ from prestige.data.slides.pixel_size import checked_um, contradictions, tagged_u
 from prestige.data.slides.tiff import notes_on_tiles, on_no_pixels, opened_tiff, write_slide
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
-    as_numbers,
+    counts_beside,
     read_counts,
     read_frame,
     read_genes,
@@ -70,6 +74,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
             write_slide=lambda target: write_slide(image, target),
             read_table=lambda pixels: _on_image(read_table(table), image),
             um_per_px=um_per_px,
+            rules=_rules(table),
         ),
         cache_dir,
     )
@@ -99,6 +104,30 @@ def _on_image(table: Table, image: Path) -> Table:
                 remedy="take these rows off the table, or save the image with all its pixels",
             )
         return replace(table, notes=(*table.notes, *notes_on_tiles(tiles)))
+
+
+def _rules(path: Path) -> tuple[str, ...]:
+    """Name the rules by which a table is read otherwise than before there were any: its columns say it."""
+    where = str(path)
+    with opened_h5ad(path) as file:
+        with reading(where, part="the element 'obs'"):
+            said = [name for name in ("measured", "in_tissue") if f"obs/{name}" in file]
+        with reading(where, part="the element 'obsm/spatial'"):
+            names = _names(file.get("obsm/spatial"))
+        columns = {name: pd.Series(read_part(file, f"obs/{name}", where=where)) for name in said}
+        rules = {
+            "genes": not _has_none(file, where) and bool(read_genes(file, where=where).notes),
+            "measured": bool(said) and not measured_rows(pd.DataFrame(columns), where=where)[0].all(),
+            "places": turned(names),
+        }
+    return tuple(name for name, holds in rules.items() if holds)
+
+
+def _names(spatial: Any) -> list[Any]:
+    """Return the names of the columns of the places in an open file; an array has none."""
+    if hasattr(spatial, "keys"):
+        return list(spatial.attrs.get("column-order", ()))
+    return list(spatial.dtype.names or ()) if spatial is not None else []
 
 
 def _image(spec: SampleSpec) -> tuple[Path, PrestigeError | None]:
@@ -172,12 +201,13 @@ def read_table(path: Path) -> Table:
     """Read observations, centres and raw counts of a HEST-1k table; centres alone where it has no counts.
 
     Totals are the table's own ``obs["total_counts"]`` where it has them and they can be true (never below
-    the sum over its genes): such a total counts genes that were taken off the table later.
+    the sum over its genes): such a total counts genes that were taken off the table later.  Rows that
+    ``obs["in_tissue"]`` or ``obs["measured"]`` rules out have no counts; controls are no genes.
 
     Raises
     ------
     DataError
-        When the table is broken or has no ``obsm["spatial"]``.
+        When the table is broken or has no ``obsm["spatial"]``, or a column says nothing that can be read.
     """
     where = str(path)
     with opened_h5ad(path) as file:
@@ -186,15 +216,20 @@ def read_table(path: Path) -> Table:
         counts = (
             read_counts(file, where=where) if has_counts else csr_matrix(np.zeros((len(obs), 0), np.float32))
         )
-        genes = read_genes(file, where=where) if has_counts else ()
+        beside = counts_beside(file, counts, where=where)
+        genes = read_genes(file, where=where) if has_counts else Genes((), None, ())
         spatial = read_part(file, "obsm/spatial", where=where)
-    xy_px = np.asarray(spatial, dtype=np.float64)
-    if xy_px.ndim != 2 or xy_px.shape[1] < 2:
-        raise DataError(f"obsm['spatial'] has shape {xy_px.shape}", where=where, expected="x and y a row")
     obs.index = pd.Index(obs.index.astype(str))
-    totals, notes = _totals(obs, row_sums(counts), len(genes))
-    obs = obs.assign(measured=bool(genes), total_counts=totals)
-    return Table(obs=obs, xy_px=np.ascontiguousarray(xy_px[:, :2]), counts=counts, genes=genes, notes=notes)
+    xy_px = read_places(spatial, obs.index, where=where)
+    counts = genes.of(counts)
+    measured, notes = measured_rows(obs, where=where) if has_counts else (np.zeros(len(obs), bool), ())
+    totals = np.zeros(len(obs))
+    if counts.shape[0] == len(obs):  # else it is told with the other faults
+        counts, n_genes = only_rows(counts, measured), len(genes.names)
+        found = totals_of(obs, row_sums(counts), where=where, n_genes=n_genes, measured=measured)
+        totals, notes = found.values, (*notes, *([found.note] if found.note else []))
+    obs = obs.assign(measured=measured, total_counts=totals)
+    return Table(obs, xy_px, counts, genes.names, (*genes.notes, *notes), beside)
 
 
 def _has_none(file: Any, where: str) -> bool:
@@ -208,18 +243,3 @@ def _has_none(file: Any, where: str) -> bool:
         dense = getattr(matrix, "shape", None)
         shape = matrix.attrs.get("shape", ()) if dense is None else dense
         return len(shape) == 2 and int(shape[1]) == 0
-
-
-def _totals(obs: pd.DataFrame, sums: np.ndarray, n_genes: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    if "total_counts" not in obs.columns or len(obs) != len(sums):
-        return sums[: len(obs)], ()
-    stated = as_numbers(pd.Series(obs["total_counts"]))
-    if np.array_equal(stated, sums):
-        return sums, ()
-    if np.isfinite(stated).all() and (stated >= sums * (1 - 1e-6)).all():
-        return stated, (
-            f"totals are the table's own obs['total_counts'], which cover more than its {n_genes:,} genes",
-        )
-    return sums, (
-        f"obs['total_counts'] is below the sum of the counts: the sum over {n_genes:,} genes was taken",
-    )

@@ -16,6 +16,7 @@ from scipy.spatial import KDTree
 
 from prestige.compute.progress import say
 from prestige.data.patches.reader import width_px
+from prestige.data.sample import bare_glass
 from prestige.data.split.duplicates import (
     LIKENESS,
     MIN_GENES,
@@ -110,7 +111,7 @@ def audit_split(
     largest_patch_um
         Width of the largest patch of the bench.
     """
-    findings: list[Finding] = []
+    findings: list[Finding] = list(_glass(samples))
     duplicates = _Duplicates(samples)
     distances = []
     for fold in folds:
@@ -162,6 +163,13 @@ def _patients(samples: Sequence[Sample], fold: Fold, within_section: bool) -> It
         fold.index,
         "within_section: true" if within_section else None,
     )
+
+
+def _glass(samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Name samples whose centres lie beside the tissue."""
+    for sample in samples:
+        if note := bare_glass(sample):
+            yield Finding("on_bare_glass", "warning", f"{_named([sample.id])}: {note}", (sample.id,))
 
 
 class _Duplicates:

@@ -12,6 +12,7 @@ FINDINGS = {
     "same_counts": "observations of two samples, or of two sides, have the very same counts",
     "patches_overlap": "patches of one side hold tissue of another",
     "too_near": "sides are nearer than the buffer",
+    "on_bare_glass": "many centres lie on bare glass: places and image may not belong together",
     "unlike_depth": "the sides were measured to very different depth",
     "unlike_condition": "a condition is tested that was hardly trained on",
     "small_side": "a side is too small to say much",

@@ -106,7 +106,9 @@ class SplitConfig(Settings):
 
 
 def value_key(value: object) -> str:
-    """Return one text for a column's value, however it was typed: 0, 0.0 and "0" are the same."""
+    """Return one text for a value, however it was typed: 0, 0.0 and "0", or True and "true", are the same."""
+    if isinstance(value, bool | np.bool_) or str(value).lower() in ("true", "false"):
+        return str(value).capitalize()
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, UInt8
 from prestige.compute.files import whole_file
 from prestige.compute.progress import Progress
 from prestige.data.dataset import DatasetConfig, SampleSpec, shared_slides, try_sample
-from prestige.data.sample import Sample, has_counts
+from prestige.data.sample import Sample, bare_glass, has_counts
 from prestige.errors import PrestigeError, one_line
 from prestige.report.spreadsheet import for_spreadsheets
 from prestige.text import aligned, round_length
@@ -103,6 +103,7 @@ def _row(
     row.update(faults=tuple(str(fault) for fault in faults), notes=(), overlay=picture)
     if sample is not None:
         totals = sample.obs["total_counts"].to_numpy()[sample.measured]
+        further = [note for note in (None if has_counts(sample) else _WITHOUT, bare_glass(sample)) if note]
         row.update(
             n_obs=sample.n_obs,
             n_measured=len(totals),
@@ -112,7 +113,7 @@ def _row(
             um_per_px=sample.um_per_px,
             um_per_px_assumed=sample.slide.um_per_px_assumed,
             median_counts=float(np.median(totals)) if len(totals) else None,
-            notes=(*sample.notes, *([] if has_counts(sample) else [_WITHOUT])),
+            notes=(*sample.notes, *further),
         )
     return row
 

@@ -1,0 +1,120 @@
+"""The genes of a table: their symbols, and which of its features are no genes but controls."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool
+from scipy.sparse import csr_matrix
+
+from prestige.text import some
+
+SYMBOLS = "gene_symbols"
+"""The column of ``var`` that holds the symbols where there is one; else its names are taken."""
+
+_NONE = ("", "nan", "none", "<na>", "nat", "null")
+_TYPES = ("feature_types", "feature_type")
+_GENE_TYPE = "gene expression"
+_CONTROL = re.compile(
+    r"""(?: neg(?:ative)?[-_ ]?(?:control|ctrl|prb|prob).* | negative[-_ ]?[0-9].*
+    | (?:unassigned|deprecated)[-_ ]?codeword.* | deprecated_ens.* | blank[-_ ]?[0-9].*
+    | (?:antisense|intergenic)[-_ ].+ | (?:system|genomic)[-_ ]?control.* | false[-_ ]?code.* )$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Genes:
+    """The features of a table.
+
+    Attributes
+    ----------
+    names
+        One a gene, in the order of the table.
+    kept
+        (f,) which of the table's f features are genes; None for all.
+    notes
+        What was left out, or named otherwise than its column says.
+    """
+
+    names: tuple[str, ...]
+    kept: Bool[np.ndarray, " f"] | None
+    notes: tuple[str, ...]
+
+    def of(self, counts: csr_matrix) -> csr_matrix:
+        """Return the columns of counts (n, f) that are genes."""
+        if self.kept is None or counts.shape[1] != len(self.kept):  # the latter is told elsewhere
+            return counts
+        return csr_matrix(counts[:, np.flatnonzero(self.kept)])
+
+
+def genes_of(var: pd.DataFrame) -> Genes:
+    """Return the genes of a table: symbols, where it has them, without its controls.
+
+    A symbol that is missing is filled by the name in the index.  Negative control probes, codewords of no
+    gene, blanks and antisense probes count noise: they are no genes, and no part of totals.  They are
+    known by ``feature_types`` where it tells genes from others ("Gene Expression"), and by the names that the
+    makers give them.
+    """
+    index = var.index.astype(str).to_numpy(dtype=object)
+    names, notes = index.copy(), []
+    if SYMBOLS in var.columns:
+        symbols = var[SYMBOLS].astype(object).to_numpy(dtype=object)
+        gaps = np.array([_is_gap(symbol) for symbol in symbols], dtype=bool)
+        names = np.where(gaps, index, [str(symbol) for symbol in symbols])
+        if gaps.any():
+            notes.append(
+                f"{int(gaps.sum()):,} genes have no {SYMBOLS}: they are called by their row names "
+                f"({_examples(index[gaps])})"
+            )
+    controls = np.array([is_control(name) for name in names], dtype=bool)
+    if SYMBOLS in var.columns:
+        controls |= np.array([is_control(name) for name in index], dtype=bool)
+    controls |= _other_types(var)
+    if not controls.any():
+        return Genes(tuple(map(str, names)), None, tuple(notes))
+    notes.append(
+        f"{some(names[controls].tolist())} of {len(names):,} features are controls or no genes: "
+        "left out, of the totals too"
+    )
+    return Genes(tuple(map(str, names[~controls])), ~controls, tuple(notes))
+
+
+def nameless(names: tuple[str, ...]) -> list[int]:
+    """Return the columns whose gene has no name."""
+    return [place for place, name in enumerate(names) if _is_gap(name)]
+
+
+def is_control(name: object) -> bool:
+    """Return whether a feature is a control by its name, as the makers of the platforms write it.
+
+    Examples
+    --------
+    >>> [is_control(name) for name in ("NegControlProbe_00042", "BLANK_0006", "NEGR1", "BLNK")]
+    [True, True, False, False]
+    """
+    return _CONTROL.match(str(name)) is not None
+
+
+def _other_types(var: pd.DataFrame) -> Bool[np.ndarray, " f"]:
+    """Say which features another type is stated of, in a table that tells genes from others."""
+    for column in _TYPES:
+        if column in var.columns:
+            stated = var[column].astype(object)
+            types = np.array(
+                ["" if _is_gap(one) else str(one).strip().lower() for one in stated], dtype=object
+            )
+            if (types == _GENE_TYPE).any():
+                return np.asarray((types != _GENE_TYPE) & (types != ""), dtype=bool)
+    return np.zeros(len(var), dtype=bool)
+
+
+def _is_gap(symbol: object) -> bool:
+    return symbol is None or str(symbol).strip().lower() in _NONE
+
+
+def _examples(names: np.ndarray) -> str:
+    return ", ".join(map(str, names[:3])) + (", ..." if len(names) > 3 else "")
