@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import re
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -324,3 +327,36 @@ def test_no_other_file_is_opened(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", SMOOTH, photometric="rgb", description=f"{text}{blocks}</OME>")
     tifffile.imwrite(tmp_path / "other.tif", SMOOTH[::-1], photometric="rgb")
     np.testing.assert_array_equal(read(tmp_path / "a.tif"), SMOOTH)
+
+
+def test_one_jpeg_cut_at_its_restart_markers_is_read_as_tiles(tmp_path: Path) -> None:
+    """As Hamamatsu's scanners write them: tag 65426 says where each part of the JPEG begins."""
+    held = io.BytesIO()
+    Image.fromarray(SMOOTH).save(held, "JPEG", quality=95, subsampling=0, restart_marker_blocks=4)
+    jpeg = held.getvalue()
+    scan = jpeg.find(b"\xff\xda")
+    begins = [scan + 2 + int.from_bytes(jpeg[scan + 2 : scan + 4], "big")]
+    begins += [found.end() for found in re.finditer(rb"\xff[\xd0-\xd7]", jpeg[scan:])]
+    begins = [begins[0], *(scan + begin for begin in begins[1:])]
+    parts = {
+        65426: struct.pack(f"<{len(begins)}I", *begins),
+        258: struct.pack("<3H", 8, 8, 8),
+        282: struct.pack("<2I", 40000, 1),
+        271: b"Hamamatsu\0",
+    }
+    content, at = bytearray(b"II*\0\0\0\0\0" + jpeg + bytes(len(jpeg) % 2)), {}
+    for tag, part in parts.items():
+        at[tag] = len(content)
+        content += part
+    content[4:8] = struct.pack("<I", len(content))
+    tags = [
+        (256, 4, 1, 128), (257, 4, 1, 128), (258, 3, 3, at[258]), (259, 3, 1, 7), (262, 3, 1, 6),
+        (271, 2, 10, at[271]),
+        (273, 4, 1, 8), (277, 3, 1, 3), (278, 4, 1, 128), (279, 4, 1, len(jpeg)), (282, 5, 1, at[282]),
+        (283, 5, 1, at[282]), (296, 3, 1, 3), (65420, 4, 1, 1), (65426, 4, len(begins), at[65426]),
+    ]  # fmt: skip
+    content += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    (tmp_path / "a.tif").write_bytes(content + bytes(8 + 4 * len(tags)))
+    with opened_tiff(tmp_path / "a.tif") as tiles:
+        assert len(tiles) == len(begins) == 64
+    assert np.abs(read(tmp_path / "a.tif") - SMOOTH).mean() < 2

@@ -41,9 +41,11 @@ class Tiles:
         self.level, self.page = level, page
         self.height, self.width = level.page.height, level.page.width
         self.rows, self.columns = level.segment_px
-        self.across = -(-self.width // self.columns)
-        self.down = -(-self.height // self.rows)
         with told(level.image):
+            if page.jpegheader is not None:  # Hamamatsu: one JPEG for all, cut at its restart markers
+                self.rows, self.columns = int(page.tilelength), int(page.tilewidth)
+            self.across = -(-self.width // self.columns)
+            self.down = -(-self.height // self.rows)
             number = self.across * self.down * level.n_planes
             self.offsets = np.asarray(page.dataoffsets, dtype=np.int64)[:number]
             self.sizes = np.asarray(page.databytecounts, dtype=np.int64)[:number]
@@ -216,7 +218,7 @@ def holds_rgb_tagged_ycbcr(tiles: Tiles) -> bool:
     DataError
         When tiles cannot be decoded.
     """
-    if not tiles.level.is_ycbcr:
+    if not tiles.level.is_ycbcr or tiles.page.jpegheader is not None:  # one vendor's, whose tags are true
         return False
     some = range(0, len(tiles), max(1, len(tiles) // _LOOKED_AT))
     return is_rgb(tiles.decode(number, convert=False) for number in some if tiles.stored[number])
