@@ -24,7 +24,7 @@ from scipy.sparse import csr_matrix
 from typer.testing import CliRunner
 
 from prestige.cli import app
-from prestige.compute.files import is_partial
+from prestige.compute.partials import is_partial
 
 N, SIDE = 60, 128
 GENES = ("EPCAM", "PTPRC", "ACTA2", "CD3E")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -15,12 +17,15 @@ import typer
 import typer.core
 
 import prestige
+from prestige import boundary
+from prestige.compute import signals
+from prestige.compute.progress import say
 from prestige.errors import NO_SPACE, DataError, PrestigeError, StorageError, one_line
 
 if TYPE_CHECKING:
     from prestige.data.phantom import PhantomConfig
 
-INTERRUPTED = 130
+CLOSED_PIPE = 128 + 13
 _NO_PLACE = {
     errno.EACCES,
     errno.EPERM,
@@ -41,10 +46,16 @@ class Commands(typer.core.TyperGroup):
             return super().invoke(ctx)
         except PrestigeError as error:
             _stop(str(error), error.exit_code)
-        except KeyboardInterrupt:
-            _stop("interrupted; run the same command to go on", INTERRUPTED)
-        except (OSError, RuntimeError) as error:  # HDF5 and torch tell of a full disk as a RuntimeError
-            _stop(str(_storage_error(error)), StorageError.exit_code)
+        except KeyboardInterrupt as told:
+            number = getattr(told, "number", signal.SIGINT)
+            by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+            _stop(f"interrupted{by}; run the same command to go on", 128 + number)
+        except BrokenPipeError:  # who reads the output has seen enough
+            boundary.drop_output()
+            raise typer.Exit(CLOSED_PIPE) from None
+        except (OSError, RuntimeError, MemoryError, ImportError) as error:
+            # HDF5 and torch tell of a full disk or memory as a RuntimeError, the linker as an ImportError.
+            _stop(str(_of_the_machine(error)), StorageError.exit_code)
 
 
 app = typer.Typer(
@@ -78,8 +89,19 @@ Scale = Annotated[
 
 
 def main() -> None:
-    """Run the command line."""
-    app(prog_name="prestige")
+    """Run the command line, of which nothing else is to be heard than what it says itself."""
+    boundary.open_streams()
+    boundary.silence_others()
+    boundary.keep_reserve()
+    sys.excepthook = boundary.tell_defect
+    signals.listen()
+    try:
+        signals.end_with_parent()
+        app(prog_name="prestige")
+    except KeyboardInterrupt as told:  # before or after the command itself
+        sys.exit(128 + getattr(told, "number", signal.SIGINT))
+    finally:
+        boundary.end_output()
 
 
 def _show_version(wanted: bool) -> bool:
@@ -129,12 +151,21 @@ def inspect(
             "--out", "-o", metavar="DIR", help="Where the pictures go; NAME-inspection when not given."
         ),
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read every byte of the cache first; prepare what is damaged anew."),
+    ] = False,
 ) -> None:
     """Read every sample, list all faults, and draw the observations over each image."""
+    from prestige.data.cache import default_cache_dir
+    from prestige.data.cache import verify as verify_cache
     from prestige.data.dataset import read_dataset
     from prestige.report.dataset.inspection import inspect as inspect_dataset
 
     settings = read_dataset(dataset)
+    if verify:
+        for line in verify_cache(default_cache_dir()):
+            say(line)
     found = inspect_dataset(settings, out or Path(f"{settings.name}-inspection"))
     typer.echo(found)
     if found.faults:
@@ -330,8 +361,10 @@ def _cell(metric: str, value: float | str | None) -> str:
     return f"{value:,.0f}" if metric.startswith("n_") else f"{value:.4f}"
 
 
-def _storage_error(error: OSError | RuntimeError) -> StorageError:
-    """Return the one line for a disk that cannot take the result; anything else is raised again."""
+def _of_the_machine(error: Exception) -> PrestigeError:
+    """Return the one line for a disk or memory that does not suffice; anything else is raised again."""
+    if (lack := boundary.lack_of_memory(error)) is not None:
+        return lack
     code, place = getattr(error, "errno", None), getattr(error, "filename", None)
     if code in NO_SPACE or "No space left on device" in str(error):
         remedy = "free some space and run the same command to go on"
@@ -342,5 +375,5 @@ def _storage_error(error: OSError | RuntimeError) -> StorageError:
 
 
 def _stop(line: str, code: int) -> NoReturn:
-    typer.echo(f"prestige: {line}", err=True)
+    say(f"prestige: {line}")
     raise typer.Exit(code)

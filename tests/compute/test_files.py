@@ -6,10 +6,7 @@ import ast
 import errno
 import os
 import stat
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,27 +15,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from prestige.compute import files
-from prestige.compute.files import (
-    is_partial,
-    refuse_others,
-    remove_folder,
-    remove_partials,
-    whole_file,
-    whole_folder,
-    write_text,
-)
+from prestige.compute.files import probe, remove_folder, whole_file, whole_folder, write_text
+from prestige.compute.ownership import MARK, refuse_others
+from prestige.compute.partials import is_partial
 from prestige.errors import StorageError
-
-KILLED = """
-import os, sys
-from pathlib import Path
-from prestige.compute.files import whole_file, whole_folder
-with whole_folder(Path(sys.argv[1]) / "folder") as folder, whole_file(Path(sys.argv[1]) / "file") as file:
-    (folder / "a").write_text("half")
-    file.write_text("half")
-    os._exit(9)
-"""
-DAY = 24 * 3600
 
 
 def names(folder: Path) -> list[str]:
@@ -50,24 +30,6 @@ def umask() -> Iterator[None]:
     before = os.umask(0o027)
     yield
     os.umask(before)
-
-
-@pytest.mark.parametrize(
-    ("name", "is_one"),
-    [
-        (".a.npy.0123456789ab.partial", True),
-        ("..a.0123456789ab.partial", True),
-        (".a\nb.0123456789ab.partial", True),
-        ("a.npy.0123456789ab.partial", False),
-        (".a.npy.0123456789AB.partial", False),
-        (".a.npy.0123456789a.partial", False),
-        (".0123456789ab.partial", False),
-        (".a.partial", False),
-        (".a.0123456789ab.partial.png", False),
-    ],
-)
-def test_the_name_of_what_is_being_written(name: str, is_one: bool) -> None:
-    assert is_partial(name) is is_one
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -178,7 +140,7 @@ def test_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
         write_text(tmp_path / "file" / "a", "text")
     with pytest.raises(StorageError, match="cannot be written"), whole_folder(tmp_path / "file"):
         pass
-    for options in ({"ours": None}, {"keep": True}):
+    for options in ({"ours": ("a",)}, {"keep": True}):
         with pytest.raises(StorageError, match="cannot be written"):  # noqa: SIM117
             with whole_folder(tmp_path / "file", **options):
                 pass
@@ -219,9 +181,55 @@ def test_what_others_wrote_is_not_lost(tmp_path: Path) -> None:
     with whole_folder(tmp_path / "a", keep=True) as partial:
         (partial / "b").write_text("late")
     assert names(tmp_path) == ["a", "thesis.docx"]
-    with whole_folder(tmp_path / "a", ours=None) as partial:
+    with whole_folder(tmp_path / "a", ours=("thesis.docx",)) as partial:
         (partial / "b").write_text("b")
     assert names(tmp_path) == ["a", "b"]
+
+
+def test_what_somebody_puts_there_meanwhile_is_not_lost(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b", "old")
+    with (
+        pytest.raises(StorageError, match=r"a: holds 'mine', which would"),
+        whole_folder(tmp_path / "a", ours=("b",)),
+    ):
+        write_text(tmp_path / "a" / "mine", "mine")
+    assert names(tmp_path) == ["a", "b", "mine"]
+
+
+def test_a_picture_of_somebody_among_ours_is_not_lost(tmp_path: Path) -> None:
+    folder, ours = tmp_path / "page", ("index.html", "figures/*.png")
+    for name in ("one.png", "two.png"):
+        with whole_folder(folder, ours=ours) as partial:
+            write_text(partial / "figures" / name, f"drawn, {MARK}")
+        assert names(folder) == ["figures", name]
+    write_text(folder / "figures" / "mine.png", "mine")
+    with pytest.raises(StorageError, match=r"page: holds 'figures/mine\.png', which would"):  # noqa: SIM117
+        with whole_folder(folder, ours=ours):
+            raise AssertionError("nothing is begun")
+    write_text(folder / "figures" / "two.png", "drawn by an older version")
+    with whole_folder(folder, ours=ours) as partial:
+        write_text(partial / "index.html", "page")
+    assert names(folder) == ["index.html"]
+
+
+def test_a_probe_leaves_nothing_and_makes_nothing(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "mine")
+    probe(tmp_path)
+    probe(tmp_path / "new" / "folder")
+    assert names(tmp_path) == ["file"]
+    for folder in (tmp_path / "file", tmp_path / "file" / "in", Path("/proc/none")):
+        with pytest.raises(StorageError, match="cannot be written"):
+            probe(folder)
+
+
+def test_a_probe_meets_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "told so")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(StorageError, match="out: the disk is full"):
+        probe(tmp_path / "out")
+    assert names(tmp_path) == []
 
 
 def test_an_old_folder_comes_back_when_the_new_one_cannot_take_its_place(
@@ -237,7 +245,10 @@ def test_an_old_folder_comes_back_when_the_new_one_cannot_take_its_place(
         rename(source, target)
 
     monkeypatch.setattr(files.os, "rename", refuse)
-    with pytest.raises(StorageError, match="not now"), whole_folder(tmp_path / "a", ours=None) as partial:
+    with (
+        pytest.raises(StorageError, match="not now"),
+        whole_folder(tmp_path / "a", ours=("b", "c")) as partial,
+    ):
         (partial / "b").write_text("new")
     assert names(tmp_path) == ["a", "b"]
     assert (tmp_path / "a" / "b").read_text() == "old"
@@ -250,37 +261,11 @@ def test_a_folder_that_is_removed(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_what_a_kill_leaves_is_known_and_swept_a_day_later(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
-    left = list(tmp_path.iterdir())
-    assert len(left) == 2
-    assert all(is_partial(path.name) for path in left)
-    write_text(tmp_path / "other", "text")
-    assert len(list(tmp_path.iterdir())) == 3  # they may be another process's, which writes them now
-    for path in left:
-        os.utime(path, (time.time() - DAY - 60,) * 2)
-    (tmp_path / "old.partial").write_text("a user's own")
-    os.utime(tmp_path / "old.partial", (0, 0))
-    write_text(tmp_path / "other", "text")
-    assert names(tmp_path) == ["old.partial", "other"]
-
-
-def test_a_folder_of_one_process_is_swept_at_once(tmp_path: Path) -> None:
-    (tmp_path / "in" / ".c.0123456789ab.partial" / "d").mkdir(parents=True)
-    (tmp_path / "in" / ".b.0123456789ab.partial").write_text("half")
-    (tmp_path / "in" / "a.partial").write_text("a user's own")
-    for path in (tmp_path / "in").iterdir():
-        os.utime(path, (time.time() - 61,) * 2)
-    (tmp_path / ".new.0123456789ab.partial").write_text("of another process, which will find it taken")
-    remove_partials(tmp_path)
-    assert names(tmp_path) == [".new.0123456789ab.partial", "a.partial", "in"]
-
-
 def test_many_write_one_file_and_each_time_it_is_whole(tmp_path: Path) -> None:
     def write(letter: str) -> None:
         for _ in range(20):
             write_text(tmp_path / "a", letter * 10_000)
-            with whole_folder(tmp_path / "b", ours=None) as partial:
+            with whole_folder(tmp_path / "b", ours=("b", "c")) as partial:
                 (partial / "c").write_text(letter)
 
     threads = [threading.Thread(target=write, args=(letter,)) for letter in "xyz"]

@@ -1,7 +1,14 @@
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from prestige.compute import progress
-from prestige.compute.progress import Progress, clock, say
+from prestige.compute.progress import Progress, clock, logged, say
+
+FULL, EMPTY = "\u2588", "\u2591"
 
 
 class Clock:
@@ -79,6 +86,86 @@ def test_a_terminal_gets_one_line_that_is_redrawn(
     assert text.count("\n") == 1
     assert "100%" in text
     assert "a note" in text
+
+
+@given(
+    width=st.integers(10, 220),
+    label=st.text(max_size=60),
+    note=st.text(max_size=60),
+    done=st.integers(0, 10),
+    spent=st.floats(0, 1e6),
+)
+def test_a_bar_is_one_line_on_a_terminal_of_any_width(
+    width: int, label: str, note: str, done: int, spent: float
+) -> None:
+    bar = Progress(label, 10)
+    bar.done, bar.note = done, note
+    line = bar.line(width, bar._start + spent)
+    assert cell_len(line) <= width
+    assert "\n" not in line
+    assert f"{done / 10:.0%}" in line
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (90, f"reading {FULL * 6}{EMPTY * 18}  25%  0:10 spent, 0:30 left  a note"),
+        (50, f"reading {FULL * 2}{EMPTY * 8}  25%  0:10 spent, 0:30 left"),
+        (39, "reading   25%  0:10 spent, 0:30 left"),
+        (30, "reading   25%  0:30 left"),
+        (14, "reading   25%"),
+        (11, " 25% readin"),
+    ],
+)
+def test_what_does_not_fit_is_left_out(width: int, line: str) -> None:
+    bar = Progress("reading", 4)
+    bar.done, bar.note = 1, "a note"
+    assert bar.line(width, bar._start + 10) == line
+
+
+def test_two_bars_at_once_share_the_last_line(
+    time: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with Progress("outer", 2) as outer:
+        for _ in range(2):
+            with Progress("inner", 3) as inner:
+                for _ in range(3):
+                    time.now += 3
+                    inner.advance()
+                    say("a word")
+            outer.advance()
+    shown = [line.split("\x1b[2K")[-1] for line in capsys.readouterr().err.split("\n")]
+    assert shown.count("a word") == 6
+    bars = [line.split()[0] for line in shown if line not in ("a word", "")]
+    assert bars == ["inner", "inner", "outer"]
+
+
+def test_lines_of_a_log_grow_rarer(time: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("reading", 36_000) as bar:
+        for _ in range(36_000):
+            time.now += 1.0
+            bar.advance()
+    assert 30 < len(capsys.readouterr().err.splitlines()) < 80
+
+
+def test_a_stream_that_takes_nothing_ends_no_work(time: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: str) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stderr.write", refuse)
+    with Progress("reading", 2) as bar:
+        time.now += 30
+        bar.advance()
+    say("hello")
+
+
+def test_a_log_is_not_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "log.txt").symlink_to(tmp_path / "mine")
+    with pytest.raises(OSError, match="symbolic"), logged(tmp_path / "log.txt"):
+        pass
+    assert (tmp_path / "mine").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,13 @@ def test_one_that_fails_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert (tmp_path / "1.log").read_text() == "no data\n"
 
 
+def test_one_that_is_killed_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    with local_workers(1, [sys.executable, "-c", code], tmp_path):
+        pass
+    assert "a worker was killed, by hand or for want of memory (fewer --jobs" in capsys.readouterr().err
+
+
 def test_they_end_where_the_block_fails(tmp_path: Path) -> None:
     def interrupted() -> None:
         with local_workers(1, [sys.executable, "-c", SLEEP], tmp_path):

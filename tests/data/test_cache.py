@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 import time
@@ -171,3 +172,59 @@ def test_no_more_is_hashed_than_a_file_was_long(tmp_path: Path, monkeypatch: pyt
     expected = cache._hash_files(tmp_path, [tmp_path / "a"], 100)
     monkeypatch.setattr(cache, "_BLOCK", 7)
     assert cache._hash_files(tmp_path, [tmp_path / "a"], 100) == expected
+
+
+@pytest.mark.parametrize("name", ["slide.npy", "table.h5ad", "sample.json"])
+def test_a_damaged_entry_is_prepared_again_with_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    done: list[str] = []
+    first = prepare(recipe(tmp_path / "a", done), tmp_path / "cache")
+    content = bytearray((first.folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (first.folder / name).write_bytes(content)
+    again = prepare(recipe(tmp_path / "a", done), tmp_path / "cache")
+    said = capsys.readouterr().err
+    assert "note: sample 's': in the cache, " in said
+    assert said.count("\n") == 1
+    assert name in said
+    np.testing.assert_array_equal(again.pixels, PIXELS)
+    assert again.card == first.card
+    assert done.count("slide") == (2 if name == "slide.npy" else 1)
+    prepare(recipe(tmp_path / "a", done), tmp_path / "cache")
+    assert done.count("table") == 2
+
+
+def test_all_of_the_cache_is_verified_on_demand(tmp_path: Path) -> None:
+    first = prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+    assert cache.verify(tmp_path / "cache") == []
+    assert cache.verify(tmp_path / "none") == []
+    (first.folder / "table.h5ad").write_bytes(b"")
+    (line,) = cache.verify(tmp_path / "cache")
+    assert "table.h5ad is cut off" in line
+    assert not first.folder.exists()
+
+
+def test_a_file_that_was_changed_and_given_its_old_time_is_hashed_again(tmp_path: Path) -> None:
+    done: list[str] = []
+    first = prepare(recipe(tmp_path / "a", done), tmp_path / "cache")
+    before = (tmp_path / "a" / "table").stat()
+    time.sleep(0.02)  # the system's clock of files is coarse
+    (tmp_path / "a" / "table").write_text("TABLE")
+    os.utime(tmp_path / "a" / "table", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert prepare(recipe(tmp_path / "a", done), tmp_path / "cache").folder != first.folder
+    assert done == ["slide", "table", "table"]
+
+
+def test_an_index_of_an_older_version_or_of_other_types_is_read(tmp_path: Path) -> None:
+    prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+    entries = {path: json.loads(path.read_text()) for path in (tmp_path / "cache" / "index").iterdir()}
+    for path, says in entries.items():
+        path.write_text(json.dumps({key: value for key, value in says.items() if key != "changed"}))
+    prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+    assert {path: json.loads(path.read_text()) for path in entries} == entries
+    for text in ('{"state": 3, "content": []}', "[" * 100_000, '"x"', ""):
+        for path in entries:
+            path.write_text(text)
+        prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+        assert {path: json.loads(path.read_text()) for path in entries} == entries

@@ -85,3 +85,19 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: py
     with pytest.raises(StorageError, match="the disk is full"):
         store.add(start, of(start))
     assert list(store.folder.iterdir()) == []
+
+
+def test_a_chunk_that_was_changed_is_passed_over_and_an_older_one_is_read(tmp_path: Path) -> None:
+    start = np.array([[1, 2], [3, 4]])
+    FeatureStore(tmp_path, "key", 2).add(start, np.ones((2, 2), np.float32))
+    (chunk,) = (tmp_path / "features" / "key").glob("*.chunk")
+    values = (chunk / "values.npy").read_bytes()
+    (chunk / "values.npy").write_bytes(values[:-1] + b"x")
+    assert not FeatureStore(tmp_path, "key", 2).find(start)[1].any()
+    (chunk / "values.npy").write_bytes(values)
+    assert FeatureStore(tmp_path, "key", 2).find(start)[1].all()
+    for text in ("", "[]", '{"values.npy": 3}'):
+        (chunk / "sums.json").write_text(text)
+        assert not FeatureStore(tmp_path, "key", 2).find(start)[1].any()
+    (chunk / "sums.json").unlink()
+    assert FeatureStore(tmp_path, "key", 2).find(start)[1].all()

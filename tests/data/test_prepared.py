@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from prestige.data.card import fault_in
 from prestige.data.dataset import open_sample
-from prestige.data.prepared import Card, is_prepared, read_prepared, write_prepared
+from prestige.data.prepared import Card, read_prepared, write_prepared
 from prestige.data.sample import Table
 from prestige.data.spec import SampleSpec
 from prestige.errors import ConfigError, DataError
@@ -51,7 +52,7 @@ def test_a_round_trip(tmp_path_factory: pytest.TempPathFactory, n: int, seed: in
     folder = tmp_path_factory.mktemp("prepared") / "s"
     table = write(folder, n=n, seed=seed)
     back = read_prepared(folder)
-    assert is_prepared(folder)
+    assert fault_in(folder) is None
     assert back.card == CARD
     pd.testing.assert_frame_equal(back.table.obs, table.obs, check_categorical=False)
     np.testing.assert_array_equal(back.table.xy_px, table.xy_px)
@@ -99,7 +100,7 @@ def test_a_folder_cut_off_is_refused(tmp_path: Path, name: str) -> None:
     write(folder)
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: len(content) // 2])
-    assert not is_prepared(folder)
+    assert fault_in(folder) is not None
     with pytest.raises(DataError, match=name):
         open_sample(spec(folder))
     (folder / name).unlink()

@@ -143,8 +143,9 @@ def test_nothing_but_predictions_is_written_over(
     (out / "S3.h5ad").unlink()
     (out / "S3.h5ad").mkdir()
     before = [(out / f"S{k}.h5ad").read_bytes() for k in (1, 2)]
-    with pytest.raises(StorageError, match=r"3 faults:\n.*S1\.h5ad: is no prediction.*name another folder"):
+    with pytest.raises(StorageError, match=r"S1\.h5ad: is no prediction.*name another folder") as told:
         predict_dataset(model, tmp_path / "d.yaml", out, device="cpu")
+    assert len(told.value.faults) == 3
     assert [(out / f"S{k}.h5ad").read_bytes() for k in (1, 2)] == before
     assert (out / "S0.h5ad").read_bytes() == first["S0.h5ad"]
 
@@ -267,3 +268,21 @@ def test_a_kept_baseline_predicts_new_slides_as_a_network_does(
         np.testing.assert_allclose(np.asarray(table.X), fitted.predict(reader, here), atol=1e-5)
         if wanted is not None:
             np.testing.assert_array_equal(np.asarray(table.X), np.tile(np.float32(wanted), (sample.n_obs, 1)))
+
+
+def test_predictions_go_into_a_folder_of_their_own(
+    model: Path, tmp_path: Path, small_samples: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "st").mkdir()
+    ad.AnnData(np.ones((2, 2), np.float32)).write_h5ad(tmp_path / "st" / "measured.h5ad")
+    with pytest.raises(StorageError, match="st: the folder is not empty and holds no predictions"):
+        predict_dataset(model, tmp_path / "d.yaml", tmp_path / "st", device="cpu")
+    for out in (model / "model", model / "model" / "new"):
+        with pytest.raises(StorageError, match="is read here"):
+            predict_dataset(model, tmp_path / "d.yaml", out, device="cpu")
+    listed(monkeypatch, small_samples[:1], tmp_path / "input")
+    predict_dataset(model, tmp_path / "d.yaml", tmp_path / "out", device="cpu")
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    listed(monkeypatch, small_samples[1:2], tmp_path / "input")
+    predict_dataset(model, tmp_path / "d.yaml", tmp_path / "out", device="cpu")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["S0.h5ad", "S1.h5ad", "notes.txt"]

@@ -67,6 +67,7 @@ def test_a_folder_is_one_runs_own(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="other settings or data"):
         folder.claim("def", {"seed": 0})
     folder.checkpoints.mkdir()
+    write(folder)
     folder.mark_done("abc")
     assert not folder.checkpoints.exists()
     assert not folder.claim("abc", {"seed": 0})

@@ -1,34 +1,26 @@
 """One way to write a file or a folder: whole or not at all, whatever ends the process.
 
-What is being written stands beside its target as ``.<name>.<12 hex digits>.partial``: hidden, of one
-process alone, and told from everything else by :func:`is_partial`.  A process that is killed leaves it;
-whoever writes into the same folder a day later sweeps it away.
+What is being written stands beside its target as ``.<name>.<32 hex digits>.partial``: hidden, of one
+process alone, and told from everything else by :func:`~prestige.compute.partials.is_partial`.  A process that
+is killed leaves it; whoever writes into the same folder next sweeps it away: at once where it is seen that
+the process has ended (the digits name it), else a day later.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import re
-import shutil
-import time
-import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
 
+from prestige.compute.ownership import refuse_others
+from prestige.compute.partials import partial_of, remove, settle, sweep, sync_folder
 from prestige.errors import StorageError, storage_error, storing
 
-_PARTIAL = re.compile(r"\..+\.[0-9a-f]{12}\.partial", re.DOTALL)
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
-_STALE_SECONDS, _SOON_SECONDS = 24 * 3600.0, 60.0
-
-
-def is_partial(name: str) -> bool:
-    """Return whether a file or folder of this name is being written, or was when its process was killed."""
-    return _PARTIAL.fullmatch(name) is not None
 
 
 @contextmanager
@@ -52,11 +44,12 @@ def whole_file(path: Path, *, keep: bool = False) -> Iterator[Path]:
         with partial.open("xb") as file:
             mode = os.fstat(file.fileno()).st_mode & 0o7777
         yield partial
-        _settle(partial, mode)
+        settle(partial, mode)
         if keep:
             _link(partial, target)
         else:
             os.replace(partial, target)
+        sync_folder(target.parent)
 
 
 def write_text(path: Path, text: str, *, keep: bool = False) -> None:
@@ -66,7 +59,7 @@ def write_text(path: Path, text: str, *, keep: bool = False) -> None:
 
 
 @contextmanager
-def whole_folder(path: Path, *, ours: Collection[str] | None = (), keep: bool = False) -> Iterator[Path]:
+def whole_folder(path: Path, *, ours: Collection[str] = (), keep: bool = False) -> Iterator[Path]:
     """Yield an empty folder that takes the place of ``path`` once the block has filled it.
 
     An older one is set aside, and removed when the new one stands.
@@ -74,8 +67,8 @@ def whole_folder(path: Path, *, ours: Collection[str] | None = (), keep: bool = 
     Parameters
     ----------
     ours
-        Names that a folder of this kind holds: one that holds anything else is left as it is.  None where
-        whatever it holds may go.
+        Names that a folder of this kind holds, as of :func:`refuse_others`: one that holds anything else is
+        left as it is.
     keep
         Whether a folder that is there and not empty stays, whoever wrote it, and when.
 
@@ -85,74 +78,66 @@ def whole_folder(path: Path, *, ours: Collection[str] | None = (), keep: bool = 
         When the folder holds other files, or the disk refuses; nothing half-written is left.  What is wrong
         with another file that the block reads stays an ``OSError``.
     """
-    if not keep and ours is not None:
+    if not keep:
         refuse_others(path, ours)
     with _in_progress(path) as (partial, target):
         partial.mkdir()
         yield partial
         mode = partial.stat().st_mode & 0o666
-        for written in partial.rglob("*"):
-            if written.is_file() and not written.is_symlink():
-                _settle(written, mode)
+        for written in [*partial.rglob("*"), partial]:
+            if written.is_dir():
+                sync_folder(written)
+            elif written.is_file() and not written.is_symlink():
+                settle(written, mode)
         if keep:
             _rename_unless_there(partial, target)
         else:
+            refuse_others(path, ours)  # what somebody has put there meanwhile
             _replace_folder(partial, target)
-
-
-def refuse_others(folder: Path, ours: Collection[str]) -> None:
-    """Refuse a folder that holds anything besides the names in ``ours``, and a file in its place.
-
-    Raises
-    ------
-    StorageError
-        When something would be lost.
-    """
-    if not folder.exists():
-        return
-    with storing(folder):
-        others = sorted(path.name for path in folder.iterdir() if path.name not in ours)
-    if others:
-        raise StorageError(
-            f"holds '{others[0]}', which would be lost",
-            where=folder,
-            expected="a new folder, or one that the same command wrote before",
-            remedy="choose another folder",
-        )
+        sync_folder(target.parent)
 
 
 def remove_folder(folder: Path) -> bool:
     """Remove a folder at once, so that nobody opens half of it; False where another process was faster."""
-    partial = _partial_of(folder)
+    partial = partial_of(folder)
     try:
         os.rename(folder, partial)
     except OSError:
         return False
-    shutil.rmtree(partial, ignore_errors=True)
+    remove(partial)
     return True
 
 
-def remove_partials(folder: Path) -> None:
-    """Remove what killed processes left in a folder and below it, where nobody else writes for long.
+def probe(folder: Path) -> None:
+    """Write a little where ``folder`` is or will be, and remove it: it takes a few milliseconds.
 
-    What is a minute old may be that of a process that is about to find the folder taken, and stays.
+    Raises
+    ------
+    StorageError
+        When the disk is full or refuses, or something is in the way.
     """
-    for path in list(folder.rglob(".*.partial")):
-        _remove_stale(path, _SOON_SECONDS)
-
-
-def _partial_of(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.partial")
+    place = Path(folder).resolve()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    partial = partial_of(place / "probe")
+    with storing(folder):
+        try:
+            with partial.open("xb") as file:
+                file.write(b"1")
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            remove(partial)
 
 
 @contextmanager
 def _in_progress(path: Path) -> Iterator[tuple[Path, Path]]:
     """Yield a new name beside ``path``, and ``path`` with links followed; nothing of the new one is left."""
     target = Path(path).resolve()
-    partial = _partial_of(target)
+    partial = partial_of(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
+        sweep(target.parent)
         yield partial, target
     except (OSError, SafetensorError) as error:
         if _concerns_another(error, target.parent):
@@ -164,7 +149,7 @@ def _in_progress(path: Path) -> Iterator[tuple[Path, Path]]:
         where = str(error.where).replace(str(partial), str(path))
         raise StorageError(error.what, where=where, expected=error.expected, remedy=error.remedy) from error
     finally:
-        _remove(partial)
+        remove(partial)
 
 
 def _concerns_another(error: Exception, folder: Path) -> bool:
@@ -174,36 +159,6 @@ def _concerns_another(error: Exception, folder: Path) -> bool:
         return False
     named = Path(os.fsdecode(name)).resolve()
     return not (named.is_relative_to(folder) or folder.is_relative_to(named))
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left a day ago or earlier."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            _remove_stale(Path(entry.path), _STALE_SECONDS)
-
-
-def _remove_stale(path: Path, seconds: float) -> None:
-    with suppress(OSError):  # another process has just removed it
-        if is_partial(path.name) and time.time() - path.stat().st_mtime > seconds:
-            _remove(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink()
-
-
-def _settle(path: Path, mode: int) -> None:
-    """Give a written file its mode, and wait until the disk has it."""
-    with path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        if status.st_mode & 0o7777 != mode and status.st_nlink == 1:  # a link's mode is another file's too
-            path.chmod(mode)
-        os.fsync(file.fileno())
 
 
 def _link(partial: Path, target: Path) -> None:
@@ -225,7 +180,7 @@ def _rename_unless_there(partial: Path, target: Path) -> None:
 
 
 def _replace_folder(partial: Path, target: Path) -> None:
-    aside = _partial_of(target)
+    aside = partial_of(target)
     try:
         while True:  # another process may put its own there meanwhile: the last one stands
             try:
@@ -234,11 +189,11 @@ def _replace_folder(partial: Path, target: Path) -> None:
             except OSError as error:
                 if error.errno not in _NOT_EMPTY:
                     raise
-            _remove(aside)
+            remove(aside)
             with suppress(FileNotFoundError):
                 os.rename(target, aside)
     except OSError:
         if aside.exists():
             os.rename(aside, target)
         raise
-    _remove(aside)
+    remove(aside)

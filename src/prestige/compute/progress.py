@@ -1,21 +1,36 @@
 """Progress of anything that takes more than two seconds, on standard error.
 
-On a terminal it is a bar with the time left; elsewhere (a log file, a cluster) a plain line
-now and then.  What ends within two seconds prints nothing.
+On a terminal of any width each bar is one line with the time left; elsewhere (a log file, a cluster) a plain
+line now and then.  What ends within two seconds prints nothing.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+
+from prestige.errors import one_line
+
 _QUIET_SECONDS = 2.0
 _LINE_EVERY_SECONDS = 20.0
+_LINE_EVERY_SHARE = 0.1  # of the time spent: ten hours are some seventy lines
+_REDRAWN_EVERY_SECONDS = 0.2
+_BARS = (24, 10, 0)  # widths of the bar, from the widest terminal to the narrowest
+
+
+class _Screen:
+    """Whose line is the last on the terminal, without its end."""
+
+    drawn_by: Progress | None = None
 
 
 class Progress:
@@ -38,7 +53,7 @@ class Progress:
         self._begun_at = 0
         self._last_line = self._start
         self._shown: int | None = None  # the count that was shown last
-        self._terminal = sys.stderr.isatty()
+        self._terminal = _is_terminal()
 
     def __enter__(self) -> Progress:
         return self
@@ -54,7 +69,8 @@ class Progress:
         now = time.monotonic()
         if not self.label or now - self._start < _QUIET_SECONDS:
             return
-        if now - self._last_line >= (0.2 if self._terminal else _LINE_EVERY_SECONDS):
+        pause = max(_LINE_EVERY_SECONDS, _LINE_EVERY_SHARE * (now - self._start))
+        if now - self._last_line >= (_REDRAWN_EVERY_SECONDS if self._terminal else pause):
             self._last_line = now
             self._show(now)
 
@@ -62,48 +78,98 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._shown is not None:
-            if self._shown != self.done:
+            if self._shown != self.done or (self._terminal and _Screen.drawn_by is not self):
                 self._show(time.monotonic())
             if self._terminal:
-                sys.stderr.write("\n")
-                sys.stderr.flush()
+                _Screen.drawn_by = None
+                _write("\n")
 
     def _show(self, now: float) -> None:
+        self._shown = self.done
+        if self._terminal:
+            _Screen.drawn_by = self
+            _write(f"\r\x1b[2K{self.line(_width() - 1, now)}")  # in the last column some terminals wrap
+        else:
+            _write(f"{self.line(None, now)}\n")
+
+    def line(self, width: int | None, now: float) -> str:
+        """Return the state as a line of at most ``width`` columns, as plain words where it is None."""
         share = min(self.done / self.total, 1.0)
         spent = now - self._start
         new = self.done - self._begun_at
-        left = spent * max(self.total - self.done, 0) / new if new else float("nan")
-        times = f"{clock(spent)} spent, {clock(left)} left"
-        if self._terminal:
-            bar = ("█" * round(24 * share)).ljust(24, "░")
-            sys.stderr.write(f"\r\x1b[2K{self.label} {bar} {share:4.0%}  {times}  {self.note}"[:200])
-        else:
-            sys.stderr.write(f"{self.label}: {share:.0%}, {times}{'  ' + self.note if self.note else ''}\n")
-        sys.stderr.flush()
-        self._shown = self.done
+        left = clock(spent * max(self.total - self.done, 0) / new if new else float("nan"))
+        times, label, note = f"{clock(spent)} spent, {left} left", one_line(self.label), one_line(self.note)
+        if width is None:
+            return f"{label}: {share:.0%}, {times}{'  ' + note if note else ''}"
+        full, empty = ("█", "░") if _encodes("█░") else ("#", "-")
+        bars = [(full * round(n * share)).ljust(n, empty) for n in _BARS]
+        ends = [f" {share:4.0%}  {times}", f" {share:4.0%}  {left} left", f" {share:4.0%}"]
+        forms = [f"{label} {bar}{end}" for end in ends for bar in bars]
+        fits = next((form for form in forms if cell_len(form) <= width), None)
+        if fits is None:
+            return set_cell_size(f"{share:4.0%} {label}", width)
+        room = width - cell_len(fits) - 2
+        return f"{fits}  {set_cell_size(note, min(room, cell_len(note)))}" if note and room > 8 else fits
 
 
 def say(words: str) -> None:
     """Write one line to standard error, where progress goes."""
-    sys.stderr.write(words + "\n")
-    sys.stderr.flush()
+    if _Screen.drawn_by is not None:
+        _Screen.drawn_by = None
+        words = f"\r\x1b[2K{words}"
+    _write(words + "\n")
+
+
+def _is_terminal() -> bool:
+    """Return whether standard error is a terminal on which a line can be drawn anew."""
+    try:
+        return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    except (AttributeError, ValueError):  # closed
+        return False
+
+
+def _width() -> int:
+    return max(Console(stderr=True, force_terminal=True).width, 10)
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode(sys.stderr.encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _write(text: str) -> None:
+    """Write to standard error; one that takes nothing any more is no reason to end the work."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
-    """Add what the package logs meanwhile to a text file, a line each, with its time."""
+    """Add what the package logs meanwhile to a text file, a line each, with its time.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written, or is a link.
+    """
     log = logging.getLogger("prestige")
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
-    level = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
-        handler.close()
+    number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    with open(number, "a", encoding="utf-8") as file:
+        handler = logging.StreamHandler(file)
+        handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
+        level = log.level
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            log.removeHandler(handler)
+            log.setLevel(level)
+            handler.close()
 
 
 def clock(seconds: float) -> str:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prestige.compute.progress import say
+from prestige.compute.signals import for_child
 from prestige.errors import storing
 
-_SECONDS_TO_END = 10.0
+_SECONDS_TO_END = 15.0  # less than a cluster gives between SIGTERM and SIGKILL
 
 
 @contextmanager
 def local_workers(n: int, command: Sequence[str], logs: Path) -> Iterator[None]:
     """Run a command in ``n`` processes while the block runs.
 
-    The processes end by themselves when there is nothing left to do; where the block fails they are ended.
+    The processes end by themselves when there is nothing left to do; where the block fails they are ended,
+    and with this process, whatever ends it.
     One that failed is named, and nothing else happens: what it left undone is for the others.
 
     Parameters
@@ -38,7 +41,13 @@ def local_workers(n: int, command: Sequence[str], logs: Path) -> Iterator[None]:
                 file = (logs / f"{number}.log").open("ab")
             with file:
                 running.append(
-                    subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+                    subprocess.Popen(
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=file,
+                        stderr=subprocess.STDOUT,
+                        env=for_child(),
+                    )
                 )
         yield
     except BaseException:
@@ -50,5 +59,8 @@ def local_workers(n: int, command: Sequence[str], logs: Path) -> Iterator[None]:
             process.kill()
         raise
     for number, process in enumerate(running, 1):
-        if process.wait():
-            say(f"a worker failed: see {logs / f'{number}.log'}")
+        code, log = process.wait(), logs / f"{number}.log"
+        if code == -signal.SIGKILL:
+            say(f"a worker was killed, by hand or for want of memory (fewer --jobs need less): see {log}")
+        elif code:
+            say(f"a worker failed: see {log}")

@@ -5,6 +5,7 @@
 ``CACHE/samples``    prepared folders; their ``slide.npy`` is a hard link, so two tables of one slide share it
 
 Each is written under another name and renamed when whole, so a crash leaves nothing that looks finished.
+What is opened is compared with sizes, times and checksums that were kept of it (``card.py``).
 It is kept within ``PRESTIGE_CACHE_GB`` (``eviction.py``).
 """
 
@@ -16,21 +17,23 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from prestige.compute.files import remove_folder, whole_file, whole_folder, write_text
-from prestige.compute.progress import Progress
+from prestige.compute.progress import Progress, say
+from prestige.data.card import CARD, SLIDE, fault_in
 from prestige.data.eviction import limit_bytes, touch, trim
-from prestige.data.prepared import SLIDE, Card, Prepared, is_prepared, read_prepared, write_prepared
+from prestige.data.prepared import Card, Prepared, read_prepared, write_prepared
 from prestige.data.sample import Table, faults_in
 from prestige.data.slides.slide import open_pixels
-from prestige.errors import DataError, StorageError, raise_all
-from prestige.inputs import files_below, plain_file
+from prestige.errors import DataError, PrestigeError, StorageError, raise_all
+from prestige.inputs import files_below, plain_file, read_json_object
 
 _BLOCK = 1 << 22
 
@@ -95,11 +98,13 @@ def prepare(recipe: Recipe, cache_dir: Path) -> Prepared:
         folder = cache_dir / "samples" / key
         while True:
             touch(folder)
-            if not is_prepared(folder):
+            if (fault := fault_in(folder)) is not None:
                 slide = cache_dir / "slides" / f"{slide_key}.npy"
+                if folder.exists():
+                    say(f"note: {recipe.where}: in the cache, {fault}: it is prepared again")
+                    _forget(folder, slide)
                 try:
                     _slide(recipe, slide)
-                    remove_folder(folder)  # a broken one
                     with whole_folder(folder, keep=True) as partial:
                         _make(recipe, partial, slide, key, slide_key)
                 except FileNotFoundError as error:
@@ -110,9 +115,39 @@ def prepare(recipe: Recipe, cache_dir: Path) -> Prepared:
             try:
                 return read_prepared(folder)
             except DataError:
-                if is_prepared(folder):
+                if fault_in(folder) is None:
                     raise
                 # Removed between the two, likewise: it is made again.
+
+
+def verify(cache_dir: Path) -> list[str]:
+    """Read every byte of the prepared samples in the cache, and remove what is not as it was written.
+
+    Returns
+    -------
+    A line for each sample that was removed: it is prepared again when it is needed.
+    """
+    removed = []
+    folders = [one for one in sorted((cache_dir / "samples").glob("*")) if (one / CARD).is_file()]
+    with Progress("verifying the cache", len(folders)) as progress:
+        for folder in folders:
+            if (fault := fault_in(folder, thorough=True)) is not None:
+                slides = (cache_dir / "slides").glob("*.npy")
+                same = [one for one in slides if (folder / SLIDE).exists() and one.samefile(folder / SLIDE)]
+                _forget(folder, *same)
+                removed.append(f"the cache's sample {folder.name}: {fault}: removed")
+            progress.advance()
+    return removed
+
+
+def _forget(folder: Path, *slides: Path) -> None:
+    """Remove a damaged entry, and the slide that it is linked to where that is what is damaged."""
+    damaged = folder / SLIDE
+    for slide in slides:
+        with suppress(OSError):
+            if slide.samefile(damaged) and (fault_in(folder, thorough=True) or "").startswith(SLIDE):
+                slide.unlink()
+    remove_folder(folder)
 
 
 def digest(*parts: str) -> str:
@@ -180,14 +215,18 @@ def _content(path: Path, index: Path) -> str:
     stats = [(str(file.relative_to(path)), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
     state = digest(json.dumps(stats))
     entry = index / f"{digest(str(path))}.json"
-    try:
-        known = json.loads(entry.read_text(encoding="utf-8"))
-        if known["state"] == state:
-            return str(known["content"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not hashed yet, or an index entry that cannot be read: hash it
-    content = _hash_files(path, files, sum(size for _, size, _ in stats))
-    write_text(entry, json.dumps({"path": str(path), "state": state, "content": content}))
+    # A copy tool may give a changed file its old time, and none this one.
+    changed = digest(json.dumps([file.stat().st_ctime_ns for file in files]))
+    known: dict[str, Any] = {}
+    with suppress(PrestigeError):  # not hashed yet, or an index entry that cannot be read: hash it
+        known = read_json_object(entry, expected="an entry of the cache's index")
+    content = known.get("content")
+    stands = known.get("state") == state and known.get("changed", changed) == changed
+    if not stands or not isinstance(content, str):
+        content = _hash_files(path, files, sum(size for _, size, _ in stats))
+    if not stands or known.get("content") != content or "changed" not in known:
+        says = {"path": str(path), "state": state, "changed": changed, "content": content}
+        write_text(entry, json.dumps(says))
     return content
 
 

@@ -73,6 +73,17 @@ def read_dataset(path: Path | str) -> DatasetConfig:
     return config.model_copy(update={"samples": tuple(_absolute(sample, base) for sample in config.samples)})
 
 
+def dataset_inputs(path: Path) -> list[Path]:
+    """Return what a dataset.yaml names to be read, and itself: files and folders not to be written into.
+
+    One that cannot be read names nothing; what is wrong with it is told by :func:`read_dataset`.
+    """
+    try:
+        return [path, *read_dataset(path).inputs]
+    except PrestigeError:
+        return [path]
+
+
 def _absolute(sample: SampleSpec, base: Path) -> SampleSpec:
     expression = None if sample.expression is None else resolve_path(sample.expression, base)
     return sample.model_copy(update={"path": resolve_path(sample.path, base), "expression": expression})

@@ -12,7 +12,8 @@ import math
 import os
 from pathlib import Path
 
-from prestige.compute.files import is_partial, remove_folder
+from prestige.compute.files import remove_folder
+from prestige.compute.partials import is_partial
 from prestige.compute.progress import say
 from prestige.data.card import CARD
 from prestige.data.feature_store import FOLDER

@@ -9,6 +9,7 @@ another name and renamed when whole, and never changed: several processes may ad
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import uuid
 from pathlib import Path
@@ -17,9 +18,12 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, Int64
 
 from prestige.compute.files import whole_folder
+from prestige.compute.integrity import damage, vouch
+from prestige.errors import DataError, PrestigeError, reading
+from prestige.inputs import read_json_object
 
 FOLDER = "features"
-_PLACES, _VALUES = "places.npy", "values.npy"
+_PLACES, _VALUES, _SUMS = "places.npy", "values.npy", "sums.json"
 _ACROSS = np.int64(1) << 32
 
 
@@ -55,10 +59,12 @@ class FeatureStore:
             if folder.name in self._read:
                 continue
             self._read.add(folder.name)
-            with contextlib.suppress(OSError, ValueError):  # removed to stay within the limit, or cut off
+            # Removed to stay within the limit, cut off, or not as it was written.
+            with contextlib.suppress(PrestigeError), reading(folder):
+                _refuse_damaged(folder)
                 place = np.load(folder / _PLACES, allow_pickle=False)
                 value = np.load(folder / _VALUES, allow_pickle=False, mmap_mode="r")
-                if value.shape == (len(place), self._width):
+                if value.shape == (len(place), self._width) and place.dtype == np.int64:
                     places.append(place)
                     chunks.append(np.full(len(place), len(self._chunks)))
                     rows.append(np.arange(len(place)))
@@ -101,6 +107,16 @@ class FeatureStore:
         with whole_folder(self.folder / name) as partial:
             np.save(partial / _PLACES, places)
             np.save(partial / _VALUES, features)
+            sums = {name: vouch(partial / name) for name in (_PLACES, _VALUES)}
+            (partial / _SUMS).write_text(json.dumps(sums), encoding="utf-8")
+
+
+def _refuse_damaged(chunk: Path) -> None:
+    """Refuse a chunk whose files are not as they were written; older ones keep no checksums."""
+    if (chunk / _SUMS).is_file():
+        sums = read_json_object(chunk / _SUMS, expected="checksums")
+        if any(damage(chunk / name, sums[name]) for name in (_PLACES, _VALUES)):
+            raise DataError("holds other bytes than were written", where=chunk)
 
 
 def _as_one(start: Int[np.ndarray, "n 2"]) -> Int64[np.ndarray, " n"]:

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
 
-from prestige.data.card import SLIDE, TABLE, Card, read_card, write_card
+from prestige.data.card import SLIDE, TABLE, Card, checksums_of, read_card, write_card
 from prestige.data.columns.measured import yes_or_no
 from prestige.data.columns.places import read_places
 from prestige.data.columns.totals import as_totals
@@ -44,15 +44,6 @@ class Prepared:
     table: Table
 
 
-def is_prepared(folder: Path) -> bool:
-    """Whether ``folder`` is finished and its files have the sizes they were written with."""
-    try:
-        sizes = read_card(folder).bytes
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, DataError):
-        return False
-
-
 def write_prepared(folder: Path, table: Table, card: Card) -> None:
     """Write table and card into ``folder``, which holds ``slide.npy`` already.
 
@@ -70,7 +61,7 @@ def write_prepared(folder: Path, table: Table, card: Card) -> None:
     out = anndata.AnnData(X=table.counts, obs=obs, var=var, obsm=centres)
     write_h5ad(out, folder / TABLE)
     counted = {"width_px": width, "height_px": height, "n_obs": len(obs), "n_genes": len(table.genes)}
-    write_card(folder, card, [*table.notes, *left_out], counted)
+    write_card(folder, card, [*table.notes, *left_out], {**counted, "checksums": checksums_of(folder)})
 
 
 def read_prepared(folder: Path) -> Prepared:

@@ -86,12 +86,25 @@ class SampleSpec(Settings):
     um_per_px: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     covariates: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Files and folders that are read as they stand: nothing is to be written into them."""
+        # A root folder holds the samples beside whatever else the user keeps there.
+        is_root = self.source == "hest" and self.path.is_dir()
+        parts = [self.path / name for name in ("wsis", "st", "metadata")] if is_root else [self.path]
+        return (*parts, *filter(None, [self.expression]))
+
 
 class DatasetConfig(Settings):
     """A data set: a name and its samples, every id once."""
 
     name: Name
     samples: Annotated[tuple[SampleSpec, ...], Field(min_length=1)]
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """What is read of all samples."""
+        return tuple(path for sample in self.samples for path in sample.inputs)
 
     @model_validator(mode="after")
     def _names_differ(self) -> DatasetConfig:

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Int
 
 from prestige.baselines.settings import baselines
+from prestige.compute.outputs import check_folder
+from prestige.compute.ownership import files_in
 from prestige.compute.progress import say
 from prestige.data.dataset import DatasetConfig, open_dataset, read_dataset
 from prestige.data.observations import Observations, all_observations
@@ -22,6 +24,7 @@ from prestige.prediction.description import MANIFEST
 from prestige.prediction.files import is_prediction, prediction_file
 from prestige.records.run import RunFolder
 
+_MOST_LOOKED_AT = 20  # tables in a folder, for a prediction among them
 BAND_PX = 1024
 """Height of the bands of a slide that observations are taken from, one after the other."""
 
@@ -63,9 +66,12 @@ def predict_dataset(
     'P1_S1.h5ad'
     """
     run_or_model, dataset, out = Path(run_or_model), Path(dataset), Path(out)
-    bundle = read_bundle(_bundle_folder(run_or_model))
+    folder = _bundle_folder(run_or_model)
     config = read_dataset(dataset)
+    inputs = [dataset, folder, RunFolder(run_or_model).predictions, *config.inputs]
+    check_folder(out, inputs=inputs, files=[f"{sample.id}.h5ad" for sample in config.samples])
     _check_targets(config, out)
+    bundle = read_bundle(folder)
     samples = open_dataset(config, counts="optional").samples
     _check_sizes(samples, bundle.patch)
     for words in pixel_notes(samples, bundle.extra.get("um_per_px")):
@@ -154,20 +160,23 @@ def _check_sizes(samples: Sequence[Sample], patch: Patch) -> None:
 
 
 def _check_targets(config: DatasetConfig, out: Path) -> None:
-    """Refuse to write over anything but predictions, and over what is read."""
-    inputs = {path.resolve() for one in config.samples for path in (one.path, one.expression) if path}
-    faults = []
-    for sample in config.samples:
-        path = out / f"{sample.id}.h5ad"
-        if path.resolve() in inputs:
-            what = "is read here"
-        elif path.exists() and not is_prediction(path):
-            what = "is no prediction of prestige"
-        else:
-            continue
-        remedy = "name another folder with --out, or move the file away"
-        faults.append(StorageError(f"{what} and would be overwritten", where=path, remedy=remedy))
+    """Refuse to write over anything but predictions, and into a folder of other files."""
+    faults = [
+        StorageError(
+            "is no prediction of prestige and would be overwritten",
+            where=path,
+            remedy="name another folder with --out, or move the file away",
+        )
+        for path in (out / f"{sample.id}.h5ad" for sample in config.samples)
+        if path.exists() and not is_prediction(path)
+    ]
     raise_all(faults)
+    there = files_in(out) if out.is_dir() else []
+    tables = [out / name for name in there if name.endswith(".h5ad")][:_MOST_LOOKED_AT]
+    if there and not any(map(is_prediction, tables)):
+        raise StorageError(
+            "the folder is not empty and holds no predictions", where=out, remedy="give another folder"
+        )
 
 
 def _bundle_folder(folder: Path) -> Path:

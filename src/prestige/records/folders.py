@@ -6,7 +6,7 @@ Nothing is computed.  A run that is not finished, or whose files cannot be read,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -16,9 +16,10 @@ import pandas as pd
 import yaml
 
 from prestige.compute.files import whole_file, write_text
-from prestige.errors import ConfigError, DataError, StorageError, storing
+from prestige.compute.outputs import check_folder
+from prestige.errors import ConfigError, DataError, StorageError, reading, storing
 from prestige.records.bench import SCHEMA, BenchRecord, FoldRecord, SideCounts, read_record
-from prestige.records.run import Missing, Run, RunFolder, is_free, read_run
+from prestige.records.run import Missing, Run, RunFolder, read_run, refuse_unless_free
 from prestige.records.schema import json_text
 from prestige.settings import read_yaml
 
@@ -81,6 +82,26 @@ class BenchFolder:
         """Return the folder of the run with this hash."""
         return RunFolder(self.runs / digest)
 
+    def check(self, settings: Mapping[str, Any], inputs: Sequence[Path] = ()) -> None:
+        """Check that a bench can be written here, before anything is computed; it is claimed later.
+
+        Parameters
+        ----------
+        settings
+            Of the bench: the file that holds them already may be read from this very folder.
+        inputs
+            What the bench reads.
+
+        Raises
+        ------
+        StorageError
+            When it holds something else, is read by the bench, or cannot be written.
+        """
+        stands = self.settings.is_file() and _text_of(self.settings) == _yaml_of(settings)
+        files = [self.record.name] if stands else [self.settings.name, self.record.name]
+        check_folder(self.path, inputs=inputs, files=files)
+        refuse_unless_free(self.path, self.settings.name, "bench")
+
     def claim(self, settings: Mapping[str, Any]) -> None:
         """Make the folder that of the bench with these settings.
 
@@ -90,17 +111,14 @@ class BenchFolder:
             When it holds something else, or cannot be written.
         """
         # Half-written settings are those of another process that begins this very bench, or of a kill.
-        if not is_free(self.path, self.settings.name):
-            raise StorageError(
-                "the folder is not empty and holds no bench", where=self.path, remedy="give another folder"
-            )
-        text = yaml.safe_dump(settings, sort_keys=False)
+        refuse_unless_free(self.path, self.settings.name, "bench")
+        text = _yaml_of(settings)
         with storing(self.settings):
             self.path.mkdir(parents=True, exist_ok=True)
         # A file that stays keeps the lock that another process holds on it.
         if not self.settings.exists():
             write_text(self.settings, text, keep=True)
-        if self.settings.read_text(encoding="utf-8") != text:
+        if _text_of(self.settings) != text:
             write_text(self.settings, text)
 
     def settings_of(self, key: str) -> dict[str, Any] | None:
@@ -160,6 +178,15 @@ class Bench:
         """Patients that were scored, in order of first appearance."""
         scored = [run.scores["patient"].astype(str) for run in self.runs if "patient" in run.scores]
         return list(dict.fromkeys(chain.from_iterable(scored)))
+
+
+def _yaml_of(settings: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(settings, sort_keys=False)
+
+
+def _text_of(path: Path) -> str:
+    with reading(path, expected="the settings of a bench", kind=StorageError):
+        return path.read_text(encoding="utf-8", errors="replace")
 
 
 def load_bench(path: Path) -> Bench:

@@ -15,9 +15,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from prestige.compute.files import is_partial, write_text
-from prestige.errors import DataError, PrestigeError, StorageError, storing
+from prestige.compute.files import whole_file, write_text
+from prestige.compute.outputs import check_folder
+from prestige.compute.ownership import is_passed_over
+from prestige.compute.partials import sync_folder
+from prestige.errors import DataError, PrestigeError, StorageError, reading, storing
+from prestige.inputs import plain_file
 from prestige.records.configuration import Configuration
+from prestige.records.done import done_text, fault_of
 from prestige.records.manifest import SCHEMA, Manifest, read_manifest
 from prestige.records.schema import json_text
 from prestige.settings import read_yaml
@@ -27,6 +32,7 @@ HISTORY = ("phase", "step", "seconds", "learning_rate", "train_loss", "validatio
 """Columns of ``history.csv``: a row for each validation of a training."""
 
 _SCORES = {"sample", "level", "name", "metric", "value"}
+_MENDED = "run the same `prestige bench` or `train` again, which does it anew"
 _SHIFTED = "moments-shift-*.npz"
 
 
@@ -96,13 +102,42 @@ class RunFolder:
         return self.path / _SHIFTED.replace("*", f"{shift_um:g}")
 
     def is_done(self) -> bool:
-        """Say whether the run is complete."""
-        return self.marker.exists()
+        """Say whether the run is complete: its marker is there, and all that it vouches for."""
+        return self.marker.is_file() and self.fault() is None
+
+    def fault(self, *, thorough: bool = False) -> str | None:
+        """Say what is wrong with a run that has a marker, as one clause; None where all is right."""
+        return fault_of(self.path, self.marker, thorough=thorough)
 
     def mark_done(self, digest: str) -> None:
-        """Forget the checkpoints and write the marker."""
+        """Forget the checkpoints and write the marker, once the disk has all that it vouches for."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-        write_text(self.marker, digest + "\n")
+        for folder in (self.predictions, self.model, self.path, self.path.parent):
+            sync_folder(folder)
+        write_text(self.marker, done_text(self.path, digest))
+
+    def undo(self) -> None:
+        """Take the marker away: the run is to be done again.
+
+        Raises
+        ------
+        StorageError
+            When it cannot be removed.
+        """
+        with storing(self.marker):
+            self.marker.unlink(missing_ok=True)
+            sync_folder(self.path)
+
+    def check(self, inputs: Sequence[Path] = ()) -> None:
+        """Check that a run can be written here, before anything is computed; it is claimed later.
+
+        Raises
+        ------
+        StorageError
+            When it holds something else, is read by the run, or cannot be written.
+        """
+        check_folder(self.path, inputs=inputs, files=[self.settings.name, self.manifest.name])
+        refuse_unless_free(self.path, self.settings.name, "run")
 
     def claim(self, digest: str, settings: Mapping[str, Any]) -> bool:
         """Make the folder that of the run with this hash; return False where the run is done already.
@@ -112,26 +147,32 @@ class RunFolder:
         StorageError
             When it holds something else, or cannot be written.
         """
+        text = yaml.safe_dump({"hash": digest, **settings}, sort_keys=False)
         if self.settings.exists():
-            stored = read_yaml(self.settings)
-            if stored.get("hash") != digest:
-                raise StorageError(
-                    "the folder holds a run with other settings or data",
-                    where=self.path,
-                    remedy="give another folder, or delete this one",
-                )
+            stated = self._hash() if self.name == digest else read_yaml(self.settings).get("hash")
+            if stated != digest:
+                if self.name != digest:
+                    raise StorageError(
+                        "the folder holds a run with other settings or data",
+                        where=self.path,
+                        remedy="give another folder, or delete this one",
+                    )
+                write_text(self.settings, text)  # damaged: a bench's folder of this name is of this run
             return not self.is_done()
         # What a kill or a full disk left of the settings is no reason to refuse, nor what another process
         # that begins this very run has put there by now: its settings come first.
-        if not is_free(self.path, self.settings.name):
-            raise StorageError(
-                "the folder is not empty and holds no run", where=self.path, remedy="give another folder"
-            )
+        refuse_unless_free(self.path, self.settings.name, "run")
         with storing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump({"hash": digest, **settings}, sort_keys=False)
         write_text(self.settings, text, keep=True)
         return True
+
+    def _hash(self) -> str | None:
+        """Return the hash that the settings state, None where they cannot be read."""
+        with suppress(PrestigeError):
+            stated = read_yaml(self.settings).get("hash")
+            return None if stated is None else str(stated)
+        return None
 
     def write(
         self,
@@ -148,13 +189,13 @@ class RunFolder:
         StorageError
             When something cannot be written.
         """
-        with storing(self.path):
-            scores.assign(**identity(manifest)).to_parquet(self.scores, index=False)
+        with whole_file(self.scores) as partial:
+            scores.assign(**identity(manifest)).to_parquet(partial, index=False)
         moments.save(self.moments)
         for shift_um, of_shift in shifted.items():
             of_shift.save(self.moments_at(shift_um))
-        with storing(self.path):
-            pd.DataFrame(history, columns=list(HISTORY)).to_csv(self.history, index=False)
+        with whole_file(self.history) as partial:
+            pd.DataFrame(history, columns=list(HISTORY)).to_csv(partial, index=False)
         write_text(self.manifest, json_text(manifest, SCHEMA))
 
     def read_scores(self) -> pd.DataFrame:
@@ -163,12 +204,14 @@ class RunFolder:
         Raises
         ------
         DataError
-            When columns are missing.
-        OSError, ValueError
-            When the file is missing or broken.
+            When the file is missing or broken, or columns are missing or of another kind.
         """
-        scores = pd.read_parquet(self.scores)
-        if absent := _SCORES - set(scores.columns):
+        expected = "the scores of a run"
+        with reading(plain_file(self.scores, expected=expected), expected=expected):
+            scores = pd.read_parquet(self.scores)
+            if not (absent := _SCORES - set(scores.columns)):
+                scores["value"] = scores["value"].astype(float)
+        if absent:
             raise DataError(f"lacks the columns {', '.join(sorted(absent))}", where=self.scores)
         return scores
 
@@ -177,12 +220,15 @@ class RunFolder:
 
         Raises
         ------
-        OSError, ValueError
+        DataError
             When the file is broken.
         """
         if not self.history.is_file() or self.history.stat().st_size == 0:
             return pd.DataFrame({name: pd.Series(dtype=float) for name in HISTORY})
-        return pd.read_csv(self.history).reindex(columns=list(HISTORY))
+        with reading(self.history, expected="the validations of a training"):
+            table = pd.read_csv(self.history).reindex(columns=list(HISTORY))
+            table[list(HISTORY[1:])].astype(float)  # or it is no table of ours
+        return table
 
     def read_shifted(self) -> dict[float, Moments]:
         """Return the moments at moved centres by shift in um; empty where none were asked for.
@@ -193,12 +239,15 @@ class RunFolder:
             When a file is broken.
         """
         start, end = _SHIFTED.split("*")
-        paths = {float(path.name[len(start) : -len(end)]): path for path in self.path.glob(_SHIFTED)}
+        paths: dict[float, Path] = {}
+        for path in self.path.glob(_SHIFTED):
+            with suppress(ValueError):  # a file of somebody's own
+                paths[float(path.name[len(start) : -len(end)])] = path
         return {shift_um: Moments.load(paths[shift_um]) for shift_um in sorted(paths)}
 
     def progress(self) -> str:
         """Return how far a run is that is not done."""
-        with suppress(OSError, ValueError, IndexError):  # IndexError: it has not begun to train
+        with suppress(PrestigeError, ValueError, IndexError):  # IndexError: it has not begun to train
             last = self.read_history().iloc[-1]
             return f"not finished: {last['phase']} at step {int(last['step'])}"
         return "not finished"
@@ -243,13 +292,15 @@ def read_run(path: Path) -> Run | Missing:
     folder = RunFolder(path)
     if not path.is_dir():
         return Missing(folder.name, "not started")
-    if not folder.is_done():
+    if not folder.marker.is_file():
         return Missing(folder.name, folder.progress())
+    if (fault := folder.fault(thorough=True)) is not None:
+        return Missing(folder.name, f"cannot be read: {fault}; {_MENDED}")
     try:
         manifest, scores = read_manifest(folder.manifest), folder.read_scores()
         return Run(folder, manifest, scores, folder.read_history(), Moments.load(folder.moments))
-    except (OSError, ValueError, PrestigeError) as error:
-        return Missing(folder.name, f"cannot be read: {' '.join(str(error).split())}")
+    except PrestigeError as error:
+        return Missing(folder.name, f"cannot be read: {error}")
 
 
 def identity(manifest: Manifest) -> dict[str, Any]:
@@ -262,7 +313,18 @@ def identity(manifest: Manifest) -> dict[str, Any]:
     return {name: words if name == "variant" else getattr(manifest, name) for name in columns}
 
 
-def is_free(folder: Path, settings: str) -> bool:
-    """Return whether a folder is, or may become, that of a run or bench with settings of this name."""
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    return settings in names or all(name.startswith(settings) or is_partial(name) for name in names)
+def refuse_unless_free(folder: Path, settings: str, kind: str) -> None:
+    """Refuse a folder unless it is, or may become, that of a run or bench with settings of this name.
+
+    Raises
+    ------
+    StorageError
+        When it holds other files.
+    """
+    with storing(folder):
+        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    others = [name for name in names if not (name.startswith(settings) or is_passed_over(name))]
+    if settings not in names and others:
+        raise StorageError(
+            f"the folder is not empty and holds no {kind}", where=folder, remedy="give another folder"
+        )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from prestige.errors import DataError
+from prestige.inputs import read_json_object
 
 R = TypeVar("R", bound="Record")
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
@@ -44,13 +46,10 @@ def read_json(path: Path, schema: str, *, remedy: str) -> tuple[dict[str, Any], 
         When the file is missing, cut off, something else, or of a newer version.
     """
     kind, _, newest = schema.rpartition("/")
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        stated = str(raw.get("schema", f"{kind}/1"))
-    except (OSError, ValueError, AttributeError) as error:
-        raise _unreadable(str(error), path, remedy) from error
+    raw = read_json_object(path, expected=f"JSON of {schema}", remedy=remedy)
+    stated = str(raw.get("schema", f"{kind}/1"))
     name, _, version = stated.rpartition("/")
-    if name != kind or not version.isdigit():
+    if name != kind or not re.fullmatch(r"[0-9]{1,6}", version):
         raise DataError(f"is of the schema {stated}", where=path, expected=schema, remedy=remedy)
     if int(version) > int(newest):
         raise DataError(

@@ -22,6 +22,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
+from prestige.compute.ownership import MARK
+
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6D31", "#7B4EA3")
 BASELINE_GREYS = ("#8A8F98", "#5F656E", "#B0B4BB")
 INK, MUTED, RULE = "#1b1f24", "#626a73", "#d5d9de"
@@ -128,16 +130,22 @@ def cell_colours(value: float, low: float, high: float) -> tuple[str, str]:
 
 def save_figure(figure: Figure, stem: Path) -> Markup:
     """Write ``stem.png`` and ``stem.svg`` and return the drawing as SVG for the page."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    svg = write_figure(figure, stem.with_suffix(".png"), stem.with_suffix(".svg"))
+    return Markup(_for_page(svg, prefix=stem.name))
+
+
+def write_figure(figure: Figure, png: Path, svg: Path) -> str:
+    """Write a figure in two forms, with the mark that says whose pictures they are; return the SVG."""
     with drawing():
-        stem.parent.mkdir(parents=True, exist_ok=True)
         tame_text(figure)
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once, not again for every file
-        figure.savefig(stem.with_suffix(".png"), dpi=PNG_DPI)
+        figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": MARK})
         buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", dpi=PNG_DPI, metadata={"Date": None})
-    stem.with_suffix(".svg").write_text(buffer.getvalue(), encoding="utf-8")
-    return Markup(_for_page(buffer.getvalue(), prefix=stem.name))
+        figure.savefig(buffer, format="svg", dpi=PNG_DPI, metadata={"Date": None, "Creator": MARK})
+    svg.write_text(buffer.getvalue(), encoding="utf-8")
+    return buffer.getvalue()
 
 
 def _for_page(svg: str, *, prefix: str) -> str:

@@ -11,14 +11,16 @@ from prestige.baselines.checks import why_not
 from prestige.compute.devices import make_fabric
 from prestige.compute.files import whole_folder
 from prestige.compute.locks import BusyError, held
+from prestige.compute.ownership import refuse_others
 from prestige.compute.progress import clock, say
 from prestige.compute.workers import local_workers
 from prestige.config import BenchConfig, RunConfig, read_bench, run_hash
-from prestige.data.dataset import Dataset, open_dataset, read_dataset
+from prestige.data.dataset import Dataset, dataset_inputs, open_dataset, read_dataset
 from prestige.data.fold import FoldData, audited_folds, prepare_fold, widest_um
 from prestige.data.patches.reader import PatchConfig, resolve_patch
 from prestige.data.split.folds import Fold
 from prestige.errors import ConfigError
+from prestige.evaluate.ceilings import FILE as CEILINGS
 from prestige.evaluate.ceilings import write_ceilings
 from prestige.genesets import collect_sets
 from prestige.prediction.files import write_truth
@@ -26,12 +28,14 @@ from prestige.records.bench import SkippedRecord
 from prestige.records.folders import BenchFolder
 from prestige.records.run import RunFolder
 from prestige.report import write_report
+from prestige.report.bench.page import check_report
 from prestige.report.biology.of_bench import check_biology
 from prestige.runs.record import FoldSummary, Grid, describe_fold, record_of
 from prestige.runs.run import check_names, check_runs, execute
 from prestige.runs.staining import stain_columns
 
 _PAUSE_SECONDS = 2.0
+_TRUTH = ("*.h5ad", CEILINGS)
 
 
 def run_bench(path: Path | str, out: Path | str, *, device: str = "auto", jobs: int = 1) -> Path:
@@ -58,10 +62,14 @@ def run_bench(path: Path | str, out: Path | str, *, device: str = "auto", jobs: 
     """
     path, out = Path(path), Path(out)
     config = read_bench(path)
+    folder, settings = BenchFolder(out), config.model_dump(mode="json", exclude_none=True)
+    folder.check(settings, inputs=[path, *dataset_inputs(config.dataset)])
+    check_report(folder)
+    for truth in folder.truths.glob("fold-*"):
+        refuse_others(truth, _TRUTH)
     grid = _opened(config, path, device)
     fold_data = prepare_fold(grid.dataset, grid.folds[0], config.panel)  # the last that can be wrong
-    folder = BenchFolder(out)
-    folder.claim(config.model_dump(mode="json", exclude_none=True))
+    folder.claim(settings)
     command = ["-m", "prestige", "bench", str(path), "--out", str(out), "--device", device]
     with local_workers(jobs - 1, [sys.executable, *command], folder.jobs):
         return _share(grid, config, fold_data, folder, device)
@@ -179,7 +187,7 @@ def _keep_fold(out: BenchFolder, data: FoldData, config: BenchConfig, started: f
     truth = out.truth(data.fold.index)
     if not (truth.exists() and truth.stat().st_mtime > started):
         # Anew, since the split may be another one.
-        with whole_folder(truth, ours=None) as partial:
+        with whole_folder(truth, ours=_TRUTH) as partial:
             stains = stain_columns(data.test, data.dataset.samples)
             write_truth(partial, data.test, data.dataset.samples, columns=stains)
             block_um = config.evaluation.block_um

@@ -16,12 +16,12 @@ import numpy as np
 
 from prestige.baselines.checks import check_own_patch, check_weights, why_not
 from prestige.compute.devices import make_fabric
-from prestige.compute.files import remove_partials
 from prestige.compute.locks import held
+from prestige.compute.partials import remove_partials
 from prestige.compute.progress import logged, say
 from prestige.compute.provenance import forget_peak_memory, hardware, peak_memory_bytes, versions
 from prestige.config import RESULT_VERSION, RunConfig, read_run, run_hash
-from prestige.data.dataset import Dataset, open_dataset, read_dataset
+from prestige.data.dataset import Dataset, dataset_inputs, open_dataset, read_dataset
 from prestige.data.fold import FoldData, audited_folds, prepare_fold
 from prestige.data.observations import positions_um
 from prestige.data.patches.reader import Patch, resolve_patch
@@ -57,6 +57,7 @@ def train_from_yaml(path: Path | str, folder: Path | str, *, device: str = "auto
     path, folder = Path(path), Path(folder)
     config = read_run(path)
     check_names(config)  # opening the samples may take minutes
+    RunFolder(folder).check(inputs=[path, *dataset_inputs(config.dataset)])
     if config.train is not None:
         make_fabric(config.train.precision, device)
     dataset = open_dataset(read_dataset(config.dataset))
@@ -134,6 +135,9 @@ def execute(
             if not run.is_done():
                 if words is not None:
                     say(words)
+                if run.marker.exists():
+                    say(f"run {run.name}: {run.fault()}: it is done again")
+                    run.undo()
                 remove_partials(folder)
                 _execute(config, data, run, device=device)
                 run.mark_done(digest)

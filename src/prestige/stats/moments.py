@@ -6,7 +6,6 @@ Pearson correlation exactly, over all observations or over any resample of the b
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,7 +14,8 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from prestige.compute.files import whole_file
-from prestige.errors import DataError, StorageError
+from prestige.errors import DataError, StorageError, reading
+from prestige.inputs import plain_file
 
 SCHEMA = "prestige.moments/1"
 # A variance below this share of the mean square is the rounding of a constant.
@@ -73,23 +73,26 @@ class Moments:
         StorageError
             When the file is missing, cut off or something else.
         """
-        try:
-            # Opened here: numpy leaves a file open that it finds broken.
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            if str(arrays.pop("schema")) != SCHEMA:
-                raise ValueError("of another schema")
-            genes = tuple(str(gene) for gene in arrays.pop("genes"))
-            return cls(genes=genes, **arrays)
-        except FileNotFoundError:
-            raise StorageError("no such file", where=path, expected="moments of a finished run") from None
-        except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise StorageError(
-                f"cannot be read ({error})",
-                where=path,
-                expected=f"an npz of {SCHEMA}",
-                remedy="score the run again",
-            ) from error
+        remedy = "run the same `prestige bench` or `train` again, which scores it anew"
+        plain_file(path, expected="moments of a finished run", kind=StorageError, remedy=remedy)
+        # Opened here: numpy leaves a file open that it finds broken.
+        with (
+            reading(path, expected=f"an npz of {SCHEMA}", remedy=remedy, kind=StorageError),
+            Path(path).open("rb") as file,
+            np.load(file, allow_pickle=False) as stored,
+        ):
+            arrays = {item.name: np.asarray(stored[item.name]) for item in fields(cls)}
+            schema = str(stored["schema"])
+            genes = tuple(str(gene) for gene in arrays.pop("genes").ravel())
+            c, g = len(arrays["block"]), len(genes)
+            shapes = {name: (c, g) if name in _SUMS else (c,) for name in arrays}
+            odd = [name for name, array in arrays.items() if array.shape != shapes[name]]
+            kinds = {"sample": "U", "block": "i", "n": "i"}
+            odd += [name for name, array in arrays.items() if array.dtype.kind not in kinds.get(name, "f")]
+        if schema != SCHEMA or odd:
+            what = f"the array '{odd[0]}' is of another form" if odd else f"is of the schema {schema}"
+            raise StorageError(what, where=path, expected=f"an npz of {SCHEMA}", remedy=remedy)
+        return cls(genes=genes, **arrays)
 
     def take_genes(self, genes: Sequence[str]) -> Moments:
         """Return the moments of these genes alone, in this order.

@@ -24,6 +24,7 @@ from torch import Tensor
 from prestige import metrics
 from prestige.compute.progress import Progress
 from prestige.compute.provenance import working_seconds
+from prestige.compute.signals import end_if_asked, heard_between_steps, is_asked_to_end
 from prestige.errors import ModelError, StorageError
 from prestige.models.losses import losses
 from prestige.models.predictor import Predictor
@@ -84,10 +85,13 @@ def train(
         progress.start_at(state.steps_done())
         while state.phase < len(rates):
             rate = rates[state.phase]
-            fit(job, f"trial-{rate:g}", rate, state.plan.trial_steps, progress)
-            job.end_trial()
+            with heard_between_steps():
+                fit(job, f"trial-{rate:g}", rate, state.plan.trial_steps, progress)
+                job.end_trial()
+                end_if_asked()
         rate = rates[job.winner()] if len(rates) > 1 else rates[0]
-        fit(job, "main", rate, state.plan.main_steps, progress)
+        with heard_between_steps():
+            fit(job, "main", rate, state.plan.main_steps, progress)
     if not job.best:
         if not np.ptp(np.asarray(job.loader.validation[1]), axis=0).any():
             raise ModelError(
@@ -113,7 +117,10 @@ def train(
 
 
 def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> None:
-    """Take one phase from wherever it stands to step ``until``: the training loop."""
+    """Take one phase from wherever it stands to step ``until``: the training loop.
+
+    A signal is heard after a step, where a checkpoint can be written from which the training goes on.
+    """
     state, config = job.state, job.config
     saved_at = time.monotonic()
     job.model.train()
@@ -149,9 +156,10 @@ def fit(job: Job, phase: str, rate: float, until: int, progress: Progress) -> No
                 lr,
                 score,
             )
-        if time.monotonic() - saved_at > config.checkpoint_seconds:
+        if is_asked_to_end() or time.monotonic() - saved_at > config.checkpoint_seconds:
             job.save()
             saved_at = time.monotonic()
+        end_if_asked()
     batches.close()
 
 

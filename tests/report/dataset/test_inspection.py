@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
+from prestige.compute.files import write_text
+from prestige.compute.ownership import files_in
 from prestige.data.dataset import DatasetConfig, SampleSpec, open_dataset, open_sample
 from prestige.data.prepared import Card, write_prepared
 from prestige.data.sample import Table
+from prestige.errors import StorageError
 from prestige.report.dataset.inspection import crop_centres, crop_width, inspect, thumbnail
 
 
@@ -55,7 +58,26 @@ def test_samples_and_faults_stand_in_one_table(tmp_path: Path) -> None:
     assert text.count("fault  ") == 3
     table = pd.read_csv(out / "inspection.csv")
     assert list(table["id"]) == ["a", "b", "c"]
-    assert sorted(path.name for path in out.iterdir()) == ["a.png", "c.png", "inspection.csv"]
+    assert files_in(out) == ["a.png", "c.png", "inspection.csv"]
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    write_text(out / "b.png", "a picture of mine")
+    with pytest.raises(StorageError, match=r"b\.png: was not written by inspection and would be"):
+        inspect(DatasetConfig(name="d", samples=(sound, lost, same)), out)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    (out / "b.png").unlink()
+    inspect(DatasetConfig(name="d", samples=(sound,)), out)
+    assert list(pd.read_csv(out / "inspection.csv")["id"]) == ["a"]
+
+
+def test_a_folder_of_others_is_no_place_for_pictures(tmp_path: Path) -> None:
+    config = DatasetConfig(name="d", samples=(prepared(tmp_path, "a"),))
+    write_text(tmp_path / "out" / "a.png", "mine")
+    with pytest.raises(StorageError, match="out: the folder is not empty and holds no inspection"):
+        inspect(config, tmp_path / "out")
+    with pytest.raises(StorageError, match="is read here and would be changed"):
+        inspect(config, tmp_path / "a" / ".." / "a")
+    assert (tmp_path / "out" / "a.png").read_text() == "mine"
+    assert not (tmp_path / "a" / "a.png").exists()
 
 
 def test_the_picture_shows_centres_where_they_are(tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ import yaml
 from jaxtyping import Bool, Float, Int, UInt8, UInt32
 
 from prestige.compute.files import whole_folder
+from prestige.compute.outputs import check_folder
 from prestige.compute.progress import Progress
 from prestige.data.h5ad import write_h5ad
 from prestige.data.phantom import expression, oracle, render, tissue
 from prestige.data.phantom.settings import PhantomConfig
 from prestige.data.phantom.store import write_store
 from prestige.errors import ConfigError
+from prestige.inputs import read_json_object
 
 SCHEMA = "prestige.phantom/1"
 _UNMEASURED_GROUP = 4
@@ -72,6 +74,7 @@ def write_phantom(config: PhantomConfig, folder: Path | str) -> Path:
     folder = Path(folder).resolve()
     if _holds(config, folder):
         return folder / "dataset.yaml"
+    check_folder(folder, whole=True)
     with whole_folder(folder) as partial:
         _write_all(config, partial)
     return folder / "dataset.yaml"
@@ -86,8 +89,8 @@ def read_truth(folder: Path) -> dict[str, Any] | None:
     path = Path(folder) / "truth.json"
     if not path.is_file():
         return None
-    truth = json.loads(path.read_text(encoding="utf-8"))
-    return truth if isinstance(truth, dict) and truth.get("schema") == SCHEMA else None
+    truth = read_json_object(path, expected="the truth of a phantom", remedy="write the phantom again")
+    return truth if truth.get("schema") == SCHEMA else None
 
 
 def make_section(config: PhantomConfig, patient: int, section: int) -> Section:
@@ -152,10 +155,14 @@ def _holds(config: PhantomConfig, folder: Path) -> bool:
     if not folder.is_dir():
         raise ConfigError("is a file", where=folder, expected="a folder to write a phantom into")
     truth = read_truth(folder)
-    if truth is not None and truth["config"] == config.model_dump(mode="json"):
+    same = truth is not None and truth.get("config") == config.model_dump(mode="json")
+    names = [f"P{p + 1}_S{s + 1}" for p in range(config.patients) for s in range(config.sections)]
+    made = ["dataset.yaml", *(f"{name}.zarr" for name in names), *(f"truth/{name}.h5ad" for name in names)]
+    if same and all((folder / name).exists() for name in made):
         return True
     if any(folder.iterdir()):
         content = "a phantom of other settings" if truth is not None else "other files"
+        content = "a part of this phantom" if same else content
         raise ConfigError(
             f"the folder holds {content}",
             where=folder,

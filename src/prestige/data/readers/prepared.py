@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from prestige.data.card import refuse_damaged
 from prestige.data.prepared import Prepared, read_prepared
 from prestige.data.sample import Counts
 from prestige.data.spec import SampleSpec
@@ -27,4 +28,6 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
                 where=f"sample '{spec.id}'",
                 remedy="take the line away",
             )
-    return read_prepared(spec.path)
+    found = read_prepared(spec.path)
+    refuse_damaged(spec.path)
+    return found

@@ -15,6 +15,9 @@ from prestige.analysis.analyse import Analysis, analyse
 from prestige.analysis.answer import Answer
 from prestige.analysis.record import answer_record
 from prestige.compute.files import whole_folder
+from prestige.compute.outputs import check_folder
+from prestige.compute.ownership import refuse_others
+from prestige.records.folders import BenchFolder
 from prestige.report.bench import method, tables
 from prestige.report.bench.answer import sentences
 from prestige.report.bench.facts import (
@@ -27,13 +30,22 @@ from prestige.report.bench.facts import (
 from prestige.report.bench.illustrate import illustrate
 from prestige.report.bench.limits import blocks_words, limits
 from prestige.report.bench.record import with_words
-from prestige.report.biology.of_bench import bench_biology
+from prestige.report.biology import page as biology
+from prestige.report.biology.of_bench import FOLDER, bench_biology
 from prestige.report.gene_sets.comparison import set_facts
 from prestige.report.gene_sets.section import set_section
 from prestige.report.grid import grid, grid_columns
 from prestige.report.rendering import render, write_tables
 from prestige.report.style import MICRO
 from prestige.text import format_number
+
+_TABLES = ("runs", "summary", "genes", "per_observation", "gene_sets", "set_scores", "set_effects")
+OWN = (
+    *("index.html", "answer.json", "figures/*.png", "figures/*.svg"),
+    *(f"tables/{name}.csv" for name in _TABLES),
+    *(f"{FOLDER}/{name}" for name in biology.OWN),
+)
+"""What the folder of a report holds."""
 
 
 def write_report(bench_folder: Path | str) -> Path:
@@ -57,8 +69,22 @@ def write_report(bench_folder: Path | str) -> Path:
     >>> prestige.write_report("bench").as_posix()
     'bench/report/index.html'
     """
+    check_report(BenchFolder(Path(bench_folder)))
     analysis = analyse(bench_folder)
     return write_page(analysis, analysis.bench.folder.report)
+
+
+def check_report(folder: BenchFolder) -> None:
+    """Check, before anything is computed, that a report can be written.
+
+    Raises
+    ------
+    StorageError
+        When something else stands in its place, or nothing can be written there.
+    """
+    if folder.path.is_dir():
+        refuse_others(folder.report, OWN)
+        check_folder(folder.report, whole=True)
 
 
 def write_page(analysis: Analysis, folder: Path) -> Path:
@@ -71,7 +97,7 @@ def write_page(analysis: Analysis, folder: Path) -> Path:
     StorageError
         When the report cannot be written.
     """
-    with whole_folder(folder, ours=None) as partial:
+    with whole_folder(folder, ours=OWN) as partial:
         write_tables(partial / "tables", _csv_tables(analysis))
         told = [_told(analysis, answer) for answer in analysis.answers]
         records = [one["record"] for one in told]

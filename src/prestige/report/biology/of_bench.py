@@ -15,7 +15,8 @@ from prestige.biology.join import join
 from prestige.biology.pair import Pair, read_pair
 from prestige.biology.settings import BiologyConfig
 from prestige.biology.study import Study, study
-from prestige.compute.files import refuse_others
+from prestige.compute.outputs import check_folder
+from prestige.compute.ownership import refuse_others
 from prestige.errors import PrestigeError
 from prestige.genesets import GeneSet, GeneSetConfig, GmtFile, collect_sets, score_sets
 from prestige.records.configuration import Configuration
@@ -143,8 +144,9 @@ def write_file_biology(
     """
     pred, truth, out = Path(pred), Path(truth), Path(out)
     config = config or BiologyConfig()
-    judged = collect_sets(_no_chosen(files=tuple(GmtFile(path=path) for path in sets))) | _types(config)
+    check_folder(out, inputs=[pred, truth, *sets, *config.sets, config.markers], whole=True)
     refuse_others(out, OWN)
+    judged = collect_sets(_no_chosen(files=tuple(GmtFile(path=path) for path in sets))) | _types(config)
     pair = read_pair(pred, truth, scale)
     blocks = blocks_of_tissue(pair.measured, pair.xy_um, pair.sample_of, patient_of=pair.patient_of)
     notes = (f"Blocks of the intervals are {blocks.text}.",) if pair.has_positions else ()

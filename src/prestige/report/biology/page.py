@@ -35,7 +35,7 @@ from prestige.report.rendering import render, write_tables
 from prestige.report.style import drawing, save_figure
 from prestige.text import format_number
 
-OWN = ("index.html", "biology.json", "figures", "tables")
+OWN = ("index.html", "biology.json", "figures/*.png", "figures/*.svg", *facts.FILES)
 """What the folder of a page holds."""
 
 

@@ -195,6 +195,16 @@ def neighbourhood_table(around: Neighbourhoods) -> Shown:
     return Shown(head, rows[:ROWS], "tables/neighbourhoods.csv", note.strip())
 
 
+FILES = tuple(
+    f"tables/{name}.csv"
+    for name in (
+        "genes", "structure", "covariance", "correlations", "domains", "activity", "enrichment", "conditions",
+        "gradients", "neighbourhoods", "cell_types", "confusion", "gradient_curves", "rings", "set_scores",
+    )
+)  # fmt: skip
+"""Every table that a page may have."""
+
+
 def csv_tables(study: Study) -> dict[str, pd.DataFrame]:
     """Return every table of a study as a file holds it."""
     tables: dict[str, pd.DataFrame] = {

@@ -16,6 +16,8 @@ import pandas as pd
 from jaxtyping import Bool, Float, UInt8
 
 from prestige.compute.files import whole_file
+from prestige.compute.outputs import check_folder, refuse_foreign
+from prestige.compute.ownership import MARK
 from prestige.compute.progress import Progress
 from prestige.data.dataset import DatasetConfig, SampleSpec, shared_slides, try_sample
 from prestige.data.sample import Sample, bare_glass, has_counts
@@ -27,6 +29,7 @@ COLUMNS = (
     "id", "patient", "source", "n_obs", "n_measured", "genes", "width_px", "height_px",
     "um_per_px", "um_per_px_assumed", "median_counts", "faults", "notes", "overlay",
 )  # fmt: skip
+_CSV, _OURS = "inspection.csv", ("inspection.csv", "*.png")
 _THUMBNAIL_PX = 1400
 _DOTS = 4000  # on the whole slide; more would hide the tissue they should lie on
 _CROPS = 4
@@ -69,7 +72,8 @@ def inspect(config: DatasetConfig, out: Path | None = None) -> Inspection:
     Raises
     ------
     PrestigeError
-        Only for what is no fault of a sample, like a cache that cannot be written.
+        Only for what is no fault of a sample, like a cache that cannot be written, or a folder ``out`` that
+        holds what no inspection wrote.
 
     Examples
     --------
@@ -78,6 +82,10 @@ def inspect(config: DatasetConfig, out: Path | None = None) -> Inspection:
     >>> inspection.faults
     ()
     """
+    files = [_CSV, *(f"{spec.id}.png" for spec in config.samples)]
+    if out is not None:
+        check_folder(out, inputs=config.inputs, files=files)
+        refuse_foreign(out, files, ours=_OURS, known=_is_ours, what="inspection")
     rows, opened = [], []
     with Progress(f"inspecting {config.name}", len(config.samples)) as progress:
         for spec in config.samples:
@@ -148,8 +156,17 @@ def _write_csv(result: Inspection, out: Path) -> None:
     flat = [
         {**row, "faults": " | ".join(row["faults"]), "notes": " | ".join(row["notes"])} for row in result.rows
     ]
-    with whole_file(out / "inspection.csv") as partial:
+    with whole_file(out / _CSV) as partial:
         for_spreadsheets(pd.DataFrame(flat, columns=pd.Index(COLUMNS))).to_csv(partial, index=False)
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a file is the table of an inspection."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline(1000).startswith(",".join(COLUMNS[:4]))
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _draw(sample: Sample, out: Path) -> Path:
@@ -179,7 +196,7 @@ def _draw(sample: Sample, out: Path) -> Path:
         )
         tame_text(figure)
         with whole_file(path) as partial:
-            figure.savefig(partial, format="png")
+            figure.savefig(partial, format="png", metadata={"Software": MARK})
     return path
 
 

@@ -12,14 +12,16 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch as Swatch
 
+from prestige.compute.files import whole_file
+from prestige.compute.outputs import check_folder, refuse_foreign
+from prestige.compute.ownership import is_marked
 from prestige.config import read_bench
-from prestige.data.dataset import open_dataset, read_dataset
+from prestige.data.dataset import dataset_inputs, open_dataset, read_dataset
 from prestige.data.fold import audited_folds, widest_um
 from prestige.data.split.audit import Audit
 from prestige.data.split.folds import Fold
 from prestige.data.split.sides import SIDE_NAMES, TEST, TRAIN, UNUSED, VALIDATION
-from prestige.errors import storing
-from prestige.report.style import drawing, save_figure
+from prestige.report.style import drawing, write_figure
 from prestige.report.tissue import draw_scale_bar, draw_tissue, raster
 from prestige.text import aligned
 
@@ -28,6 +30,7 @@ SIDE_COLOURS = {TRAIN: "#0072B2", VALIDATION: "#E69F00", TEST: "#D55E00", UNUSED
 
 MOST_SAMPLES = 8
 _PER_ROW = 4
+_OURS = ("fold-*.png", "fold-*.svg")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,20 +59,29 @@ def inspect_split(bench: Path, out: Path | None = None) -> SplitInspection:
     Raises
     ------
     PrestigeError
-        When the settings or the data are wrong, or a fold cannot be made.  What the audit finds is in
-        the result and raises nothing.
+        When the settings or the data are wrong, a fold cannot be made, or ``out`` holds what no split wrote.
+        What the audit finds is in the result and raises nothing.
     """
     config = read_bench(Path(bench))
+    if out is not None:
+        check_folder(out, inputs=[Path(bench), *dataset_inputs(config.dataset)])
+        refuse_foreign(out, _files(1), ours=_OURS, known=is_marked, what="split")
     dataset = open_dataset(read_dataset(config.dataset))
     largest = widest_um(config.patches, dataset.samples)
     folds, audit = audited_folds(dataset.samples, config.split, largest_patch_um=largest)
     pictures = []
     if out is not None:
+        refuse_foreign(out, _files(len(folds)), ours=_OURS, known=is_marked, what="split")
         for fold in folds:
-            with drawing(), storing(out):
-                save_figure(draw_sides(fold.table(dataset.samples), fold.name), out / f"fold-{fold.index}")
+            picture, drawn = (out / name for name in _files(fold.index + 1)[-2:])
+            with whole_file(picture) as png, whole_file(drawn) as svg, drawing():
+                write_figure(draw_sides(fold.table(dataset.samples), fold.name), png, svg)
             pictures.append(out / f"fold-{fold.index}.png")
     return SplitInspection(config.name, tuple(folds), audit, tuple(pictures))
+
+
+def _files(n_folds: int) -> list[str]:
+    return [f"fold-{index}.{kind}" for index in range(n_folds) for kind in ("png", "svg")]
 
 
 def draw_sides(table: pd.DataFrame, name: str) -> Figure:
