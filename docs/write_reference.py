@@ -36,12 +36,14 @@ HEAD = """# Commands
 
 Written by `make docs` from the command line itself; a test compares the two.
 
-A fault that you can mend is one line on standard error and exit code 2. Ctrl-C and the signals by which clusters end jobs
-(SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU) end with exit code 128 + the signal's number (130, 143, ...), and the same command
-goes on where it was; a second signal ends it at once. `python -m prestige` is the same as `prestige`.
+A fault that you can mend is one line on standard error and exit code 2. Ctrl-C and the signals by which
+clusters end jobs (SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU) end with exit code 128 + the signal's number
+(130, 143, ...), and the same command goes on where it was; a second signal ends it at once.
+`python -m prestige` is the same as `prestige`.
 
-A command writes into a new or empty folder, or into one that it made itself, and never over what it reads. A source file counts
-as unchanged while its size and times (of content and of last change) stand; what the cache holds is checked at every opening.
+A command writes into a new or empty folder, or into one that it made itself, and never over what it reads.
+A source file counts as unchanged while its size and times (of content and of last change) stand; what the
+cache holds is checked at every opening.
 """
 
 
