@@ -152,3 +152,18 @@ def test_elements_that_cannot_be_read_are_named(tmp_path: Path, fault: str) -> N
             file.create_group("obsm/spatial" + "/a" * 3000)
         with pytest.raises(DataError, match="'obsm/spatial'"):
             read_part(file, "obsm/spatial", where="t")
+
+
+@pytest.mark.parametrize("part", ["indices", "indptr"])
+def test_rows_and_columns_are_told_in_whole_numbers(part: str) -> None:
+    for dtype in (np.uint32, np.uint64, np.int16):
+        matrix = csr_matrix(COUNTS)
+        setattr(matrix, part, getattr(matrix, part).astype(dtype))
+        kept = getattr(matrix, part).dtype
+        np.testing.assert_array_equal(checked_matrix(matrix, where="t").toarray(), COUNTS)
+        assert getattr(matrix, part).dtype == kept  # the user's own is left as it is
+    matrix = csr_matrix(COUNTS)
+    for dtype in (np.float32, "S1"):
+        setattr(matrix, part, getattr(matrix, part).astype(dtype))
+        with pytest.raises(DataError, match=f"^t: the sparse matrix is broken .{part} of the type"):
+            checked_matrix(matrix, where="t")

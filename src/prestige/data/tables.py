@@ -6,6 +6,7 @@ and lets every fault be named by its element.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -159,11 +160,35 @@ def checked_matrix(matrix: Any, *, where: str) -> Any:
         )
     if not hasattr(matrix, "check_format"):
         return matrix
+    matrix = _of_whole_numbers(matrix, where)
     with reading(where, part="the sparse matrix", expected="rows and columns that are there"):
         matrix.check_format(full_check=True)
         falling = (np.diff(matrix.indptr) < 0).any()  # which scipy passes over where the last is 0 or below
     if falling:
         raise DataError("the sparse matrix is broken (rows end before they begin)", where=where, remedy=AGAIN)
+    return matrix
+
+
+def _of_whole_numbers(matrix: Any, where: str) -> Any:
+    """Return a sparse matrix whose rows and columns are told in whole numbers with a sign, as scipy wants them.
+
+    Raises
+    ------
+    DataError
+        When they are told in anything but whole numbers, which scipy warns of and goes on.
+    """
+    for part in ("indptr", "indices"):
+        values = getattr(matrix, part)
+        if values.dtype.kind not in "iu":
+            raise DataError(
+                f"the sparse matrix is broken ({part} of the type {values.dtype})",
+                where=where,
+                expected="whole numbers",
+                remedy=AGAIN,
+            )
+        if values.dtype.kind == "u":
+            matrix = copy(matrix)
+            setattr(matrix, part, values.astype(np.int64))
     return matrix
 
 
