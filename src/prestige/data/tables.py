@@ -170,7 +170,7 @@ def checked_matrix(matrix: Any, *, where: str) -> Any:
 
 
 def _of_whole_numbers(matrix: Any, where: str) -> Any:
-    """Return a sparse matrix whose rows and columns are told in whole numbers with a sign, as scipy wants them.
+    """Return a sparse matrix whose rows and columns are told in whole numbers with a sign.
 
     Raises
     ------
