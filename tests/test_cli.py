@@ -200,7 +200,7 @@ def test_wrong_settings_of_a_phantom(tmp_path: Path) -> None:
     )
     (tmp_path / "p.yaml").write_text("radius_u: 4\n")
     result = run("phantom", tmp_path / "o", "--config", tmp_path / "p.yaml")
-    assert_refused(result, "p.yaml: unknown key 'radius_u'", "did you mean 'radius_um'?")
+    assert_refused(result, "p.yaml, line 1: unknown key 'radius_u'", "did you mean 'radius_um'?")
     assert not (tmp_path / "o").exists()
 
 
