@@ -1,4 +1,4 @@
-"""Files of tensors, opened by one rule: safetensors alone, a bounded header, numbers that mean something.
+"""Files of tensors, opened by one rule: safetensors alone.
 
 A safetensors file is a header that names tensors with their shapes, and their bytes.  Nothing in it is
 executed, and the library checks that the header describes the file to its last byte.

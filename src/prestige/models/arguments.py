@@ -1,4 +1,4 @@
-"""Which arguments of timm's designs may be given: names from a list, plain values within bounds.
+"""Which arguments timm's designs may be given.
 
 They come from yaml files and from the models of strangers.  timm's own function that builds a network also
 takes the path of a file to unpickle, the address of a download and classes to call: none of those is here.

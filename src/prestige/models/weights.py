@@ -1,4 +1,4 @@
-"""Weights from safetensors files, loaded strictly: of a start, and of a network that was kept."""
+"""Weights from safetensors files, loaded strictly."""
 
 from __future__ import annotations
 

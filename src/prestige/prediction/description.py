@@ -1,4 +1,4 @@
-"""``model.json`` as it is read: typed and bounded, for a stranger may have written it."""
+"""``model.json`` as it is read: typed and bounded."""
 
 from __future__ import annotations
 
