@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,3 +133,12 @@ def test_no_pixel_size_and_faults_are_told_together(tmp_path: Path) -> None:
     assert "2 faults:" in str(caught.value)
     assert "outside the image of 9 x 8 px: 1 (c0)" in str(caught.value)
     assert "no pixel size" in str(caught.value)
+
+
+def test_totals_below_the_counts_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    write(folder)
+    with h5py.File(folder / "table.h5ad", "a") as file:
+        file["obs/total_counts"][...] = 0
+    with pytest.raises(DataError, match=r"obs\['total_counts'\] is below the sum of the counts in "):
+        read_prepared(folder)

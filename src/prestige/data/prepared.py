@@ -30,8 +30,9 @@ from prestige.data.h5ad import write_h5ad
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.sample import Table
 from prestige.data.slides.slide import open_pixels
-from prestige.data.tables import canonical, read_frame, read_matrix, read_part
+from prestige.data.tables import canonical, read_frame, read_matrix, read_part, row_sums
 from prestige.errors import DataError
+from prestige.text import some
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,5 +100,14 @@ def _read_table(path: Path, notes: list[str]) -> Table:
     obs.index = pd.Index(obs.index.astype(str), name=None)
     measured = yes_or_no(pd.Series(obs["measured"]), where=where, column="measured")
     totals = as_totals(pd.Series(obs["total_counts"]), where=where)
+    if counts.shape[0] == len(obs):  # else it is told with the other faults
+        low = totals < row_sums(counts) * (1 - 1e-6)  # sums of single precision
+        if low.any():
+            raise DataError(
+                f"obs['total_counts'] is below the sum of the counts in {some(obs.index[low])}",
+                where=where,
+                expected="the counts of each observation over all genes",
+                remedy="prepare the sample again",
+            )
     obs = obs.assign(measured=measured, total_counts=totals)
     return Table(obs=obs, xy_px=xy_px, counts=counts, genes=genes, notes=tuple(notes))

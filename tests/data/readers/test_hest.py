@@ -382,3 +382,17 @@ def test_what_has_no_end_is_refused_before_it_is_hashed(hest_folder: Writer, fil
     (root / file).symlink_to("/dev/zero")
     with pytest.raises(DataError, match="is a device"):
         opened(root)
+
+
+def test_a_column_that_nobody_needs_is_left_out_and_said(hest_folder: Writer) -> None:
+    import h5py
+
+    root = hest_folder()
+    with h5py.File(root / "st" / "S1.h5ad", "a") as file:
+        file["obs/odd"] = np.zeros(3)
+        order = [*file["obs"].attrs["column-order"], "odd"]
+        del file["obs"].attrs["column-order"]
+        file["obs"].attrs["column-order"] = np.array(order, dtype=h5py.string_dtype())
+    sample = opened(root)
+    assert "odd" not in sample.obs.columns
+    assert [note for note in sample.notes if note.startswith("obs['odd'] cannot be read (")]

@@ -23,6 +23,7 @@ from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
 from prestige.data.cache import Recipe, prepare
 from prestige.data.columns.mismatch import both_sides
+from prestige.data.frames import read_columns
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
 from prestige.data.readers.labels import read_centres
@@ -179,12 +180,12 @@ def read_table(
     others = other_elements(store, MASK)
     where = f"{store}, {CELLS}"
     with element(store, CELLS) as group:
-        cells = read_frame(group, "obs", where=where)
+        cells, left_out = read_columns(group, "obs", where=where)
         linked = link(group, cells, mask=NAME, others=others, where=where)
         if counts is not None or "group" in cells.columns:
             _check_groups(cells, group, where)
     cells, ids = cells[linked.kept], linked.ids
-    parts, notes = [], [*_colour_notes(pixels), *linked.notes]
+    parts, notes = [], [*_colour_notes(pixels), *linked.notes, *left_out]
     if counts is not None:
         with element(store, counts) as group:
             parts.append(_read_expression(group, f"{store}, {counts}", others))
@@ -200,8 +201,8 @@ def read_table(
                 expected="obs['cell_id'] of the cells in cell_id-group",
             )
         if not known.all():
-            left_out = f"{int((~known).sum()):,} rows of {expression.name}"
-            notes.append(f"{left_out} name no cell of the store: left out")
+            strange = f"{int((~known).sum()):,} rows of {expression.name}"
+            notes.append(f"{strange} name no cell of the store: left out")
             further = replace(further, ids=further.ids[known], counts=further.counts[known])
         parts.append(further)
     notes += [note for part in parts for note in part.notes]

@@ -20,6 +20,7 @@ from prestige.data.columns.genes import Genes
 from prestige.data.columns.measured import measured_rows, only_rows
 from prestige.data.columns.places import read_places, turned
 from prestige.data.columns.totals import totals_of
+from prestige.data.frames import read_columns
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Counts, Table, some
@@ -30,7 +31,6 @@ from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
     counts_beside,
     read_counts,
-    read_frame,
     read_genes,
     read_part,
     row_sums,
@@ -211,7 +211,7 @@ def read_table(path: Path) -> Table:
     """
     where = str(path)
     with opened_h5ad(path) as file:
-        obs = read_frame(file, "obs", where=where)
+        obs, left_out = read_columns(file, "obs", where=where)
         has_counts = not _has_none(file, where)
         counts = (
             read_counts(file, where=where) if has_counts else csr_matrix(np.zeros((len(obs), 0), np.float32))
@@ -229,7 +229,7 @@ def read_table(path: Path) -> Table:
         found = totals_of(obs, row_sums(counts), where=where, n_genes=n_genes, measured=measured)
         totals, notes = found.values, (*notes, *([found.note] if found.note else []))
     obs = obs.assign(measured=measured, total_counts=totals)
-    return Table(obs, xy_px, counts, genes.names, (*genes.notes, *notes), beside)
+    return Table(obs, xy_px, counts, genes.names, (*genes.notes, *notes, *left_out), beside)
 
 
 def _has_none(file: Any, where: str) -> bool:
