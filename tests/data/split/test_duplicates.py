@@ -38,6 +38,48 @@ def test_an_image_scaled_stained_anew_and_compressed_is_alike() -> None:
     assert likeness(perceptual_hashes(image), perceptual_hashes(noisy.astype(np.uint8))) >= LIKENESS
 
 
+def core(seed: int, blob_px: float = 12.0, side: int = 256) -> np.ndarray:
+    """Return a round core on glass, full of blobs of stain: one of a tissue microarray."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side] - side / 2
+    stain = gaussian_filter(rng.normal(size=(side, side)), blob_px)
+    stain = 0.6 + 0.3 * stain / stain.std()
+    tissue = 245 * 10 ** (-np.clip(stain, 0.05, 2)[..., None] * [0.35, 0.55, 0.2])
+    pixels = np.where((x**2 + y**2 < (0.44 * side) ** 2)[..., None], tissue, 242.0)
+    return np.clip(pixels + rng.normal(0, 3, pixels.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("blob_px", [6.0, 12.0, 24.0])
+def test_round_cores_of_unlike_tissue_are_not_alike_by_their_outline(blob_px: float) -> None:
+    hashes = [perceptual_hashes(core(seed, blob_px)) for seed in range(6)]
+    found = [likeness(one, other) for i, one in enumerate(hashes) for other in hashes[:i]]
+    outline = [
+        (one.bits == other.bits[0]).mean(axis=1).max() for i, one in enumerate(hashes) for other in hashes[:i]
+    ]
+    assert max(found) < LIKENESS - 0.03
+    assert np.mean(found) < np.mean(outline) - 0.02  # the outline had a part in it
+
+
+@pytest.mark.parametrize("blob_px", [6.0, 12.0, 24.0])
+def test_a_core_under_two_names_is_found(blob_px: float) -> None:
+    image = core(1, blob_px)
+    rng = np.random.default_rng(0)
+    restained = np.clip(image * np.array([0.8, 1.1, 0.9]) + 6, 0, 255)
+    copies = {
+        "turned": np.rot90(image),
+        "mirrored": image[:, ::-1],
+        "smaller": zoom(image.astype(float), (0.6, 0.6, 1), order=1),
+        "restained": restained,
+        "noisy": np.clip(restained + rng.normal(0, 6, image.shape), 0, 255),
+        "shifted": np.roll(image, (2, -2), (0, 1)),
+    }
+    for name, copy in copies.items():
+        found = likeness(
+            perceptual_hashes(image), perceptual_hashes(np.ascontiguousarray(copy, dtype=np.uint8))
+        )
+        assert found >= LIKENESS, name
+
+
 def test_likeness_does_not_depend_on_the_order() -> None:
     one, other = perceptual_hashes(tissue(3)), perceptual_hashes(np.rot90(tissue(3)).copy())
     assert likeness(one, other) == pytest.approx(likeness(other, one), abs=0.02)
