@@ -23,6 +23,7 @@ _VALUES = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(sorted(SAFE)) | st.text(), _VALUES, max_size=3))
 def test_what_passes_is_plain_bounded_and_passes_again(raw: dict[str, Any]) -> None:
+    safe: dict[str, Any] = {}
     try:
         safe = safe_arguments(raw, where="x")
     except ConfigError as error:

@@ -161,7 +161,7 @@ def _checked_extra(extra: dict[str, Any]) -> dict[str, Any]:
     um_per_px = extra.get("um_per_px")
     sizes = um_per_px if isinstance(um_per_px, list) else [um_per_px]
     if um_per_px is not None and not all(
-        type(size) in (int, float) and 0 < size < math.inf for size in sizes
+        isinstance(size, int | float) and not isinstance(size, bool) and 0 < size < math.inf for size in sizes
     ):
         raise ConfigError("'um_per_px' is no width of pixels", expected="micrometres, above 0")
     return extra

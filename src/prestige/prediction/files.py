@@ -6,7 +6,7 @@ and deviations, so that it can be scored anywhere.  A truth file holds raw count
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from prestige.compute.files import whole_file
-from prestige.data.h5ad import RowWriter, h5ad_by_rows, write_h5ad
+from prestige.data.h5ad import h5ad_by_rows, write_h5ad
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.observations import Observations
 from prestige.data.panel import Panel
@@ -30,7 +30,7 @@ SCHEMA = "prestige.prediction/1"
 @contextmanager
 def prediction_file(
     path: Path, sample: Sample, rows: Int[np.ndarray, " n"], panel: Panel, model: Mapping[str, Any]
-) -> Iterator[RowWriter]:
+) -> Iterator[Callable[..., None]]:
     """Write the prediction file of some rows of a sample; give what writes their expression, in any order.
 
     The file has its name when all rows are there.  It takes no memory for their expression.
@@ -112,7 +112,7 @@ def write_predictions(
     return written
 
 
-def refuse_not_finite(expression: Float32[np.ndarray, "n g"], *, where: str | Path) -> None:
+def refuse_not_finite(expression: Float[np.ndarray, "n g"], *, where: str | Path) -> None:
     """Refuse predictions that are NaN or infinite: they would be taken for measurements of something.
 
     Raises
