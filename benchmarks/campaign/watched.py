@@ -26,6 +26,8 @@ SECONDS = 10
 MEMORY = 3 << 30
 """More than the process has at its start."""
 LONGEST_LINE = 2000
+PARTIAL = ".partial"
+"""So ends the name of what is being written."""
 CLASSES = (
     "line",
     "line with chatter",
@@ -276,8 +278,6 @@ def judge(status: int | None, answer: Any, said: str) -> tuple[str, str]:
 
 def leftovers(place: Path, before: dict[str, Any], writes: tuple[str, ...], refused: bool) -> list[str]:
     """List what an input left that it must not leave."""
-    from prestige.compute.files import is_partial
-
     found = [f"tmp/{name}" for name in state(place / "tmp")]
     after = state(place / "in")
     mine = ("cache", *writes)
@@ -288,7 +288,7 @@ def leftovers(place: Path, before: dict[str, Any], writes: tuple[str, ...], refu
     ]
     made = [path for part in ("out", "cache", "in") for path in (place / part).rglob("*")]
     old = {place / "in" / name for name in before}
-    found += [str(path.relative_to(place)) for path in made if is_partial(path.name) and path not in old]
+    found += [str(path.relative_to(place)) for path in made if path.name.endswith(PARTIAL) and path not in old]
     if refused and (place / "out").exists():
         found += [
             f"out/{name}" for name in state(place / "out") if name not in ("inspection.csv", "bench", "split")
