@@ -207,7 +207,9 @@ def _faults(one: Command, place: Path, expected: Undisturbed, before: dict[str, 
     faults += [f"left: {name}" for name in found.keys() - expected.names if not name.startswith("out/jobs/")]
     faults += [f"left: cache/{name}" for name in sorted(_names(place / "cache") - expected.kept)]
     faults += [f"left: tmp/{name}" for name in sorted(_names(place / "tmp"))]
-    faults += [f"left: {path.name}" for path in (place / "out").rglob("*") if path.name.endswith(watched.PARTIAL)]
+    faults += [
+        f"left: {path.name}" for path in (place / "out").rglob("*") if path.name.endswith(watched.PARTIAL)
+    ]
     faults += ["the inputs were changed"] if watched.state(place / "in") != before else []
     return sorted(set(faults))
 

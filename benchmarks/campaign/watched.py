@@ -288,7 +288,9 @@ def leftovers(place: Path, before: dict[str, Any], writes: tuple[str, ...], refu
     ]
     made = [path for part in ("out", "cache", "in") for path in (place / part).rglob("*")]
     old = {place / "in" / name for name in before}
-    found += [str(path.relative_to(place)) for path in made if path.name.endswith(PARTIAL) and path not in old]
+    found += [
+        str(path.relative_to(place)) for path in made if path.name.endswith(PARTIAL) and path not in old
+    ]
     if refused and (place / "out").exists():
         found += [
             f"out/{name}" for name in state(place / "out") if name not in ("inspection.csv", "bench", "split")
