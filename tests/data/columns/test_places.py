@@ -127,3 +127,14 @@ def test_any_names_are_places_or_a_line(names: list[str]) -> None:
     except DataError:
         return
     assert found.shape == (2, 2)
+
+
+def test_records_are_read_by_their_names_however_they_lie() -> None:
+    """AnnData makes a column of records, each of which may hold anything."""
+    records = np.array([(40.0, 1.0), (50.0, 2.0)], dtype=[("y", "f8"), ("x", "f8")])
+    for form in (records, records[:, None]):
+        np.testing.assert_array_equal(read_places(form, IDS, where="t"), [[1, 40], [2, 50]])
+    with pytest.raises(DataError, match="has the columns 'a'"):
+        read_places(np.zeros((2, 1), dtype=[("a", "i4"), ("b", "f8")]), IDS, where="t")
+    with pytest.raises(DataError):
+        read_places(np.zeros((2, 1), dtype=[("x", "f8", (2,)), ("y", "f8")]), IDS, where="t")

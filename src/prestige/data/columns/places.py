@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.sparse import issparse
 
-from prestige.errors import DataError
+from prestige.errors import DataError, reading
 from prestige.text import some
 
 _ELEMENT = "obsm['spatial']"
@@ -50,7 +50,9 @@ def read_places(spatial: Any, ids: pd.Index, *, where: str) -> Float[np.ndarray,
     if issparse(spatial):
         raise fault("is a sparse matrix", "store it as an array")
     if isinstance(spatial, np.ndarray) and spatial.dtype.names:
-        spatial = pd.DataFrame.from_records(spatial)
+        records: Any = np.asarray(spatial).ravel()  # AnnData makes them a column
+        with reading(where, part=_ELEMENT, expected=_EXPECTED, remedy=None):
+            spatial = pd.DataFrame({name: list(records[name]) for name in records.dtype.names})
     if isinstance(spatial, pd.DataFrame):
         spatial = spatial[_named_columns(list(spatial.columns), fault)].to_numpy()
     array = np.asarray(spatial)
