@@ -267,10 +267,12 @@ def _counts(
     if faults:
         elsewhere = counts_elsewhere(others, where=where)
         raise_all(list(count_faults(counts, truth.obs_names, where=where, name=name, elsewhere=elsewhere)))
-    measured, notes = measured_rows(truth.obs, where=where)
-    genes = genes_of(truth.var)
+    obs: Any = truth.obs
+    var: Any = truth.var
+    measured, notes = measured_rows(obs, where=where)
+    genes = genes_of(var)
     kept = counts if genes.kept is None else counts[:, np.flatnonzero(genes.kept)]
-    totals = totals_of(truth.obs, row_sums(kept), where=where, n_genes=len(genes.names), measured=measured)
+    totals = totals_of(obs, row_sums(kept), where=where, n_genes=len(genes.names), measured=measured)
     doubted = (totals.note,) if totals.refuted and totals.note else ()
     left_out = genes.notes if genes.kept is not None else ()
     return counts, totals.values, measured, (*left_out, *notes, *doubted)
@@ -295,7 +297,7 @@ def _positions(truth: AnnData, um_per_px: float | None, path: Path) -> tuple[np.
             f'uns["um_per_px"] is {width:g}', where=path, expected="the width of a pixel in micrometres"
         )
     xy = read_places(truth.obsm["spatial"], truth.obs_names, where=str(path))
-    lost = ~(np.abs(xy) < _FARTHEST_PX).all(axis=1)
+    lost = np.asarray(~(np.abs(xy) < _FARTHEST_PX).all(axis=1))
     if lost.any():
         raise DataError(
             f"obsm['spatial'] has no place, or an absurd one, for {some(truth.obs_names[lost])}",

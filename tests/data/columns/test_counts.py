@@ -47,7 +47,7 @@ def test_whole_numbers_are_counts_and_nothing_else() -> None:
     assert "raw.X holds counts" in said
     one_of_many = np.ones(1000)
     one_of_many[7] = 1.5
-    assert [what for what, _ in wrong_values(one_of_many)] == ["1 of the counts are fractions (as 1.5)"]
+    assert [what for what, _ in wrong_values(one_of_many)] == ["1 count is a fraction (as 1.5)"]
 
 
 @pytest.mark.parametrize("kind", [csr_matrix, csc_matrix, np.asarray])

@@ -24,7 +24,9 @@ def test_symbols_where_there_are_any_else_names() -> None:
 def test_a_gene_without_a_symbol_keeps_its_row_name(gap: object) -> None:
     found = genes_of(var("ENSG1", "ENSG2", gene_symbols=["A", gap]))
     assert found.names == ("A", "ENSG2")
-    assert found.notes == ("1 genes have no gene_symbols: they are called by their row names (ENSG2)",)
+    assert found.notes == (
+        "genes without a symbol in var['gene_symbols'] are called by their row names: 1 (ENSG2)",
+    )
     assert nameless(("A", "nan", "")) == [1, 2]
 
 

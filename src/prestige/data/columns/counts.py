@@ -43,8 +43,14 @@ def wrong_values(values: Shaped[np.ndarray, " k"]) -> Iterator[tuple[str, Bool[n
         fraction = finite & (np.rint(values) != values)
     if fraction.any():
         share, example = float(fraction.mean()), values[np.argmax(fraction)]
-        words = f"{share:.0%}" if share >= 0.005 else f"{int(fraction.sum()):,}"
-        yield f"{words} of the counts are fractions (as {example:.8g})", fraction
+        n = int(fraction.sum())
+        words = f"{share:.0%} of the counts are fractions"
+        words = (
+            words
+            if share >= 0.005
+            else f"{n:,} {'count is a fraction' if n == 1 else 'counts are fractions'}"
+        )
+        yield f"{words} (as {example:.8g})", fraction
 
 
 def count_faults(
@@ -64,7 +70,7 @@ def count_faults(
     faults = []
     for what, bad in wrong_values(counts.data):
         rows = np.unique(np.searchsorted(counts.indptr, np.flatnonzero(bad), side="right") - 1)
-        of_all = "fractions" in what
+        of_all = "fraction" in what
         told = what if of_all else f"{what} in {some(ids[rows])}"
         faults.append(
             DataError(
@@ -124,7 +130,8 @@ def _looks_like_counts(matrix: Any, where: str) -> bool:
 
 def _first_values(matrix: Any) -> Any:
     if issparse(matrix):
-        return matrix.data if hasattr(matrix, "data") and isinstance(matrix.data, np.ndarray) else []
+        values = getattr(matrix, "data", None)
+        return values if isinstance(values, np.ndarray) else []
     if hasattr(matrix, "keys"):  # a sparse matrix in an open file
         return matrix["data"][:_LOOKED_AT]
     rows = max(1, _LOOKED_AT // max(1, matrix.shape[1]))

@@ -67,8 +67,8 @@ def genes_of(var: pd.DataFrame) -> Genes:
         names = np.where(gaps, index, [str(symbol) for symbol in symbols])
         if gaps.any():
             notes.append(
-                f"{int(gaps.sum()):,} genes have no {SYMBOLS}: they are called by their row names "
-                f"({_examples(index[gaps])})"
+                f"genes without a symbol in var['{SYMBOLS}'] are called by their row names: "
+                f"{some(index[gaps].tolist())}"
             )
     controls = np.array([is_control(name) for name in names], dtype=bool)
     if SYMBOLS in var.columns:
@@ -114,7 +114,3 @@ def _other_types(var: pd.DataFrame) -> Bool[np.ndarray, " f"]:
 
 def _is_gap(symbol: object) -> bool:
     return symbol is None or str(symbol).strip().lower() in _NONE
-
-
-def _examples(names: np.ndarray) -> str:
-    return ", ".join(map(str, names[:3])) + (", ..." if len(names) > 3 else "")
