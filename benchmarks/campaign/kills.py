@@ -36,7 +36,7 @@ MUST_BE_SAME = (
     "said",
     "*.zarr/*",
 )
-"""These hold no times (some pictures do): two undisturbed runs write the same bytes, and so does one that was killed."""
+"""These hold no times, as some pictures do: two runs write the same bytes, and so does a killed one."""
 
 
 @dataclass(frozen=True)

@@ -143,11 +143,16 @@ def test_anyones_file_has_a_page(tiny_bench: Path, tmp_path: Path) -> None:
     by_hand = [np.corrcoef(study.pair.predicted[:, i], study.pair.measured[:, i])[0, 1] for i in range(3)]
     np.testing.assert_allclose(study.scores[:3], by_hand, atol=1e-5)
     # The same page again, in its own folder, but never over something else.
-    write_file_biology(other, truth, tmp_path / "out", scale="log1p:100")
+    config = BiologyConfig.model_validate({"sets": [gmt]})
+    write_file_biology(other, truth, tmp_path / "out", scale="log1p:100", config=config)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
     with pytest.raises(PrestigeError, match=r"holds 'thesis\.txt'"):
         write_file_biology(other, truth, tmp_path / "full", scale="log1p:100")
+    (tmp_path / "sets").mkdir()
+    config = BiologyConfig.model_validate({"sets": [gmt.rename(tmp_path / "sets" / "mine.gmt")]})
+    with pytest.raises(PrestigeError, match=r"mine\.gmt"):
+        write_file_biology(other, truth, tmp_path / "sets", scale="log1p:100", config=config)
 
 
 def test_a_file_of_unknown_scale_is_refused(tiny_bench: Path, tmp_path: Path) -> None:

@@ -144,7 +144,8 @@ def write_file_biology(
     """
     pred, truth, out = Path(pred), Path(truth), Path(out)
     config = config or BiologyConfig()
-    check_folder(out, inputs=[pred, truth, *sets, *config.sets, config.markers], whole=True)
+    asked = [one.path for one in config.sets]
+    check_folder(out, inputs=[pred, truth, *sets, *asked, config.markers], whole=True)
     refuse_others(out, OWN)
     judged = collect_sets(_no_chosen(files=tuple(GmtFile(path=path) for path in sets))) | _types(config)
     pair = read_pair(pred, truth, scale)
