@@ -204,14 +204,14 @@ def reading(
                 "it asks for more memory than there is",
                 "free some memory, or copy the file again",
             )
-        elif isinstance(error, OSError) and error.errno in _BY_RIGHTS:
+        elif isinstance(error, OSError) and error.errno is not None and error.errno in _BY_RIGHTS:
             reason, remedy = os.strerror(error.errno).lower(), _BY_RIGHTS[error.errno]
         else:
             reason = one_line(str(error), _REASON) or type(error).__name__
         raise kind(f"{what} ({reason})", where=where, expected=expected, remedy=remedy) from error
 
 
-_BY_RIGHTS: dict[int | None, str] = {
+_BY_RIGHTS: dict[int, str] = {
     errno.EACCES: "mend its rights",
     errno.EPERM: "mend its rights",
     errno.EISDIR: "name a file",
