@@ -52,7 +52,7 @@ def again(name: str, seed: int, folder: Path) -> None:
 
 def _rounds(given: argparse.Namespace, place: Path) -> list[dict[str, Any]]:
     """Kill the commands, in as many processes as there are jobs."""
-    parts = kills.quotas(given.kills, given.jobs, given.only)
+    parts = kills.quotas(given.kills, given.jobs, given.commands)
     with tempfile.TemporaryDirectory(prefix="hostile-") as scratch:
         top = Path(scratch).resolve()
 
@@ -77,6 +77,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", nargs="*", default=[], metavar="KIND")
+    parser.add_argument("--commands", nargs="*", default=[], metavar="COMMAND")
     parser.add_argument("--outcomes", type=Path, help="a file for every outcome, a line of JSON each")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the page")
     parser.add_argument("--sound", type=Path, help="a folder that keeps the sound inputs for the next time")
