@@ -182,21 +182,21 @@ def _within(folder: str) -> tuple[str, ...]:
 def of_runs(run: str) -> tuple[Change, ...]:
     """Return the changes of a finished run's folder, or of those that match."""
     return (
-        Change("manifest", json_of(f"{run}/manifest.json"), _OTHER),
-        Change("scores", parquet_of(f"{run}/scores.parquet"), _OTHER),
-        Change("moments", npz_of(f"{run}/moments.npz"), _OTHER),
-        Change("history", text_of(f"{run}/history.csv"), _OTHER),
-        Change("marker", text_of(f"{run}/DONE"), "done anew"),
-        Change("bytes of a run", bytes_of(*_within(run)), VALUE),
+        Change("manifest", json_of(f"{run}/manifest.json")),
+        Change("scores", parquet_of(f"{run}/scores.parquet")),
+        Change("moments", npz_of(f"{run}/moments.npz")),
+        Change("history", text_of(f"{run}/history.csv")),
+        Change("marker", text_of(f"{run}/DONE")),
+        Change("bytes of a run", bytes_of(*_within(run))),
         Change(
             "parts gone",
             gone(*_within(run), f"{run}/predictions", f"{run}/predictions/*", f"{run}/model"),
             _OTHER,
         ),
-        Change("parts replaced", replaced(*_within(run)), _OTHER),
+        Change("parts replaced", replaced(*_within(run))),
         Change("beside", strangers(run, f"{run}/predictions", f"{run}/model")),
         Change("stored model", tensors_of(f"{run}/model/model.safetensors")),
-        Change("predictions", bytes_of(f"{run}/predictions/*.h5ad"), VALUE),
+        Change("predictions", bytes_of(f"{run}/predictions/*.h5ad")),
     )
 
 

@@ -50,16 +50,16 @@ class Command:
 
 
 COMMANDS = (
-    Command("phantom", ("phantom", "../out", "--config", "phantom.yaml")),
-    Command("inspect", ("inspect", "dataset.yaml", "--out", "../out")),
-    Command("split", ("split", "bench.yaml", "--out", "../out")),
-    Command("train", ("train", "run.yaml", "--out", "../out", *CPU), 2),
-    Command("bench", ("bench", "bench.yaml", "--out", "../out", *CPU), 2),
-    Command("bench -j 2", ("bench", "bench.yaml", "--out", "../out", "--jobs", "2", *CPU), 0.2, jobs=2),
-    Command("predict", ("predict", "model", "dataset.yaml", "--out", "../out", *CPU)),
-    Command("evaluate", ("evaluate", "predicted.h5ad", "truth.h5ad", "--json")),
-    Command("biology", ("biology", "predicted.h5ad", "truth.h5ad", "--out", "../out")),
-    Command("report", ("report", "../out")),
+    Command("phantom", ("phantom", "../out", "--config", "phantom.yaml"), 1),
+    Command("inspect", ("inspect", "dataset.yaml", "--out", "../out"), 1.5),
+    Command("split", ("split", "bench.yaml", "--out", "../out"), 1),
+    Command("train", ("train", "run.yaml", "--out", "../out", *CPU), 3),
+    Command("bench", ("bench", "bench.yaml", "--out", "../out", *CPU), 1),
+    Command("bench -j 2", ("bench", "bench.yaml", "--out", "../out", "--jobs", "2", *CPU), 0.1, jobs=2),
+    Command("predict", ("predict", "model", "dataset.yaml", "--out", "../out", *CPU), 1.5),
+    Command("evaluate", ("evaluate", "predicted.h5ad", "truth.h5ad", "--json"), 1),
+    Command("biology", ("biology", "predicted.h5ad", "truth.h5ad", "--out", "../out"), 0.6),
+    Command("report", ("report", "../out"), 0.6),
 )
 
 
@@ -288,7 +288,7 @@ def worker(quotas: dict[str, int], seed: int, place: Path, sound: Path) -> list[
         if not left:
             continue
         expected = undisturbed(one, place, sound)
-        idle = 0
+        idle, began = 0, time.monotonic()
         while left > 0 and idle < 40:
             done = round_of(one, seed * 1000 + number, place, sound, expected, left)
             left -= len(done["kills"])
@@ -296,6 +296,7 @@ def worker(quotas: dict[str, int], seed: int, place: Path, sound: Path) -> list[
             number += 1
             if done["kills"] or done["faults"]:
                 found.append(done)
+        print(f"{one.name}: {quotas[one.name] - left} kills, {time.monotonic() - began:.0f} s", flush=True)
     return found
 
 

@@ -40,7 +40,7 @@ CLASSES = (
     "reached",
     "files left",
 )
-OURS = re.compile(r"prestige: |  |audit: |note: |\[\d+/\d+\] |\d+ faults:$")
+OURS = re.compile(r"prestige: |  |audit: |note: |run [^:]+: |\[\d+/\d+\] |\d+ faults:$")
 _CALLS = {
     "os.system",
     "os.exec",

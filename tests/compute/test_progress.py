@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from rich.cells import cell_len
 
 from prestige.compute import progress
 from prestige.compute.progress import Progress, clock, logged, say
+from prestige.errors import StorageError
 
 FULL, EMPTY = "\u2588", "\u2591"
 
@@ -163,9 +165,24 @@ def test_a_stream_that_takes_nothing_ends_no_work(time: Clock, monkeypatch: pyte
 def test_a_log_is_not_written_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     (tmp_path / "log.txt").symlink_to(tmp_path / "mine")
-    with pytest.raises(OSError, match="symbolic"), logged(tmp_path / "log.txt"):
+    with (
+        pytest.raises(StorageError, match=r"log\.txt: cannot be written .*symbolic"),
+        logged(tmp_path / "log.txt"),
+    ):
         pass
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_log_is_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "unread")
+    os.mkfifo(tmp_path / "read")
+    reader = os.open(tmp_path / "read", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        for name, words in (("unread", "cannot be written"), ("read", "is no file")):
+            with pytest.raises(StorageError, match=f"{name}: {words}"), logged(tmp_path / name):
+                pass
+    finally:
+        os.close(reader)
 
 
 @pytest.mark.parametrize(

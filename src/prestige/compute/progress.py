@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from types import TracebackType
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
-from prestige.errors import one_line
+from prestige.errors import StorageError, one_line, storing
 
 _QUIET_SECONDS = 2.0
 _LINE_EVERY_SECONDS = 20.0
@@ -153,11 +154,16 @@ def logged(path: Path) -> Iterator[None]:
 
     Raises
     ------
-    OSError
-        When it cannot be written, or is a link.
+    StorageError
+        When it cannot be written, or is a link, a pipe or anything but a file.
     """
     log = logging.getLogger("prestige")
-    number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0)
+    with storing(path):
+        number = os.open(path, how, 0o666)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise StorageError("is no file", where=path, expected="a text file", remedy="move it away")
     with open(number, "a", encoding="utf-8") as file:
         handler = logging.StreamHandler(file)
         handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
