@@ -64,14 +64,9 @@ def _rounds(given: argparse.Namespace, place: Path) -> list[dict[str, Any]]:
         return [one for path in sorted(top.glob("*.json")) for one in json.loads(path.read_text())]
 
 
-def main() -> None:
-    """Run the campaign."""
-    if sys.argv[1:2] == ["one"]:
-        again(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
-        return
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def _given() -> argparse.Namespace:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -79,37 +74,52 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], metavar="KIND")
     parser.add_argument("--commands", nargs="*", default=[], metavar="COMMAND")
     parser.add_argument("--outcomes", type=Path, help="a file for every outcome, a line of JSON each")
+    parser.add_argument("--earlier", type=Path, nargs="*", default=[], help="outcomes that the page has too")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the page")
     parser.add_argument("--sound", type=Path, help="a folder that keeps the sound inputs for the next time")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def _told(found: list[dict[str, Any]]) -> int:
+    """Print outcomes in short; return how many are faults."""
+    inputs, rounds = [one for one in found if "kind" in one], [one for one in found if "kills" in one]
+    for (kind, name), n in sorted(Counter((one["kind"], one["class"]) for one in inputs).items()):
+        print(f"  {kind:16} {name:18} {n}")
+    for name, n in Counter(one["command"] for one in rounds for _ in one["kills"]).items():
+        print(f"  {name:16} {n} kills")
+    faults, wrong = [one for one in inputs if one["fault"]], [one for one in rounds if one["faults"]]
+    for one in faults:
+        print(f"  {one['kind']}, seed {one['seed']}: {one['class']}: {one['told'][:200]}")
+    for one in wrong:
+        print(f"  {one['command']}, seed {one['seed']}: {'; '.join(one['faults'][:6])}")
+    print(f"{len(faults)} faults in inputs, {len(wrong)} rounds of kills")
+    return len(faults) + len(wrong)
+
+
+def main() -> None:
+    """Run the campaign."""
+    if sys.argv[1:2] == ["one"]:
+        again(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
+        return
+    given = _given()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="hostile-sound-") as scratch:
         place = _built((given.sound or Path(scratch)).resolve())
         print(f"sound inputs: {time.perf_counter() - began:.0f} s", flush=True)
-        found = (
-            trials.campaign(trials.chosen(given.only), given.inputs, given.seed, given.jobs, place)
-            if given.inputs
-            else []
-        )
-        rounds = _rounds(given, place)
+        kinds, found = trials.chosen(given.only), []
+        if given.inputs:
+            found += trials.campaign(kinds, given.inputs, given.seed, given.jobs, place)
+        found += _rounds(given, place)
+    seconds = time.perf_counter() - began
+    print(f"{len(found)} outcomes, {seconds:.0f} s")
+    found.insert(0, page.head(f"python benchmarks/hostile.py {' '.join(sys.argv[1:])}", seconds))
     if given.outcomes:
         given.outcomes.write_text("".join(json.dumps(one) + "\n" for one in found))
+    for path in given.earlier:
+        found += [json.loads(line) for line in path.read_text().splitlines()]
     if given.write:
-        command = f"python benchmarks/hostile.py {' '.join(sys.argv[1:])}"
-        given.write.write_text(
-            page.page(found, rounds, command, time.perf_counter() - began), encoding="utf-8"
-        )
-    print(f"{len(found)} inputs, {time.perf_counter() - began:.0f} s")
-    for (kind, name), n in sorted(Counter((one["kind"], one["class"]) for one in found).items()):
-        print(f"  {kind:16} {name:18} {n}")
-    for name, n in Counter(one["command"] for one in rounds for _ in one["kills"]).items():
-        print(f"  {name:16} {n} kills")
-    wrong = [one for one in rounds if one["faults"]]
-    for one in wrong:
-        print(f"  {one['command']}, seed {one['seed']}: {'; '.join(one['faults'][:6])}")
-    faults = [one for one in found if one["fault"]]
-    print(f"{len(faults)} faults in inputs, {len(wrong)} rounds of kills")
-    sys.exit(1 if faults or wrong else 0)
+        given.write.write_text(page.page(found), encoding="utf-8")
+    sys.exit(1 if _told(found) else 0)
 
 
 if __name__ == "__main__":

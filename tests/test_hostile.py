@@ -221,7 +221,9 @@ def test_a_part_of_the_campaign(parts: Any, tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(BENCHMARKS.parent / "src")},
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    found = [json.loads(line) for line in outcomes.read_text().splitlines()]
+    lines = [json.loads(line) for line in outcomes.read_text().splitlines()]
+    found = [one for one in lines if "kind" in one]
     assert len(found) == pytest.approx(INPUTS, abs=INPUTS / 10)
     assert {one["kind"] for one in found} == {kind.name for kind in parts("registry").KINDS}
+    assert sum(len(one.get("kills", [])) for one in lines) == pytest.approx(KILLS, abs=4)
     assert f"**0 of {len(found)} inputs and 0 of" in page.read_text()

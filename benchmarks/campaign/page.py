@@ -43,20 +43,41 @@ _WORDS = {
 }
 
 
-def page(
-    found: Sequence[dict[str, Any]], rounds: Sequence[dict[str, Any]], command: str, seconds: float
-) -> str:
-    """Return the page in Markdown."""
+def head(command: str, seconds: float) -> dict[str, Any]:
+    """Return what is to be known of a run of the campaign: how, when and where."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
+    ).stdout.strip()
+    return {
+        "by": command,
+        "seconds": round(seconds),
+        "day": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "commit": commit,
+        "machine": f"{os.cpu_count()} cores, {processor or platform.machine()}",
+    }
+
+
+def page(outcomes: Sequence[dict[str, Any]]) -> str:
+    """Return the page in Markdown: of one run of the campaign, or of several."""
+    found = [one for one in outcomes if "kind" in one]
+    rounds = [one for one in outcomes if "kills" in one]
     wrong = [one for one in found if one["fault"]]
     kills = sum(len(one["kills"]) for one in rounds)
     spoilt = [one for one in rounds if one["faults"]]
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
     parts = [
         "# Hostile and damaged inputs, and commands that are killed\n",
-        f"Written by `{command}`. {len(found):,} changed inputs and {kills:,} kills "
-        f"in {seconds / 60:.0f} minutes; "
-        f"{_where()}.\n",
-        f"**{len(wrong)} of {len(found):,} inputs and {len(spoilt)} of {len(rounds):,} killed commands "
-        "ended as they must not.**\n",
+        f"{len(found):,} changed inputs and {kills:,} kills. **{len(wrong)} of {len(found):,} inputs and "
+        f"{len(spoilt)} of {len(rounds):,} killed commands ended as they must not.**\n",
+        *(
+            f"- `{one['by']}`: {one['seconds'] / 60:.0f} min; "
+            f"{one['day']}, commit {one['commit']}, {one['machine']}"
+            for one in outcomes
+            if "by" in one
+        ),
+        f"\nPython {platform.python_version()}, {versions}.\n",
         _classes(found),
         _kills(rounds),
         _others(found),
@@ -66,24 +87,6 @@ def page(
     if FOUND.is_file():
         parts.append(FOUND.read_text(encoding="utf-8"))
     return "\n".join(parts)
-
-
-def _where() -> str:
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
-    processor = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
-    ).stdout.strip()
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    machine = f"{os.cpu_count()} cores, {processor}"
-    return f"{today}, commit {commit}, {machine}, Python {platform.python_version()}, {versions}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
