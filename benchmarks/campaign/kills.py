@@ -50,16 +50,16 @@ class Command:
 
 
 COMMANDS = (
-    Command("phantom", ("phantom", "../out", "--config", "phantom.yaml"), 1),
-    Command("inspect", ("inspect", "dataset.yaml", "--out", "../out"), 1.5),
-    Command("split", ("split", "bench.yaml", "--out", "../out"), 1),
-    Command("train", ("train", "run.yaml", "--out", "../out", *CPU), 3),
-    Command("bench", ("bench", "bench.yaml", "--out", "../out", *CPU), 1),
-    Command("bench -j 2", ("bench", "bench.yaml", "--out", "../out", "--jobs", "2", *CPU), 0.1, jobs=2),
-    Command("predict", ("predict", "model", "dataset.yaml", "--out", "../out", *CPU), 1.5),
-    Command("evaluate", ("evaluate", "predicted.h5ad", "truth.h5ad", "--json"), 1),
-    Command("biology", ("biology", "predicted.h5ad", "truth.h5ad", "--out", "../out"), 0.6),
-    Command("report", ("report", "../out"), 0.6),
+    Command("phantom", ("phantom", "../out", "--config", "phantom.yaml"), 1.5),
+    Command("inspect", ("inspect", "dataset.yaml", "--out", "../out"), 2),
+    Command("split", ("split", "bench.yaml", "--out", "../out"), 1.5),
+    Command("train", ("train", "run.yaml", "--out", "../out", *CPU), 4),
+    Command("bench", ("bench", "bench.yaml", "--out", "../out", *CPU), 0.5),
+    Command("bench -j 2", ("bench", "bench.yaml", "--out", "../out", "--jobs", "2", *CPU), 0.06, jobs=2),
+    Command("predict", ("predict", "model", "dataset.yaml", "--out", "../out", *CPU), 2),
+    Command("evaluate", ("evaluate", "predicted.h5ad", "truth.h5ad", "--json"), 1.5),
+    Command("biology", ("biology", "predicted.h5ad", "truth.h5ad", "--out", "../out"), 0.5),
+    Command("report", ("report", "../out"), 0.5),
 )
 
 
