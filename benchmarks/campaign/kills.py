@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -22,6 +23,7 @@ from campaign.trials import _place, _quiet
 CPU = ("--device", "cpu")
 SIGNALS = (*[signal.SIGKILL] * 7, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PROMISED = {signal.SIGTERM: {143}, signal.SIGINT: {130}, signal.SIGHUP: {129, 143}}
+_MINUTE = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d")
 BEGINS_SECONDS = 0.1
 """Before that a process may end without having heard of its signal: it has not begun to listen."""
 MUST_BE_SAME = (
@@ -132,14 +134,15 @@ def _ready(one: Command, place: Path, sound: Path) -> Path:
 
 
 def _contents(place: Path) -> dict[str, str]:
-    """Return a hash of every file of a command's results, and of what it said."""
+    """Return a hash of every file of a command's results, and of what it said, without the minute of a page."""
     found = {}
-    for path in sorted((place / "out").rglob("*")):
+    for path in [*sorted((place / "out").rglob("*")), place / "said"]:
         if path.is_file():
-            found[path.relative_to(place).as_posix()] = hashlib.blake2b(
-                path.read_bytes(), digest_size=8
-            ).hexdigest()
-    found["said"] = hashlib.blake2b((place / "said").read_bytes(), digest_size=8).hexdigest()
+            content = path.read_bytes()
+            if path.suffix == ".html":
+                content = _MINUTE.sub(b"", content)
+            name = path.relative_to(place).as_posix()
+            found[name] = hashlib.blake2b(content, digest_size=8).hexdigest()
     return found
 
 

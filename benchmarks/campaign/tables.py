@@ -330,8 +330,14 @@ def edits(*patterns: str) -> Callable[[Edit], Callable[[Path, Random], str]]:
         def apply(folder: Path, rng: Random) -> str:
             found = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
             path = rng.choice(found)
-            with h5py.File(path, "r+") as file:
-                return f"{path.relative_to(folder)}: {edit(file, rng)}"
+            data = path.read_bytes()
+            try:
+                with h5py.File(path, "r+") as file:
+                    return f"{path.relative_to(folder)}: {edit(file, rng)}"
+            except Exception:
+                path.unlink()  # HDF5 may write to the damaged file for as long as this process lives
+                path.write_bytes(data)
+                raise
 
         return apply
 

@@ -172,3 +172,10 @@ def test_sound_columns_are_stored_as_they_are() -> None:
     found, notes = storable(FRAME)
     pd.testing.assert_frame_equal(found, FRAME)
     assert notes == ()
+
+
+def test_a_column_that_is_no_text_in_utf_8_is_left_out() -> None:
+    obs = pd.DataFrame({"half": np.array([b"\xff\xfe", b"x"], dtype=object), "n": [1, 2]}, index=["a", "b"])
+    found, notes = storable(obs)
+    assert list(found.columns) == ["n"]
+    assert notes == ("obs['half'] is left out: it is no text in UTF-8",)

@@ -140,9 +140,13 @@ def storable(obs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
             if isinstance(column.cat.categories.dtype, pd.StringDtype):
                 kept[name] = column.cat.rename_categories(column.cat.categories.astype(object))
         elif column.dtype == object:
-            kept[name] = column.astype(str)
+            try:
+                kept[name] = column.astype(str)
+            except UnicodeDecodeError:
+                kept = kept.drop(columns=name)
+                notes.append(f"obs['{name}'] is left out: it is no text in UTF-8")
     if "_index" not in kept.columns and not any("/" in str(name) for name in kept.columns) and _holds(kept):
-        return kept, ()
+        return kept, tuple(notes)
     for name in list(kept.columns):
         reserved = name == "_index" or "/" in str(name)
         if reserved or not _holds(kept[[name]]):

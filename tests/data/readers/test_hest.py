@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -396,3 +397,12 @@ def test_a_column_that_nobody_needs_is_left_out_and_said(hest_folder: Writer) ->
     sample = opened(root)
     assert "odd" not in sample.obs.columns
     assert [note for note in sample.notes if note.startswith("obs['odd'] cannot be read (")]
+
+
+def test_a_column_of_two_values_a_row_is_a_fault_of_the_table(hest_folder: Writer) -> None:
+    root = hest_folder()
+    with h5py.File(root / "st" / "S1.h5ad", "a") as file:
+        two = file.create_dataset("obs/measured", data=np.zeros((4, 2)))
+        two.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+    with pytest.raises(DataError, match="the element 'obs/measured' cannot be read"):
+        opened(root)

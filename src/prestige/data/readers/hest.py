@@ -114,7 +114,12 @@ def _rules(path: Path) -> tuple[str, ...]:
             said = [name for name in ("measured", "in_tissue") if f"obs/{name}" in file]
         with reading(where, part="the element 'obsm/spatial'"):
             names = _names(file.get("obsm/spatial"))
-        columns = {name: pd.Series(read_part(file, f"obs/{name}", where=where)) for name in said}
+        columns = {}
+        for name in said:
+            part = f"obs/{name}"
+            values = read_part(file, part, where=where)
+            with reading(where, part=f"the element '{part}'", expected="one value a row"):
+                columns[name] = pd.Series(values)
         rules = {
             "genes": not _has_none(file, where) and bool(read_genes(file, where=where).notes),
             "measured": bool(said) and not measured_rows(pd.DataFrame(columns), where=where)[0].all(),
