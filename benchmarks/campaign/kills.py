@@ -134,7 +134,7 @@ def _ready(one: Command, place: Path, sound: Path) -> Path:
 
 
 def _contents(place: Path) -> dict[str, str]:
-    """Return a hash of every file of a command's results, and of what it said, without the minute of a page."""
+    """Return a hash of every file of the results, and of what was said, without the minute of a page."""
     found = {}
     for path in [*sorted((place / "out").rglob("*")), place / "said"]:
         if path.is_file():

@@ -167,3 +167,16 @@ def test_rows_and_columns_are_told_in_whole_numbers(part: str) -> None:
         setattr(matrix, part, getattr(matrix, part).astype(dtype))
         with pytest.raises(DataError, match=f"^t: the sparse matrix is broken .{part} of the type"):
             checked_matrix(matrix, where="t")
+
+
+@pytest.mark.parametrize("form", [csr_matrix, np.asarray])
+def test_numbers_that_nobody_counts(tmp_path: Path, form: Any) -> None:
+    for value, said in ((2.0**29, ""), (2.0**33, "a count is 2.58e.10"), (1e300, "")):
+        AnnData(X=form(COUNTS.astype(np.float64) * value)).write_h5ad(tmp_path / "t.h5ad")
+        with opened_h5ad(tmp_path / "t.h5ad") as file:
+            if said:
+                with pytest.raises(DataError, match=f"'X': {said}; expected at most 2,147,483,648 of a gene"):
+                    read_counts(file, where="t")
+            else:
+                found = read_counts(file, where="t").data
+                assert np.isinf(found).any() == (value > 1e38)  # told later, with its observation

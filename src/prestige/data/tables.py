@@ -20,6 +20,8 @@ from prestige.data.frames import decoded, read_columns
 from prestige.errors import AGAIN, DataError, nearest, reading
 
 _BLOCK_ROWS = 16384
+MOST_COUNTS = 2**31
+"""Nobody counts more of one gene in one observation."""
 
 
 def read_part(group: Any, name: str, *, where: str) -> Any:
@@ -202,7 +204,8 @@ def canonical(counts: Any, *, where: str) -> csr_matrix:
     """
     with reading(where, part="the matrix"):
         counts = checked_matrix(counts, where=where)
-        out = csr_matrix(counts, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 does not hold is infinite, and refused as such
+            out = csr_matrix(counts, dtype=np.float32)
     stored = out.nnz
     if not out.has_canonical_format:
         out.sum_duplicates()
@@ -214,7 +217,20 @@ def canonical(counts: Any, *, where: str) -> csr_matrix:
             remedy="copy it again if it was cut off",
         )
     out.eliminate_zeros()
-    return out
+    return _of_counts(out, where)
+
+
+def _of_counts(matrix: csr_matrix, where: str) -> csr_matrix:
+    """Refuse finite numbers that nobody counts; what is not finite is told later, with its observations."""
+    most = float(matrix.data.max(initial=0))
+    if MOST_COUNTS < most < np.inf:
+        raise DataError(
+            f"a count is {most:.3g}",
+            where=where,
+            expected=f"at most {MOST_COUNTS:,} of a gene in an observation",
+            remedy="store raw counts",
+        )
+    return matrix
 
 
 def _dense_counts(element: Any, name: str, *, where: str) -> csr_matrix:
@@ -222,8 +238,9 @@ def _dense_counts(element: Any, name: str, *, where: str) -> csr_matrix:
     checked_matrix(element, where=place)
     with reading(place, expected="a whole table"):
         starts = range(0, max(1, element.shape[0]), _BLOCK_ROWS)
-        blocks = [csr_matrix(np.asarray(element[a : a + _BLOCK_ROWS], dtype=np.float32)) for a in starts]
-    return csr_matrix(vstack(blocks, format="csr", dtype=np.float32))
+        with np.errstate(over="ignore"):
+            blocks = [csr_matrix(np.asarray(element[a : a + _BLOCK_ROWS], dtype=np.float32)) for a in starts]
+    return _of_counts(csr_matrix(vstack(blocks, format="csr", dtype=np.float32)), place)
 
 
 def _check_stored(matrix: Any, where: str) -> None:
