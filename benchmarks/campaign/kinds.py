@@ -92,14 +92,14 @@ def changed(kind: Kind, seed: int, folder: Path) -> Mutant:
     """Change the sound input in a folder: all follows from the kind and the seed."""
     rng = Random(f"{kind.name}-{seed}")
     made = Mutant(kind, seed)
-    for _ in range(rng.choice((1, 1, 1, 1, 2, 3))):
+    wanted = rng.choice((1, 1, 1, 1, 2, 3))
+    for _ in range(20):
         change = rng.choice(kind.changes)
         try:
             made.words.append(change.apply(folder, rng))
+            made.names.append(change.name)
         except Exception as error:  # an earlier change may have left nothing to change
-            if not made.names:
-                raise
             made.words.append(f"{change.name} not applied: {type(error).__name__}")
-            continue
-        made.names.append(change.name)
+        if len(made.words) >= wanted and made.names:
+            break
     return made

@@ -288,7 +288,7 @@ def _numbers(folder: Path, rng: Random) -> str:
     value = rng.choice((np.nan, np.inf, -1, -5, 0.5, 1e38, 10**9, 2**31, 0))
     if values.dtype.kind in "iu":
         info = np.iinfo(values.dtype)
-        value = int(np.clip(value if np.isfinite(value) else info.max, info.min, info.max))
+        value = min(max(int(value), info.min), info.max) if np.isfinite(value) else info.max
     at = rng.choice((0, len(flat) - 1, rng.randrange(len(flat)), None))
     flat[slice(None) if at is None else at] = value
     array[...] = values

@@ -123,7 +123,7 @@ def _values(file: Any, rng: Random) -> str:
     value = rng.choice(_ODD_NUMBERS)
     if array.dtype.kind in "iu":
         info = np.iinfo(array.dtype)
-        value = int(np.clip(value if np.isfinite(value) else info.max, info.min, info.max))
+        value = min(max(int(value), info.min), info.max) if np.isfinite(value) else info.max
     at = rng.choice((0, len(flat) - 1, rng.randrange(len(flat)), None))
     flat[slice(None) if at is None else at] = value
     _put(file, name, array)
