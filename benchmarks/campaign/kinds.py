@@ -98,7 +98,7 @@ def changed(kind: Kind, seed: int, folder: Path) -> Mutant:
         try:
             made.words.append(change.apply(folder, rng))
             made.names.append(change.name)
-        except Exception as error:  # an earlier change may have left nothing to change
+        except Exception as error:  # noqa: BLE001 - an earlier change may have left nothing
             made.words.append(f"{change.name} not applied: {type(error).__name__}")
         if len(made.words) >= wanted and made.names:
             break
