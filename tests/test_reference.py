@@ -99,7 +99,7 @@ def test_every_large_import_is_required() -> None:
 
     known = {"yaml": "pyyaml", "sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow"}
     optional = {"PIL", "markupsafe", "triton"}  # come with matplotlib, jinja2, and torch where it knows GPUs
-    behind = {"pyarrow", "numcodecs"}  # imported by pandas, and by zarr
+    behind = {"numcodecs"}  # imported by zarr
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     required = {re.split(r"[\[=<>!~ ;]", item)[0].lower() for item in project["dependencies"]}
     imported: set[str] = set()

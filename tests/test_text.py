@@ -92,7 +92,7 @@ def test_names_that_look_alike_are_different_ones(names: list[str]) -> None:
 def test_a_table_of_strange_names_is_lines_that_a_terminal_does_not_obey() -> None:
     rows = [("name", "n"), ("\x1b[2J\x07evil\nname", "1"), ("$a$ [red]", "2")]
     assert list(aligned(rows)) == [
-        "name                 n",
+        "name                  n",
         r"\x1b[2J\x07evil name  1",
-        "$a$ [red]            2",
+        "$a$ [red]             2",
     ]

@@ -75,17 +75,17 @@ def cropped(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
 @pytest.fixture
 def chunks_read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Count the chunks of images that are read from stores."""
-    from zarr.storage import LocalStore
+    from prestige.data.readers.checked_store import CheckedStore
 
     counted: Counter[str] = Counter()
-    original = LocalStore.get
+    original = CheckedStore.get
 
-    async def get(self: LocalStore, key: str, *given: Any, **named: Any) -> Any:
+    async def get(self: CheckedStore, key: str, *given: Any, **named: Any) -> Any:
         if "/c/" in f"/{key}" or key.rsplit("/", 1)[-1].replace(".", "").isdigit():
             counted[f"{self.root}/{key}"] += 1
         return await original(self, key, *given, **named)
 
-    monkeypatch.setattr(LocalStore, "get", get)
+    monkeypatch.setattr(CheckedStore, "get", get)
     return counted
 
 
