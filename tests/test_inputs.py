@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prestige.errors import ConfigError, DataError
-from prestige.inputs import files_below, inside, plain_file, read_json_object, read_text
+from prestige.inputs import files_below, inside, plain_file, read_json_object, read_text, real_path
 
 
 def test_a_text_is_read_with_and_without_a_byte_order_mark(tmp_path: Path) -> None:
@@ -135,3 +135,11 @@ def test_what_is_no_file_in_a_folder_is_refused(tmp_path: Path, target: str, sai
     os.mkfifo(tmp_path / "x")
     with pytest.raises(DataError, match="x: is no file but a pipe or a device"):
         files_below(tmp_path)
+
+
+def test_a_real_path_is_found_where_links_lead_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "c").symlink_to("folder")
+    assert real_path(tmp_path / "c" / "x") == tmp_path.resolve() / "folder" / "x"
+    assert real_path(tmp_path / "a").parent == tmp_path.resolve()

@@ -66,6 +66,11 @@ def plain_file(
     return path
 
 
+def real_path(path: Path | str) -> Path:
+    """Return an absolute path with links followed as far as they lead; a circle of links is left as it is."""
+    return Path(os.path.realpath(path))  # Path.resolve raises where links lead in a circle
+
+
 def read_text(
     path: Path | str,
     *,

@@ -88,12 +88,30 @@ def test_modes_follow_the_umask_whatever_wrote_the_file(tmp_path: Path) -> None:
     assert modes == {"tensors": 0o640, "folder": 0o750, "in": 0o750, "text": 0o640, **others}
 
 
-def test_a_link_stays_and_what_it_points_to_is_written(tmp_path: Path) -> None:
+def test_a_link_gives_way_and_what_it_points_to_stays(tmp_path: Path) -> None:
     (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "file").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "far" / "file")
     write_text(tmp_path / "link", "text")
-    assert (tmp_path / "link").is_symlink()
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "link").read_text() == "text"
+    assert (tmp_path / "far" / "file").read_text() == "mine"
+
+
+def test_the_folder_of_a_file_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "near").symlink_to("far")
+    write_text(tmp_path / "near" / "file", "text")
     assert (tmp_path / "far" / "file").read_text() == "text"
+    assert (tmp_path / "near").is_symlink()
+
+
+def test_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StorageError, match=r"pipe: is no file; expected a file, or nothing"):
+        write_text(tmp_path / "pipe", "text")
+    assert (tmp_path / "pipe").is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -298,3 +316,11 @@ def test_nobody_else_gives_files_another_name() -> None:
     source = Path(files.__file__).parents[1]
     others = {path: _renames(path.read_text(encoding="utf-8")) for path in source.rglob("*.py")}
     assert [path for path, lines in others.items() if lines] == [Path(files.__file__)]
+
+
+def test_a_circle_of_links_is_replaced_as_a_file_is(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    write_text(tmp_path / "a", "x")
+    assert (tmp_path / "a").read_text() == "x"
+    assert (tmp_path / "b").is_symlink()

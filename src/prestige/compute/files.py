@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from safetensors import SafetensorError
 from prestige.compute.ownership import refuse_others
 from prestige.compute.partials import partial_of, remove, settle, sweep, sync_folder
 from prestige.errors import StorageError, storage_error, storing
+from prestige.inputs import real_path
 
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 
@@ -27,7 +29,8 @@ _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 def whole_file(path: Path, *, keep: bool = False) -> Iterator[Path]:
     """Yield an empty file that takes the place of ``path`` once the block has written it.
 
-    Folders above it are made.  Its mode follows the umask, whatever wrote it.
+    Folders above it are made.  Its mode follows the umask, whatever wrote it.  A link of that name gives way
+    to the file: what it points to is somebody else's.  A device or pipe stays what it is.
 
     Parameters
     ----------
@@ -40,7 +43,10 @@ def whole_file(path: Path, *, keep: bool = False) -> Iterator[Path]:
         When the disk refuses; nothing half-written is left.  What is wrong with another file that the block
         reads stays an ``OSError``.
     """
-    with _in_progress(path) as (partial, target):
+    path = Path(path)
+    with _in_progress(path, real_path(path.parent) / path.name) as (partial, target):
+        if not _is_file_or_free(target):
+            raise StorageError("is no file", where=path, expected="a file, or nothing", remedy="name another")
         with partial.open("xb") as file:
             mode = os.fstat(file.fileno()).st_mode & 0o7777
         yield partial
@@ -80,7 +86,7 @@ def whole_folder(path: Path, *, ours: Collection[str] = (), keep: bool = False) 
     """
     if not keep:
         refuse_others(path, ours)
-    with _in_progress(path) as (partial, target):
+    with _in_progress(path, real_path(path)) as (partial, target):
         partial.mkdir()
         yield partial
         mode = partial.stat().st_mode & 0o666
@@ -116,7 +122,7 @@ def probe(folder: Path) -> None:
     StorageError
         When the disk is full or refuses, or something is in the way.
     """
-    place = Path(folder).resolve()
+    place = real_path(folder)
     while not place.exists() and place != place.parent:
         place = place.parent
     partial = partial_of(place / "probe")
@@ -131,9 +137,8 @@ def probe(folder: Path) -> None:
 
 
 @contextmanager
-def _in_progress(path: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield a new name beside ``path``, and ``path`` with links followed; nothing of the new one is left."""
-    target = Path(path).resolve()
+def _in_progress(path: Path, target: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield a new name beside ``target``, and ``target``, called ``path``; nothing of the new one is left."""
     partial = partial_of(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -152,12 +157,21 @@ def _in_progress(path: Path) -> Iterator[tuple[Path, Path]]:
         remove(partial)
 
 
+def _is_file_or_free(target: Path) -> bool:
+    """Return whether a name is free, or of a file or a link."""
+    try:
+        mode = target.lstat().st_mode
+    except OSError:  # it is not there, or told when it is written
+        return True
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)  # a folder is told by the system
+
+
 def _concerns_another(error: Exception, folder: Path) -> bool:
     """Return whether an error names a file that is neither in ``folder`` nor above it."""
     name = getattr(error, "filename", None)
     if not isinstance(name, str | bytes):
         return False
-    named = Path(os.fsdecode(name)).resolve()
+    named = real_path(os.fsdecode(name))
     return not (named.is_relative_to(folder) or folder.is_relative_to(named))
 
 

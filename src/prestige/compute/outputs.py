@@ -9,6 +9,7 @@ from pathlib import Path
 from prestige.compute.files import probe
 from prestige.compute.ownership import files_in, is_marked, not_ours
 from prestige.errors import StorageError, raise_all
+from prestige.inputs import real_path
 
 _ELSEWHERE = "name another folder with --out"
 
@@ -35,7 +36,7 @@ def check_folder(
         Listing every fault.
     """
     read = {_identity(path): path for path in inputs if path is not None and path.exists()}
-    place = out.resolve()
+    place = real_path(out)
     for above in (place, *place.parents):
         found = read.get(_identity(above)) if above.exists() else None
         if found is not None:
@@ -55,7 +56,7 @@ def check_folder(
         faults.append(StorageError(what, where=path, remedy=f"{_ELSEWHERE}, or move the file away"))
     raise_all(faults)
     if whole:
-        within = next((path for path in read.values() if path.resolve().is_relative_to(place)), None)
+        within = next((path for path in read.values() if real_path(path).is_relative_to(place)), None)
         if within is not None:
             raise StorageError(f"holds '{within}', which is read here", where=out, remedy=_ELSEWHERE)
         if os.path.ismount(place):

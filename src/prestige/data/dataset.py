@@ -15,6 +15,7 @@ from prestige.data.slides.pixel_size import um_fault
 from prestige.data.slides.slide import Slide
 from prestige.data.spec import DatasetConfig, SampleSpec
 from prestige.errors import DataError, PrestigeError, StorageError, raise_all, unknown
+from prestige.inputs import real_path
 from prestige.settings import at_line, build, read_yaml, resolve_path
 
 __all__ = ["Dataset", "DatasetConfig", "SampleSpec", "open_dataset", "open_sample", "read_dataset"]
@@ -69,7 +70,7 @@ def read_dataset(path: Path | str) -> DatasetConfig:
         if sample.source not in SOURCES
     ]
     raise_all(faults)
-    base = path.resolve().parent
+    base = real_path(path).parent
     return config.model_copy(update={"samples": tuple(_absolute(sample, base) for sample in config.samples)})
 
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 from prestige.data.panel import Panel
 from prestige.data.patches.reader import Patch
 from prestige.errors import ConfigError, PrestigeError, StorageError
-from prestige.inputs import plain_file, read_json_object
+from prestige.inputs import plain_file, read_json_object, real_path
 from prestige.models.encoders import MOST_INPUT_PX, encoders
 from prestige.prediction.packing import BASELINE_SCHEMA, SCHEMA
 from prestige.settings import Settings, build
@@ -97,7 +97,7 @@ def part_of(folder: Path, name: str) -> Path:
     path = plain_file(
         folder / name, expected="a file of a model", kind=StorageError, remedy="copy the whole model folder"
     )
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not real_path(path).is_relative_to(real_path(folder)):
         raise StorageError(
             "is a link out of the model's folder",
             where=path,

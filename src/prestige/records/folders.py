@@ -18,6 +18,7 @@ import yaml
 from prestige.compute.files import whole_file, write_text
 from prestige.compute.outputs import check_folder
 from prestige.errors import ConfigError, DataError, StorageError, reading, storing
+from prestige.inputs import real_path
 from prestige.records.bench import SCHEMA, BenchRecord, FoldRecord, SideCounts, read_record
 from prestige.records.run import Missing, Run, RunFolder, read_run, refuse_unless_free
 from prestige.records.schema import json_text
@@ -170,7 +171,7 @@ class Bench:
         """Where measured counts may lie: in the bench, or in the bench that a single run belongs to."""
         folders = [self.folder.truths]
         if self.single:
-            folders.append(BenchFolder(self.folder.path.resolve().parent.parent).truths)
+            folders.append(BenchFolder(real_path(self.folder.path).parent.parent).truths)
         return [folder for folder in folders if folder.is_dir()]
 
     @property

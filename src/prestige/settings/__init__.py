@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from prestige.errors import ConfigError, raise_all, reading
+from prestige.inputs import real_path
 from prestige.settings.document import at_line, parse, read_yaml
 from prestige.settings.meaning import Wanted, typed, wanted
 from prestige.settings.wrong import Misfits, faults_of
@@ -71,4 +72,4 @@ def resolve_path(path: Path, base: Path) -> Path:
     """
     with reading(path, part="the path", remedy="name another", kind=ConfigError):
         path = Path(path).expanduser()
-        return path if path.is_absolute() else (base / path).resolve()
+        return path if path.is_absolute() else real_path(base / path)

@@ -19,7 +19,7 @@ from prestige.data.phantom import expression, oracle, render, tissue
 from prestige.data.phantom.settings import PhantomConfig
 from prestige.data.phantom.store import write_store
 from prestige.errors import ConfigError
-from prestige.inputs import read_json_object
+from prestige.inputs import read_json_object, real_path
 
 SCHEMA = "prestige.phantom/1"
 _UNMEASURED_GROUP = 4
@@ -71,7 +71,7 @@ def write_phantom(config: PhantomConfig, folder: Path | str) -> Path:
     >>> prestige.write_phantom(config, "small").name
     'dataset.yaml'
     """
-    folder = Path(folder).resolve()
+    folder = real_path(folder)
     if _holds(config, folder):
         return folder / "dataset.yaml"
     check_folder(folder, whole=True)

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from prestige.compute.progress import Progress
 from prestige.data.readers.frames import frames
 from prestige.errors import AGAIN, DataError, nearest, reading
-from prestige.inputs import files_below
+from prestige.inputs import files_below, real_path
 
 WHOLE = "a whole SpatialData store in the challenge's layout"
 _MOST_LEVELS = 64
@@ -56,7 +56,7 @@ def check_elements(store: Path, elements: tuple[str, ...], without: str | None =
         remedy = f"did you mean '{near}'?" if near else without or AGAIN
         if not there and inner:
             remedy = f"did you mean the store '{inner[0]}' in it?"
-        elif not there and any(_elements(folder) for folder in list(store.resolve().parents)[:2]):
+        elif not there and any(_elements(folder) for folder in list(real_path(store).parents)[:2]):
             remedy = "name the folder of the whole store, not one inside it"
         raise DataError(f"missing: {', '.join(missing)}", where=store, expected=WHOLE, remedy=remedy)
     for name in elements:

@@ -15,6 +15,7 @@ from prestige.analysis.frames import set_scores_table
 from prestige.analysis.gene_sets.scores import SetScores
 from prestige.biology.study import Study
 from prestige.compute.files import whole_folder
+from prestige.inputs import real_path
 from prestige.records.configuration import Configuration
 from prestige.report.biology import tables as facts
 from prestige.report.biology.maps import sections_of
@@ -74,7 +75,7 @@ def write_biology(
     StorageError
         When the folder holds other files, or cannot be written.
     """
-    folder = Path(folder).resolve()
+    folder = real_path(folder)
     notes = list(dict.fromkeys([*notes, *study.pair.notes]))
     set_facts = score_facts(*sets) if sets is not None else {}
     with whole_folder(folder, ours=OWN) as partial, drawing():
