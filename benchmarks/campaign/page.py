@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -41,6 +42,9 @@ _WORDS = {
     "files left": "something was left behind",
     "reached": "code of the input ran, or a file or host outside it was opened",
 }
+
+
+_SCRATCH = re.compile(r"/\S*?/trial/(in|out)/")  # the folder of an input, another at every time
 
 
 def head(command: str, seconds: float) -> dict[str, Any]:
@@ -162,7 +166,7 @@ def _faults(wrong: Sequence[dict[str, Any]], spoilt: Sequence[dict[str, Any]]) -
             one["seed"],
             one["class"],
             "; ".join(one["words"])[:120].replace("|", "/"),
-            one["told"][:160].replace("|", "/"),
+            _SCRATCH.sub("", one["told"])[:160].replace("|", "/"),
         ]
         for one in wrong[:60]
     ]
