@@ -190,9 +190,20 @@ def test_a_damaged_entry_is_prepared_again_with_a_line(
     assert name in said
     np.testing.assert_array_equal(again.pixels, PIXELS)
     assert again.card == first.card
-    assert done.count("slide") == (2 if name == "slide.npy" else 1)
+    assert done.count("slide") == (1 if name == "table.h5ad" else 2)
     prepare(recipe(tmp_path / "a", done), tmp_path / "cache")
     assert done.count("table") == 2
+
+
+def test_a_slide_for_which_no_card_vouches_is_decoded_again(tmp_path: Path) -> None:
+    first = prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+    content = bytearray((first.folder / "slide.npy").read_bytes())
+    content[-1] ^= 1
+    (first.folder / "slide.npy").write_bytes(content)
+    card = json.loads((first.folder / "sample.json").read_text())
+    (first.folder / "sample.json").write_text(json.dumps({k: v for k, v in card.items() if k != "source"}))
+    again = prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+    np.testing.assert_array_equal(again.pixels, PIXELS)
 
 
 def test_all_of_the_cache_is_verified_on_demand(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from jaxtyping import UInt8
 
 from prestige.compute.files import remove_folder, whole_file, whole_folder, write_text
 from prestige.compute.progress import Progress, say
-from prestige.data.card import CARD, SLIDE, fault_in
+from prestige.data.card import CARD, SLIDE, TABLE, fault_in
 from prestige.data.eviction import limit_bytes, touch, trim
 from prestige.data.prepared import Card, Prepared, read_prepared, write_prepared
 from prestige.data.sample import Table, faults_in
@@ -141,11 +141,12 @@ def verify(cache_dir: Path) -> list[str]:
 
 
 def _forget(folder: Path, *slides: Path) -> None:
-    """Remove a damaged entry, and the slide that it is linked to where that is what is damaged."""
+    """Remove a damaged entry, and the slide that it is linked to unless its card vouches for that still."""
     damaged = folder / SLIDE
     for slide in slides:
         with suppress(OSError):
-            if slide.samefile(damaged) and (fault_in(folder, thorough=True) or "").startswith(SLIDE):
+            # Slides come first in a card: a fault of the table says that the slide is as it was written.
+            if slide.samefile(damaged) and not (fault_in(folder, thorough=True) or CARD).startswith(TABLE):
                 slide.unlink()
     remove_folder(folder)
 
