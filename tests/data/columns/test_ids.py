@@ -84,3 +84,9 @@ def test_one_that_is_there_twice_is_refused() -> None:
 @given(st.lists(st.integers(1, MOST), unique=True, max_size=20), st.sampled_from(["int64", "str", "Int64"]))
 def test_no_digit_is_lost(ids: list[int], kind: str) -> None:
     assert whole_ids(pd.Series(ids, dtype="int64").astype(kind), where="table").tolist() == ids
+
+
+def test_a_fraction_is_not_told_to_be_too_large() -> None:
+    with pytest.raises(DataError, match=r"no whole numbers above 0: 1 \(1\.5\)") as caught:
+        whole_ids(pd.Series([1.5, 2.0]), where="cells")
+    assert "float64" not in str(caught.value)

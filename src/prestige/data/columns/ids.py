@@ -56,8 +56,8 @@ def whole_ids(
     numbers, wrong = _parsed(series)
     wrong |= numbers < least
     if wrong.any():
-        lost = (
-            pd.api.types.is_float_dtype(series.dtype) and np.isfinite(np.asarray(series[wrong], float)).all()
+        lost = pd.api.types.is_float_dtype(series.dtype) and bool(
+            (np.abs(np.asarray(series[wrong], dtype=np.float64)) > _EXACT_FLOAT).all()
         )
         raise DataError(
             f"{what} that are no whole numbers above {least - 1}: {some(series[wrong].tolist())}",
