@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pickle
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -293,6 +294,14 @@ def latin_of(*patterns: str) -> Callable[[Path, Random], str]:
     return apply
 
 
+def _device(path: Path) -> None:
+    """Put a device without an end: one of the input's own for root, who could harm the machine's."""
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))
+    except PermissionError:
+        path.symlink_to("/dev/zero")
+
+
 def replaced(*patterns: str) -> Callable[[Path, Random], str]:
     """Return a change of a file into something else that has its name."""
 
@@ -310,7 +319,7 @@ def replaced(*patterns: str) -> Callable[[Path, Random], str]:
         elif way == "a loop of links":
             path.symlink_to(path.name)
         elif way == "a device":
-            path.symlink_to("/dev/zero")
+            _device(path)
         elif way in ("empty", "a pickle", "no rights"):
             path.write_bytes(payload() if way == "a pickle" else b"")
             if way == "no rights":
