@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import prestige
-from prestige.cli import app
+from prestige.cli import app, main
 from prestige.errors import DataError
 
 COMMANDS = ("phantom", "inspect", "split", "bench", "report", "train", "predict", "evaluate")
@@ -301,3 +301,24 @@ def test_the_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert_refused(run("phantom", tmp_path), str(tmp_path), "choose another folder")
     assert_refused(run("report", tmp_path), str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_signal_outside_of_a_command_is_told_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def heard(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("prestige.cli.app", heard)
+    for part in (
+        "signals.listen",
+        "boundary.silence_others",
+        "boundary.open_streams",
+        "boundary.keep_reserve",
+    ):
+        monkeypatch.setattr(f"prestige.cli.{part}", lambda: None)
+    monkeypatch.setattr("sys.excepthook", sys.excepthook)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "prestige: interrupted; run the same command to go on\n"

@@ -66,11 +66,17 @@ COMMANDS = (
 
 
 def _start(one: Command, place: Path) -> int:
-    """Start a command in a forked process that leads a group of its own."""
+    """Start a command in a forked process that leads a group of its own; return when it begins."""
+    begun, begins = os.pipe()
     pid = os.fork()
     if pid:
+        os.close(begins)
+        os.read(begun, 1)
+        os.close(begun)
         return pid
     code = 1
+    for number in PROMISED:  # as a new process has them, not as this one
+        signal.signal(number, signal.SIG_DFL)
     try:
         os.setsid()
         os.chdir(place / "in")
@@ -79,6 +85,7 @@ def _start(one: Command, place: Path) -> int:
             with (place / name).open("wb") as file:
                 os.dup2(file.fileno(), number)
         sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+        os.write(begins, b".")
         command(*one.arguments)
         code = 0
     except BaseException as error:  # noqa: BLE001 - its code is what counts

@@ -47,9 +47,7 @@ class Commands(typer.core.TyperGroup):
         except PrestigeError as error:
             _stop(str(error), error.exit_code)
         except KeyboardInterrupt as told:
-            number = getattr(told, "number", signal.SIGINT)
-            by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
-            _stop(f"interrupted{by}; run the same command to go on", 128 + number)
+            _stop(*_interrupted(told))
         except BrokenPipeError:  # who reads the output has seen enough
             boundary.drop_output()
             raise typer.Exit(CLOSED_PIPE) from None
@@ -99,7 +97,9 @@ def main() -> None:
         signals.end_with_parent()
         app(prog_name="prestige")
     except KeyboardInterrupt as told:  # before or after the command itself
-        sys.exit(128 + getattr(told, "number", signal.SIGINT))
+        line, code = _interrupted(told)
+        typer.echo(f"prestige: {line}", err=True)
+        sys.exit(code)
     finally:
         boundary.end_output()
 
@@ -372,6 +372,13 @@ def _of_the_machine(error: Exception) -> PrestigeError:
     if code in _NO_PLACE:
         return StorageError(os.strerror(code).lower(), where=place, remedy="choose another folder")
     raise error
+
+
+def _interrupted(told: KeyboardInterrupt) -> tuple[str, int]:
+    """Return the line and the exit code of what a signal has ended."""
+    number = getattr(told, "number", signal.SIGINT)
+    by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+    return f"interrupted{by}; run the same command to go on", 128 + number
 
 
 def _stop(line: str, code: int) -> NoReturn:

@@ -206,6 +206,18 @@ def test_a_slide_for_which_no_card_vouches_is_decoded_again(tmp_path: Path) -> N
     np.testing.assert_array_equal(again.pixels, PIXELS)
 
 
+def test_a_slide_is_decoded_again_where_its_sample_cannot_vouch(tmp_path: Path) -> None:
+    for damaged in ("sample.json", "slide.npy"):
+        first = prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+        (slide,) = (tmp_path / "cache" / "slides").glob("*.npy")
+        content = bytearray(slide.read_bytes())
+        content[-1] ^= 1
+        slide.write_bytes(content)
+        (first.folder / damaged).unlink()
+        again = prepare(recipe(tmp_path / "a"), tmp_path / "cache")
+        np.testing.assert_array_equal(again.pixels, PIXELS)
+
+
 def test_all_of_the_cache_is_verified_on_demand(tmp_path: Path) -> None:
     first = prepare(recipe(tmp_path / "a"), tmp_path / "cache")
     assert cache.verify(tmp_path / "cache") == []

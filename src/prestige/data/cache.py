@@ -141,12 +141,11 @@ def verify(cache_dir: Path) -> list[str]:
 
 
 def _forget(folder: Path, *slides: Path) -> None:
-    """Remove a damaged entry, and the slide that it is linked to unless its card vouches for that still."""
-    damaged = folder / SLIDE
-    for slide in slides:
+    """Remove a damaged entry, and its slide unless the entry's card still vouches for every byte of it."""
+    fault = fault_in(folder, thorough=True) or ""
+    for slide in slides if fault else ():
         with suppress(OSError):
-            # Slides come first in a card: a fault of the table says that the slide is as it was written.
-            if slide.samefile(damaged) and not (fault_in(folder, thorough=True) or CARD).startswith(TABLE):
+            if not (fault.startswith(TABLE) and slide.samefile(folder / SLIDE)):
                 slide.unlink()
     remove_folder(folder)
 
