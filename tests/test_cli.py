@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import prestige
 from prestige.cli import app, main
+from prestige.compute.signals import Interrupted
 from prestige.errors import DataError
 
 COMMANDS = ("phantom", "inspect", "split", "bench", "report", "train", "predict", "evaluate")
@@ -303,13 +304,8 @@ def test_the_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_signal_outside_of_a_command_is_told_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def heard(**_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("prestige.cli.app", heard)
+def _without_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `main` leave the signals, streams and warnings of the tests as they are."""
     for part in (
         "signals.listen",
         "boundary.silence_others",
@@ -318,7 +314,37 @@ def test_a_signal_outside_of_a_command_is_told_too(
     ):
         monkeypatch.setattr(f"prestige.cli.{part}", lambda: None)
     monkeypatch.setattr("sys.excepthook", sys.excepthook)
+    monkeypatch.setattr("sys.argv", ["prestige", "inspect", "x.yaml"])
+
+
+@pytest.mark.parametrize("place", ["prestige.cli.app", "prestige.cli.Commands.make_context"])
+@pytest.mark.parametrize(
+    ("told", "code", "by"), [(KeyboardInterrupt(), 130, ""), (Interrupted(15), 143, " by SIGTERM")]
+)
+def test_a_signal_outside_of_a_command_is_told_too(
+    place: str, told: KeyboardInterrupt, code: int, by: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def heard(*_: object, **__: object) -> None:
+        raise told
+
+    monkeypatch.setattr(place, heard)
+    _without_surroundings(monkeypatch)
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == "prestige: interrupted; run the same command to go on\n"
+    assert ended.value.code == code
+    assert capsys.readouterr().err == f"prestige: interrupted{by}; run the same command to go on\n"
+
+
+def test_an_exit_without_a_signal_stays_what_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ends(*_: object, **__: object) -> None:
+        raise SystemExit(3)
+
+    monkeypatch.setattr("prestige.cli.app", ends)
+    _without_surroundings(monkeypatch)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 3
+    assert capsys.readouterr().err == ""

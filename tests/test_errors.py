@@ -14,6 +14,7 @@ from prestige.errors import (
     SplitError,
     StorageError,
     nearest,
+    of_library,
     raise_all,
     reading,
     storing,
@@ -162,3 +163,13 @@ def test_defects_of_ours_full_disks_and_other_files_are_no_faults_of_the_file(ra
     with pytest.raises(type(raised)) as caught, reading("a.h5ad"):
         raise raised
     assert caught.value is raised
+
+
+@pytest.mark.parametrize(
+    "raised", [AssertionError(), ImportError("awkward is needed"), DeprecationWarning("old")]
+)
+def test_where_a_library_alone_runs_all_that_it_raises_is_the_file_s(raised: Exception) -> None:
+    with pytest.raises(DataError, match=r"a: cannot be read"), reading("a"), of_library():
+        raise raised
+    with pytest.raises(NameError), reading("a"), of_library():
+        raise NameError("a defect of ours")

@@ -8,28 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+import tifffile
+
 from campaign.kinds import VALUE, Change
 from campaign.values import bytes_of, replaced
 
 IMAGES = ("*/wsis/*.tif",)
-_SIZES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-    18: 8,
-}
+_SIZES = {int(code): struct.calcsize(form) for code, form in tifffile.TIFF.DATA_FORMATS.items()}
 _CODES = {3: "H", 4: "I", 8: "h", 9: "i", 16: "Q", 17: "q", 18: "Q", 1: "B", 6: "b", 13: "I"}
 _KNOWN = (
     254,

@@ -96,7 +96,13 @@ def main() -> None:
     try:
         signals.end_with_parent()
         app(prog_name="prestige")
-    except KeyboardInterrupt as told:  # before or after the command itself
+    except (KeyboardInterrupt, SystemExit) as ended:  # before or after the command itself
+        # There, typer makes an exit of an interrupt, without a word and always with 130.
+        told: Any = ended
+        if isinstance(ended, SystemExit):
+            told = getattr(ended.__context__, "__cause__", None)
+        if not isinstance(told, KeyboardInterrupt):
+            raise
         line, code = _interrupted(told)
         typer.echo(f"prestige: {line}", err=True)
         sys.exit(code)

@@ -211,6 +211,23 @@ def reading(
         raise kind(f"{what} ({reason})", where=where, expected=expected, remedy=remedy) from error
 
 
+@contextmanager
+def of_library() -> Iterator[None]:
+    """Let a library fail as it likes in a block that is its own: within :func:`reading`, all is the file's.
+
+    Raises
+    ------
+    ValueError
+        In place of what is elsewhere taken for a defect of this package.
+    """
+    try:
+        yield
+    except NameError:
+        raise
+    except _NOT_OF_A_FILE as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
 _BY_RIGHTS: dict[int, str] = {
     errno.EACCES: "mend its rights",
     errno.EPERM: "mend its rights",

@@ -167,3 +167,13 @@ def test_names_that_differ_are_shown_from_both_sides(tmp_path: Path) -> None:
         said(tmp_path, lambda truth: setattr(truth, "var_names", list("abcd")))
     with pytest.raises(DataError, match=r"'a-1' looks like 'a': they differ in the '-1' behind barcodes"):
         said(tmp_path, lambda truth: setattr(truth, "obs_names", [f"{name}-1" for name in "abcd"]))
+
+
+@pytest.mark.parametrize("values", [["mean", "1"], [float("nan"), 1.0], [float("inf"), 1.0]])
+def test_values_of_the_training_side_that_are_no_numbers_are_named(tmp_path: Path, values: list[Any]) -> None:
+    pred, truth = write(tmp_path)
+    table = anndata.read_h5ad(pred)
+    table.var["train_mean"] = values
+    table.write_h5ad(pred)
+    with pytest.raises(DataError, match=r"pred.h5ad: var\['train_mean'\] is no number of .*B"):
+        read_matched(pred, truth)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prestige.errors import DataError, reading
+from prestige.errors import DataError, of_library, reading
 
 NEEDED = frozenset(
     {"measured", "in_tissue", "total_counts", "sample", "patient", "cell_id", "group", "gene_symbols"}
@@ -93,11 +93,8 @@ def decoded(element: Any) -> Any:
     """Return an element of an open file or store as anndata decodes it; to be called within ``reading``."""
     import anndata
 
-    try:
-        with quietly():
-            return anndata.io.read_elem(element)
-    except (ImportError, NotImplementedError, AssertionError) as error:  # by what the file says of itself
-        raise ValueError(f"it is of a kind that is not read here ({error})") from error
+    with of_library(), quietly():
+        return anndata.io.read_elem(element)
 
 
 def _first_generation(group: Any, name: str, *, where: str) -> pd.DataFrame:

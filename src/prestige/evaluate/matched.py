@@ -29,7 +29,7 @@ from prestige.data.columns.mismatch import both_sides
 from prestige.data.columns.places import read_places
 from prestige.data.columns.totals import totals_of
 from prestige.data.hdf5.whole import read_anndata
-from prestige.data.tables import checked_matrix, row_sums
+from prestige.data.tables import as_numbers, checked_matrix, row_sums
 from prestige.errors import ConfigError, DataError, StorageError, nearest, raise_all, reading
 from prestige.evaluate.scale import SCALES, Scale, parse_scale
 from prestige.prediction.files import SCHEMA
@@ -153,8 +153,8 @@ def match_tables(
         xy_um=xy_um,
         obs=obs.copy(),
         no_positions=note,
-        train_mean=_of_training(pred, "train_mean"),
-        train_std=_of_training(pred, "train_std"),
+        train_mean=_of_training(pred, "train_mean", pred_path),
+        train_std=_of_training(pred, "train_std", pred_path),
         counted=counted,
         notes=(*notes, *doubts_about(counts, totals, measured)),
     )
@@ -314,10 +314,18 @@ def _sample_of(truth: AnnData, path: Path) -> np.ndarray:
     return np.full(truth.n_obs, path.stem)
 
 
-def _of_training(pred: AnnData, name: str) -> np.ndarray | None:
+def _of_training(pred: AnnData, name: str, path: Path) -> np.ndarray | None:
     if "prestige" not in pred.uns or name not in pred.var:
         return None
-    return np.asarray(pred.var[name], dtype=np.float64)
+    values = as_numbers(pred.var[name])
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"var['{name}'] is no number of {some(pred.var_names[~np.isfinite(values)])}",
+            where=path,
+            expected="a finite number of every gene",
+            remedy="predict again, or take the column off",
+        )
+    return values
 
 
 def _some(names: Sequence[object], n: int = 3) -> str:

@@ -88,3 +88,11 @@ def test_parts_of_unequal_length(path: Path) -> None:
 def test_a_file_that_cannot_be_opened_is_of_the_given_kind(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no such file"):
         read_anndata(tmp_path / "none.h5ad", kind=StorageError)
+
+
+def test_names_that_occur_twice_are_read_without_a_word(tmp_path: Path) -> None:
+    table = anndata.AnnData(np.ones((2, 2), np.float32))
+    table.write_h5ad(tmp_path / "a.h5ad")
+    with h5py.File(tmp_path / "a.h5ad", "r+") as file:
+        file["obs/_index"][...] = "same"
+    assert list(read_anndata(tmp_path / "a.h5ad").obs_names) == ["same", "same"]  # a warning is an error here

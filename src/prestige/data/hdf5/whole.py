@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prestige.data.frames import read_columns
+from prestige.data.frames import quietly, read_columns
 from prestige.data.hdf5.opened import EXPECTED, opened_h5ad
 from prestige.data.tables import read_matrix, read_part
 from prestige.errors import DataError, PrestigeError, reading
@@ -51,7 +51,7 @@ def read_anndata(path: Path, *, kind: type[PrestigeError] = DataError) -> AnnDat
         }
         if "obsm/spatial" in there:
             parts["obsm"] = {"spatial": read_part(file, "obsm/spatial", where=where)}
-    with reading(path, expected="parts of one length"):
+    with reading(path, expected="parts of one length"), quietly():  # names that occur twice are told by line
         return anndata.AnnData(obs=obs, var=var, **parts)
 
 

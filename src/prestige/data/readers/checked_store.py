@@ -146,15 +146,15 @@ class CheckedStore(Store):
 
     async def set(self, key: str, value: Buffer) -> None:
         """Refuse: nothing is written."""
-        raise NotImplementedError
+        self._check_writable()
 
     async def set_partial_values(self, key_start_values: Iterable[tuple[str, int, bytes]]) -> None:
         """Refuse: nothing is written."""
-        raise NotImplementedError
+        self._check_writable()
 
     async def delete(self, key: str) -> None:
         """Refuse: nothing is removed."""
-        raise NotImplementedError
+        self._check_writable()
 
     def _path(self, key: str) -> Path:
         if any(part in ("", ".", "..") for part in key.split("/")) and key:

@@ -20,7 +20,7 @@ from prestige.data.slides.colours import is_rgb, rgb_of_ycbcr
 from prestige.data.slides.directories import CUT_OFF, WHOLE
 from prestige.data.slides.pages import Level0, level0
 from prestige.data.slides.slide import MOST_HELD_BYTES, Held, new_pixels
-from prestige.errors import AGAIN, DataError, reading
+from prestige.errors import AGAIN, DataError, of_library, reading
 
 _LOOKED_AT = 16  # tiles
 _WHITE = 255  # the glass beside the tissue
@@ -265,11 +265,8 @@ def told(image: Path) -> Iterator[None]:
     DataError
         In place of what they raised.
     """
-    with reading(image, expected=WHOLE):
-        try:
-            yield
-        except (AssertionError, ImportError, NotImplementedError, Warning) as error:
-            raise ValueError(str(error) or type(error).__name__) from error  # the library's own, not ours
+    with reading(image, expected=WHOLE), of_library():
+        yield
 
 
 @contextmanager
