@@ -317,7 +317,7 @@ def _sample_of(truth: AnnData, path: Path) -> np.ndarray:
 def _of_training(pred: AnnData, name: str, path: Path) -> np.ndarray | None:
     if "prestige" not in pred.uns or name not in pred.var:
         return None
-    values = as_numbers(pred.var[name])
+    values = as_numbers(pd.Series(pred.var[name]))
     if not np.isfinite(values).all():
         raise DataError(
             f"var['{name}'] is no number of {some(pred.var_names[~np.isfinite(values)])}",
