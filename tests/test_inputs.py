@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prestige.errors import ConfigError, DataError
-from prestige.inputs import files_below, inside, plain_file, read_json_object, read_text, real_path
+from prestige.inputs import files_below, inside, plain_file, read_json_object, read_text, real_path, status_of
 
 
 def test_a_text_is_read_with_and_without_a_byte_order_mark(tmp_path: Path) -> None:
@@ -22,6 +22,19 @@ def test_links_to_a_file_are_followed(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x")
     (tmp_path / "b").symlink_to("a")
     assert plain_file(tmp_path / "b", expected="a text") == tmp_path / "b"
+
+
+def test_nothing_is_there_under_a_name_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for name in ("none", "file/below", "a", "null\0character"):
+        assert status_of(tmp_path / name) is None
+    found = status_of(tmp_path / "file")
+    assert found is not None
+    assert found.st_size == 1
+    with pytest.raises(OSError, match="too long"):
+        status_of(tmp_path / ("long" * 100))
 
 
 def test_what_is_no_regular_file_is_named_at_once(tmp_path: Path) -> None:

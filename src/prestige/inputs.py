@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -13,6 +14,8 @@ from prestige.errors import DataError, PrestigeError, nearest, reading
 
 MOST_TEXT_BYTES = 1 << 28
 """No settings, card or list of names is larger."""
+
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
 
 _KINDS = (
     (stat.S_ISDIR, "is a folder"),
@@ -69,6 +72,26 @@ def plain_file(
 def real_path(path: Path | str) -> Path:
     """Return an absolute path with links followed as far as they lead; a circle of links is left as it is."""
     return Path(os.path.realpath(path))  # Path.resolve raises where links lead in a circle
+
+
+def status_of(path: Path | str) -> os.stat_result | None:
+    """Return what the system says of a file or folder, links followed, and ``None`` where nothing is.
+
+    One look tells whether it is there and what it is: between two, another process may put it aside.
+
+    Raises
+    ------
+    OSError
+        When the system does not let one look.
+    """
+    try:
+        return os.stat(path)
+    except ValueError:  # no name that a file can have
+        return None
+    except OSError as error:
+        if error.errno not in _NOTHING_THERE:
+            raise
+        return None
 
 
 def read_text(

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from prestige.compute import files
 from prestige.compute.files import probe, remove_folder, whole_file, whole_folder, write_text
 from prestige.compute.ownership import MARK, refuse_others
-from prestige.compute.partials import is_partial
+from prestige.compute.partials import is_partial, partial_of
 from prestige.errors import StorageError
 
 
@@ -238,6 +238,24 @@ def test_a_probe_leaves_nothing_and_makes_nothing(tmp_path: Path) -> None:
     for folder in (tmp_path / "file", tmp_path / "file" / "in", Path("/proc/none")):
         with pytest.raises(StorageError, match="cannot be written"):
             probe(folder)
+
+
+def test_a_probe_of_a_folder_that_is_put_aside_asks_the_one_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page").mkdir()
+    asked: list[str] = []
+
+    def put_aside(path: Path) -> Path:
+        asked.append(path.parent.name)
+        if path.parent == tmp_path / "page":
+            path.parent.rmdir()
+        return partial_of(path)
+
+    monkeypatch.setattr(files, "partial_of", put_aside)
+    probe(tmp_path / "page")
+    assert asked == ["page", tmp_path.name]
+    assert names(tmp_path) == []
 
 
 def test_a_probe_meets_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Whose files are: the command's own may go, all others stay."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,22 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "mine")
     with pytest.raises(StorageError, match="file: cannot be written"):
         refuse_others(tmp_path / "file", ("file",))
+
+
+def test_a_folder_that_is_put_aside_meanwhile_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "report").mkdir()
+    is_over = threading.Event()
+
+    def put_aside_and_back() -> None:
+        while not is_over.is_set():
+            (tmp_path / "report").rename(tmp_path / "aside")
+            (tmp_path / "aside").rename(tmp_path / "report")
+
+    other = threading.Thread(target=put_aside_and_back)
+    other.start()
+    try:
+        for _ in range(2000):
+            refuse_others(tmp_path / "report", ("index.html",))
+    finally:
+        is_over.set()
+        other.join()

@@ -122,18 +122,27 @@ def probe(folder: Path) -> None:
     StorageError
         When the disk is full or refuses, or something is in the way.
     """
-    place = real_path(folder)
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    partial = partial_of(place / "probe")
     with storing(folder):
-        try:
-            with partial.open("xb") as file:
-                file.write(b"1")
-                file.flush()
-                os.fsync(file.fileno())
-        finally:
-            remove(partial)
+        place = real_path(folder)
+        while not _is_written_into(place):
+            place = place.parent
+
+
+def _is_written_into(folder: Path) -> bool:
+    """Write a little into a folder and remove it; False where it is not there, or is put aside meanwhile."""
+    partial = partial_of(folder / "probe")
+    try:
+        with partial.open("xb") as file:
+            file.write(b"1")
+            file.flush()
+            os.fsync(file.fileno())
+    except FileNotFoundError:
+        if folder.exists():
+            raise
+        return False
+    finally:
+        remove(partial)
+    return True
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from prestige.compute.files import probe
 from prestige.compute.ownership import files_in, is_marked, not_ours
 from prestige.errors import StorageError, raise_all
-from prestige.inputs import real_path
+from prestige.inputs import real_path, status_of
 
 _ELSEWHERE = "name another folder with --out"
 
@@ -35,21 +36,23 @@ def check_folder(
     StorageError
         Listing every fault.
     """
-    read = {_identity(path): path for path in inputs if path is not None and path.exists()}
+    read = {one: path for path in inputs if path is not None and (one := _identity(path)) is not None}
     place = real_path(out)
     for above in (place, *place.parents):
-        found = read.get(_identity(above)) if above.exists() else None
+        identity = _identity(above)
+        found = None if identity is None else read.get(identity)
         if found is not None:
             what = "is read here" if above == place else f"lies in '{found}', which is read here"
             raise StorageError(f"{what} and would be changed", where=out, remedy=_ELSEWHERE)
-    if out.exists() and not out.is_dir():
+    there = status_of(out)
+    if there is not None and not stat.S_ISDIR(there.st_mode):
         raise StorageError("is a file", where=out, expected="a folder", remedy=_ELSEWHERE)
     faults = []
     for name in files:
         path = out / name
         if path.is_symlink():
             what = "is a link, and what it points to would be overwritten"
-        elif path.exists() and _identity(path) in read:
+        elif _identity(path) in read:
             what = "is read here and would be overwritten"
         else:
             continue
@@ -100,6 +103,7 @@ def refuse_foreign(
     raise_all([StorageError(words, where=out / name, remedy=remedy) for name in sorted(lost)])
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_dev, status.st_ino
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what a file or folder is known by, and ``None`` where nothing is."""
+    status = status_of(path)
+    return None if status is None else (status.st_dev, status.st_ino)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import errno
 import fnmatch
 import os
+import stat
 from collections.abc import Collection
 from pathlib import Path
 
 from prestige.compute.partials import is_partial
 from prestige.errors import StorageError, storing
+from prestige.inputs import status_of
 
 MARK = "prestige.picture/1"
 """Stands in every picture that is made: PNG's ``Software``, SVG's ``Creator``."""
@@ -35,10 +37,11 @@ def refuse_others(folder: Path, ours: Collection[str]) -> None:
     StorageError
         When something would be lost.
     """
-    if not folder.exists():
-        return
     with storing(folder):
-        if not folder.is_dir():
+        there = status_of(folder)
+        if there is None:
+            return
+        if not stat.S_ISDIR(there.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         others = not_ours(folder, files_in(folder), ours)
     if others:
