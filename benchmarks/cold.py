@@ -26,7 +26,7 @@ from prestige.data.dataset import open_dataset, read_dataset
 from prestige.data.patches.reader import PatchConfig, PatchReader, resolve_patch, window_inside, window_start
 from prestige.data.sample import Table
 from prestige.data.slides.slide import Slide
-from prestige.data.slides.tiff import write_slide
+from prestige.data.slides.tiff.tiles import write_slide
 
 ROW = "TIFF to the last batch of the first epoch, four sizes"
 TIMED = ("decoded", "cut", "read")

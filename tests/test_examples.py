@@ -8,7 +8,7 @@ import pytest
 
 from prestige.config import BenchConfig, read_bench
 from prestige.data.dataset import read_dataset
-from prestige.data.readers import SOURCES
+from prestige.data.sources import SOURCES
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 BENCHES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from prestige.data.readers import SOURCES
+from prestige.data.sources import SOURCES
 from prestige.errors import DataError
 
 INPUTS, KILLS = 300, 20

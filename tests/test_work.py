@@ -75,7 +75,7 @@ def cropped(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
 @pytest.fixture
 def chunks_read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Count the chunks of images that are read from stores."""
-    from prestige.data.readers.checked_store import CheckedStore
+    from prestige.data.stores.checked_store import CheckedStore
 
     counted: Counter[str] = Counter()
     original = CheckedStore.get

@@ -45,6 +45,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("source: hest", "source: hset", r"sample '1': unknown source 'hset'.*did you mean 'hest'"),
         ("patient: 7", "patient: 7, um_per_px: 0", r"um_per_px' is 0"),
         ("patient: 7", "patient: 7, um_per_px: .nan", r"um_per_px"),
+        (
+            "patient: 7",
+            "patient: 7, expression: x.h5ad",
+            r"line 3: 'samples.0.expression'.* has no meaning for "
+            "source: hest, only for challenge; take the line away",
+        ),
         ("id: 1", "id: a/b", r"samples.0.id' is 'a/b'"),
         ("  - {", "  - {id: 1, source: hest, path: c, patient: 8}\n  - {", r"id '1' is given more than once"),
         ("id: 1", "id: 'a b'", r"line 3: 'samples.0.id' is 'a b': expected letters, digits"),

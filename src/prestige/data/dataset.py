@@ -9,12 +9,13 @@ from pathlib import Path
 from prestige.data.cache import default_cache_dir, digest
 from prestige.data.columns.counts import doubts_about
 from prestige.data.prepared import Prepared
-from prestige.data.readers import SOURCES, sample_reader
+from prestige.data.readers import sample_reader
 from prestige.data.sample import Counts, Sample, faults_in
 from prestige.data.slides.pixel_size import um_fault
 from prestige.data.slides.slide import Slide
+from prestige.data.sources import SOURCES
 from prestige.data.spec import DatasetConfig, SampleSpec
-from prestige.errors import DataError, PrestigeError, StorageError, raise_all, unknown
+from prestige.errors import ConfigError, DataError, PrestigeError, StorageError, raise_all, unknown
 from prestige.inputs import real_path
 from prestige.settings import at_line, build, read_yaml, resolve_path
 
@@ -86,8 +87,7 @@ def dataset_inputs(path: Path) -> list[Path]:
 
 
 def _absolute(sample: SampleSpec, base: Path) -> SampleSpec:
-    expression = None if sample.expression is None else resolve_path(sample.expression, base)
-    return sample.model_copy(update={"path": resolve_path(sample.path, base), "expression": expression})
+    return sample.model_copy(update={name: resolve_path(path, base) for name, path in sample.paths.items()})
 
 
 def open_dataset(
@@ -152,13 +152,15 @@ def try_sample(
     StorageError
         When the cache cannot be written, which is no fault of the sample.
     """
+    where = f"sample '{spec.id}'"
+    if spec.misfits:
+        return None, [ConfigError(f"'{key}' {words}", where=where) for key, words in spec.misfits]
     try:
         prepared = sample_reader(spec.source)(spec, cache_dir or default_cache_dir(), counts)
     except StorageError:
         raise
     except PrestigeError as error:
         return None, list(error.faults)
-    where = f"sample '{spec.id}'"
     height_px, width_px = prepared.pixels.shape[:2]
     faults: list[PrestigeError] = list(
         faults_in(prepared.table, height_px=height_px, width_px=width_px, where=where, counts=counts)

@@ -26,7 +26,7 @@ from prestige.data.columns.measured import yes_or_no
 from prestige.data.columns.places import read_places
 from prestige.data.columns.totals import as_totals
 from prestige.data.frames import storable
-from prestige.data.h5ad import write_h5ad
+from prestige.data.hdf5.h5ad import write_h5ad
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.sample import Table
 from prestige.data.slides.slide import open_pixels

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from prestige.data.sources import SOURCES
 from prestige.settings import Misfits, Settings
 from prestige.text import look_alike
 
@@ -52,6 +53,9 @@ Title = Annotated[str, AfterValidator(_title)]
 """A name that people gave to a study; a folder in the working folder may be called after it."""
 
 
+_OWN_KEYS = tuple(dict.fromkeys(key for source in SOURCES.values() for key in source.keys))
+
+
 class SampleSpec(Settings):
     """One sample as dataset.yaml names it.
 
@@ -60,17 +64,21 @@ class SampleSpec(Settings):
     id
         Name of the sample, unique in the data set; also the name of its prediction file.
     source
-        The reader, one of :data:`prestige.data.readers.SOURCES`.
+        The reader, one of :data:`prestige.data.sources.SOURCES`, which say what else a sample of it takes.
     path
-        The store, root folder or prepared folder that the reader expects.
+        The store, folder or file that the reader expects.
     patient
         Whose tissue it is: never on two sides of a split.
     expression
-        A further ``.h5ad`` of raw counts, joined on the observation's id (``challenge`` only).
+        A further ``.h5ad`` of raw counts, joined on the observation's id.
     table
         The table to take, where a source holds several.
     um_per_px
         Width of a slide pixel in micrometres; overrides what the source says.
+    trust_um_per_px
+        Whether it holds though the source or the image states another width.
+    image
+        The H&E image, where it lies beside what ``path`` names.
     covariates
         Anything else known of the sample (``condition: inflamed``).
     """
@@ -84,6 +92,8 @@ class SampleSpec(Settings):
     expression: Path | None = None
     table: Annotated[str, AfterValidator(_below)] | None = None
     um_per_px: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    trust_um_per_px: bool = False
+    image: Path | None = None
     covariates: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -92,7 +102,29 @@ class SampleSpec(Settings):
         # A root folder holds the samples beside whatever else the user keeps there.
         is_root = self.source == "hest" and self.path.is_dir()
         parts = [self.path / name for name in ("wsis", "st", "metadata")] if is_root else [self.path]
-        return (*parts, *filter(None, [self.expression]))
+        return (*parts, *(path for name, path in self.paths.items() if name != "path"))
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """All paths that are given, by their keys."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in given.items() if isinstance(value, Path)}
+
+    @property
+    def misfits(self) -> list[tuple[str, str]]:
+        """Keys that its source does not take, or needs and does not have, each with a sentence."""
+        source = SOURCES.get(self.source)
+        if source is None:  # told by whoever looks for its reader
+            return []
+        given = {name for name in _OWN_KEYS if getattr(self, name) is not None}
+        faults = []
+        for key in sorted(given - set(source.keys)):
+            whose = [name for name, one in SOURCES.items() if key in one.keys]
+            words = f"has no meaning for source: {self.source}, only for {', '.join(whose)}"
+            faults.append((key, f"{words}; take the line away"))
+        for key in sorted(set(source.needs) - given):
+            faults.append((key, f"is missing, and source: {self.source} needs it"))
+        return faults
 
 
 class DatasetConfig(Settings):
@@ -112,6 +144,11 @@ class DatasetConfig(Settings):
         patients = [sample.patient for sample in self.samples]
         first: dict[str, int] = {}
         faults = [
+            (("samples", place, key), words)
+            for place, sample in enumerate(self.samples)
+            for key, words in sample.misfits
+        ]
+        faults += [
             (
                 ("samples", place, "id"),
                 f"the sample id '{name}' is given more than once; expected every id once",

@@ -16,7 +16,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from prestige.compute.files import whole_file
-from prestige.data.h5ad import h5ad_by_rows, write_h5ad
+from prestige.data.hdf5.h5ad import h5ad_by_rows, write_h5ad
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.observations import Observations
 from prestige.data.panel import Panel

@@ -16,7 +16,7 @@ import tifffile
 from prestige.data.dataset import DatasetConfig, open_dataset, open_sample
 from prestige.data.sample import Sample
 from prestige.data.spec import SampleSpec
-from prestige.errors import ConfigError, DataError
+from prestige.errors import DataError
 
 Writer = Callable[..., Path]
 
@@ -102,8 +102,6 @@ def test_missing_files_are_named_with_their_neighbours(hest_folder: Writer) -> N
         opened(root, table="S1_16um.h5ad")
     with pytest.raises(DataError, match=r"(?s)2 faults:.*S2.tif: no such file.*S2.h5ad: no such file"):
         opened(root, id="S2")
-    with pytest.raises(ConfigError, match=r"'expression' has no meaning"):
-        opened(root, expression=root / "st" / "S1.h5ad")
 
 
 @pytest.mark.parametrize(

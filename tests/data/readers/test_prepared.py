@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from prestige.data.readers import SOURCES, sample_reader
+from prestige.data.dataset import open_sample
+from prestige.data.readers import sample_reader
 from prestige.data.readers.prepared import read
+from prestige.data.sources import SOURCES
 from prestige.data.spec import SampleSpec
 from prestige.errors import ConfigError, DataError
 
@@ -32,7 +34,7 @@ def test_every_source_has_a_reader_and_others_are_refused() -> None:
 @pytest.mark.parametrize(("key", "value"), [("expression", "more.h5ad"), ("table", "counts")])
 def test_keys_of_other_sources_are_refused(tmp_path: Path, key: str, value: str) -> None:
     with pytest.raises(ConfigError, match=rf"sample 'S': '{key}' has no meaning"):
-        read(spec(tmp_path, **{key: value}), tmp_path / "cache")
+        open_sample(spec(tmp_path, **{key: value}), cache_dir=tmp_path / "cache")
 
 
 def test_a_folder_of_something_else_is_refused_and_the_cache_left_alone(tmp_path: Path) -> None:

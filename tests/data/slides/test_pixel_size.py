@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from prestige.data.slides.pages import Level0, level0
-from prestige.data.slides.pixel_size import checked_um, contradictions, tagged_um
+from prestige.data.slides.pixel_size import checked_um, contradictions, settled_um, tagged_um
+from prestige.data.slides.tiff.pages import Level0, level0
 from prestige.errors import DataError
 
 
@@ -89,3 +89,23 @@ def test_pixels_that_are_not_square_are_refused(tmp_path: Path, y: int) -> None:
 def test_pixels_that_are_nearly_square_are_read(tmp_path: Path) -> None:
     level = written(tmp_path, resolution=(20000, 20100), resolutionunit="CENTIMETER")
     assert tagged_um(level) == pytest.approx({"resolution tags": 0.5})
+
+
+def test_the_first_statement_is_taken_and_others_have_to_agree() -> None:
+    assert settled_um([("dataset.yaml", 0.5), ("tags", 0.505)], where="S") == (0.5, ())
+    um, notes = settled_um([("the alignment", 0.5), ("tags", 0.52)], where="S")
+    assert um == 0.5
+    assert notes == ("pixels of 0.5 um by the alignment and 0.52 um by tags: the former was taken",)
+    for other in (0.25, 0.53, 0.475, 1.0):
+        with pytest.raises(DataError, match=rf"S: pixels of 0.5 um by dataset.yaml, of {other:g} um by tags"):
+            settled_um([("dataset.yaml", 0.5), ("tags", other)], where="S")
+        um, notes = settled_um([("dataset.yaml", 0.5), ("tags", other)], where="S", trusted=True)
+        assert um == 0.5
+        assert len(notes) == 1
+
+
+def test_no_statement_or_one_that_no_width_can_be_is_refused() -> None:
+    with pytest.raises(DataError, match=r"S: no pixel size.*write um_per_px: in dataset\.yaml"):
+        settled_um([], where="S")
+    with pytest.raises(DataError, match=r"the width of a pixel \(tags\) is 5000"):
+        settled_um([("tags", 5000.0)], where="S")

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int, UInt8, UInt32
 from prestige.compute.files import whole_folder
 from prestige.compute.outputs import check_folder
 from prestige.compute.progress import Progress
-from prestige.data.h5ad import write_h5ad
+from prestige.data.hdf5.h5ad import write_h5ad
 from prestige.data.phantom import expression, oracle, render, tissue
 from prestige.data.phantom.settings import PhantomConfig
 from prestige.data.phantom.store import write_store

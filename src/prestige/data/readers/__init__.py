@@ -8,14 +8,12 @@ from pathlib import Path
 
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Counts
+from prestige.data.sources import SOURCES
 from prestige.data.spec import SampleSpec
 from prestige.errors import unknown
 
 SampleReader = Callable[[SampleSpec, Path, Counts], Prepared]
 """Takes what dataset.yaml says of a sample, the folder of the cache, and whether there have to be counts."""
-
-SOURCES = ("challenge", "hest", "prepared")
-"""What ``source:`` may be: each is a file of this folder with a function ``read``."""
 
 
 def sample_reader(source: str) -> SampleReader:

@@ -26,9 +26,12 @@ from prestige.data.columns.mismatch import both_sides
 from prestige.data.frames import read_columns
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
-from prestige.data.readers.labels import read_centres
-from prestige.data.readers.links import link
-from prestige.data.readers.zarrs import (
+from prestige.data.sample import Counts, Table
+from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
+from prestige.data.spec import SampleSpec
+from prestige.data.stores.labels import read_centres
+from prestige.data.stores.links import link
+from prestige.data.stores.zarrs import (
     WHOLE,
     check_elements,
     element,
@@ -36,9 +39,6 @@ from prestige.data.readers.zarrs import (
     other_elements,
     windows_of,
 )
-from prestige.data.sample import Counts, Table
-from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
-from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
     counts_beside,
     place_rows,

@@ -24,9 +24,9 @@ from prestige.data.frames import read_columns
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Counts, Table, some
-from prestige.data.slides.pages import Level0, level0
 from prestige.data.slides.pixel_size import checked_um, contradictions, tagged_um
-from prestige.data.slides.tiff import notes_on_tiles, on_no_pixels, opened_tiff, write_slide
+from prestige.data.slides.tiff.pages import Level0, level0
+from prestige.data.slides.tiff.tiles import notes_on_tiles, on_no_pixels, opened_tiff, write_slide
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
     counts_beside,
@@ -35,7 +35,7 @@ from prestige.data.tables import (
     read_part,
     row_sums,
 )
-from prestige.errors import AGAIN, ConfigError, DataError, PrestigeError, nearest, raise_all, reading
+from prestige.errors import AGAIN, DataError, PrestigeError, nearest, raise_all, reading
 from prestige.inputs import read_json_object
 
 _PIXEL_SIZE_KEYS = ("pixel_size_um", "pixel_size_um_estimated", "pixel_size_um_embedded")
@@ -52,10 +52,6 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         For a missing or broken file, an image that is not 8 bit RGB, a table with faults.
     """
     where = f"sample '{spec.id}'"
-    if spec.expression is not None:
-        raise ConfigError(
-            "'expression' has no meaning for source: hest", where=where, remedy="name it in 'table'"
-        )
     image, fault = _image(spec)
     table = spec.path / "st" / (spec.table or f"{spec.id}.h5ad")
     raise_all([one for one in (fault, _missing(table, _OTHER_TABLE)) if one is not None])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from prestige.data.slides import directories as tags
-from prestige.data.slides.ome import stated_um
-from prestige.data.slides.pages import Level0
+from prestige.data.slides.tiff import directories as tags
+from prestige.data.slides.tiff.ome import stated_um
+from prestige.data.slides.tiff.pages import Level0
 from prestige.errors import DataError
 
 LEAST_UM, MOST_UM = 1e-3, 1e3
 """Between them lies the width of every pixel that is one: of an electron microscope, of a photograph."""
+
+MOST_APART = 0.05
+"""How far two statements of one width may lie apart."""
 
 _LEAST_TAGGED_UM, _MOST_TAGGED_UM = 0.01, 20.0  # beyond it stand the dots per inch of a screen or printer
 _SQUARE_WITHIN = 0.01
@@ -108,3 +111,49 @@ def contradictions(level: Level0, um_per_px: float, stated_by: str) -> tuple[str
         for what, um in tagged_um(level).items()
         if abs(um / um_per_px - 1) > _AGREES_WITHIN
     )
+
+
+def settled_um(
+    stated: Sequence[tuple[str, float]], *, where: str, trusted: bool = False
+) -> tuple[float, tuple[str, ...]]:
+    """Return the width of a pixel that is taken, the first that is stated, and notes on others that differ.
+
+    Parameters
+    ----------
+    stated
+        Who states it and the width in micrometres, the one to be taken first: dataset.yaml, the platform, the
+        image.
+    where
+        The sample, for messages.
+    trusted
+        Whether the first is known to be right: others that contradict it are noted, not refused.
+
+    Raises
+    ------
+    DataError
+        When nobody states it, when it cannot be one, or when two contradict each other by more than 5 %.
+    """
+    if not stated:
+        raise DataError(
+            "no pixel size",
+            where=where,
+            expected="the width of a slide pixel in micrometres",
+            remedy="write um_per_px: in dataset.yaml",
+        )
+    (by, um), others = stated[0], stated[1:]
+    checked_um(um, where=where, what=f"the width of a pixel ({by})")
+    notes = []
+    for other_by, other in others:
+        apart = max(um / other, other / um) - 1
+        if apart > MOST_APART and not trusted:
+            raise DataError(
+                f"pixels of {um:.4g} um by {by}, of {other:.4g} um by {other_by}",
+                where=where,
+                expected=f"one width, within {MOST_APART:.0%}",
+                remedy=f"mend the wrong one; where {by} is right, add trust_um_per_px: true",
+            )
+        if apart > _AGREES_WITHIN:
+            notes.append(
+                f"pixels of {um:.4g} um by {by} and {other:.4g} um by {other_by}: the former was taken"
+            )
+    return um, tuple(notes)

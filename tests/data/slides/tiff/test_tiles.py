@@ -16,9 +16,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from prestige.data.slides import tiff
 from prestige.data.slides.slide import Held, mapped_bytes
-from prestige.data.slides.tiff import (
+from prestige.data.slides.tiff import tiles as tiff
+from prestige.data.slides.tiff.tiles import (
     holds_rgb_tagged_ycbcr,
     notes_on_tiles,
     on_no_pixels,
@@ -166,7 +166,7 @@ def test_each_tile_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return original(data, **named)
 
     monkeypatch.setattr(imagecodecs, "jpeg_decode", counting)
-    monkeypatch.setattr("prestige.data.slides.tiff.holds_rgb_tagged_ycbcr", lambda tiles: tagged)
+    monkeypatch.setattr("prestige.data.slides.tiff.tiles.holds_rgb_tagged_ycbcr", lambda tiles: tagged)
     write_slide(tmp_path / "a.tif", tmp_path / "slide.npy")
     assert len(decoded) == 16
 

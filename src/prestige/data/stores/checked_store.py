@@ -1,7 +1,7 @@
 """The one way from a store on the disk into zarr: read-only, and nothing passes unchecked.
 
 zarr asks a store for the bytes of a key.  This one gives metadata only when all that they name is on the
-lists of :mod:`~prestige.data.readers.metadata`, as they were parsed for the check and never as they lie on
+lists of :mod:`~prestige.data.stores.metadata`, as they were parsed for the check and never as they lie on
 the disk; and chunks only from regular files inside the store that are whole.  What is never read is
 consolidated metadata: a second description of the arrays, which would not have been checked.
 """
@@ -25,8 +25,8 @@ from zarr.abc.store import (
 )
 from zarr.core.buffer import Buffer, BufferPrototype
 
-from prestige.data.readers.chunks import FREE_BYTES, MOST_RATIO, check_chunk, check_part
-from prestige.data.readers.metadata import ArrayFacts, CodecError, checked_array
+from prestige.data.stores.chunks import FREE_BYTES, MOST_RATIO, check_chunk, check_part
+from prestige.data.stores.metadata import ArrayFacts, CodecError, checked_array
 from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import files_below, inside, is_stray, read_json_object
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from prestige.data.readers.centroids import Centroids
-from prestige.data.readers.frames import between, moved, moves
-from prestige.data.readers.zarrs import WHOLE, Raster, chunks, element, level0
+from prestige.data.stores.centroids import Centroids
+from prestige.data.stores.frames import between, moved, moves
+from prestige.data.stores.zarrs import WHOLE, Raster, chunks, element, level0
 from prestige.errors import DataError
 from prestige.text import some
 

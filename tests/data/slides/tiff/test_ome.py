@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prestige.data.slides.ome import check_in_one_file, stated_um
+from prestige.data.slides.tiff.ome import check_in_one_file, stated_um
 from prestige.errors import DataError
 
 IMAGE = Path("S1.tif")

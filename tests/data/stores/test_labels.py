@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prestige.data.readers.labels import read_centres
-from prestige.data.readers.zarrs import element, level0
+from prestige.data.stores.labels import read_centres
+from prestige.data.stores.zarrs import element, level0
 from prestige.errors import DataError
 
 IMAGE, MASK = "images/HE_original", "images/HE_nuc_original"

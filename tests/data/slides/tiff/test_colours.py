@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prestige.data.slides.colours import is_rgb, rgb_of_ycbcr
-from prestige.data.slides.directories import Directory
+from prestige.data.slides.tiff.colours import is_rgb, rgb_of_ycbcr
+from prestige.data.slides.tiff.directories import Directory
 
 COLOURS = np.array([[255, 255, 255], [220, 130, 190], [120, 60, 150], [0, 0, 0], [255, 0, 0], [0, 128, 255]])
 

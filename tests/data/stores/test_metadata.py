@@ -13,7 +13,7 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prestige.data.readers.metadata import ArrayFacts, Shard, checked_array
+from prestige.data.stores.metadata import ArrayFacts, Shard, checked_array
 from prestige.errors import DataError
 
 BLOSC = {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0}

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from prestige.compute.progress import Progress
-from prestige.data.readers.frames import frames
+from prestige.data.stores.frames import frames
 from prestige.errors import AGAIN, DataError, nearest, reading
 from prestige.inputs import files_below, real_path
 
@@ -131,7 +131,7 @@ def element(store: Path, name: str, *, whole: bool = True) -> Iterator[Any]:
     """
     import zarr
 
-    from prestige.data.readers.checked_store import CheckedStore  # needs zarr
+    from prestige.data.stores.checked_store import CheckedStore  # needs zarr
 
     where = f"{store}, {name}"
     with warnings.catch_warnings():  # zarr's words on what it leaves aside

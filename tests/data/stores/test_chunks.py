@@ -8,9 +8,9 @@ import numcodecs
 import numpy as np
 import pytest
 
-from prestige.data.readers import chunks
-from prestige.data.readers.chunks import check_chunk, check_part, index_bytes
-from prestige.data.readers.metadata import ArrayFacts, Shard
+from prestige.data.stores import chunks
+from prestige.data.stores.chunks import check_chunk, check_part, index_bytes
+from prestige.data.stores.metadata import ArrayFacts, Shard
 
 VALUES = np.random.default_rng(0).integers(0, 9, 4000).astype("<i4")
 CODECS = {name: numcodecs.get_codec({"id": name}) for name in ("blosc", "lz4", "zstd", "zlib", "gzip", "bz2")}

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from prestige.data.h5ad import h5ad_by_rows, write_h5ad
+from prestige.data.hdf5.h5ad import h5ad_by_rows, write_h5ad
 
 
 def table() -> AnnData:

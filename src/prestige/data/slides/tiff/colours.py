@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import UInt8
 
-from prestige.data.slides import directories as tags
-from prestige.data.slides.directories import Directory
+from prestige.data.slides.tiff import directories as tags
+from prestige.data.slides.tiff.directories import Directory
 
 _LUMA = (0.299, 0.587, 0.114)
 _REFERENCE = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)

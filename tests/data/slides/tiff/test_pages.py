@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from prestige.data.slides.pages import level0
-from prestige.data.slides.tiff import write_slide
+from prestige.data.slides.tiff.pages import level0
+from prestige.data.slides.tiff.tiles import write_slide
 from prestige.errors import DataError
 
 PIXELS = np.random.default_rng(3).integers(0, 255, (64, 96, 3), dtype=np.uint8)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from prestige.data.slides import directories as tags
-from prestige.data.slides.directories import read_directories
+from prestige.data.slides.tiff import directories as tags
+from prestige.data.slides.tiff.directories import read_directories
 from prestige.errors import DataError
 
 Entry = tuple[int, int, int, bytes]

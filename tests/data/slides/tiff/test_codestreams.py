@@ -6,7 +6,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from prestige.data.slides.codestreams import size_px
+from prestige.data.slides.tiff.codestreams import size_px
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (24, 40, 3), dtype=np.uint8)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from prestige.data.readers.metadata import ArrayFacts, Shard
+from prestige.data.stores.metadata import ArrayFacts, Shard
 
 FREE_BYTES = 1 << 28
 """What may be claimed without any question."""

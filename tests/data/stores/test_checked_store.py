@@ -17,7 +17,7 @@ import pytest
 
 import prestige
 from prestige.data.readers.challenge import read_table, write_slide
-from prestige.data.readers.zarrs import check_elements, element
+from prestige.data.stores.zarrs import check_elements, element
 from prestige.errors import DataError
 
 ELEMENTS = ("images/HE_original", "images/HE_nuc_original", "tables/cell_id-group", "tables/anucleus")
@@ -252,6 +252,6 @@ def test_no_other_module_opens_a_store_to_read_it() -> None:
                 assert all("mode='w'" in call for call in opened), opened
     assert found == {
         "data/phantom/store.py",
-        "data/readers/checked_store.py",
-        "data/readers/zarrs.py",
+        "data/stores/checked_store.py",
+        "data/stores/zarrs.py",
     }

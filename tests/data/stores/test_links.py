@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from prestige.data.hdf5.opened import opened_h5ad
-from prestige.data.readers.links import Link, link
+from prestige.data.stores.links import Link, link
 from prestige.data.tables import read_frame
 from prestige.errors import DataError
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
-from prestige.data.readers.zarrs import check_elements, chunks, element, level0
+from prestige.data.stores.zarrs import check_elements, chunks, element, level0
 from prestige.errors import DataError
 
 AXES = [{"name": name} for name in "cyx"]

@@ -15,11 +15,11 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
-from prestige.data.slides.codestreams import size_px
-from prestige.data.slides.colours import is_rgb, rgb_of_ycbcr
-from prestige.data.slides.directories import CUT_OFF, WHOLE
-from prestige.data.slides.pages import Level0, level0
 from prestige.data.slides.slide import MOST_HELD_BYTES, Held, new_pixels
+from prestige.data.slides.tiff.codestreams import size_px
+from prestige.data.slides.tiff.colours import is_rgb, rgb_of_ycbcr
+from prestige.data.slides.tiff.directories import CUT_OFF, WHOLE
+from prestige.data.slides.tiff.pages import Level0, level0
 from prestige.errors import AGAIN, DataError, of_library, reading
 
 _LOOKED_AT = 16  # tiles

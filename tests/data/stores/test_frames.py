@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prestige.data.readers.frames import between, frames, moved, moves
+from prestige.data.stores.frames import between, frames, moved, moves
 from prestige.errors import DataError
 
 CYX = ("c", "y", "x")

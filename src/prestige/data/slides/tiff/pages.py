@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prestige.data.slides import directories as tags
-from prestige.data.slides.directories import WHOLE, Directory, read_directories
-from prestige.data.slides.ome import check_in_one_file
+from prestige.data.slides.tiff import directories as tags
+from prestige.data.slides.tiff.directories import WHOLE, Directory, read_directories
+from prestige.data.slides.tiff.ome import check_in_one_file
 from prestige.errors import AGAIN, DataError
 
 REMEDY = "save the H&E image as 8 bit RGB"

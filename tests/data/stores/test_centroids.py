@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from prestige.data.readers import centroids
-from prestige.data.readers.centroids import Centroids
+from prestige.data.stores import centroids
+from prestige.data.stores.centroids import Centroids
 
 MASKS = arrays.arrays(
     np.uint32,

@@ -1,0 +1,87 @@
+"""What readers of a table and an image have in common: pixel size, pixels under the places, the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from prestige.data.cache import Recipe, prepare
+from prestige.data.prepared import Prepared
+from prestige.data.sample import Table
+from prestige.data.slides.images import Image
+from prestige.data.slides.pixel_size import settled_um
+from prestige.data.spec import SampleSpec
+from prestige.errors import DataError
+from prestige.text import some
+
+
+def prepare_with_image(
+    spec: SampleSpec,
+    cache_dir: Path,
+    *,
+    source: str,
+    image: Image,
+    table_files: Mapping[str, Path],
+    read_table: Callable[[], Table],
+    stated_um: Sequence[tuple[str, float]] = (),
+) -> Prepared:
+    """Return the prepared sample of an image file and what lies beside it.
+
+    Parameters
+    ----------
+    spec, cache_dir
+        As of every reader.
+    source
+        Name of the reader and version of what it makes: "xenium/1".
+    table_files
+        Role -> file or folder on whose content the table depends.
+    read_table
+        Reads the table, with centres in pixels of the image's largest level.
+    stated_um
+        Widths of a pixel that the platform's own files state, by what states them ("the alignment"): they go
+        before what the image states, and after dataset.yaml.
+
+    Raises
+    ------
+    DataError
+        When widths contradict each other or nobody states one, or places lie where the image has no pixels.
+    """
+    where = f"sample '{spec.id}'"
+    of_image = [(f"the {what} of {image.path.name}", um) for what, um in image.stated_um().items()]
+    own = [*stated_um, *of_image]
+    given = [("dataset.yaml", spec.um_per_px)] if spec.um_per_px else []
+    _, notes = settled_um([*given, *own], where=where, trusted=spec.trust_um_per_px)
+    prepared = prepare(
+        Recipe(
+            source=source,
+            where=where,
+            slide_files={"image": image.path},
+            table_files=table_files,
+            write_slide=image.write,
+            read_table=lambda _: _on_image(read_table(), image),
+            um_per_px=own[0][1] if own else None,
+        ),
+        cache_dir,
+    )
+    return replace(prepared, table=replace(prepared.table, notes=(*prepared.table.notes, *notes)))
+
+
+def _on_image(table: Table, image: Image) -> Table:
+    """Return a table with what is to be said of its image.
+
+    Raises
+    ------
+    DataError
+        When observations lie where the image has no pixels.
+    """
+    blank, words = image.on_no_pixels(table.xy_px)
+    if len(blank):
+        raise DataError(
+            f"the image is sparse ({words}), and observations lie where it has no pixels: "
+            f"{some(table.obs.index[blank])}",
+            where=image.path,
+            expected="pixels under every observation",
+            remedy="take these rows off the table, or save the image with all its pixels",
+        )
+    return replace(table, notes=(*table.notes, *image.notes))

@@ -1,0 +1,36 @@
+"""The sources that a dataset.yaml may name, and the keys that each of them takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Source:
+    """One kind of source: a file of the same name in ``readers`` reads it.
+
+    Parameters
+    ----------
+    what
+        What ``path:`` names, in a few words.
+    needs, takes
+        Keys of a sample besides those that all have: the ones that have to be there, and further ones.
+    """
+
+    what: str
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All of its own keys."""
+        return (*self.needs, *self.takes)
+
+
+SOURCES: Mapping[str, Source] = {
+    "challenge": Source("a SpatialData store of the challenge", takes=("table", "expression")),
+    "hest": Source("the root folder of HEST-1k", takes=("table",)),
+    "prepared": Source("a folder that was prepared before"),
+}
+"""Name -> source: what ``source:`` may be."""
