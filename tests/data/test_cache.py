@@ -120,7 +120,7 @@ def test_faulty_tables_are_not_kept(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").glob("samples/*"))
 
 
-def test_a_full_disk_and_a_locked_cache_are_told(tmp_path: Path) -> None:
+def test_a_full_disk_and_a_locked_cache_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(target: Path) -> None:
         target.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -131,6 +131,9 @@ def test_a_full_disk_and_a_locked_cache_are_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"cannot be used"):
         prepare(recipe(tmp_path / "a"), tmp_path / "file")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match=r"^file/cache: the cache cannot be used"):
+        prepare(recipe(tmp_path / "a"), Path("file") / "cache")
 
 
 def _prepare(folder: Path) -> str:

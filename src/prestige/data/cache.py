@@ -33,7 +33,7 @@ from prestige.data.prepared import Card, Prepared, read_prepared, write_prepared
 from prestige.data.sample import Table, faults_in
 from prestige.data.slides.slide import open_pixels
 from prestige.errors import DataError, PrestigeError, StorageError, raise_all
-from prestige.inputs import files_below, plain_file, read_json_object
+from prestige.inputs import files_below, plain_file, read_json_object, real_path
 
 _BLOCK = 1 << 22
 
@@ -185,10 +185,9 @@ def _storage(cache_dir: Path) -> Iterator[None]:
         error = told.__cause__ if isinstance(told, StorageError) else told
         if not isinstance(error, OSError):
             raise
-        if error.filename and not Path(os.fsdecode(error.filename)).is_relative_to(cache_dir):
-            raise DataError(
-                f"cannot be read ({error.strerror})", where=os.fsdecode(error.filename)
-            ) from error
+        named = os.fsdecode(error.filename) if error.filename else None
+        if named is not None and not real_path(named).is_relative_to(real_path(cache_dir)):
+            raise DataError(f"cannot be read ({error.strerror})", where=named) from error
         full = error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
         raise StorageError(
             "the disk is full" if full else f"the cache cannot be used ({error})",

@@ -137,7 +137,11 @@ def test_other_numbers_a_pixel_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"the image is 32 bit \(floating point\)"):
         level0(written(tmp_path / "a.tif", (PIXELS.astype(np.float32), {})))
     with pytest.raises(DataError, match=r"the image is 4 bit"):  # of which tifffile would make 0 to 15
-        level0(written(tmp_path / "a.tif", (PIXELS % 16, {"bitspersample": 4})))
+        level0(
+            changed(
+                written(tmp_path / "a.tif", (PIXELS[..., 0], {"photometric": "minisblack"})), 258, b"\4\0"
+            )
+        )
 
 
 def test_grey_under_three_channels_and_a_turned_image_are_said(tmp_path: Path) -> None:
