@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +77,17 @@ A fault names the file, the line and the key.
 
 def commands_markdown() -> str:
     """Return the reference of all commands."""
-    group: Any = typer.main.get_command(app)
-    return "\n".join(
-        [HEAD, *(_section(name, command) for name, command in group.commands.items()), SETTINGS, ENVIRONMENT]
-    )
+    sections = (_section(name, command) for name, command in _commands(typer.main.get_command(app)))
+    return "\n".join([HEAD, *sections, SETTINGS, ENVIRONMENT])
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Give each command with its whole name, those of a group where the group stands."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield before + name, command
 
 
 def _section(name: str, command: Any) -> str:

@@ -17,7 +17,7 @@ SOURCE = REPOSITORY / "src" / "prestige"
 MODULES = sorted(SOURCE.rglob("*.py"))
 MAX_CODE_LINES = 400
 RULES = ("C901", "PLR0915", "PLR0917")  # complexity 10, 60 statements, 6 positional parameters
-EXEMPT_FILES = {"cli.py"}  # its options are parameters
+EXEMPT_FOLDERS = {"cli"}  # options are parameters there
 
 # (file, function or "" for the whole file) -> why it may be larger.  At most five.
 EXCEPTIONS: dict[tuple[str, str], str] = {}
@@ -65,7 +65,7 @@ def large_functions(root: Path) -> list[tuple[str, str, str]]:
     found = []
     for item in json.loads(answer.stdout):
         path = Path(item["filename"])
-        if path.name not in EXEMPT_FILES:
+        if path.parent.name not in EXEMPT_FOLDERS:
             name = _function_at(path.read_text(encoding="utf-8"), item["location"]["row"])
             found.append((str(path.relative_to(root)), name, f"{item['code']} {item['message']}"))
     return found
@@ -81,7 +81,7 @@ def _function_at(text: str, row: int) -> str:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_file_is_not_too_long(path: Path) -> None:
     name = str(path.relative_to(SOURCE))
-    if name in EXEMPT_FILES or (name, "") in EXCEPTIONS:
+    if (name, "") in EXCEPTIONS:
         return
     assert code_lines(path.read_text(encoding="utf-8")) <= MAX_CODE_LINES
 

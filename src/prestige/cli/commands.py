@@ -1,60 +1,26 @@
-"""Arguments -> the calls of the library.  Nothing is computed here, and nothing large is imported at the top.
+"""The commands: each turns its arguments into calls of the library.
 
-Every :class:`prestige.errors.PrestigeError` becomes one line on standard error and exit code 2.
+Nothing is computed here, and nothing large is imported at the top.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import signal
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import typer.core
 
 import prestige
-from prestige import boundary
-from prestige.compute import signals
+from prestige.cli.faults import Commands
+from prestige.cli.options import Device, Out, Predicted, Scale, Truth
+from prestige.cli.summary import print_summary
 from prestige.compute.progress import say
-from prestige.errors import NO_SPACE, DataError, PrestigeError, StorageError, one_line
+from prestige.errors import DataError
 
 if TYPE_CHECKING:
     from prestige.data.phantom import PhantomConfig
-
-CLOSED_PIPE = 128 + 13
-_NO_PLACE = {
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.EEXIST,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.ENAMETOOLONG,
-}
-
-
-class Commands(typer.core.TyperGroup):
-    """The commands, with what a user can mend turned into one line and an exit code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except PrestigeError as error:
-            _stop(str(error), error.exit_code)
-        except KeyboardInterrupt as told:
-            _stop(*_interrupted(told))
-        except BrokenPipeError:  # who reads the output has seen enough
-            boundary.drop_output()
-            raise typer.Exit(CLOSED_PIPE) from None
-        except (OSError, RuntimeError, MemoryError, ImportError) as error:
-            # HDF5 and torch tell of a full disk or memory as a RuntimeError, the linker as an ImportError.
-            _stop(str(_of_the_machine(error)), StorageError.exit_code)
-
 
 app = typer.Typer(
     name="prestige",
@@ -65,49 +31,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Out = Annotated[
-    Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write into; made where missing.")
-]
-Device = Annotated[
-    Literal["auto", "cpu", "cuda", "mps"],
-    typer.Option(help="Where to compute; auto takes a GPU where there is one."),
-]
-Predicted = Annotated[Path, typer.Argument(metavar="PRED.h5ad", help="Predictions, of this tool or another.")]
-Truth = Annotated[
-    Path, typer.Argument(metavar="TRUTH.h5ad", help="Measured counts of the same observations.")
-]
-Scale = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SCALE",
-        help="Scale of another tool's predictions: counts, total:TOTAL, log1p or log1p:TOTAL.",
-    ),
-]
-
-
-def main() -> None:
-    """Run the command line, of which nothing else is to be heard than what it says itself."""
-    boundary.open_streams()
-    boundary.silence_others()
-    boundary.keep_reserve()
-    sys.excepthook = boundary.tell_defect
-    signals.listen()
-    try:
-        signals.end_with_parent()
-        app(prog_name="prestige")
-    except (KeyboardInterrupt, SystemExit) as ended:  # before or after the command itself
-        # There, typer makes an exit of an interrupt, without a word and always with 130.
-        told: Any = ended
-        if isinstance(ended, SystemExit):
-            told = getattr(ended.__context__, "__cause__", None)
-        if not isinstance(told, KeyboardInterrupt):
-            raise
-        line, code = _interrupted(told)
-        typer.echo(f"prestige: {line}", err=True)
-        sys.exit(code)
-    finally:
-        boundary.end_output()
 
 
 def _show_version(wanted: bool) -> bool:
@@ -296,7 +219,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(summary, indent=1))
     else:
-        _print_summary(summary)
+        print_summary(summary)
 
 
 @app.command(
@@ -335,58 +258,3 @@ def _phantom_config(path: Path | None, given: dict[str, Any]) -> PhantomConfig:
     raw = read_yaml(path) if path else {}
     raw.update({key: value for key, value in given.items() if value is not None})
     return build(PhantomConfig, raw, where=path or "prestige phantom")
-
-
-def _print_summary(summary: dict[str, Any]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    baseline = summary["mean_baseline"]
-    table = Table("averaged over", "score", "prediction", "training mean", box=box.SIMPLE)
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for level, scores in summary["scores"].items():
-        for metric, value in scores.items():
-            beside = baseline[level].get(metric) if isinstance(baseline, dict) else baseline
-            words = {"genes": "genes", "obs": "observations"}.get(level, level)
-            table.add_row(words, metric, _cell(metric, value), _cell(metric, beside))
-    console = Console()
-    console.print(table)
-    interval = summary["pearson_interval"]
-    if interval is not None:
-        console.print(f"95 % interval of the mean per-gene Pearson: {interval[0]:.4f} to {interval[1]:.4f}")
-    counted = ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in summary["counted"].items())
-    lines = (f"Scale {summary['scale']}; {counted}", *(one_line(note) for note in summary["notes"]))
-    console.print(*lines, sep="\n", soft_wrap=True, markup=False)
-
-
-def _cell(metric: str, value: float | str | None) -> str:
-    if value is None or isinstance(value, str):
-        return value or "-"
-    return f"{value:,.0f}" if metric.startswith("n_") else f"{value:.4f}"
-
-
-def _of_the_machine(error: Exception) -> PrestigeError:
-    """Return the one line for a disk or memory that does not suffice; anything else is raised again."""
-    if (lack := boundary.lack_of_memory(error)) is not None:
-        return lack
-    code, place = getattr(error, "errno", None), getattr(error, "filename", None)
-    if code in NO_SPACE or "No space left on device" in str(error):
-        remedy = "free some space and run the same command to go on"
-        return StorageError("the disk is full", where=place, remedy=remedy)
-    if code in _NO_PLACE:
-        return StorageError(os.strerror(code).lower(), where=place, remedy="choose another folder")
-    raise error
-
-
-def _interrupted(told: KeyboardInterrupt) -> tuple[str, int]:
-    """Return the line and the exit code of what a signal has ended."""
-    number = getattr(told, "number", signal.SIGINT)
-    by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
-    return f"interrupted{by}; run the same command to go on", 128 + number
-
-
-def _stop(line: str, code: int) -> NoReturn:
-    say(f"prestige: {line}")
-    raise typer.Exit(code)

@@ -1,51 +1,19 @@
-"""The command line is a thin skin: help, one line for each fault, exit codes, and the calls it makes."""
+"""The commands are a thin skin: help, and the calls they make."""
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import prestige
-from prestige.cli import app, main
-from prestige.compute.signals import Interrupted
-from prestige.errors import DataError
+
+from .small_run import assert_refused, replace, run
 
 COMMANDS = ("phantom", "inspect", "split", "bench", "report", "train", "predict", "evaluate")
-
-
-@pytest.fixture
-def settings_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the check of the yaml pass: what is tested is what comes after it."""
-    replace(monkeypatch, "prestige.config", read_bench=lambda path: None, read_run=lambda path: None)
-
-
-def run(*arguments: object) -> Any:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
-
-
-def replace(monkeypatch: pytest.MonkeyPatch, module: str, **names: object) -> None:
-    """Put stand-ins for a module's functions where the command will import them from."""
-    monkeypatch.setitem(sys.modules, module, SimpleNamespace(**names))
-
-
-def assert_refused(result: Any, *parts: str) -> None:
-    """One line on standard error, nothing on standard output, exit code 2."""
-    assert result.exit_code == 2, (result.output, result.exception)
-    assert result.stdout == ""
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
-    assert lines[0].startswith("prestige: ")
-    for part in parts:
-        assert part in lines[0]
-    assert "Traceback" not in result.output
 
 
 def test_help_names_every_command() -> None:
@@ -74,64 +42,6 @@ def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert "Traceback" not in result.output
-
-
-def raising(error: BaseException) -> Any:
-    def call(*args: object, **kwargs: object) -> None:
-        raise error
-
-    return call
-
-
-@pytest.mark.usefixtures("settings_are_right")
-def test_a_fault_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    replace(
-        monkeypatch,
-        "prestige.runs.bench",
-        run_bench=raising(DataError("no cells", where="S1", remedy="add some")),
-    )
-    assert_refused(run("bench", "a.yaml", "--out", "out"), "prestige: S1: no cells; add some")
-
-
-@pytest.mark.usefixtures("settings_are_right")
-def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    replace(monkeypatch, "prestige.runs.bench", run_bench=raising(KeyboardInterrupt()))
-    result = run("bench", "a.yaml", "--out", "out")
-    assert result.exit_code == 130
-    assert result.stderr == "prestige: interrupted; run the same command to go on\n"
-
-
-@pytest.mark.parametrize(
-    ("error", "part"),
-    [
-        (
-            OSError(errno.ENOSPC, "No space left on device", "out/x.h5ad"),
-            "out/x.h5ad: the disk is full; free",
-        ),
-        (
-            OSError("HDF5 write failed: errno = 28, error message = 'No space left on device'"),
-            "the disk is full",
-        ),
-        (
-            RuntimeError("flush failed (errno = 28, error message = 'No space left on device')"),
-            "the disk is full",
-        ),
-        (PermissionError(errno.EACCES, "Permission denied", "/out"), "/out: permission denied"),
-        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "out/a"), "out/a: not a directory"),
-        (FileExistsError(errno.EEXIST, "File exists", "out"), "out: file exists"),
-    ],
-)
-@pytest.mark.usefixtures("settings_are_right")
-def test_storage_faults_are_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception, part: str) -> None:
-    replace(monkeypatch, "prestige.runs.run", train_from_yaml=raising(error))
-    assert_refused(run("train", "a.yaml", "--out", "out"), part)
-
-
-@pytest.mark.usefixtures("settings_are_right")
-def test_mistakes_in_the_code_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    for mistake in (ZeroDivisionError("a"), RuntimeError("shapes differ"), OSError(errno.EBADF, "closed")):
-        replace(monkeypatch, "prestige.runs.bench", run_bench=raising(mistake))
-        assert run("bench", "a.yaml", "--out", "out").exception is mistake
 
 
 @pytest.mark.usefixtures("settings_are_right")
@@ -166,19 +76,19 @@ def test_arguments_reach_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    from prestige import cli
+    from prestige.cli import commands
 
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     for name in names:
         monkeypatch.setenv(name, "1")  # so that they are put back afterwards
         monkeypatch.delenv(name)
     monkeypatch.setattr("prestige.compute.threads.n_threads", lambda most: 8)
-    cli._share_cores(1)
+    commands._share_cores(1)
     assert not set(names) & set(os.environ)
-    cli._share_cores(3)
+    commands._share_cores(3)
     assert [os.environ[name] for name in names] == ["2"] * 4
     monkeypatch.setenv("OMP_NUM_THREADS", "5")  # the user's own
-    cli._share_cores(16)
+    commands._share_cores(16)
     assert os.environ["OMP_NUM_THREADS"] == "5"
     assert run("bench", "b.yaml", "--out", "out", "--jobs", 0).exit_code == 2
 
@@ -302,49 +212,3 @@ def test_the_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert_refused(run("phantom", tmp_path), str(tmp_path), "choose another folder")
     assert_refused(run("report", tmp_path), str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-
-
-def _without_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `main` leave the signals, streams and warnings of the tests as they are."""
-    for part in (
-        "signals.listen",
-        "boundary.silence_others",
-        "boundary.open_streams",
-        "boundary.keep_reserve",
-    ):
-        monkeypatch.setattr(f"prestige.cli.{part}", lambda: None)
-    monkeypatch.setattr("sys.excepthook", sys.excepthook)
-    monkeypatch.setattr("sys.argv", ["prestige", "inspect", "x.yaml"])
-
-
-@pytest.mark.parametrize("place", ["prestige.cli.app", "prestige.cli.Commands.make_context"])
-@pytest.mark.parametrize(
-    ("told", "code", "by"), [(KeyboardInterrupt(), 130, ""), (Interrupted(15), 143, " by SIGTERM")]
-)
-def test_a_signal_outside_of_a_command_is_told_too(
-    place: str, told: KeyboardInterrupt, code: int, by: str,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    def heard(*_: object, **__: object) -> None:
-        raise told
-
-    monkeypatch.setattr(place, heard)
-    _without_surroundings(monkeypatch)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == code
-    assert capsys.readouterr().err == f"prestige: interrupted{by}; run the same command to go on\n"
-
-
-def test_an_exit_without_a_signal_stays_what_it_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def ends(*_: object, **__: object) -> None:
-        raise SystemExit(3)
-
-    monkeypatch.setattr("prestige.cli.app", ends)
-    _without_surroundings(monkeypatch)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 3
-    assert capsys.readouterr().err == ""

@@ -1,0 +1,70 @@
+"""A fault is one line and an exit code; a mistake in the code stays a traceback."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import pytest
+
+from prestige.errors import DataError
+
+from .small_run import assert_refused, replace, run
+
+
+def raising(error: BaseException) -> Any:
+    def call(*args: object, **kwargs: object) -> None:
+        raise error
+
+    return call
+
+
+@pytest.mark.usefixtures("settings_are_right")
+def test_a_fault_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    replace(
+        monkeypatch,
+        "prestige.runs.bench",
+        run_bench=raising(DataError("no cells", where="S1", remedy="add some")),
+    )
+    assert_refused(run("bench", "a.yaml", "--out", "out"), "prestige: S1: no cells; add some")
+
+
+@pytest.mark.usefixtures("settings_are_right")
+def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    replace(monkeypatch, "prestige.runs.bench", run_bench=raising(KeyboardInterrupt()))
+    result = run("bench", "a.yaml", "--out", "out")
+    assert result.exit_code == 130
+    assert result.stderr == "prestige: interrupted; run the same command to go on\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "out/x.h5ad"),
+            "out/x.h5ad: the disk is full; free",
+        ),
+        (
+            OSError("HDF5 write failed: errno = 28, error message = 'No space left on device'"),
+            "the disk is full",
+        ),
+        (
+            RuntimeError("flush failed (errno = 28, error message = 'No space left on device')"),
+            "the disk is full",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", "/out"), "/out: permission denied"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "out/a"), "out/a: not a directory"),
+        (FileExistsError(errno.EEXIST, "File exists", "out"), "out: file exists"),
+    ],
+)
+@pytest.mark.usefixtures("settings_are_right")
+def test_storage_faults_are_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception, part: str) -> None:
+    replace(monkeypatch, "prestige.runs.run", train_from_yaml=raising(error))
+    assert_refused(run("train", "a.yaml", "--out", "out"), part)
+
+
+@pytest.mark.usefixtures("settings_are_right")
+def test_mistakes_in_the_code_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    for mistake in (ZeroDivisionError("a"), RuntimeError("shapes differ"), OSError(errno.EBADF, "closed")):
+        replace(monkeypatch, "prestige.runs.bench", run_bench=raising(mistake))
+        assert run("bench", "a.yaml", "--out", "out").exception is mistake
