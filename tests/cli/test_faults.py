@@ -68,3 +68,18 @@ def test_mistakes_in_the_code_are_not_hidden(monkeypatch: pytest.MonkeyPatch) ->
     for mistake in (ZeroDivisionError("a"), RuntimeError("shapes differ"), OSError(errno.EBADF, "closed")):
         replace(monkeypatch, "prestige.runs.bench", run_bench=raising(mistake))
         assert run("bench", "a.yaml", "--out", "out").exception is mistake
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("bench", "a.yaml", "--out", ""), "for '--out'"),
+        (("bench", "a.yaml", "--out="), "for '--out'"),
+        (("inspect", ""), "after 'inspect'"),
+        (("",), "after 'prestige'"),
+    ],
+)
+def test_an_empty_argument_is_no_working_folder(arguments: tuple[str, ...], said: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert f"Nothing is given {said}" in result.stderr

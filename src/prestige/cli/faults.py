@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 from typing import Any, NoReturn
 
@@ -27,10 +28,19 @@ _NO_PLACE = {
     errno.EISDIR,
     errno.ENAMETOOLONG,
 }
+_EMPTY = re.compile(r"--[\w-]+=")
 
 
 class Commands(typer.core.TyperGroup):
     """The commands, with what a user can mend turned into one line and an exit code."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse empty arguments: as a path they would be the working folder, which nobody has named."""
+        empty = next((place for place, one in enumerate(args) if not one or _EMPTY.fullmatch(one)), None)
+        if empty is not None:
+            before = args[empty].rstrip("=") or (args[empty - 1] if empty else "prestige")
+            ctx.fail(f"Nothing is given {'for' if before.startswith('-') else 'after'} '{before}'.")
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
