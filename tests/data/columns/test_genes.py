@@ -30,6 +30,16 @@ def test_a_gene_without_a_symbol_keeps_its_row_name(gap: object) -> None:
     assert nameless(("A", "nan", "")) == [1, 2]
 
 
+def test_genes_that_share_a_symbol_are_called_by_their_row_names() -> None:
+    found = genes_of(var("ENSG1", "ENSG2", "ENSG3", gene_symbols=["TBCE", "CD3E", "TBCE"]))
+    assert found.names == ("ENSG1", "CD3E", "ENSG3")
+    assert found.notes == (
+        "genes that share a symbol are called by their row names: 2 (ENSG1, ENSG3), symbols 1 (TBCE)",
+    )
+    assert genes_of(var("A", "A")).names == ("A", "A")  # told with the faults of the sample
+    assert genes_of(var("E1", "BLANK_1", gene_symbols=["A", "A"])).names == ("A",)
+
+
 CONTROLS = (
     "NegControlProbe_00042",
     "NegControlCodeword_0500",

@@ -54,10 +54,11 @@ class Genes:
 def genes_of(var: pd.DataFrame) -> Genes:
     """Return the genes of a table: symbols, where it has them, without its controls.
 
-    A symbol that is missing is filled by the name in the index.  Negative control probes, codewords of no
-    gene, blanks and antisense probes count noise: they are no genes, and no part of totals.  They are
-    known by ``feature_types`` where it tells genes from others ("Gene Expression"), and by the names that the
-    makers give them.
+    A symbol that is missing is filled by the name in the index, and so is one that several genes bear: which
+    of them another table means by it cannot be told, and their counts are not those of one gene.  Negative
+    control probes, codewords of no gene, blanks and antisense probes count noise: they are no genes, and no
+    part of totals.  They are known by ``feature_types`` where it tells genes from others ("Gene Expression"),
+    and by the names that the makers give them.
     """
     index = var.index.astype(str).to_numpy(dtype=object)
     names, notes = index.copy(), []
@@ -74,6 +75,13 @@ def genes_of(var: pd.DataFrame) -> Genes:
     if SYMBOLS in var.columns:
         controls |= np.array([is_control(name) for name in index], dtype=bool)
     controls |= _other_types(var)
+    if SYMBOLS in var.columns and (shared := _shared(names, ~controls)).any():
+        symbols = sorted(set(names[shared].tolist()))
+        notes.append(
+            f"genes that share a symbol are called by their row names: {some(index[shared].tolist())}, "
+            f"symbols {some(symbols)}"
+        )
+        names = np.where(shared, index, names)
     if not controls.any():
         return Genes(tuple(map(str, names)), None, tuple(notes))
     notes.append(
@@ -97,6 +105,13 @@ def is_control(name: object) -> bool:
     [True, True, False, False]
     """
     return _CONTROL.match(str(name)) is not None
+
+
+def _shared(names: np.ndarray, genes: Bool[np.ndarray, " f"]) -> Bool[np.ndarray, " f"]:
+    """Say which features are genes whose name another gene bears too."""
+    out = np.zeros(len(names), dtype=bool)
+    out[genes] = pd.Index(names[genes]).duplicated(keep=False)
+    return out
 
 
 def _other_types(var: pd.DataFrame) -> Bool[np.ndarray, " f"]:

@@ -1,4 +1,4 @@
-"""The one way in which this package opens an HDF5 file (``.h5ad``) for reading.
+"""The one way in which this package opens an HDF5 file (``.h5ad``, ``.h5`` of 10x) for reading.
 
 HDF5 follows links into other files, loads programs for filters that a file names, loops for ever on some
 damaged files and ends the process over others.  So a file is walked first by a process that may be lost
@@ -24,7 +24,7 @@ from prestige.errors import DataError, PrestigeError, reading
 from prestige.inputs import plain_file
 
 EXPECTED = "an .h5ad table"
-_AGAIN = "copy it again if it was cut off, or write it again with anndata"
+_AGAIN = "copy it again if it was cut off, or write it again"
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.stdin.readline()); "
     "from prestige.data.hdf5.walk import serve; serve()"
@@ -36,13 +36,17 @@ _lock = Lock()
 
 
 @contextmanager
-def opened_h5ad(path: Path, kind: type[PrestigeError] = DataError) -> Iterator[Any]:
-    """Open an ``.h5ad`` for reading.
+def opened_h5ad(
+    path: Path, kind: type[PrestigeError] = DataError, *, expected: str = EXPECTED
+) -> Iterator[Any]:
+    """Open an ``.h5ad``, or another file of HDF5, for reading.
 
     Parameters
     ----------
     kind
         The class of the errors.
+    expected
+        What the file should be, for messages.
 
     Raises
     ------
@@ -52,20 +56,20 @@ def opened_h5ad(path: Path, kind: type[PrestigeError] = DataError) -> Iterator[A
     """
     import h5py
 
-    path = plain_file(path, expected=EXPECTED, kind=kind)
-    with reading(path, expected=EXPECTED, kind=kind):
+    path = plain_file(path, expected=expected, kind=kind)
+    with reading(path, expected=expected, kind=kind):
         stat = path.stat()
         state = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
     if state not in _sound:
-        _check(path, kind)
+        _check(path, kind, expected)
         _sound.add(state)
-    with reading(path, expected=EXPECTED, kind=kind):
+    with reading(path, expected=expected, kind=kind):
         file = h5py.File(path, "r")
     with file:
         yield file
 
 
-def _check(path: Path, kind: type[PrestigeError]) -> None:
+def _check(path: Path, kind: type[PrestigeError], expected: str) -> None:
     with _lock:
         walker = _walkers.get(os.getpid())
         if walker is None or not walker.alive:
@@ -73,13 +77,13 @@ def _check(path: Path, kind: type[PrestigeError]) -> None:
         found = walker.ask(path)
     if isinstance(found, int):
         raise kind(_END.get(found, f"ends the process that reads it ({_signal(found)})"), where=path,
-                   expected=EXPECTED, remedy=_AGAIN)  # fmt: skip
+                   expected=expected, remedy=_AGAIN)  # fmt: skip
     if found["fault"] is not None:
         element, what, remedy = found["fault"]
         raise kind(
             f"the element '{element}' {what}",
             where=path,
-            expected="an .h5ad table, whole in itself",
+            expected=f"{expected}, whole in itself",
             remedy=remedy or _AGAIN,
         )
     if found["filters"] and "hdf5plugin" not in sys.modules:  # who imported it wants its filters
