@@ -32,5 +32,10 @@ SOURCES: Mapping[str, Source] = {
     "challenge": Source("a SpatialData store of the challenge", takes=("table", "expression")),
     "hest": Source("the root folder of HEST-1k", takes=("table",)),
     "prepared": Source("a folder that was prepared before"),
+    "xenium": Source(
+        "an output folder of a Xenium instrument or of Xenium Ranger",
+        needs=("image",),
+        takes=("alignment", "trust_alignment", "counts_of", "centre_of", "morphology_um_per_px"),
+    ),
 }
 """Name -> source: what ``source:`` may be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
@@ -79,6 +79,15 @@ class SampleSpec(Settings):
         Whether it holds though the source or the image states another width.
     image
         The H&E image, where it lies beside what ``path`` names.
+    alignment
+        How the image lies on the one that the instrument took: a file of a matrix or of keypoints, or
+        ``identity`` where they have the same pixels.
+    trust_alignment
+        Whether it holds though many cells lie beside the image, which shows a part of the section.
+    counts_of, centre_of
+        Whether counts, and centres, are those of cells (by default) or of their nuclei.
+    morphology_um_per_px
+        Width of a pixel of the image that the instrument took, where its output folder does not say it.
     covariates
         Anything else known of the sample (``condition: inflamed``).
     """
@@ -94,6 +103,11 @@ class SampleSpec(Settings):
     um_per_px: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     trust_um_per_px: bool = False
     image: Path | None = None
+    alignment: Literal["identity"] | Path | None = None
+    trust_alignment: bool | None = None
+    counts_of: Literal["cell", "nucleus"] | None = None
+    centre_of: Literal["cell", "nucleus"] | None = None
+    morphology_um_per_px: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     covariates: dict[str, str] = Field(default_factory=dict)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ SYMBOLS = "gene_symbols"
 _NONE = ("", "nan", "none", "<na>", "nat", "null")
 _TYPES = ("feature_types", "feature_type")
 _GENE_TYPE = "gene expression"
+_MOST_TYPES = 8  # told by name
 _CONTROL = re.compile(
     r"""(?: neg(?:ative)?[-_ ]?(?:control|ctrl|prb|prob).* | negative[-_ ]?[0-9].*
     | (?:unassigned|deprecated)[-_ ]?codeword.* | deprecated_ens.* | blank[-_ ]?[0-9].*
@@ -74,7 +76,9 @@ def genes_of(var: pd.DataFrame) -> Genes:
     controls = np.array([is_control(name) for name in names], dtype=bool)
     if SYMBOLS in var.columns:
         controls |= np.array([is_control(name) for name in index], dtype=bool)
-    controls |= _other_types(var)
+    types = _other_types(var)
+    by_name = controls & (types == "")
+    controls |= types != ""
     if SYMBOLS in var.columns and (shared := _shared(names, ~controls)).any():
         symbols = sorted(set(names[shared].tolist()))
         notes.append(
@@ -84,9 +88,10 @@ def genes_of(var: pd.DataFrame) -> Genes:
         names = np.where(shared, index, names)
     if not controls.any():
         return Genes(tuple(map(str, names)), None, tuple(notes))
+    told = [f"{n:,} {kind}" for kind, n in Counter(types[types != ""].tolist()).most_common(_MOST_TYPES)]
+    told += [some(names[by_name].tolist())] if by_name.any() else []
     notes.append(
-        f"{some(names[controls].tolist())} of {len(names):,} features are controls or no genes: "
-        "left out, of the totals too"
+        f"{', '.join(told)} of {len(names):,} features are controls or no genes: left out, of the totals too"
     )
     return Genes(tuple(map(str, names[~controls])), ~controls, tuple(notes))
 
@@ -114,17 +119,16 @@ def _shared(names: np.ndarray, genes: Bool[np.ndarray, " f"]) -> Bool[np.ndarray
     return out
 
 
-def _other_types(var: pd.DataFrame) -> Bool[np.ndarray, " f"]:
-    """Say which features another type is stated of, in a table that tells genes from others."""
+def _other_types(var: pd.DataFrame) -> np.ndarray:
+    """Return the type of each feature that is stated not to be a gene, in a table that tells; else ''."""
     for column in _TYPES:
         if column in var.columns:
             stated = var[column].astype(object)
-            types = np.array(
-                ["" if _is_gap(one) else str(one).strip().lower() for one in stated], dtype=object
-            )
-            if (types == _GENE_TYPE).any():
-                return np.asarray((types != _GENE_TYPE) & (types != ""), dtype=bool)
-    return np.zeros(len(var), dtype=bool)
+            types = np.array(["" if _is_gap(one) else str(one).strip() for one in stated], dtype=object)
+            is_gene = np.array([one.lower() == _GENE_TYPE for one in types], dtype=bool)
+            if is_gene.any():
+                return np.where(is_gene, "", types)
+    return np.full(len(var), "", dtype=object)
 
 
 def _is_gap(symbol: object) -> bool:

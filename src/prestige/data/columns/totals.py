@@ -41,6 +41,7 @@ def totals_of(
     where: str,
     n_genes: int,
     measured: Bool[np.ndarray, " n"] | None = None,
+    column: str = "total_counts",
 ) -> Totals:
     """Return the table's own ``total_counts`` where they can be true, else the sums of its counts.
 
@@ -55,6 +56,8 @@ def totals_of(
         The table and how many genes it has, for messages.
     measured
         Rows that count; in the others the column may hold anything.
+    column
+        What the table calls them.
 
     Raises
     ------
@@ -63,22 +66,25 @@ def totals_of(
     """
     measured = np.ones(len(obs), dtype=bool) if measured is None else measured
     sums = np.where(measured, sums, 0.0)
-    if "total_counts" not in obs.columns:
+    if column not in obs.columns:
         return Totals(sums)
-    column = pd.Series(obs["total_counts"])
-    stated = as_totals(column, where=where, measured=measured)
+    stated = as_totals(pd.Series(obs[column]), where=where, measured=measured, name=column)
     if np.array_equal(stated, sums):
         return Totals(sums)
     if (stated < sums * (1 - _SLACK)).any():
-        note = f"obs['total_counts'] is below the sum of the counts: the sum over {n_genes:,} genes was taken"
+        note = f"obs['{column}'] is below the sum of the counts: the sum over {n_genes:,} genes was taken"
         return Totals(sums, note, refuted=True)
     return Totals(
-        stated, f"totals are the table's own obs['total_counts'], which cover more than its {n_genes:,} genes"
+        stated, f"totals are the table's own obs['{column}'], which cover more than its {n_genes:,} genes"
     )
 
 
 def as_totals(
-    column: pd.Series, *, where: str, measured: Bool[np.ndarray, " n"] | None = None
+    column: pd.Series,
+    *,
+    where: str,
+    measured: Bool[np.ndarray, " n"] | None = None,
+    name: str = "total_counts",
 ) -> Float[np.ndarray, " n"]:
     """Return a column of totals as numbers, 0 where not measured.
 
@@ -100,7 +106,7 @@ def as_totals(
         wrong = measured & ~((stated >= 0) & (stated <= _MOST))
     if wrong.any():
         raise DataError(
-            f"obs['total_counts'] is {column[wrong].iloc[0]} in {some(column.index[wrong])}",
+            f"obs['{name}'] is {column[wrong].iloc[0]} in {some(column.index[wrong])}",
             where=where,
             expected="the counts of each observation over all genes, 0 or more and finite",
             remedy="mend it, or take the column off the table: then the counts are summed",

@@ -10,7 +10,7 @@ from prestige.data.cache import Recipe, prepare
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Table
 from prestige.data.slides.images import Image
-from prestige.data.slides.pixel_size import settled_um
+from prestige.data.slides.pixel_size import MOST_APART, settled_um
 from prestige.data.spec import SampleSpec
 from prestige.errors import DataError
 from prestige.text import some
@@ -25,6 +25,8 @@ def prepare_with_image(
     table_files: Mapping[str, Path],
     read_table: Callable[[], Table],
     stated_um: Sequence[tuple[str, float]] = (),
+    most_apart: float = MOST_APART,
+    rules: tuple[str, ...] = (),
 ) -> Prepared:
     """Return the prepared sample of an image file and what lies beside it.
 
@@ -41,6 +43,10 @@ def prepare_with_image(
     stated_um
         Widths of a pixel that the platform's own files state, by what states them ("the alignment"): they go
         before what the image states, and after dataset.yaml.
+    most_apart
+        How far such widths may lie apart.
+    rules
+        Choices of dataset.yaml on which the table depends, as of :class:`prestige.data.cache.Recipe`.
 
     Raises
     ------
@@ -51,7 +57,7 @@ def prepare_with_image(
     of_image = [(f"the {what} of {image.path.name}", um) for what, um in image.stated_um().items()]
     own = [*stated_um, *of_image]
     given = [("dataset.yaml", spec.um_per_px)] if spec.um_per_px else []
-    _, notes = settled_um([*given, *own], where=where, trusted=spec.trust_um_per_px)
+    _, notes = settled_um([*given, *own], where=where, trusted=spec.trust_um_per_px, most_apart=most_apart)
     prepared = prepare(
         Recipe(
             source=source,
@@ -61,6 +67,7 @@ def prepare_with_image(
             write_slide=image.write,
             read_table=lambda _: _on_image(read_table(), image),
             um_per_px=own[0][1] if own else None,
+            rules=rules,
         ),
         cache_dir,
     )

@@ -114,7 +114,11 @@ def contradictions(level: Level0, um_per_px: float, stated_by: str) -> tuple[str
 
 
 def settled_um(
-    stated: Sequence[tuple[str, float]], *, where: str, trusted: bool = False
+    stated: Sequence[tuple[str, float]],
+    *,
+    where: str,
+    trusted: bool = False,
+    most_apart: float = MOST_APART,
 ) -> tuple[float, tuple[str, ...]]:
     """Return the width of a pixel that is taken, the first that is stated, and notes on others that differ.
 
@@ -127,11 +131,13 @@ def settled_um(
         The sample, for messages.
     trusted
         Whether the first is known to be right: others that contradict it are noted, not refused.
+    most_apart
+        How far two statements may lie apart.
 
     Raises
     ------
     DataError
-        When nobody states it, when it cannot be one, or when two contradict each other by more than 5 %.
+        When nobody states it, when it cannot be one, or when two contradict each other by more than that.
     """
     if not stated:
         raise DataError(
@@ -145,11 +151,11 @@ def settled_um(
     notes = []
     for other_by, other in others:
         apart = max(um / other, other / um) - 1
-        if apart > MOST_APART and not trusted:
+        if apart > most_apart and not trusted:
             raise DataError(
                 f"pixels of {um:.4g} um by {by}, of {other:.4g} um by {other_by}",
                 where=where,
-                expected=f"one width, within {MOST_APART:.0%}",
+                expected=f"one width, within {most_apart:.0%}",
                 remedy=f"mend the wrong one; where {by} is right, add trust_um_per_px: true",
             )
         if apart > _AGREES_WITHIN:

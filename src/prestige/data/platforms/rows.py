@@ -1,0 +1,178 @@
+"""Columns of a csv or parquet table, in pieces of some rows: what is not asked for is not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prestige.data.platforms.packed import opened_text
+from prestige.errors import AGAIN, DataError, nearest, reading
+from prestige.inputs import plain_file
+
+_PIECE = 1 << 20
+_FREE_ROWS = 1 << 20
+_MOST_BYTES = 1 << 40
+
+
+def read_rows(
+    path: Path,
+    *,
+    texts: Sequence[str],
+    numbers: Sequence[str] = (),
+    optional: Sequence[str] = (),
+    expected: str,
+) -> Iterator[pd.DataFrame]:
+    """Go over a table of columns with a header.
+
+    Parameters
+    ----------
+    path
+        A ``.parquet``, or a csv that may be packed by gzip.
+    texts, numbers
+        Columns that are read, texts as categories, numbers as float64.  Whole numbers and bytes in a column of
+        texts are texts too: ids are written in all three ways.
+    optional
+        Those of them that may be absent.
+    expected
+        What the table should be, for messages.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, lacks a column, or has a text among its numbers.
+    """
+    plain_file(path, expected=expected)
+    of = _parquet if path.suffix == ".parquet" else _csv
+    for piece in of(path, (*texts, *numbers), set(optional), texts, expected):
+        yield pd.DataFrame(
+            {
+                name: _as_text(piece[name], path) if name in texts else _as_number(piece[name], path)
+                for name in (*texts, *numbers)
+                if name in piece
+            }
+        )
+
+
+def read_all(path: Path, **how: Any) -> pd.DataFrame:
+    """Return a table as :func:`read_rows` reads it, in one piece."""
+    pieces = list(read_rows(path, **how))
+    if len(pieces) == 1:
+        return pieces[0]
+    out = {}
+    for name in pieces[0].columns:
+        columns = [piece[name] for piece in pieces]
+        if isinstance(columns[0].dtype, pd.CategoricalDtype):
+            out[name] = pd.api.types.union_categoricals([column.array for column in columns])
+        else:
+            out[name] = np.concatenate([column.to_numpy() for column in columns])
+    return pd.DataFrame(out)
+
+
+def _missing(path: Path, name: str, there: Sequence[str], expected: str) -> DataError:
+    near = nearest(name, there)
+    known = ", ".join(f"'{one}'" for one in there[:6])
+    return DataError(
+        f"has no column '{name}', only {known}{', ...' if len(there) > 6 else ''}",
+        where=path,
+        expected=expected,
+        remedy=f"is it '{near}'? Then name it '{name}'" if near else "copy the file of the instrument again",
+    )
+
+
+def _wanted(
+    path: Path, names: Sequence[str], there: Sequence[str], optional: set[str], expected: str
+) -> list[str]:
+    for name in names:
+        if name not in there and name not in optional:
+            raise _missing(path, name, there, expected)
+    return [name for name in names if name in there]
+
+
+def _parquet(
+    path: Path, names: Sequence[str], optional: set[str], texts: Sequence[str], expected: str
+) -> Iterator[dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with reading(path, expected=expected):
+        with pq.ParquetFile(path) as file:
+            schema, n_rows = file.schema_arrow, file.metadata.num_rows
+        too_many = n_rows > _FREE_ROWS + 8 * path.stat().st_size
+    if too_many:
+        raise DataError(
+            f"declares {n_rows:,} rows, more than its bytes can hold", where=path, expected=expected, remedy=AGAIN
+        )
+    wanted = _wanted(path, names, schema.names, optional, expected)
+    # A text that all rows share is stored once: as a dictionary it stays so.
+    shared = [name for name in wanted if name in texts and not pa.types.is_integer(schema.field(name).type)]
+    with reading(path, expected=expected):
+        file = pq.ParquetFile(path, read_dictionary=shared)
+    with file:
+        batches = file.iter_batches(batch_size=_PIECE, columns=wanted, use_threads=False)
+        empty = True
+        while True:
+            with reading(path, expected=expected):
+                batch = next(batches, None)
+            if batch is None:
+                break
+            empty = False
+            with reading(path, expected=expected):
+                columns = {name: batch.column(name).to_pandas() for name in wanted}
+            yield columns
+        if empty:
+            yield {name: pd.Series([], dtype=object if name in texts else np.float64) for name in wanted}
+
+
+def _csv(
+    path: Path, names: Sequence[str], optional: set[str], texts: Sequence[str], expected: str
+) -> Iterator[dict[str, Any]]:
+    with opened_text(path, expected=expected, most_bytes=_MOST_BYTES) as stream:
+        with reading(path, expected=expected):
+            there: dict[str, bool] = {}
+            pieces: Any = pd.read_csv(
+                stream,
+                usecols=lambda name: there.setdefault(name, name in names),
+                dtype=dict.fromkeys(texts, str),
+                chunksize=_PIECE,
+                encoding="utf-8-sig",
+                keep_default_na=False,
+                na_values=dict.fromkeys(set(names) - set(texts), ["", "NA", "nan", "NaN"]),
+            )
+        wanted = _wanted(path, names, list(there), optional, expected)
+        while True:
+            with reading(path, expected=expected):
+                piece = next(pieces, None)
+            if piece is None:
+                break
+            yield {name: piece[name] for name in wanted}
+
+
+def _as_text(column: pd.Series, path: Path) -> pd.Series:
+    """Return a column of texts, bytes or whole numbers as categories of texts."""
+    name = column.name
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        with reading(path, part=f"the column '{name}'", expected="texts or whole numbers"):
+            column = column.astype("category")
+    levels = column.cat.categories
+    with reading(path, part=f"the column '{name}'", expected="texts or whole numbers"):
+        words = [_word(level) for level in levels]
+        is_float = levels.dtype.kind == "f"
+    if bool(column.isna().any()) or "" in words or is_float:
+        what = "numbers that are not whole" if is_float else "gaps"
+        raise DataError(f"the column '{name}' has {what}", where=path, expected="a text in every row", remedy=AGAIN)
+    if len(set(words)) == len(words):
+        return column.cat.rename_categories(words)
+    return column.map(dict(zip(levels, words, strict=True))).astype("category")
+
+
+def _word(level: Any) -> str:
+    return level.decode("utf-8") if isinstance(level, bytes) else str(level)
+
+
+def _as_number(column: pd.Series, path: Path) -> pd.Series:
+    with reading(path, part=f"the column '{column.name}'", expected="numbers", remedy="mend it"):
+        return pd.Series(pd.to_numeric(column), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""The output folder of a Xenium instrument or of Xenium Ranger, part by part."""

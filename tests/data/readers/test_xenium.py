@@ -1,0 +1,441 @@
+"""Output folders of Xenium instruments: real ones, and small ones as the versions write them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from prestige.data.prepared import Prepared
+from prestige.data.readers.xenium import opened_folder, read, read_table
+from prestige.data.sample import Table
+from prestige.data.spec import SampleSpec
+from prestige.errors import DataError, PrestigeError
+
+from ...small_xenium import (
+    CONTROLS,
+    DEPRECATED,
+    GENES,
+    MIRRORED,
+    MORPHOLOGY_UM,
+    PROTEINS,
+    XeniumFolder,
+)
+
+Opened = Callable[..., Prepared]
+
+
+def spec_of(folder: Path, **more: Any) -> SampleSpec:
+    given = {
+        "path": folder,
+        "image": folder.parent / "he.ome.tif",
+        "alignment": folder.parent / "he_imagealignment.csv",
+        **more,
+    }
+    given = {key: value for key, value in given.items() if value is not None}
+    return SampleSpec.model_validate({"id": "X", "source": "xenium", "patient": "P", **given})
+
+
+def opened(folder: Path, **more: Any) -> Prepared:
+    return read(spec_of(folder, **more), folder.parent / "cache")
+
+
+def table_of(folder: Path, counts_of: str = "cell", centre_of: str = "cell") -> Table:
+    """Return the table of a folder as if its H&E were the morphology image."""
+    found, manifest = opened_folder(
+        folder, um_per_px=None, counts_of=counts_of, centre_of=centre_of, counts="needed"
+    )
+    return read_table(found, manifest, lambda xy_um: xy_um / manifest.um_per_px)
+
+
+def refused(folder: Path, **more: Any) -> str:
+    with pytest.raises(PrestigeError) as told:
+        opened(folder, **more)
+    assert len(told.value.faults) > 1 or "\n" not in str(told.value)
+    return str(told.value)
+
+
+# --- real exports
+
+
+def test_the_tiny_bundle_of_version_3(shared_data: Path) -> None:
+    table = table_of(shared_data / "exports" / "xenium" / "mouse_ileum_nucexp_xoa3")
+    assert len(table.obs) == 23
+    assert table.obs.index[0] == "akkfpngo-1"
+    assert len(table.genes) == 5006
+    sums = np.asarray(table.counts.sum(axis=1)).ravel()
+    assert sums.sum() == 433
+    np.testing.assert_array_equal(table.obs["total_counts"], sums)
+    assert ((sums == 0).sum(), np.median(sums), sums.max()) == (3, 9, 78)
+    assert table.obs["measured"].all()
+    low, high = table.xy_px.min(axis=0), table.xy_px.max(axis=0)
+    np.testing.assert_allclose([low, high], [[1868.7, 1353.2], [4331.4, 1845.5]], atol=0.06)
+    assert table.notes == (
+        "Xenium, onboard analysis 3.0.0.15",
+        "8,096 Unassigned Codeword, 609 Negative Control Codeword, 40 Negative Control Probe, 21 Genomic Control, "
+        "8 Deprecated Codeword of 13,780 features are controls or no genes: left out, of the totals too",
+    )
+
+
+@pytest.mark.parametrize("kept", ["cell_feature_matrix.h5", "cell_feature_matrix.tar.gz", "cell_feature_matrix.zarr.zip"])
+def test_its_matrix_is_the_same_in_every_form(shared_data: Path, tmp_path: Path, kept: str) -> None:
+    real = shared_data / "exports" / "xenium" / "mouse_ileum_nucexp_xoa3"
+    for name in ("experiment.xenium", "cells.csv.gz", kept):
+        shutil.copy(real / name, tmp_path / name)
+    found, whole = table_of(tmp_path), table_of(real)
+    assert found.genes == whole.genes
+    assert found.obs.index.equals(whole.obs.index)
+    assert (found.counts != whole.counts).nnz == 0
+    np.testing.assert_allclose(found.xy_px, whole.xy_px, atol=1e-6)
+
+
+def test_its_nuclei(shared_data: Path) -> None:
+    real = shared_data / "exports" / "xenium" / "mouse_ileum_nucexp_xoa3"
+    table = table_of(real, counts_of="nucleus", centre_of="nucleus")
+    transcripts = pd.read_parquet(real / "transcripts.parquet")
+    chosen = transcripts[(transcripts["qv"] >= 20) & (transcripts["overlaps_nucleus"] == 1) & transcripts["is_gene"]]
+    chosen = chosen[chosen["cell_id"] != "UNASSIGNED"]
+    expected = chosen["cell_id"].value_counts().reindex(table.obs.index, fill_value=0)
+    np.testing.assert_array_equal(np.asarray(table.counts.sum(axis=1)).ravel(), expected)
+    np.testing.assert_array_equal(table.obs["total_counts"], expected)
+    whole = table_of(real)
+    assert expected.sum() < whole.counts.sum()
+    assert (table.counts > whole.counts).nnz == 0
+    apart_um = np.linalg.norm(table.xy_px - whole.xy_px, axis=1) * MORPHOLOGY_UM
+    assert 0 < np.median(apart_um) < 3
+    assert apart_um.max() < 10
+
+
+def test_its_cells_are_those_of_spatialdata_io(shared_data: Path) -> None:
+    spatialdata_io = pytest.importorskip("spatialdata_io")
+    real = shared_data / "exports" / "xenium" / "mouse_ileum_nucexp_xoa3"
+    parts = ("cells_boundaries", "nucleus_boundaries", "cells_as_circles", "cells_labels", "nucleus_labels",
+             "transcripts", "morphology_mip", "morphology_focus", "aligned_images")  # fmt: skip
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = spatialdata_io.xenium(real, **dict.fromkeys(parts, False))["table"]
+    ours = table_of(real)
+    assert list(theirs.obs["cell_id"]) == list(ours.obs.index)
+    assert tuple(theirs.var_names) == ours.genes
+    assert (theirs.X != ours.counts).nnz == 0
+    np.testing.assert_allclose(theirs.obsm["spatial"] / MORPHOLOGY_UM, ours.xy_px)
+
+
+def test_a_folder_without_manifest_is_asked_for_the_pixel_size(shared_data: Path, tmp_path: Path) -> None:
+    real = shared_data / "exports" / "xenium" / "jurkat_raji_xoa1_no_manifest"
+    with pytest.raises(DataError, match=r"experiment\.xenium is missing.*write morphology_um_per_px: in"):
+        table_of(real)
+    found, manifest = opened_folder(real, um_per_px=0.2125, counts_of="cell", centre_of="nucleus", counts="needed")
+    table = read_table(found, manifest, lambda xy_um: xy_um / manifest.um_per_px)
+    assert (len(table.obs), len(table.genes)) == (569, 27)
+    assert table.counts.sum() == table.obs["total_counts"].sum() == 50_220
+    assert "1 Negative Control Probe" in " ".join(table.notes)
+    assert "2 Unassigned Codeword" in " ".join(table.notes)
+
+
+@pytest.mark.parametrize("name", ["mouse_brain_xoa102_sample1", "mouse_brain5k_xoa3_tables"])
+def test_a_folder_without_matrix_is_refused(shared_data: Path, name: str) -> None:
+    with pytest.raises(DataError, match="no cell_feature_matrix is there") as told:
+        table_of(shared_data / "exports" / "xenium" / name)
+    assert ("neither cells.parquet nor" in str(told.value)) == (name == "mouse_brain_xoa102_sample1")
+
+
+# --- folders as the versions write them
+
+
+def version_1() -> XeniumFolder:
+    return XeniumFolder("Xenium-1.0.1", ids=list(range(1, 31)))
+
+
+def version_4() -> XeniumFolder:
+    features = dict.fromkeys(GENES, "Gene Expression") | PROTEINS | CONTROLS | DEPRECATED
+    return XeniumFolder("xenium-4.0.0.19", MIRRORED, (200, 150), features=features)
+
+
+WAYS = {
+    "v1, csv of R": (version_1, {"cells": "csv of R", "matrix": "mtx"}),
+    "v1, csv": (version_1, {"cells": "csv"}),
+    "v1": (version_1, {}),
+    "v2": (XeniumFolder, {}),
+    "v2, tar": (XeniumFolder, {"matrix": "tar", "cells": "csv"}),
+    "v4": (version_4, {}),
+    "v9": (lambda: XeniumFolder("xenium-9.1-rc2"), {}),
+}
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_every_version_on_its_image(tmp_path: Path, way: str) -> None:
+    make, how = WAYS[way]
+    folder = make()
+    found = opened(folder.write(tmp_path / "outs", **how))
+    np.testing.assert_allclose(found.table.xy_px, folder.xy_px, atol=1e-6)
+    assert found.card.um_per_px == pytest.approx(folder.um_per_px)
+    assert list(found.table.obs.index) == [str(one) for one in folder.ids]
+    assert found.table.genes == GENES
+    np.testing.assert_array_equal(found.table.counts.toarray(), folder.counts[:, : len(GENES)])
+    np.testing.assert_array_equal(found.table.obs["total_counts"], folder.counts[:, : len(GENES)].sum(axis=1))
+    assert (found.pixels[tuple(folder.xy_px.round().astype(int)[0, ::-1])] == (110, 60, 150)).all()
+    if way == "v4":
+        assert "2 Protein Expression" in " ".join(found.table.notes)
+
+
+@pytest.mark.parametrize("make", [version_1, XeniumFolder, version_4])
+def test_counts_and_centres_of_nuclei(tmp_path: Path, make: Callable[[], XeniumFolder]) -> None:
+    folder = make()
+    path = folder.write(tmp_path / "outs")
+    found = opened(path, counts_of="nucleus", centre_of="nucleus")
+    np.testing.assert_array_equal(found.table.counts.toarray(), folder.transcripts()[1])
+    np.testing.assert_allclose(found.table.xy_px, folder.xy_px, atol=1e-3)
+    assert opened(path).table.counts.sum() > found.table.counts.sum()
+
+
+def test_cells_without_a_nucleus_have_no_nuclear_counts(tmp_path: Path) -> None:
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    mine = folder.ids[5]
+    cells = folder.cells()
+    cells.loc[cells["cell_id"] == mine, "nucleus_count"] = 0
+    cells.to_parquet(path / "cells.parquet")
+    outlines = folder.boundaries()
+    outlines[outlines["cell_id"] != mine].to_parquet(path / "nucleus_boundaries.parquet")
+    found = opened(path, counts_of="nucleus", centre_of="nucleus").table
+    assert list(np.flatnonzero(~found.obs["measured"])) == [5]
+    assert found.counts[5].nnz == 0
+    np.testing.assert_allclose(found.xy_px, folder.xy_px, atol=1e-3)
+    assert "1 of 30 cells have no nucleus: not measured" in found.notes
+    assert f"1 ({folder.ids[5]}) have no nucleus there: their own centre was taken" in found.notes
+
+
+def test_rows_are_joined_by_id(tmp_path: Path) -> None:
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    pd.read_parquet(path / "cells.parquet").iloc[::-1].to_parquet(path / "cells.parquet")
+    found = opened(path).table
+    np.testing.assert_allclose(found.xy_px, folder.xy_px[::-1], atol=1e-6)
+    np.testing.assert_array_equal(found.counts.toarray(), folder.counts[::-1, : len(GENES)])
+
+
+def test_ids_as_bytes_and_large_texts(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    for kind in (pa.binary(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())):
+        table = pa.Table.from_pandas(folder.cells())
+        place = table.schema.get_field_index("cell_id")
+        pq.write_table(table.set_column(place, "cell_id", table["cell_id"].cast(kind)), path / "cells.parquet")
+        assert list(opened(path).table.obs.index) == folder.ids
+
+
+def test_totals_are_the_table_s_own_where_they_can_be_true(tmp_path: Path) -> None:
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    cells = folder.cells()
+    cells.assign(transcript_counts=cells["transcript_counts"] + 5).to_parquet(path / "cells.parquet")
+    found = opened(path).table
+    np.testing.assert_array_equal(found.obs["total_counts"], folder.counts[:, : len(GENES)].sum(axis=1) + 5)
+    assert any("obs['transcript_counts'], which cover more" in note for note in found.notes)
+    cells.assign(transcript_counts=0).to_parquet(path / "cells.parquet")
+    assert any("obs['transcript_counts'] is below the sum" in note for note in opened(path).table.notes)
+
+
+def test_cells_that_are_not_in_the_matrix_are_not_measured(tmp_path: Path) -> None:
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    more = folder.cells().iloc[:1].assign(cell_id="zzzzzzzz-1")
+    pd.concat([folder.cells(), more]).to_parquet(path / "cells.parquet")
+    found = opened(path).table
+    assert list(np.flatnonzero(~found.obs["measured"])) == [30]
+    assert "1 (zzzzzzzz-1) of cells.parquet are not in cell_feature_matrix.h5: not measured" in found.notes
+    assert "experiment.xenium says 30 cells, cells.parquet has 31" in found.notes
+
+
+def test_a_folder_without_counts_can_be_predicted(tmp_path: Path) -> None:
+    path = XeniumFolder().write(tmp_path / "outs")
+    (path / "cell_feature_matrix.h5").unlink()
+    found = read(spec_of(path), tmp_path / "cache", "optional")
+    assert not found.table.obs["measured"].any()
+    assert len(found.table.obs) == 30
+
+
+# --- what is refused
+
+
+def test_no_alignment_is_never_identity(tmp_path: Path) -> None:
+    path = XeniumFolder().write(tmp_path / "outs")
+    told = refused(path, alignment=None)
+    assert f"write alignment: {tmp_path / 'he_imagealignment.csv'}" in told
+    assert "the two are never on one grid" in told
+    told = refused(path, alignment="identity")
+    assert "no image of the morphology is there to compare" in told
+    assert "is 60 x 60 px; the morphology image is 320 x 240 px" not in told
+
+
+def morphology(path: Path, size: tuple[int, int]) -> Path:
+    import tifffile
+
+    (path / "morphology_focus").mkdir(exist_ok=True)
+    image = path / "morphology_focus" / "morphology_focus_0000.ome.tif"
+    tifffile.imwrite(image, np.zeros(size, np.uint16), tile=(64, 64), ome=True, metadata={"axes": "YX"})
+    return image
+
+
+def test_identity_where_it_is_asked_for_and_can_be(tmp_path: Path) -> None:
+    folder = XeniumFolder(matrix=np.eye(3))
+    path = folder.write(tmp_path / "outs")
+    morphology(path, folder.size_px)
+    found = opened(path, alignment="identity")
+    np.testing.assert_allclose(found.table.xy_px, folder.xy_px, atol=1e-6)
+    assert found.card.um_per_px == pytest.approx(MORPHOLOGY_UM)
+    assert "pixel by pixel, as dataset.yaml says" in found.table.notes[-1]
+    morphology(path, (241, 320))
+    assert "is 320 x 240 px; the morphology image is 320 x 241 px" in refused(path, alignment="identity")
+    morphology(path, folder.size_px)
+    folder.image(tmp_path / "he.ome.tif", um_per_px=0.25)
+    assert "with pixels of 0.25 um; the morphology image" in refused(path, alignment="identity")
+
+
+def test_an_alignment_in_the_wrong_direction_is_named(tmp_path: Path) -> None:
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    wrong = tmp_path / "inverse.csv"
+    np.savetxt(wrong, np.linalg.inv(folder.matrix), delimiter=",")
+    told = refused(path, alignment=wrong)
+    assert "makes pixels of 0.1647 um; the OME-XML of he.ome.tif say 0.2741 um: it looks like the inverse" in told
+    told = refused(path, alignment=wrong, um_per_px=folder.um_per_px, trust_um_per_px=True)
+    assert "cells beside the image" in told
+    assert "linalg.inv(loadtxt('inverse.csv'" in told
+    import os
+    import subprocess
+    import sys
+
+    code = told.partition('python -c "')[2].partition('"')[0]
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    np.testing.assert_allclose(opened(path, alignment=tmp_path / "inverse.csv").table.xy_px, folder.xy_px, atol=1e-6)
+
+
+def test_an_alignment_of_a_larger_copy_is_told(tmp_path: Path) -> None:
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    small = XeniumFolder(size_px=(60, 80))
+    small.xy_px = folder.xy_px / 4
+    small.image(tmp_path / "he.ome.tif", um_per_px=4 * folder.um_per_px)
+    assert "say 1.097 um, 4 times as wide" in refused(path)
+
+
+def test_a_pixel_size_that_is_only_nominal_is_noted(tmp_path: Path) -> None:
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    folder.image(tmp_path / "he.ome.tif", um_per_px=0.25)
+    found = opened(path)
+    assert found.card.um_per_px == pytest.approx(folder.um_per_px)
+    assert any("0.2741 um by the alignment and 0.25 um" in note for note in found.table.notes)
+
+
+def test_cells_beside_the_image(tmp_path: Path) -> None:
+    folder = XeniumFolder(n=60)
+    folder.xy_px[7] = (-30, 20)
+    path = folder.write(tmp_path / "outs")
+    found = opened(path).table
+    assert len(found.obs) == 59
+    assert "1 of 60 cells lie beside the image (320 x 240 px): left out" in found.notes
+    np.testing.assert_array_equal(found.counts.toarray(), np.delete(folder.counts[:, : len(GENES)], 7, axis=0))
+    folder.xy_px[:30] += (400, 0)
+    shutil.rmtree(path)
+    folder.write(path)
+    assert "cells beside the image he.ome.tif of 320 x 240 px" in refused(path)
+    assert len(opened(path, trust_alignment=True).table.obs) == 30
+
+
+def test_fluorescence_is_no_slide(tmp_path: Path, shared_data: Path) -> None:
+    path = XeniumFolder().write(tmp_path / "outs")
+    image = morphology(path, (64, 64))
+    for one in (image, shutil.copy(image, tmp_path / "morphology_focus_0000.ome.tif"), shutil.copy(image, tmp_path / "other.tif")):
+        assert "fluorescence" in refused(path, image=Path(one)) or "RGB" in refused(path, image=Path(one))
+    real = shared_data / "exports" / "xenium" / "mouse_ileum_nucexp_xoa3"
+    for name in ("morphology.ome.tif", "morphology_focus/morphology_focus_0000.ome.tif"):
+        assert "is a fluorescence image of the instrument" in refused(path, image=real / name)
+
+
+def _json(path: Path, **changes: Any) -> None:
+    file = path / "experiment.xenium"
+    content = json.loads(file.read_text()) | changes
+    file.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
+
+
+def _cells(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    change(pd.read_parquet(path / "cells.parquet")).to_parquet(path / "cells.parquet")
+
+
+def _h5(path: Path, name: str, value: Any) -> None:
+    with h5py.File(path / "cell_feature_matrix.h5", "r+") as file:
+        del file[name]
+        file[name] = value
+
+
+BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "no manifest": (lambda path: (path / "experiment.xenium").unlink(), "morphology_um_per_px"),
+    "no pixel size": (lambda path: _json(path, pixel_size=None), "says no pixel_size"),
+    "an absurd pixel size": (lambda path: _json(path, pixel_size=-1), "pixel_size is -1"),
+    "a pixel size in words": (lambda path: _json(path, pixel_size="wide"), "pixel_size cannot be read"),
+    "a broken manifest": (lambda path: (path / "experiment.xenium").write_text("{"), "cannot be read"),
+    "no cells": (lambda path: (path / "cells.parquet").unlink(), "neither cells.parquet nor cells.csv.gz is there"),
+    "no matrix": (lambda path: (path / "cell_feature_matrix.h5").unlink(), "no cell_feature_matrix is there"),
+    "cells cut off": (lambda path: (path / "cells.parquet").write_bytes((path / "cells.parquet").read_bytes()[:900]), "cannot be read"),
+    "cells are no parquet": (lambda path: (path / "cells.parquet").write_text("x"), "cannot be read"),
+    "no centres": (lambda path: _cells(path, lambda cells: cells.drop(columns="x_centroid")), "has no column 'x_centroid'"),
+    "centres in words": (lambda path: _cells(path, lambda cells: cells.assign(x_centroid="a")), "'x_centroid' cannot be read"),
+    "no ids": (lambda path: _cells(path, lambda cells: cells.assign(cell_id=None)), "the column 'cell_id' has gaps"),
+    "doubled cells": (lambda path: _cells(path, lambda cells: pd.concat([cells, cells[:2]])), "cells that are there twice: 2"),
+    "a place that is none": (lambda path: _cells(path, lambda cells: cells.assign(x_centroid=[np.nan, *cells["x_centroid"][1:]])), "no place (NaN)"),
+    "ids of another run": (lambda path: _cells(path, lambda cells: cells.assign(cell_id=[f"zz{k}" for k in range(30)])), "none of its cells is in"),
+    "ids without suffix": (lambda path: _cells(path, lambda cells: cells.assign(cell_id=cells["cell_id"].str[:-2])), "they differ in the '-1' behind barcodes"),
+    "a barcode without place": (lambda path: _cells(path, lambda cells: cells[1:]), "cells that are not: 1 (aaaafmmn-1), in"),
+    "matrix cut off": (lambda path: (path / "cell_feature_matrix.h5").write_bytes((path / "cell_feature_matrix.h5").read_bytes()[:3000]), "cell_feature_matrix.h5"),
+    "fractions": (lambda path: _h5(path, "matrix/data", np.linspace(0.1, 3, len(h5py.File(path / "cell_feature_matrix.h5")["matrix/data"]))), "counts are fractions"),
+    "no genes": (lambda path: _h5(path, "matrix/features/feature_type", np.array([b"Negative Control Probe"] * 7)), "no features of the type 'Gene Expression'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(BAD))
+def test_bad_folders_are_a_line(tmp_path: Path, name: str) -> None:
+    path = XeniumFolder().write(tmp_path / "outs")
+    change, words = BAD[name]
+    change(path)
+    told = refused(path)
+    assert words in told, told
+
+
+def test_faults_are_told_together(tmp_path: Path) -> None:
+    path = XeniumFolder().write(tmp_path / "outs")
+    for name in ("experiment.xenium", "cells.parquet", "cell_feature_matrix.h5"):
+        (path / name).unlink()
+    told = refused(path)
+    assert told.startswith("3 faults:")
+    told = refused(XeniumFolder().write(tmp_path / "outs"), image=tmp_path / "no.tif", alignment=tmp_path / "no.csv")
+    assert told.startswith("2 faults:")
+
+
+def test_what_else_path_may_name(tmp_path: Path) -> None:
+    path = XeniumFolder().write(tmp_path / "run" / "outs")
+    at = {"image": tmp_path / "run" / "he.ome.tif", "alignment": tmp_path / "run" / "he_imagealignment.csv"}
+    assert "did you mean the folder 'outs' in it?" in refused(tmp_path / "run", **at)
+    assert f"write path: {path}" in refused(path / "experiment.xenium", **at)
+    assert "did you mean 'outs'?" in refused(path.with_name("out"), **at)
+
+
+def test_a_manifest_that_contradicts_the_yaml(tmp_path: Path) -> None:
+    path = XeniumFolder().write(tmp_path / "outs")
+    assert "dataset.yaml morphology_um_per_px: 0.5" in refused(path, morphology_um_per_px=0.5)
+    (path / "experiment.xenium").unlink()
+    assert opened(path, morphology_um_per_px=MORPHOLOGY_UM).card.um_per_px == pytest.approx(XeniumFolder().um_per_px)
