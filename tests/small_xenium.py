@@ -44,7 +44,9 @@ class XeniumFolder:
     matrix: np.ndarray = field(default_factory=lambda: TURNED)
     size_px: tuple[int, int] = (240, 320)
     n: int = 30
-    features: dict[str, str] = field(default_factory=lambda: dict.fromkeys(GENES, "Gene Expression") | CONTROLS)
+    features: dict[str, str] = field(
+        default_factory=lambda: dict.fromkeys(GENES, "Gene Expression") | CONTROLS
+    )
     ids: list[Any] = field(default_factory=list)
     seed: int = 0
 
@@ -87,7 +89,7 @@ class XeniumFolder:
         return pd.DataFrame(table)
 
     def boundaries(self) -> pd.DataFrame:
-        """Return outlines of nuclei: octagons about the centres, of a pixel's side less for every other cell."""
+        """Return outlines of nuclei: rings of 9 and of 13 vertices about the centres."""
         rows = []
         for number, (one, centre) in enumerate(zip(self.ids, self.xy_px, strict=True)):
             angle = np.linspace(0, 2 * np.pi, 9 if number % 2 else 13)
@@ -149,7 +151,12 @@ class XeniumFolder:
         sizes = {f"PhysicalSize{axis}": um for axis in "XY"}
         units = {f"PhysicalSize{axis}Unit": "\N{MICRO SIGN}m" for axis in "XY"}
         tifffile.imwrite(
-            path, pixels, ome=True, photometric="rgb", tile=(64, 64), metadata={"axes": "YXS", **sizes, **units}
+            path,
+            pixels,
+            ome=True,
+            photometric="rgb",
+            tile=(64, 64),
+            metadata={"axes": "YXS", **sizes, **units},
         )
 
     def _h5(self, path: Path) -> None:
@@ -163,7 +170,9 @@ class XeniumFolder:
             names = [name.encode() for name in self.features]
             file["matrix/features/name"] = np.array(names)
             file["matrix/features/id"] = np.array([b"ENSG" + name for name in names])
-            file["matrix/features/feature_type"] = np.array([kind.encode() for kind in self.features.values()])
+            file["matrix/features/feature_type"] = np.array(
+                [kind.encode() for kind in self.features.values()]
+            )
             file["matrix/features/genome"] = np.array([b"GRCh38"] * len(names))
 
     def _texts(self) -> dict[str, bytes]:
@@ -191,3 +200,8 @@ class XeniumFolder:
                 member = tarfile.TarInfo(f"cell_feature_matrix/{name}")
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
+
+
+def for_the_page(folder: Path) -> None:
+    """Write what docs/data.md names."""
+    XeniumFolder("xenium-3.0.0.15").write(folder / "outs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign import doors, folders, images, models, stores, tables, texts
+from campaign import doors, folders, images, models, stores, tables, texts, xenium
 from campaign.kinds import Kind
 
 KINDS: tuple[Kind, ...] = (
@@ -14,6 +14,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("metadata", doors.inspect, texts.METADATA, 2, source="hest"),
     Kind("zarr2", doors.samples, stores.CHANGES, 10, source="challenge"),
     Kind("zarr3", doors.samples, stores.CHANGES, 10, source="challenge"),
+    Kind("xenium", doors.samples, xenium.CHANGES, 8, source="xenium"),
+    Kind("xenium-packed", doors.samples, xenium.PACKED, 6, source="xenium"),
     Kind("prepared", doors.samples, folders.PREPARED, 8, source="prepared"),
     Kind("cache", doors.samples, folders.CACHE, 6, writes=("cache",), ready=doors.samples),
     Kind("pair", doors.evaluate, tables.changes("predicted.h5ad", "truth.h5ad"), 12),

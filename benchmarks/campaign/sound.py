@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 from scipy.sparse import csr_matrix
 
+from campaign import xenium
 from campaign.kinds import OUTSIDE
 
 GENES = ("EPCAM", "PTPRC", "ACTA2", "CD3E")
@@ -173,6 +174,7 @@ def build(sound: Path) -> None:
         }
         _dataset(folder.parent, sample)
     _images(sound)
+    xenium.write(sound)
     _trained(sound, making)
     _of_people(sound, making)
     _outside(sound)

@@ -63,7 +63,10 @@ def test_forms_of_a_matrix(tmp_path: Path, text: str, encoding: str) -> None:
         ("1,0,x\n0,1,0\n0,0,1\n", "cannot be read"),
         ("1,0,nan\n0,1,0\n0,0,1\n", "not finite"),
         ("1,0,1e300\n0,1,0\n0,0,1\n", "too large"),
-        ("0.011,-1.29,0\n1.29,0.011,0\n808,73097,1\n", "808, 73097, 1 in place of 0, 0, 1 (is it transposed?)"),
+        (
+            "0.011,-1.29,0\n1.29,0.011,0\n808,73097,1\n",
+            "808, 73097, 1 in place of 0, 0, 1 (is it transposed?)",
+        ),
         ("1,0,0\n0,1,0\n1e-5,0,1\n", "in place of 0, 0, 1"),
         ("1,1,0\n1,1,0\n0,0,1\n", "pixels wide"),
         ("0,0,0\n0,0,0\n0,0,1\n", "pixels wide"),

@@ -1,8 +1,8 @@
 """How an H&E image lies on the image that an instrument took: an affine matrix, as it is exported.
 
-Matrix files hold three rows of three numbers without a header.  They take pixels (x, y) of the largest level
-of the H&E image to pixels of the morphology image, as ``*_imagealignment.csv`` beside public data sets and
-``matrix.csv`` of Xenium Explorer do.  Files of keypoints hold pairs of the two places, and a matrix is fitted.
+Matrix files hold three rows of three numbers without a header.  They take pixels (x, y) of the H&E image's
+largest level to pixels of the morphology image, as ``*_imagealignment.csv`` beside public data sets and
+``matrix.csv`` of Xenium Explorer do.  Files of keypoints hold pairs of the two places: a matrix is fitted.
 """
 
 from __future__ import annotations
@@ -172,7 +172,9 @@ def _is_keypoints(text: str) -> bool:
 
 def _pairs(text: str, where: str) -> tuple[Float[np.ndarray, "k 2"], Float[np.ndarray, "k 2"]]:
     """Return the places of keypoints in the morphology image and in the H&E image."""
-    expected = "keypoints: the columns fixedX, fixedY (morphology), alignmentX, alignmentY (H&E), 3 pairs or more"
+    expected = (
+        "keypoints: the columns fixedX, fixedY (morphology), alignmentX, alignmentY (H&E), 3 pairs or more"
+    )
     head, *rows = _rows(text)
     columns = [field.lower() for field in head]
     missing = [name for name in _KEYPOINTS if columns.count(name) != 1]
@@ -189,7 +191,7 @@ def _pairs(text: str, where: str) -> tuple[Float[np.ndarray, "k 2"], Float[np.nd
 
 
 def _fitted(fixed: Float[np.ndarray, "k 2"], of_image: Float[np.ndarray, "k 2"], where: str) -> Alignment:
-    """Return the affine matrix that takes the keypoints of the H&E image nearest to their pairs (least squares)."""
+    """Return the affine matrix that takes keypoints of the H&E image nearest to their pairs, by squares."""
     middle = of_image.mean(axis=0)
     spread = np.linalg.svd(of_image - middle, compute_uv=False)
     if spread[1] < 1e-3 * max(spread[0], 1.0):

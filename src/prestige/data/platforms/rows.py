@@ -16,6 +16,7 @@ from prestige.inputs import plain_file
 _PIECE = 1 << 20
 _FREE_ROWS = 1 << 20
 _MOST_BYTES = 1 << 40
+_GAPS = ["", "NA", "nan", "NaN"]
 
 
 def read_rows(
@@ -33,8 +34,8 @@ def read_rows(
     path
         A ``.parquet``, or a csv that may be packed by gzip.
     texts, numbers
-        Columns that are read, texts as categories, numbers as float64.  Whole numbers and bytes in a column of
-        texts are texts too: ids are written in all three ways.
+        Columns that are read, texts as categories, numbers as float64.  Whole numbers and bytes in a column
+        of texts are texts too: ids are written in all three ways.
     optional
         Those of them that may be absent.
     expected
@@ -104,7 +105,10 @@ def _parquet(
         too_many = n_rows > _FREE_ROWS + 8 * path.stat().st_size
     if too_many:
         raise DataError(
-            f"declares {n_rows:,} rows, more than its bytes can hold", where=path, expected=expected, remedy=AGAIN
+            f"declares {n_rows:,} rows, more than its bytes can hold",
+            where=path,
+            expected=expected,
+            remedy=AGAIN,
         )
     wanted = _wanted(path, names, schema.names, optional, expected)
     # A text that all rows share is stored once: as a dictionary it stays so.
@@ -140,7 +144,7 @@ def _csv(
                 chunksize=_PIECE,
                 encoding="utf-8-sig",
                 keep_default_na=False,
-                na_values=dict.fromkeys(set(names) - set(texts), ["", "NA", "nan", "NaN"]),
+                na_values={name: _GAPS for name in names if name not in texts},
             )
         wanted = _wanted(path, names, list(there), optional, expected)
         while True:
@@ -163,7 +167,9 @@ def _as_text(column: pd.Series, path: Path) -> pd.Series:
         is_float = levels.dtype.kind == "f"
     if bool(column.isna().any()) or "" in words or is_float:
         what = "numbers that are not whole" if is_float else "gaps"
-        raise DataError(f"the column '{name}' has {what}", where=path, expected="a text in every row", remedy=AGAIN)
+        raise DataError(
+            f"the column '{name}' has {what}", where=path, expected="a text in every row", remedy=AGAIN
+        )
     if len(set(words)) == len(words):
         return column.cat.rename_categories(words)
     return column.map(dict(zip(levels, words, strict=True))).astype("category")

@@ -1,8 +1,8 @@
 """``source: xenium``: an output folder of a Xenium instrument or of Xenium Ranger, with a separate H&E image.
 
 ``path`` holds ``experiment.xenium``, ``cells`` (parquet or csv) and ``cell_feature_matrix`` (``.h5``, folder,
-``.tar.gz`` or ``.zarr.zip``); nothing else is needed.  ``image:`` is the H&E image and ``alignment:`` says how
-it lies on the morphology image, in whose frame the instrument gives all places.
+``.tar.gz`` or ``.zarr.zip``); nothing else is needed.  ``image:`` is the H&E image, and ``alignment:`` says
+how it lies on the morphology image, in whose frame the instrument gives all places.
 """
 
 from __future__ import annotations
@@ -62,7 +62,11 @@ class Folder:
     def files(self) -> dict[str, Path]:
         """Role -> file."""
         manifest = self.path / NAME
-        roles = {"cells": self.cells, "matrix": self.matrix, "manifest": manifest if manifest.is_file() else None}
+        roles = {
+            "cells": self.cells,
+            "matrix": self.matrix,
+            "manifest": manifest if manifest.is_file() else None,
+        }
         roles |= {"transcripts": self.transcripts, "outlines": self.outlines}
         return {role: path for role, path in roles.items() if path is not None}
 
@@ -73,8 +77,8 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     Raises
     ------
     DataError
-        For a missing or damaged file, ids of two files that do not match, an alignment that is missing, turned
-        round or of another image, and a fluorescence image in place of an H&E.
+        For a missing or damaged file, ids of two files that do not match, an alignment that is absent, in the
+        wrong direction or of another image, and a fluorescence image in place of an H&E.
     """
     assert spec.image is not None  # the registry of sources sees to it
     folder, manifest = opened_folder(
@@ -124,7 +128,10 @@ def opened_folder(
     inner = [one.name for one in sorted(path.iterdir()) if (one / NAME).is_file()]
     if not (path / NAME).exists() and inner:
         raise DataError(
-            f"holds no {NAME}", where=path, expected=_FOLDER, remedy=f"did you mean the folder '{inner[0]}' in it?"
+            f"holds no {NAME}",
+            where=path,
+            expected=_FOLDER,
+            remedy=f"did you mean the folder '{inner[0]}' in it?",
         )
     faults: list[PrestigeError] = []
     found: dict[str, Path] = {}
@@ -229,7 +236,8 @@ def _counted(folder: Folder, cells: Cells) -> _Counted:
         measured[rows] = True
         if len(rows) < n:
             notes.append(
-                f"{some(cells.ids[~measured])} of {folder.cells.name} are not in {folder.matrix.name}: not measured"
+                f"{some(cells.ids[~measured])} of {folder.cells.name} are not in {folder.matrix.name}: "
+                "not measured"
             )
         if folder.transcripts is None:
             counts = matrix.counts()
@@ -258,7 +266,9 @@ def _rows(matrix: Matrix, cells: Cells) -> Int[np.ndarray, " m"]:
     rows = cells.ids.get_indexer(matrix.ids)
     strange = rows < 0
     if strange.any():
-        what = "none of its cells is" if strange.all() else f"cells that are not: {some(matrix.ids[strange])},"
+        what = (
+            "none of its cells is" if strange.all() else f"cells that are not: {some(matrix.ids[strange])},"
+        )
         raise DataError(
             f"{what} in {cells.where}",
             where=matrix.path,

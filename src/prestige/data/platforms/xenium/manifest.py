@@ -47,7 +47,7 @@ def read_manifest(folder: Path, um_per_px: float | None) -> Manifest:
     folder
         The output folder.
     um_per_px
-        The width of a pixel of the morphology image where dataset.yaml says it; otherwise the manifest has to.
+        Width of a pixel of the morphology image where dataset.yaml says it; otherwise the manifest has to.
 
     Raises
     ------
@@ -108,6 +108,4 @@ def _images(folder: Path, named: object) -> tuple[Path, ...]:
     paths = [folder / value for value in values if isinstance(value, str) and "\0" not in value]
     paths += sorted((*folder.glob("morphology*.tif"), *folder.glob("morphology_focus/*.tif")))
     root = folder.resolve()
-    return tuple(
-        dict.fromkeys(one for one in paths if one.is_file() and one.resolve().is_relative_to(root))
-    )
+    return tuple(dict.fromkeys(one for one in paths if one.is_file() and one.resolve().is_relative_to(root)))

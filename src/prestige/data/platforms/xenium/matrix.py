@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import Any
 
 import numpy as np
 from jaxtyping import Integer
@@ -126,7 +126,7 @@ def _most(path: Path) -> int:
     return _FREE_BYTES + _MOST_RATIO * path.stat().st_size
 
 
-def _copy(stream: IO[bytes], target: Path, size: int) -> None:
+def _copy(stream: Any, target: Path, size: int) -> None:
     with target.open("wb") as out:
         while size > 0 and (block := stream.read(min(_STEP, size))):
             out.write(block)
@@ -141,13 +141,17 @@ def _of_zarr(path: Path, store: Path, numbered: bool) -> Matrix:
     with element(store, "cell_features") as group:
         with reading(where, expected=EXPECTED):
             said = group.attrs.asdict()
-            keys, ids, types = ([str(one) for one in said[f"feature_{name}"]] for name in ("keys", "ids", "types"))
+            keys, ids, types = (
+                [str(one) for one in said[f"feature_{name}"]] for name in ("keys", "ids", "types")
+            )
             parts = {name: np.asarray(group[name][...]) for name in _ARRAYS}
             kinds = "".join(parts[name].dtype.kind for name in _ARRAYS)
             sizes = {len(keys), len(ids), len(types), len(parts["indptr"]) - 1}
             whole = len(sizes) == 1 and set(kinds) <= set("iu")
         if not whole:
-            raise DataError(f"{sorted(sizes)} features by its parts", where=where, expected=EXPECTED, remedy=AGAIN)
+            raise DataError(
+                f"{sorted(sizes)} features by its parts", where=where, expected=EXPECTED, remedy=AGAIN
+            )
         with reading(where, expected=EXPECTED):
             cell_ids = parts["cell_id"]
             names = cell_names(cell_ids[:, 0] if numbered and cell_ids.ndim == 2 else cell_ids)

@@ -96,17 +96,17 @@ class Registered:
         size = f"{self.image.width_px} x {self.image.height_px} px"
         low, high = np.percentile(xy_px, 1, axis=0), np.percentile(xy_px, 99, axis=0)
         if self._inside(back).mean() > 1 - _MOST_OUTSIDE:
-            remedy = _inverted(self.alignment.where)
+            remedy = _inverted(self.alignment)
         elif outside < len(xy_px):
             remedy = (
-                "name the alignment of this very image at its largest level; where it shows a part of the section "
-                "only, add trust_alignment: true"
+                "name the alignment of this very image at its largest level; where it shows a part of the "
+                "section only, add trust_alignment: true"
             )
         else:
             remedy = "name the alignment of this very image, at its largest level"
         return DataError(
-            f"places {outside:,} of {len(xy_px):,} cells beside the image {self.image.path.name} of {size} (x "
-            f"{low[0]:.0f} to {high[0]:.0f}, y {low[1]:.0f} to {high[1]:.0f})",
+            f"places {outside:,} of {len(xy_px):,} cells beside the image {self.image.path.name} of {size} "
+            f"(x {low[0]:.0f} to {high[0]:.0f}, y {low[1]:.0f} to {high[1]:.0f})",
             where=self.alignment.where,
             expected="the cells on the image",
             remedy=remedy,
@@ -171,7 +171,7 @@ def _refuse_fluorescence(image: Path, manifest: Manifest) -> None:
             "is a fluorescence image of the instrument (morphology), no H&E",
             where=image,
             expected="the H&E image of the same section, 8 bit RGB",
-            remedy="write image: H&E file; it is not in the output folder, as the section is stained afterwards",
+            remedy="name the H&E image in image:, which is no part of the output folder",
         )
 
 
@@ -179,7 +179,7 @@ def _no_alignment(image: Path, folder: Path) -> DataError:
     near = candidates([image.parent, folder, folder.parent])
     remedy = f"write alignment: {near[0]}" if near else "export it with the image from Xenium Explorer"
     return DataError(
-        "no alignment says how it lies on the morphology image, and the two are never on one grid by themselves",
+        "no alignment says how it lies on the morphology image: they are not on one grid",
         where=image,
         expected=_ALIGNMENT,
         remedy=f"{remedy}; where it has the morphology image's very pixels, alignment: identity",
@@ -203,8 +203,8 @@ def _check_identity(image: Image, manifest: Manifest, folder: Path) -> None:
         return
     said = f", with pixels of {next(iter(stated.values())):.4g} um" if stated else ""
     raise DataError(
-        f"is {image.width_px} x {image.height_px} px{said}; the morphology image is {size[0]} x {size[1]} px, with "
-        f"pixels of {manifest.um_per_px:.4g} um",
+        f"is {image.width_px} x {image.height_px} px{said}; the morphology image is {size[0]} x {size[1]} px"
+        f", with pixels of {manifest.um_per_px:.4g} um",
         where=image.path,
         expected=f"for alignment: identity, {expected}",
         remedy="write alignment: FILE in place of identity",
@@ -223,7 +223,7 @@ def _check_direction(found: Registered) -> None:
             f"makes pixels of {um:.4g} um; the {what} of {found.image.path.name} say {stated:.4g} um{looks}",
             where=found.alignment.where,
             expected=f"one width, within {MOST_APART:.0%}",
-            remedy=_inverted(found.alignment.where)
+            remedy=_inverted(found.alignment)
             if inverse
             else "name the alignment of this very image at its largest level; where the image states a wrong "
             f"width, write um_per_px: {um:.4g} and trust_um_per_px: true",
@@ -238,12 +238,11 @@ def _times(ratio: float) -> str:
     return f"{ratio:.3g} times"
 
 
-def _inverted(where: str) -> str:
-    name = Path(where).name
-    return (
-        f"write the matrix from H&E pixels to morphology pixels: python -c \"from numpy import *; savetxt("
-        f"'inverse.csv', linalg.inv(loadtxt('{name}', delimiter=',')), delimiter=',')\" makes it of the one given"
-    )
+def _inverted(alignment: Alignment) -> str:
+    if alignment.notes or not alignment.where.endswith(".csv"):
+        return "export the matrix from H&E pixels to morphology pixels"
+    code = f"savetxt('inverse.csv', linalg.inv(loadtxt('{alignment.where}', delimiter=',')), delimiter=',')"
+    return f'name the matrix from H&E to morphology pixels; python -c "from numpy import *; {code}" makes it'
 
 
 def _only(table: Table, rows: Bool[np.ndarray, " n"]) -> Table:

@@ -64,7 +64,9 @@ def nucleus_counts(path: Path, ids: pd.Index, genes: Sequence[str]) -> csr_matri
             places[name] = found[piece[name].cat.codes.to_numpy()]
         chosen = (piece["qv"].to_numpy() >= LEAST_QV) & (piece["overlaps_nucleus"].to_numpy() == 1)
         chosen &= (places["cell_id"] >= 0) & (places["feature_name"] >= 0)
-        held.append(places["cell_id"][chosen].astype(np.int64) * len(columns) + places["feature_name"][chosen])
+        held.append(
+            places["cell_id"][chosen].astype(np.int64) * len(columns) + places["feature_name"][chosen]
+        )
         if sum(map(len, held)) > _MOST_HELD:
             out, held = out + _added_up(held, out.shape), []
     for name, of in (("cell_id", ids), ("feature_name", columns)):
@@ -84,4 +86,3 @@ def _added_up(pairs: list[np.ndarray], shape: tuple[int, int]) -> csr_matrix:
     rows, columns = np.divmod(keys, max(shape[1], 1))
     indptr = np.searchsorted(rows, np.arange(shape[0] + 1))
     return csr_matrix((counts.astype(np.float32), columns, indptr), shape=shape)
-
