@@ -41,3 +41,22 @@ def prepared(folder: Path) -> None:
     from .data.test_prepared import write
 
     write(folder / "S1")
+
+
+def st(folder: Path) -> None:
+    """Write a section of Spatial Transcriptomics: 6 x 5 spots, 10 px apart, of which 20 are selected."""
+    import tifffile
+
+    root = folder / "tumours"
+    for name in ("counts", "spots", "images"):
+        (root / name).mkdir(parents=True)
+    rng = np.random.default_rng(4)
+    pixels = rng.integers(0, 255, (70, 90, 3), dtype=np.uint8)
+    tifffile.imwrite(root / "images" / "A1.tif", pixels, photometric="rgb", tile=(16, 16))
+    x, y = (places.ravel() for places in np.meshgrid(np.arange(2, 8), np.arange(3, 8)))
+    names = [f"{a}x{b}" for a, b in zip(x, y, strict=True)]
+    counts = pd.DataFrame(rng.poisson(3, (30, 3)), index=names, columns=["ERBB2", "KRT8", "CD3E"])
+    counts.to_csv(root / "counts" / "A1.tsv.gz", sep="\t")
+    places = {"x": x, "y": y, "new_x": x, "new_y": y, "pixel_x": 10.0 * x, "pixel_y": 10.0 * y - 15}
+    table = pd.DataFrame({**places, "selected": (np.arange(30) < 20).astype(int)})
+    table.to_csv(root / "spots" / "A1_selection.tsv", sep="\t", index=False)

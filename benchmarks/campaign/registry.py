@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign import doors, folders, images, models, stores, tables, texts, xenium
+from campaign import columns, doors, folders, images, models, stores, tables, texts, xenium
 from campaign.kinds import Kind
 
 KINDS: tuple[Kind, ...] = (
@@ -16,6 +16,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("zarr3", doors.samples, stores.CHANGES, 10, source="challenge"),
     Kind("xenium", doors.samples, xenium.CHANGES, 8, source="xenium"),
     Kind("xenium-packed", doors.samples, xenium.PACKED, 6, source="xenium"),
+    Kind("st", doors.samples, columns.changes("S1.tsv.gz", "S1_spots.tsv"), 4, source="st"),
     Kind("prepared", doors.samples, folders.PREPARED, 8, source="prepared"),
     Kind("cache", doors.samples, folders.CACHE, 6, writes=("cache",), ready=doors.samples),
     Kind("pair", doors.evaluate, tables.changes("predicted.h5ad", "truth.h5ad"), 12),

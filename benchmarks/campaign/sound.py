@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 from scipy.sparse import csr_matrix
 
-from campaign import xenium
+from campaign import sections, xenium
 from campaign.kinds import OUTSIDE
 
 GENES = ("EPCAM", "PTPRC", "ACTA2", "CD3E")
@@ -175,6 +175,7 @@ def build(sound: Path) -> None:
         _dataset(folder.parent, sample)
     _images(sound)
     xenium.write(sound)
+    sections.write(sound, tissue)
     _trained(sound, making)
     _of_people(sound, making)
     _outside(sound)

@@ -37,5 +37,9 @@ SOURCES: Mapping[str, Source] = {
         needs=("image",),
         takes=("alignment", "trust_alignment", "counts_of", "centre_of", "morphology_um_per_px"),
     ),
+    "st": Source(
+        "the folder of classic Spatial Transcriptomics",
+        takes=("table", "spots", "image", "symbols", "pitch_um"),
+    ),
 }
 """Name -> source: what ``source:`` may be."""

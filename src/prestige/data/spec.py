@@ -88,6 +88,12 @@ class SampleSpec(Settings):
         Whether counts, and centres, are those of cells (by default) or of their nuclei.
     morphology_um_per_px
         Width of a pixel of the image that the instrument took, where its output folder does not say it.
+    spots
+        The spot file, which says where the spots of an array lie on the image.
+    symbols
+        A table of Ensembl ids and symbols, by which genes are called.
+    pitch_um
+        Distance of neighbouring spots of an array, where it is none that is known.
     covariates
         Anything else known of the sample (``condition: inflamed``).
     """
@@ -108,6 +114,9 @@ class SampleSpec(Settings):
     counts_of: Literal["cell", "nucleus"] | None = None
     centre_of: Literal["cell", "nucleus"] | None = None
     morphology_um_per_px: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    spots: Path | None = None
+    symbols: Path | None = None
+    pitch_um: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     covariates: dict[str, str] = Field(default_factory=dict)
 
     @property

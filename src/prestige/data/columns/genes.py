@@ -23,6 +23,7 @@ _MOST_TYPES = 8  # told by name
 _CONTROL = re.compile(
     r"""(?: neg(?:ative)?[-_ ]?(?:control|ctrl|prb|prob).* | negative[-_ ]?[0-9].*
     | (?:unassigned|deprecated)[-_ ]?codeword.* | deprecated_ens.* | blank[-_ ]?[0-9].*
+    | __(?:ambiguous|no_feature|too_low_aqual|not_aligned|alignment_not_unique).*
     | (?:antisense|intergenic)[-_ ].+ | (?:system|genomic)[-_ ]?control.* | false[-_ ]?code.* )$""",
     re.IGNORECASE | re.VERBOSE,
 )

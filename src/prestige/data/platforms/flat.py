@@ -1,0 +1,141 @@
+"""Tables with a header in one file: csv, tsv (packed by gzip or not) and parquet, whatever their columns."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from prestige.data.platforms.packed import opened_text
+from prestige.errors import AGAIN, DataError, reading
+from prestige.inputs import plain_file
+from prestige.text import some
+
+_SEPARATORS = "\t,;"
+_MOST_LINE_BYTES = 1 << 24
+_FREE_ROWS, _ROWS_A_BYTE = 1 << 20, 8
+_PARQUET = b"PAR1"
+
+Choice = Callable[[list[str]], Sequence[str]]
+"""Names of all columns -> names of those that are read."""
+
+
+def read_flat(path: Path, *, expected: str, choose: Choice = list) -> pd.DataFrame:
+    """Return columns of a table; those of a text file as text, empty where nothing stands.
+
+    The separator is the one of tab, comma and semicolon that the header has most of.  A column of row names
+    without a name of its own, as R writes it, is called "".
+
+    Parameters
+    ----------
+    expected
+        What the table should be, for messages.
+    choose
+        Which columns are read; all by default.
+
+    Raises
+    ------
+    DataError
+        When it is missing, damaged or no table; when two columns have one name.
+    """
+    path = plain_file(path, expected=expected)
+    with reading(path, expected=expected), path.open("rb") as file:
+        is_parquet = file.read(4) == _PARQUET
+    return (_parquet if is_parquet else _text)(path, expected, choose)
+
+
+def header_of(path: Path, *, expected: str) -> tuple[list[str], str]:
+    """Return the names of the columns of a text file with a header, and what separates them.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_flat`.
+    """
+    with (
+        opened_text(path, expected=expected) as stream,
+        reading(path, expected=expected, remedy="save it as text in UTF-8"),
+    ):
+        lines = [stream.readline(_MOST_LINE_BYTES).decode("utf-8-sig").rstrip("\r\n") for _ in range(2)]
+        separator = max(_SEPARATORS, key=lines[0].count)
+        names, first = ([*csv.reader([line], delimiter=separator)] for line in lines)
+        names = [name.strip() for name in (names[0] if names else [])]
+        unnamed = bool(first) and len(first[0]) == len(names) + 1
+    if not any(names):
+        raise DataError("has no header", where=path, expected=expected, remedy=AGAIN)
+    names = ["", *names] if unnamed else names
+    _check_names(names, path, expected)
+    return names, separator
+
+
+def as_floats(column: pd.Series, *, where: str | Path, expected: str = "numbers") -> Any:
+    """Return a column as float64, NaN where nothing or "NA" stands.
+
+    Raises
+    ------
+    DataError
+        For what is no number.
+    """
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64").to_numpy()
+    blank = column.isna() | column.astype(str).str.strip().str.lower().isin(["", "na", "nan", "none", "null"])
+    wrong = pd.isna(numbers) & ~blank.to_numpy(dtype=bool)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(
+            f"the column '{column.name}' holds '{column.iloc[row]}' in row {row + 1:,}",
+            where=where,
+            expected=expected,
+            remedy="mend it, or take the row off the table",
+        )
+    return numbers
+
+
+def _check_names(names: list[str], path: Path, expected: str) -> None:
+    twice = pd.Index(names)[pd.Index(names).duplicated()]
+    if len(twice):
+        raise DataError(
+            f"has several columns of one name: {some(twice)}",
+            where=path,
+            expected=expected,
+            remedy="name them apart",
+        )
+
+
+def _text(path: Path, expected: str, choose: Choice) -> pd.DataFrame:
+    from pyarrow import csv as arrow_csv
+    from pyarrow import string
+
+    names, separator = header_of(path, expected=expected)
+    wanted = list(choose(names))
+    with opened_text(path, expected=expected) as stream, reading(path, expected=expected):
+        table = arrow_csv.read_csv(
+            stream,
+            read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
+            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=wanted, column_types=dict.fromkeys(names, string()), strings_can_be_null=False
+            ),
+        )  # unlike pandas', it refuses lines of more or fewer fields
+        return pd.DataFrame({name: table.column(name).to_pandas() for name in wanted}, columns=wanted)
+
+
+def _parquet(path: Path, expected: str, choose: Choice) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    with reading(path, expected=expected), pq.ParquetFile(path) as file:
+        names, n_rows = [str(name) for name in file.schema_arrow.names], file.metadata.num_rows
+    if n_rows > _FREE_ROWS + _ROWS_A_BYTE * path.stat().st_size:
+        raise DataError(
+            f"declares {n_rows:,} rows, more than its bytes can hold",
+            where=path,
+            expected=expected,
+            remedy=AGAIN,
+        )
+    _check_names(names, path, expected)
+    wanted = list(choose(names))
+    with reading(path, expected=expected), pq.ParquetFile(path) as file:
+        table = file.read(columns=wanted, use_threads=False)
+        return pd.DataFrame({name: table.column(name).to_pandas() for name in wanted})
