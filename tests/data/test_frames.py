@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 import zarr
 
-from prestige.data.frames import read_columns, storable
+from prestige.data.columns.measured import measured_rows
+from prestige.data.frames import decoded, read_columns, storable
 from prestige.errors import DataError
 
 FRAME = pd.DataFrame(
@@ -49,6 +50,28 @@ def test_nullable_columns_and_named_rows(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(found, frame)
     assert notes == ()
     assert found.index.name == "barcode"
+
+
+@pytest.mark.parametrize("kind", ["i1", "i2", "i8", "u4", "f4", "f8"])
+def test_numbers_come_in_the_order_of_bytes_of_this_machine(tmp_path: Path, kind: str) -> None:
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        anndata.io.write_elem(file, "obs", pd.DataFrame({"measured": [0, 1]}, index=["c1", "c2"]))
+        del file["obs/measured"]
+        for name, values in {"obs/measured": [1, 0], "places": [[1, 2], [3, 4]]}.items():
+            for order in "<>":
+                file.create_dataset(f"{name}{order}", data=np.array(values, f"{order}{kind}"))
+                file[f"{name}{order}"].attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        file["obs"].attrs["column-order"] = ["measured<", "measured>"]
+        found, _ = read_columns(file, "obs", where="t")
+        places = decoded(file["places>"])
+    assert all(dtype.isnative for dtype in found.dtypes)
+    assert found["measured>"].tolist() == found["measured<"].tolist() == [1, 0]
+    assert measured_rows(found[["measured>"]].set_axis(["measured"], axis=1), where="t")[0].tolist() == [
+        True,
+        False,
+    ]
+    assert places.dtype.isnative
+    assert places.tolist() == [[1, 2], [3, 4]]
 
 
 def test_no_columns_at_all(tmp_path: Path) -> None:

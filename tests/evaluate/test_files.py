@@ -191,7 +191,14 @@ FAULTS: dict[str, tuple[Callable[[Pair], Any], type[PrestigeError], str]] = {
     "bad totals": (lambda p: p.truth.obs.insert(0, "total_counts", np.nan), DataError, "total_counts"),
     "schema": (lambda p: p.pred.uns["prestige"].update(schema="x/9"), DataError, "'x/9'"),
     "incomplete": (lambda p: p.pred.uns["prestige"].pop("normalisation"), DataError, "incomplete"),
+    "an array": (lambda p: p.pred.uns.update(prestige=np.zeros(3)), DataError, "incomplete"),
+    "an array within": (lambda p: _normalised(p, np.zeros((2, 2))), DataError, "incomplete"),
+    "text within": (lambda p: _normalised(p, "log1p"), DataError, "incomplete"),
 }
+
+
+def _normalised(pair: Pair, value: object) -> None:
+    pair.pred.uns["prestige"]["normalisation"] = value
 
 
 def _rename(pair: Pair) -> None:

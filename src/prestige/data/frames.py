@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 
 from prestige.errors import DataError, of_library, reading
 
@@ -90,18 +91,35 @@ def _column(element: Any, table: str, name: str, where: str, length: int | None 
 
 
 def decoded(element: Any) -> Any:
-    """Return an element of an open file or store as anndata decodes it; to be called within ``reading``."""
+    """Return an element of an open file or store as anndata decodes it; to be called within ``reading``.
+
+    Numbers come in this machine's order of bytes: pandas and scipy compute with no other.
+    """
     import anndata
 
     with of_library(), quietly():
-        return anndata.io.read_elem(element)
+        return _in_own_order(anndata.io.read_elem(element))
+
+
+def _in_own_order(values: Any) -> Any:
+    """Return an array, a table or a sparse matrix in this machine's order of bytes."""
+    if isinstance(values, np.ndarray):
+        return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+    if isinstance(values, pd.DataFrame):
+        other = {name: kind for name, kind in values.dtypes.items() if not getattr(kind, "isnative", True)}
+        return values.astype({name: kind.newbyteorder("=") for name, kind in other.items()})
+    if issparse(values):
+        for part in ("data", "indices", "indptr"):
+            if hasattr(values, part):
+                setattr(values, part, _in_own_order(getattr(values, part)))
+    return values
 
 
 def _first_generation(group: Any, name: str, *, where: str) -> pd.DataFrame:
     """Read a table of the anndata of 2018 (a compound data set, levels of categories in ``uns``)."""
     with reading(where, part=f"the element '{name}'", expected=_WHOLE, remedy="write it again with anndata"):
         records = group[name][()]
-        columns = {field: _texts(records[field]) for field in records.dtype.names}
+        columns = {field: _in_own_order(_texts(records[field])) for field in records.dtype.names}
         frame = pd.DataFrame({field: values for field, values in columns.items() if values.ndim == 1})
         frame = frame.set_index(frame.columns[0])
         for field in frame.columns:

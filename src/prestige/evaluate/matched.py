@@ -193,7 +193,7 @@ def _scale_of(pred: AnnData, scale: str | None, path: Path) -> Scale:
         if str(ours["schema"]) != SCHEMA:
             raise DataError(f"has schema '{ours['schema']}'", where=path, expected=SCHEMA)
         stored = Scale(float(ours["normalisation"]["total"]), bool(ours["normalisation"]["log1p"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise DataError(
             'uns["prestige"] is incomplete', where=path, expected="schema and normalisation"
         ) from error
