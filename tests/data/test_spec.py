@@ -61,7 +61,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         (
             "patient: 7",
             "patient: 7, table: ../x.h5ad",
-            r"'samples.0.table' is '../x.h5ad': expected the name of a",
+            r"'samples.0.table' is '../x.h5ad': expected a name below",
         ),
         ("patient: 7", "patient: 7, table: /x.h5ad", r"below the sample's path"),
         ("name: d", "name: ../d", r"line 1: 'name' is '../d': expected letters, digits"),

@@ -41,5 +41,8 @@ SOURCES: Mapping[str, Source] = {
         "the folder of classic Spatial Transcriptomics",
         takes=("table", "spots", "image", "symbols", "pitch_um"),
     ),
+    "spatialdata": Source(
+        "a SpatialData store", takes=("table", "region", "image_element", "coordinate_system")
+    ),
 }
 """Name -> source: what ``source:`` may be."""

@@ -39,7 +39,7 @@ def _title(name: str) -> str:
 
 def _below(name: str) -> str:
     if name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts or not name:
-        raise ValueError("expected the name of a table below the sample's path, without '..'")
+        raise ValueError("expected a name below the sample's path, without '..'")
     return name
 
 
@@ -94,6 +94,10 @@ class SampleSpec(Settings):
         A table of Ensembl ids and symbols, by which genes are called.
     pitch_um
         Distance of neighbouring spots of an array, where it is none that is known.
+    image_element, region
+        Names of elements of a store: the H&E image, and the shapes or labels that the table describes.
+    coordinate_system
+        The system of a store through which these lie on the image.
     covariates
         Anything else known of the sample (``condition: inflamed``).
     """
@@ -117,6 +121,9 @@ class SampleSpec(Settings):
     spots: Path | None = None
     symbols: Path | None = None
     pitch_um: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    image_element: Annotated[str, AfterValidator(_below)] | None = None
+    region: Annotated[str, AfterValidator(_below)] | None = None
+    coordinate_system: Label | None = None
     covariates: dict[str, str] = Field(default_factory=dict)
 
     @property

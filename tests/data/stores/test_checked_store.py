@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 import prestige
-from prestige.data.readers.challenge import read_table, write_slide
+from prestige.data.readers.challenge import read_table
+from prestige.data.stores.images import write_image
 from prestige.data.stores.zarrs import check_elements, element
 from prestige.errors import DataError
 
@@ -28,7 +29,7 @@ def edited(file: Path, **changed: Any) -> None:
 
 
 def read(path: Path, tmp_path: Path) -> Any:
-    write_slide(path, tmp_path / "slide")
+    write_image(path, "images/HE_original", tmp_path / "slide")
     return read_table(path, np.load(tmp_path / "slide"))
 
 

@@ -102,6 +102,11 @@ def nameless(names: tuple[str, ...]) -> list[int]:
     return [place for place, name in enumerate(names) if _is_gap(name)]
 
 
+def are_numbered(names: tuple[str, ...]) -> bool:
+    """Return whether genes have no names, only the numbers that a table without names gets: 0, 1, 2, ..."""
+    return len(names) > 0 and names == tuple(str(place) for place in range(len(names)))
+
+
 def is_control(name: object) -> bool:
     """Return whether a feature is a control by its name, as the makers of the platforms write it.
 

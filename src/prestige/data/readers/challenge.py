@@ -19,26 +19,17 @@ import pandas as pd
 from jaxtyping import Int, UInt8
 from scipy.sparse import csr_matrix, vstack
 
-from prestige.compute.progress import Progress
-from prestige.compute.threads import as_done
 from prestige.data.cache import Recipe, prepare
 from prestige.data.columns.mismatch import both_sides
 from prestige.data.frames import read_columns
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Counts, Table
-from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
 from prestige.data.spec import SampleSpec
+from prestige.data.stores.images import write_image
 from prestige.data.stores.labels import read_centres
 from prestige.data.stores.links import link
-from prestige.data.stores.zarrs import (
-    WHOLE,
-    check_elements,
-    element,
-    level0,
-    other_elements,
-    windows_of,
-)
+from prestige.data.stores.zarrs import check_elements, element, other_elements
 from prestige.data.tables import (
     counts_beside,
     place_rows,
@@ -54,6 +45,7 @@ from prestige.text import some
 NAME = "HE_nuc_original"
 IMAGE, MASK = "images/HE_original", f"images/{NAME}"
 CELLS, COUNTS = "tables/cell_id-group", "tables/anucleus"
+WHOLE = "a whole SpatialData store in the challenge's layout"
 WITHOUT = "without it a section can be predicted, not trained on, split or scored"
 ASSUMED_UM_PER_PX = 0.5
 """Follows from the extents of the challenge's H&E and Xenium images; the challenge states none."""
@@ -73,7 +65,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     table = f"tables/{spec.table}" if spec.table else COUNTS
     he_alone = counts == "optional" and spec.table is None and store.is_dir() and not (store / table).exists()
     elements = (IMAGE, MASK, CELLS) if he_alone else (IMAGE, MASK, CELLS, table)
-    check_elements(store, elements, None if he_alone else WITHOUT)
+    check_elements(store, elements, None if he_alone else WITHOUT, expected=WHOLE)
     table_files = {"mask": store / MASK, "cells": store / CELLS}
     if not he_alone:
         table_files["counts"] = store / table
@@ -101,7 +93,7 @@ def _write_checked(store: Path, elements: tuple[str, ...], target: Path) -> None
     for name in elements:
         with element(store, name, whole=False):
             pass
-    write_slide(store, target)
+    write_image(store, IMAGE, target)
 
 
 def _rules(store: Path, counts: str | None) -> tuple[str, ...]:
@@ -110,34 +102,6 @@ def _rules(store: Path, counts: str | None) -> tuple[str, ...]:
         return ()
     with element(store, counts, whole=False) as group:
         return ("genes",) if read_genes(group, where=f"{store}, {counts}").notes else ()
-
-
-def write_slide(store: Path, target: Path) -> None:
-    """Decode ``HE_original`` into a new slide file, each chunk once, on all cores.
-
-    Raises
-    ------
-    DataError
-        When it is cut off or not 8 bit RGB.
-    """
-    with element(store, IMAGE) as group:
-        image = level0(group, f"{store}, {IMAGE}")
-        channels, height, width = image.shape
-        checked_image((height, width, channels), image.dtype, where=f"{store}, {IMAGE}")
-        windows, rgb = windows_of(image), image.rgb
-        with (
-            new_pixels(target, height, width) as pixels,
-            Progress(f"decoding {IMAGE}", len(windows)) as progress,
-        ):
-
-            def copy(window: tuple[slice, slice]) -> None:
-                part = image[:, *window]
-                pixels[window] = (part if rgb == [0, 1, 2] else part[rgb]).transpose(1, 2, 0)
-
-            held = Held(MOST_HELD_BYTES)
-            for _ in as_done(copy, windows):
-                held.trim(pixels)
-                progress.advance()
 
 
 @dataclass(frozen=True, eq=False)

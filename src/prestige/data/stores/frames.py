@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prestige.errors import DataError
+from prestige.errors import DataError, nearest
 
 GLOBAL = "global"
 """The system that spatialdata puts everything into unless told otherwise."""
 
 _SAME_PX = 0.01
+_SAME_PLACE_PX = 0.5
+_SQUARE_WITHIN = 0.02  # an alignment stretches a section by a few thousandths
+_MICROMETRES = ("um", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres")
 _DEEPEST = 8
 _REMEDY = "write the transformation as an affine one, or give the labels in the pixels of the image"
 
@@ -48,6 +51,107 @@ def frames(scales: Mapping[str, Any], axes: Sequence[str], where: str) -> dict[s
         matrix = _matrix(one, tuple(axes), where)[0]
         out[str(name or GLOBAL)] = matrix
     return out
+
+
+def systems_in_um(scales: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the coordinate systems of an element that are in micrometres, by their unit or their name."""
+    found = []
+    for one in scales.get("coordinateTransformations") or []:
+        output = one.get("output") if isinstance(one, dict) else None
+        system = output if isinstance(output, dict) else {"name": output}
+        units = [axis.get("unit") for axis in system.get("axes") or [] if isinstance(axis, dict)]
+        name = str(system.get("name") or GLOBAL)
+        plain = [str(word).lower().replace("\N{MICRO SIGN}", "u") for word in (name, *units)]
+        if any(word.replace("\N{GREEK SMALL LETTER MU}", "u") in _MICROMETRES for word in plain):
+            found.append(name)
+    return tuple(found)
+
+
+def widths(matrix: Float[np.ndarray, "3 3"]) -> tuple[float, float]:
+    """Return how wide and how high a pixel is after a matrix: the shorter and the longer side it can have."""
+    longer, shorter = np.linalg.svd(matrix[:2, :2], compute_uv=False).tolist()
+    return shorter, longer
+
+
+def checked_square(matrix: Float[np.ndarray, "3 3"], system: str, where: str) -> float:
+    """Return the width of an image's pixel in a system.
+
+    Raises
+    ------
+    DataError
+        When it is flat there, or its pixels are not square.
+    """
+    shorter, longer = widths(matrix)
+    if longer * (1 - _SQUARE_WITHIN) > shorter:
+        sides = np.linalg.norm(matrix[:2, :2], axis=0).tolist()
+        raise DataError(
+            f"its pixels are not square: {sides[0]:.4g} wide and {sides[1]:.4g} high in '{system}'",
+            where=where,
+            expected="square pixels",
+            remedy="resample the image to square pixels, or mend its transformation",
+        )
+    return float(np.sqrt(shorter * longer))
+
+
+def through(
+    element: Mapping[str, Float[np.ndarray, "3 3"]],
+    image: Mapping[str, Float[np.ndarray, "3 3"]],
+    *,
+    system: str | None,
+    size_px: tuple[int, int],
+    where: str,
+) -> tuple[str, Float[np.ndarray, "3 3"]]:
+    """Return the system through which an element comes to an image, and the matrix to the image's pixels.
+
+    Parameters
+    ----------
+    element, image
+        The matrices of both into the systems that they name.
+    system
+        The one to take; None where only one is possible: all that both name say the same.
+    size_px
+        Width and height of the image.
+    where
+        The element, for messages.
+
+    Raises
+    ------
+    DataError
+        When they share no system, when several say different things and none is named, and when the image is
+        flat or its pixels are not square.
+    """
+    shared = [name for name in element if name in image]
+    if system is not None and system not in shared:
+        near = nearest(system, shared)
+        raise DataError(
+            f"the coordinate system '{system}' is not one that it and the image both name",
+            where=where,
+            expected=f"one of {', '.join(shared)}" if shared else "a coordinate system that both name",
+            remedy=f"did you mean '{near}'? (coordinate_system: in dataset.yaml)" if near else _REMEDY,
+        )
+    if not shared:
+        between(element or {"no coordinate system": np.eye(3)}, image or {"none": np.eye(3)}, where)
+    if system is not None:
+        shared = [system]
+    shared.sort(key=lambda name: (name != GLOBAL, name))
+    matrices = {name: between({name: element[name]}, {name: image[name]}, where) for name in shared}
+    first = matrices[shared[0]]
+    corners = (
+        np.linalg.pinv(first) @ np.array([[0, 0, 1], [size_px[0], 0, 1], [0, size_px[1], 1], [*size_px, 1]]).T
+    )
+    apart = [
+        name
+        for name, matrix in matrices.items()
+        if not np.abs((matrix - first) @ corners).max() <= _SAME_PLACE_PX
+    ]
+    if apart:
+        raise DataError(
+            f"lies otherwise on the image by '{apart[0]}' than by '{shared[0]}'",
+            where=where,
+            expected="one way from it to the image",
+            remedy=f"write coordinate_system: with one of {', '.join(shared)} in dataset.yaml",
+        )
+    return shared[0], first
 
 
 def between(

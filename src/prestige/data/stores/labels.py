@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from prestige.data.stores.centroids import Centroids
 from prestige.data.stores.frames import between, moved, moves
-from prestige.data.stores.zarrs import WHOLE, Raster, chunks, element, level0
+from prestige.data.stores.zarrs import LABEL_AXES, WHOLE, Raster, chunks, element, level0
 from prestige.errors import DataError
 from prestige.text import some
 
@@ -54,30 +54,74 @@ def read_centres(
                 where=where,
                 expected="a mask of the image's size, or a transformation that says how it lies on it",
             )
-        centroids = Centroids(ids)
-        for y, x in chunks(labels, f"reading {mask}"):
-            centroids.add(labels[0, y, x], y.start, x.start)
+        centroids = _centroids(labels, ids, mask)
     xy_px = centroids.xy_px()
     lost = np.asarray(np.isnan(xy_px).any(axis=1))
     if lost.any():
-        raise _lost(ids, lost, labels)
+        raise _lost(ids, lost, labels, "a label for every cell of cell_id-group")
     notes = []
     if elsewhere:
         xy_px = moved(xy_px, matrix)
         notes.append(f"{mask} lies in another frame than {image}: its centres were moved by what both state")
-    apart = centroids.spread() > _APART
-    if apart.any():
-        notes.append(
-            f"labels of {mask} that lie in two places or are drawn out, so that no nucleus may be at their "
-            f"centre: {some(ids[apart].tolist())}"
-        )
+    notes += _apart(centroids, ids, mask)
     if not image_is_whole:
         _check_image(f"{store}, {image}", of_image, xy_px, pixels)
     return xy_px, notes
 
 
+def read_labels(
+    store: Path, name: str, ids: Int[np.ndarray, "n"] | None = None
+) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n 2"], list[str]]:
+    """Return labels of an element, their centroids in its own pixels (a pixel's centre is whole), and notes.
+
+    Parameters
+    ----------
+    store, name
+        The store, and its element with the axes y and x.
+    ids
+        The labels wanted; all that are there where left out.
+
+    Raises
+    ------
+    DataError
+        For labels that are none, or of which one is not there.
+    """
+    where = f"{store}, {name}"
+    with element(store, name, whole=False) as group:
+        labels = level0(group, where, LABEL_AXES)
+        _check_kind(labels)
+        if ids is None:
+            seen = [np.unique(labels[y, x]) for y, x in chunks(labels, f"looking through {name}")]
+            there = np.unique(np.concatenate([np.zeros(0, labels.dtype), *seen])).astype(np.int64)
+            ids = there[there > 0]
+        centroids = _centroids(labels, ids, name)
+    xy_px = centroids.xy_px()
+    lost = np.asarray(np.isnan(xy_px).any(axis=1))
+    if lost.any():
+        raise _lost(ids, lost, labels, "a label for every row of the table")
+    return ids, xy_px, _apart(centroids, ids, name)
+
+
+def _centroids(labels: Raster, ids: Int[np.ndarray, "n"], name: str) -> Centroids:
+    out = Centroids(ids)
+    first = () if len(labels.shape) == 2 else (0,)
+    for y, x in chunks(labels, f"reading {name}"):
+        out.add(labels[(*first, y, x)], y.start, x.start)
+    return out
+
+
+def _apart(centroids: Centroids, ids: Int[np.ndarray, "n"], name: str) -> list[str]:
+    apart = centroids.spread() > _APART
+    if not apart.any():
+        return []
+    return [
+        f"labels of {name} that lie in two places or are drawn out, so that no nucleus may be at their "
+        f"centre: {some(ids[apart].tolist())}"
+    ]
+
+
 def _check_kind(labels: Raster) -> None:
-    n_channels, dtype = labels.shape[0], labels.dtype
+    n_channels, dtype = (1 if len(labels.shape) == 2 else labels.shape[0]), labels.dtype
     if n_channels != 1 or not np.issubdtype(dtype, np.integer):
         raise DataError(
             f"has {n_channels} channel{'s' * (n_channels != 1)} of {dtype}",
@@ -87,7 +131,7 @@ def _check_kind(labels: Raster) -> None:
         )
 
 
-def _lost(ids: Int[np.ndarray, "n"], lost: Bool[np.ndarray, "n"], labels: Raster) -> DataError:
+def _lost(ids: Int[np.ndarray, "n"], lost: Bool[np.ndarray, "n"], labels: Raster, expected: str) -> DataError:
     largest = np.iinfo(labels.dtype).max
     remedy = "take these cells off the tables, or copy the store again if it was cut off"
     if (ids[lost] > largest).any():
@@ -97,7 +141,7 @@ def _lost(ids: Int[np.ndarray, "n"], lost: Bool[np.ndarray, "n"], labels: Raster
     return DataError(
         f"cells without a label in the mask: {some(ids[lost].tolist())}",
         where=labels.where,
-        expected="a label for every cell of cell_id-group",
+        expected=expected,
         remedy=remedy,
     )
 

@@ -89,7 +89,7 @@ def link(group: Any, obs: pd.DataFrame, *, mask: str, others: Iterable[str], whe
                 f"{where} describes {some(elsewhere)}, which is not there: taken as labels of {mask}"
             )
             key = None if "cell_id" in obs.columns else key
-    ids = _column(obs, key, where)[kept]
+    ids = id_column(obs, key, where)[kept]
     return Link(_labels(ids, mask, where), kept, tuple(notes))
 
 
@@ -112,7 +112,16 @@ def _described(attributes: dict[str, Any], obs: pd.DataFrame, where: str) -> lis
     return [name.rpartition("/")[2] for name in names]
 
 
-def _column(obs: pd.DataFrame, key: Any, where: str) -> pd.Series:
+def id_column(obs: pd.DataFrame, key: Any, where: str) -> pd.Series:
+    """Return what links the rows of a table to their element: the column or row names of that name.
+
+    Without a name, the column ``cell_id`` where there is one, else the row names.
+
+    Raises
+    ------
+    DataError
+        When there is nothing of that name.
+    """
     if key is None:
         return pd.Series(obs["cell_id"] if "cell_id" in obs.columns else obs.index)
     if str(key) in obs.columns:

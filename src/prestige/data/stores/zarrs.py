@@ -19,16 +19,41 @@ import numpy as np
 from jaxtyping import Float
 
 from prestige.compute.progress import Progress
-from prestige.data.stores.frames import frames
+from prestige.data.stores.frames import frames, systems_in_um
 from prestige.errors import AGAIN, DataError, nearest, reading
 from prestige.inputs import files_below, real_path
 
-WHOLE = "a whole SpatialData store in the challenge's layout"
+WHOLE = "a whole SpatialData store"
+OLD_TABLE = "table/table"
+IMAGE_AXES, LABEL_AXES = ("c", "y", "x"), ("y", "x")
+_KINDS = ("images", "labels", "points", "shapes", "tables")
 _MOST_LEVELS = 64
 _COLOURS = ({"r": 0, "g": 1, "b": 2}, {"red": 0, "green": 1, "blue": 2})
 
 
-def check_elements(store: Path, elements: tuple[str, ...], without: str | None = None) -> None:
+def elements_of(store: Path) -> list[str]:
+    """Return all elements of a store, with their folders: ``images/HE``, ``tables/table``; sorted.
+
+    The oldest stores keep their one table as ``table/table``.
+
+    Raises
+    ------
+    DataError
+        When there is no store, or nothing in it that a SpatialData store holds.
+    """
+    if not store.is_dir():
+        raise _no_store(store)
+    found = _elements(store)
+    if (store / OLD_TABLE).is_dir():
+        found.append(OLD_TABLE)
+    if not found:
+        check_elements(store, ("images",))
+    return found
+
+
+def check_elements(
+    store: Path, elements: tuple[str, ...], without: str | None = None, expected: str = WHOLE
+) -> None:
     """Refuse a store that lacks one of the elements, naming those missing and the nearest one there.
 
     Parameters
@@ -39,6 +64,8 @@ def check_elements(store: Path, elements: tuple[str, ...], without: str | None =
         What it should hold.
     without
         What is true of a store that lacks the last of them alone, if that is worth a word.
+    expected
+        What the store should be, for messages.
 
     Raises
     ------
@@ -46,7 +73,7 @@ def check_elements(store: Path, elements: tuple[str, ...], without: str | None =
         Also when there is no store at all, and for links that lead out of an element.
     """
     if not store.is_dir():
-        raise _no_store(store)
+        raise _no_store(store, expected)
     missing = [name for name in elements if not (store / name).is_dir()]
     without = without if missing == [elements[-1]] else None
     if missing:
@@ -58,7 +85,7 @@ def check_elements(store: Path, elements: tuple[str, ...], without: str | None =
             remedy = f"did you mean the store '{inner[0]}' in it?"
         elif not there and any(_elements(folder) for folder in list(real_path(store).parents)[:2]):
             remedy = "name the folder of the whole store, not one inside it"
-        raise DataError(f"missing: {', '.join(missing)}", where=store, expected=WHOLE, remedy=remedy)
+        raise DataError(f"missing: {', '.join(missing)}", where=store, expected=expected, remedy=remedy)
     for name in elements:
         files_below(store / name, within=_within(store, name))
 
@@ -67,9 +94,7 @@ def _elements(store: Path) -> list[str]:
     """Return what a folder holds as images, labels, tables, ..."""
     if not store.is_dir():
         return []
-    kinds = [
-        kind for kind in store.iterdir() if kind.name in ("images", "labels", "points", "shapes", "tables")
-    ]
+    kinds = [kind for kind in store.iterdir() if kind.name in _KINDS]
     return sorted(
         f"{kind.name}/{item.name}"
         for kind in kinds
@@ -84,13 +109,13 @@ def other_elements(store: Path, name: str) -> list[str]:
     return [other.partition("/")[2] for other in _elements(store) if other != name]
 
 
-def _no_store(store: Path) -> DataError:
+def _no_store(store: Path, expected: str = WHOLE) -> DataError:
     """Say what is there in place of a store: an archive of it, say."""
     packed = [path for path in (store, store.with_name(f"{store.name}.zip")) if path.is_file()]
     if packed and zipfile.is_zipfile(packed[0]):
         with reading(packed[0], expected=WHOLE), zipfile.ZipFile(packed[0]) as archive:
             first = {name.partition("/")[0] for name in archive.namelist()}
-        own = len(first) == 1 and not first & {"images", "labels", "points", "shapes", "tables", "zarr.json"}
+        own = len(first) == 1 and not first & {*_KINDS, "zarr.json"}
         folder = packed[0].with_suffix("") if packed[0].suffix == ".zip" else Path(f"{packed[0]}.unpacked")
         target, made = (packed[0].parent, packed[0].parent / first.pop()) if own else (folder, folder)
         return DataError(
@@ -101,9 +126,9 @@ def _no_store(store: Path) -> DataError:
         )
     if packed:
         return DataError(
-            "is a file", where=store, expected=WHOLE, remedy="unpack it first and name the folder"
+            "is a file", where=store, expected=expected, remedy="unpack it first and name the folder"
         )
-    return DataError("no such store", where=store, expected=WHOLE, remedy="check path: in dataset.yaml")
+    return DataError("no such store", where=store, expected=expected, remedy="check path: in dataset.yaml")
 
 
 def _within(store: Path, name: str) -> tuple[Path, ...]:
@@ -156,7 +181,7 @@ def _opened(zarr: Any, checked: Any, folder: Path, where: str) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """The array of full resolution of an image: c, y, x.
+    """The array of full resolution of an image (c, y, x) or of labels (y, x).
 
     Parameters
     ----------
@@ -168,17 +193,25 @@ class Raster:
         Matrices from its pixels into the coordinate systems that it names.
     channels
         What its channels are called.
+    in_um
+        Those of the systems that are in micrometres.
     """
 
     array: Any
     where: str
     frames: dict[str, Float[np.ndarray, "3 3"]]
     channels: tuple[str, ...]
+    in_um: tuple[str, ...] = ()
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Sizes of c, y and x."""
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of c, y and x, or of y and x."""
         return self.array.shape
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.shape[-1], self.shape[-2]
 
     @property
     def dtype(self) -> np.dtype:
@@ -212,8 +245,8 @@ class Raster:
         return [0, 1, 2]
 
 
-def level0(group: Any, where: str) -> Raster:
-    """Return the array of full resolution, the largest one listed; its axes are c, y, x.
+def level0(group: Any, where: str, axes: tuple[str, ...] = IMAGE_AXES) -> Raster:
+    """Return the array of full resolution, the largest one listed, whose axes have these names.
 
     Raises
     ------
@@ -230,20 +263,20 @@ def level0(group: Any, where: str) -> Raster:
             "says nothing of its scales ('multiscales')", where=where, expected=WHOLE, remedy=AGAIN
         )
     with reading(where, expected=WHOLE):
-        axes = [str(axis["name"]) if isinstance(axis, dict) else str(axis) for axis in scales["axes"]]
+        named = tuple(str(axis["name"]) if isinstance(axis, dict) else str(axis) for axis in scales["axes"])
         array = _largest(group, scales["datasets"])
         dimensions = array.ndim
         channels = _channels(of_image, attributes)
-    if axes != ["c", "y", "x"] or dimensions != 3:
+    if named != axes or dimensions != len(axes):
+        kind = "an image" if axes == IMAGE_AXES else "labels"
         raise DataError(
-            f"has the axes {', '.join(axes)}",
+            f"has the axes {', '.join(named)}",
             where=where,
-            expected="an image with the axes c, y, x",
+            expected=f"{kind} with the axes {', '.join(axes)}",
             remedy="write it with these axes",
         )
     with reading(where, expected=WHOLE):
-        placed = frames(scales, axes, where)
-    return Raster(array, where, placed, channels)
+        return Raster(array, where, frames(scales, axes, where), channels, systems_in_um(scales))
 
 
 def _largest(group: Any, datasets: list[dict[str, Any]]) -> Any:
@@ -289,9 +322,9 @@ def _channels(of_image: dict[str, Any], attributes: dict[str, Any]) -> tuple[str
 
 
 def windows_of(array: Any) -> list[tuple[slice, slice]]:
-    """Return the chunks of an image (c, y, x) as windows in y and x."""
+    """Return the chunks of an image or of labels as windows in y and x."""
     array = array.array if isinstance(array, Raster) else array
-    (_, height, width), (_, rows, columns) = array.shape, array.shards or array.chunks
+    (*_, height, width), (*_, rows, columns) = array.shape, array.shards or array.chunks
     return [
         (slice(y, min(y + rows, height)), slice(x, min(x + columns, width)))
         for y in range(0, height, rows)
@@ -300,7 +333,7 @@ def windows_of(array: Any) -> list[tuple[slice, slice]]:
 
 
 def chunks(array: Any, label: str) -> Iterator[tuple[slice, slice]]:
-    """Go over the chunks of an image (c, y, x) as windows in y and x."""
+    """Go over the chunks of an image or of labels as windows in y and x."""
     windows = windows_of(array)
     with Progress(label, len(windows)) as progress:
         for window in windows:
