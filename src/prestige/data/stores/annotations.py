@@ -17,7 +17,7 @@ from prestige.errors import DataError, reading
 from prestige.text import some
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Annotation:
     """What a table says of its link to the elements of its store.
 

@@ -231,4 +231,7 @@ def _centres(geometries: Any, where: str) -> Float[np.ndarray, "n 2"]:
             geometries = geometries.copy()
             geometries[crossed] = shapely.make_valid(geometries[crossed])
         centres = shapely.centroid(geometries)
-        return np.column_stack([shapely.get_x(centres), shapely.get_y(centres)]).astype(np.float64)
+        out = np.full((len(geometries), 2), np.nan)
+        placed = ~(shapely.is_missing(centres) | shapely.is_empty(centres))
+        out[placed] = shapely.get_coordinates(centres[placed])
+        return out
