@@ -36,6 +36,41 @@ def hest(folder: Path) -> None:
     (root / "metadata" / "S1.json").write_text(json.dumps({"pixel_size_um": 0.5}))
 
 
+def spatialdata_store(folder: Path) -> None:
+    """Write a SpatialData store with one image, circles in units of two pixels, and their table."""
+    import anndata
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    import shapely
+    import zarr
+
+    anndata.settings.auto_shard_zarr_v3 = False
+    store = folder / "section.zarr"
+    root = zarr.open_group(store, mode="w", zarr_format=3)
+    image = root.require_group("images/HE")
+    pixels = np.random.default_rng(1).integers(150, 250, (3, 40, 50), dtype=np.uint8)
+    image.create_array("0", data=pixels, chunks=(3, 16, 16))
+    to_global = {"type": "identity", "output": {"name": "global"}}
+    scales = {"axes": [{"name": name} for name in "cyx"], "datasets": [{"path": "0"}]}
+    image.attrs["ome"] = {"multiscales": [{**scales, "coordinateTransformations": [to_global]}]}
+    doubled = {"type": "scale", "scale": [2.0, 2.0], "output": {"name": "global"}}
+    root.require_group("shapes/cells").attrs.update(
+        {"axes": ["x", "y"], "coordinateTransformations": [doubled]}
+    )
+    points = shapely.points([[3.0, 4.0], [15.0, 9.0], [22.0, 18.0]])
+    columns = {"geometry": shapely.to_wkb(points), "id": ["a", "b", "c"]}
+    words = {"geo": '{"primary_column": "geometry"}', "pandas": '{"index_columns": ["id"]}'}
+    file = store / "shapes" / "cells" / "shapes.parquet"
+    pq.write_table(pa.table(columns).replace_schema_metadata(words), file)
+    table = anndata.AnnData(
+        X=np.array([[0, 2], [3, 1], [4, 0]], np.float32),
+        obs=pd.DataFrame({"region": ["cells"] * 3, "cell": ["c", "a", "b"]}, index=["0", "1", "2"]),
+        var=pd.DataFrame(index=["EPCAM", "PTPRC"]),
+        uns={"spatialdata_attrs": {"region": "cells", "region_key": "region", "instance_key": "cell"}},
+    )
+    anndata.io.write_elem(root, "tables/table", table)
+
+
 def prepared(folder: Path) -> None:
     """Write a prepared sample, as a reader leaves it in the cache."""
     from .data.test_prepared import write

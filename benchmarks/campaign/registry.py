@@ -17,6 +17,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("xenium", doors.samples, xenium.CHANGES, 8, source="xenium"),
     Kind("xenium-packed", doors.samples, xenium.PACKED, 6, source="xenium"),
     Kind("st", doors.samples, columns.changes("S1.tsv.gz", "S1_spots.tsv"), 4, source="st"),
+    *(Kind(f"sdata{n}", doors.samples, stores.OF_SHAPES, 6, source="spatialdata") for n in (2, 3)),
     Kind("prepared", doors.samples, folders.PREPARED, 8, source="prepared"),
     Kind("cache", doors.samples, folders.CACHE, 6, writes=("cache",), ready=doors.samples),
     Kind("pair", doors.evaluate, tables.changes("predicted.h5ad", "truth.h5ad"), 12),

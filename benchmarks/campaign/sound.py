@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 from scipy.sparse import csr_matrix
 
-from campaign import sections, xenium
+from campaign import sections, sound_stores, xenium
 from campaign.kinds import OUTSIDE
 
 GENES = ("EPCAM", "PTPRC", "ACTA2", "CD3E")
@@ -173,6 +173,9 @@ def build(sound: Path) -> None:
             "um_per_px": 0.5,
         }
         _dataset(folder.parent, sample)
+        sound_stores.build(sound / f"sdata{format_of}", format_of)
+        described = {"id": "S", "source": "spatialdata", "path": "data/store.zarr", "patient": "P"}
+        _dataset(sound / f"sdata{format_of}", described | {"um_per_px": 0.5})
     _images(sound)
     xenium.write(sound)
     sections.write(sound, tissue)

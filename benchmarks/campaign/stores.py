@@ -317,3 +317,45 @@ CHANGES = (
     Change("numbers", _numbers, VALUE),
     Change("metadata replaced", replaced_metadata),
 )
+
+
+def _shapes_file(folder: Path, rng: Random) -> str:
+    """Write a file of shapes again: other columns, ids, geometries, words on them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = next(iter(sorted(folder.glob("*/store.zarr/shapes/*/shapes.parquet"))))
+    table = pq.read_table(path)
+    metadata = dict(table.schema.metadata or {})
+    column = rng.choice(table.column_names)
+    place = table.column_names.index(column)
+    way = rng.choice(("words", "words", "gone", "values", "repeated", "no rows", "twice"))
+    if way == "words":
+        metadata[rng.choice((b"pandas", b"geo"))] = rng.choice(
+            (
+                dumped(odd(rng)),
+                dumped({"index_columns": [odd(rng)]}),
+                dumped({"primary_column": odd(rng)}),
+                "{",
+            )
+        ).encode("utf-8", "surrogatepass")
+    elif way == "gone":
+        table = table.drop_columns([column])
+    elif way == "values":
+        value = rng.choice(
+            (None, b"", b"\x01\x01\x00\x00\x00" + b"\xff" * 16, b"\x01\x07" + b"\xff" * 8, "x", 1, 2.5)
+        )
+        table = table.set_column(place, column, pa.array([value] * len(table)))
+    elif way == "repeated":
+        table = pa.concat_tables([table] * rng.choice((2, 1000)))
+    elif way == "no rows":
+        table = table.slice(0, rng.choice((0, 1)))
+    else:
+        table = table.append_column(column, table[column])
+    pq.write_table(
+        table.replace_schema_metadata(metadata), path, compression=rng.choice(("snappy", "none", "zstd"))
+    )
+    return f"{path.name}: {way} of {column}"
+
+
+OF_SHAPES = (*CHANGES, Change("shapes", _shapes_file, VALUE))

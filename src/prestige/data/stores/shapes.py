@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from prestige.data.platforms.extras import needed
 from prestige.data.stores.frames import frames
 from prestige.data.stores.zarrs import WHOLE, check_elements, element
 from prestige.errors import AGAIN, DataError, reading
@@ -71,6 +72,7 @@ def read_shapes(store: Path, name: str) -> Shapes:
     DataError
         When it is damaged, declares more than it can hold, or has shapes of another kind.
     """
+    needed("geopandas", extra="readers")
     check_elements(store, (name,))
     placed = shape_frames(store, name)
     ids, geometries = (
@@ -168,7 +170,6 @@ def _geometries(table: Any, column: str) -> Any:
     chunks = table[column].chunks
     if chunks and not hasattr(chunks[0], "dictionary"):
         import geopandas
-
         frame = geopandas.GeoDataFrame.from_arrow(_geoarrow(table.select([column]), column), geometry=column)
         return frame.geometry.to_numpy()
     parts = [np.empty(0, object)]
