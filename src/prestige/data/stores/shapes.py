@@ -170,6 +170,7 @@ def _geometries(table: Any, column: str) -> Any:
     chunks = table[column].chunks
     if chunks and not hasattr(chunks[0], "dictionary"):
         import geopandas
+
         frame = geopandas.GeoDataFrame.from_arrow(_geoarrow(table.select([column]), column), geometry=column)
         return frame.geometry.to_numpy()
     parts = [np.empty(0, object)]
