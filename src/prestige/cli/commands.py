@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import prestige
+from prestige.cli import challenge
 from prestige.cli.faults import Commands
 from prestige.cli.options import Device, Out, Predicted, Scale, Truth
 from prestige.cli.summary import print_summary
@@ -31,6 +32,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+app.add_typer(challenge.group)
 
 
 def _show_version(wanted: bool) -> bool:

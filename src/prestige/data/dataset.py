@@ -102,7 +102,8 @@ def open_dataset(
     cache_dir
         Where prepared samples lie; ``$PRESTIGE_CACHE`` or ``~/.cache/prestige`` when None.
     counts
-        Whether each sample has to have counts; "optional" for those that are only to be predicted.
+        Whether each sample has to have counts; "optional" for those that are only to be predicted.  Where
+        they are needed, samples that are ``prediction_only`` are left out.
 
     Raises
     ------
@@ -118,7 +119,7 @@ def open_dataset(
     """
     samples: list[Sample] = []
     faults: list[PrestigeError] = []
-    for spec in config.samples:
+    for spec in _asked_for(config, counts):
         sample, wrong = try_sample(spec, cache_dir=cache_dir, counts=counts)
         faults.extend(wrong)
         if sample is not None:
@@ -126,6 +127,19 @@ def open_dataset(
     faults.extend(shared_slides(samples))
     raise_all(faults)
     return Dataset(config.name, tuple(samples))
+
+
+def _asked_for(config: DatasetConfig, counts: Counts) -> list[SampleSpec]:
+    """Return the samples that are opened: where counts are needed, without those for prediction only."""
+    asked = [spec for spec in config.samples if counts == "optional" or not spec.prediction_only]
+    if not asked:
+        raise DataError(
+            "all samples are for prediction only",
+            where=f"data set '{config.name}'",
+            expected="a sample with counts",
+            remedy="take prediction_only: away from one that was measured",
+        )
+    return asked
 
 
 def open_sample(spec: SampleSpec, *, cache_dir: Path | None = None) -> Sample:

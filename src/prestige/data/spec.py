@@ -77,6 +77,8 @@ class SampleSpec(Settings):
         Width of a slide pixel in micrometres; overrides what the source says.
     trust_um_per_px
         Whether it holds though the source or the image states another width.
+    prediction_only
+        Whether it is there to be predicted alone: training, splits and scores leave it out.
     image
         The H&E image, where it lies beside what ``path`` names.
     alignment
@@ -112,6 +114,7 @@ class SampleSpec(Settings):
     table: Annotated[str, AfterValidator(_below)] | None = None
     um_per_px: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     trust_um_per_px: bool = False
+    prediction_only: bool = False
     image: Path | None = None
     alignment: Literal["identity"] | Path | None = None
     trust_alignment: bool | None = None

@@ -152,14 +152,24 @@ def _of_observations(
     found = {metric: np.concatenate(values) for metric, values in parts.items()}
     lost, lost_pred = found["truth_constant"], found["prediction_constant"] & ~found["truth_constant"]
     means = {metric: _mean(found, metric) for metric in HIGHER_IS_BETTER}
-    # Of one region of one sample; the challenge takes plain means of these over regions, then over samples
-    # (crunchdao/competitions, competitions/broad-1/scoring/scoring.py).
-    means["challenge_spearman"] = float(np.nan_to_num(found["spearman"], nan=0.0).mean())
+    means["challenge_spearman"] = challenge_spearman(found["spearman"])
     if train_mean is not None:
         means |= {f"{metric}_centred": _mean(found, metric, "_centred") for metric in CENTRED}
     means["n_obs_scored"] = float((~lost).sum())
     means["n_obs_prediction_constant"] = float(lost_pred.sum())
     return _table(sample, "obs", "all", list(means), list(means.values()), len(pred))
+
+
+def challenge_spearman(of_observations: np.ndarray) -> float:
+    """Average correlations of observations as the challenge does: one that is not defined counts 0.
+
+    Of one region of one sample; the challenge takes plain means of these over regions, then over samples
+    (crunchdao/competitions, competitions/broad-1/scoring/scoring.py).
+
+    >>> challenge_spearman(np.array([0.5, np.nan, 0.25]))
+    0.25
+    """
+    return float(np.nan_to_num(of_observations, nan=0.0).mean())
 
 
 def _centred(pred: np.ndarray, train_mean: np.ndarray) -> np.ndarray:

@@ -66,14 +66,14 @@ def predict_dataset(
     'P1_S1.h5ad'
     """
     run_or_model, dataset, out = Path(run_or_model), Path(dataset), Path(out)
-    folder = _bundle_folder(run_or_model)
+    folder = bundle_folder(run_or_model)
     config = read_dataset(dataset)
     inputs = [dataset, folder, RunFolder(run_or_model).predictions, *config.inputs]
     check_folder(out, inputs=inputs, files=[f"{sample.id}.h5ad" for sample in config.samples])
     _check_targets(config, out)
     bundle = read_bundle(folder)
     samples = open_dataset(config, counts="optional").samples
-    _check_sizes(samples, bundle.patch)
+    check_sizes(samples, bundle.patch)
     for words in pixel_notes(samples, bundle.extra.get("um_per_px")):
         say(words)
     slides = [sample.slide for sample in samples]
@@ -142,8 +142,14 @@ def pixel_notes(samples: Sequence[Sample], trained_at: float | Sequence[float] |
     return notes
 
 
-def _check_sizes(samples: Sequence[Sample], patch: Patch) -> None:
-    """Refuse images that are smaller than the patch, by the names of their samples."""
+def check_sizes(samples: Sequence[Sample], patch: Patch) -> None:
+    """Refuse images that are smaller than the patch, by the names of their samples.
+
+    Raises
+    ------
+    DataError
+        One for each such sample.
+    """
     faults = []
     for sample in samples:
         width, slide = patch.width_px(sample.um_per_px), sample.slide
@@ -179,7 +185,14 @@ def _check_targets(config: DatasetConfig, out: Path) -> None:
         )
 
 
-def _bundle_folder(folder: Path) -> Path:
+def bundle_folder(folder: Path) -> Path:
+    """Return the folder of the model in a run folder, or of the model itself.
+
+    Raises
+    ------
+    ModelError
+        When there is none.
+    """
     for candidate in (folder, RunFolder(folder).model):
         if (candidate / MANIFEST).exists():
             return candidate

@@ -1,0 +1,1 @@
+"""The Autoimmune Disease ML Challenge, Crunch 1, whole: its stores, its submissions, its scores."""
