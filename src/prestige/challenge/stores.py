@@ -23,10 +23,12 @@ _LARGE = ("images/DAPI", "images/HE_registered", "points/transcripts")
 _HEAD = """\
 # {n} of the Autoimmune Disease ML Challenge, written by `prestige challenge prepare`.
 # obs["group"] of a cell is train (0), validation (1) or test (2); those of train were measured.
-# The challenge states no pixel size: 0.5 um/px is assumed, and said, where no um_per_px: stands.
-name: challenge
+{of_pixels}name: challenge
 samples:
 """
+_NO_SIZE = (
+    "# The challenge states no pixel size: 0.5 um/px is assumed, and said, where no um_per_px: stands.\n"
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def prepare(
 ) -> tuple[Path, str]:
     """Write a dataset.yaml that lists the challenge's stores in a folder.
 
-    Stores are known by what they hold, not by their names; those in which nothing was measured (DC1) are there
+    Stores are known by what they hold, not by their names; one in which nothing was measured (DC1) is there
     for prediction only.
 
     Parameters
@@ -172,7 +174,9 @@ def _doubled(stores: list[Store]) -> list[PrestigeError]:
 
 def _yaml(stores: list[Store], out: Path, um_per_px: float | None) -> str:
     n = f"{len(stores)} section{'s' if len(stores) > 1 else ''}"
-    return _HEAD.format(n=n) + "".join(_entry(store, out, um_per_px) for store in stores)
+    return _HEAD.format(n=n, of_pixels=_NO_SIZE if um_per_px is None else "") + "".join(
+        _entry(store, out, um_per_px) for store in stores
+    )
 
 
 def _entry(store: Store, out: Path, um_per_px: float | None) -> str:
