@@ -2,7 +2,8 @@
 
 ``path`` is the root folder, ``id`` the sample: ``wsis/ID.tif`` (RGB, 8 bit; the largest page is read; also
 under another name of the same form, ``ID.tiff`` or ``ID.svs``), ``st/ID.h5ad`` or the file that ``table:``
-names (raw counts, ``obsm["spatial"]`` = x, y in that page), ``metadata/ID.json`` (``pixel_size_um``).
+names (raw counts, ``obsm["spatial"]`` = x, y in that page), ``metadata/ID.json`` (``pixel_size_um`` and
+what it says of the sample).  Patches, transcripts and segmentations that lie beside them are not read.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from prestige.data.columns.places import read_places, turned
 from prestige.data.columns.totals import totals_of
 from prestige.data.frames import read_columns
 from prestige.data.hdf5.opened import opened_h5ad
+from prestige.data.platforms.hest_metadata import read_metadata
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Counts, Table, some
-from prestige.data.slides.pixel_size import checked_um, contradictions, tagged_um
+from prestige.data.slides.pixel_size import contradictions, tagged_um
 from prestige.data.slides.tiff.pages import Level0, level0
 from prestige.data.slides.tiff.tiles import notes_on_tiles, on_no_pixels, opened_tiff, write_slide
 from prestige.data.spec import SampleSpec
@@ -35,10 +37,8 @@ from prestige.data.tables import (
     read_part,
     row_sums,
 )
-from prestige.errors import AGAIN, DataError, PrestigeError, nearest, raise_all, reading
-from prestige.inputs import read_json_object
+from prestige.errors import DataError, PrestigeError, nearest, raise_all, reading
 
-_PIXEL_SIZE_KEYS = ("pixel_size_um", "pixel_size_um_estimated", "pixel_size_um_embedded")
 _SUFFIXES = (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".btf", ".svs")  # forms of TIFF
 _OTHER_TABLE = "'table:' names another file in st"
 
@@ -56,7 +56,8 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     table = spec.path / "st" / (spec.table or f"{spec.id}.h5ad")
     raise_all([one for one in (fault, _missing(table, _OTHER_TABLE)) if one is not None])
     metadata = spec.path / "metadata" / f"{spec.id}.json"
-    um_per_px = _pixel_size(metadata)
+    said = read_metadata(metadata)
+    um_per_px = said.um_per_px
     level = level0(image)
     if um_per_px is None and spec.um_per_px is None:
         raise _no_pixel_size(spec, level)
@@ -77,6 +78,8 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     taken = spec.um_per_px or um_per_px or 0.0
     stated_by = "dataset.yaml" if spec.um_per_px else f"metadata/{metadata.name}"
     notes = (*level.notes(), *contradictions(level, taken, stated_by))
+    size_px = (level.page.width, level.page.height)
+    notes = (*notes, *said.notes_on(patient=spec.patient, size_px=size_px, own_table=spec.table is None))
     return replace(prepared, table=replace(prepared.table, notes=(*prepared.table.notes, *notes)))
 
 
@@ -169,23 +172,6 @@ def _missing(path: Path, key: str, remedy: str | None = None) -> PrestigeError |
         expected="the layout of HEST-1k (wsis/ID.tif, st/ID.h5ad, metadata/ID.json)",
         remedy=remedy or by_name,
     )
-
-
-def _pixel_size(path: Path) -> float | None:
-    """Return the stated width of a pixel; None where there is no metadata or no such key in it."""
-    if not path.exists():
-        return None
-    expected = "a json object with the key pixel_size_um"
-    content = read_json_object(path, expected=expected, remedy=AGAIN)
-    key = next((key for key in _PIXEL_SIZE_KEYS if content.get(key) is not None), None)
-    if key is None:
-        return None
-    stated = content[key]
-    with reading(path, part=key, expected="a number of micrometres", remedy="mend it"):
-        value = float(stated)
-    if isinstance(stated, bool):
-        raise DataError(f"{key} is {stated}", where=path, expected="a number of micrometres")
-    return checked_um(value, where=path, what=key)
 
 
 def _no_pixel_size(spec: SampleSpec, level: Level0) -> DataError:
