@@ -29,7 +29,9 @@ class Source:
 
 
 SOURCES: Mapping[str, Source] = {
-    "challenge": Source("a SpatialData store of the challenge", takes=("table", "expression")),
+    "challenge": Source(
+        "a SpatialData store of the challenge", takes=("table", "expression", "image_element")
+    ),
     "hest": Source("the root folder of HEST-1k", takes=("table",)),
     "prepared": Source("a folder that was prepared before"),
     "xenium": Source(

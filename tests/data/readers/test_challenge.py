@@ -21,7 +21,7 @@ from scipy.sparse import csr_matrix
 from prestige.data.dataset import DatasetConfig, open_dataset, open_sample
 from prestige.data.sample import Sample
 from prestige.data.spec import SampleSpec
-from prestige.errors import DataError
+from prestige.errors import DataError, PrestigeError
 
 GENES = ("EPCAM", "PTPRC", "ACTA2")
 
@@ -312,6 +312,54 @@ def test_a_section_of_he_alone_is_for_prediction(store: Any, tmp_path: Path, how
         assert sample.counts.nnz == 0
         with pytest.raises(DataError, match=said):
             open_dataset(config, cache_dir=tmp_path / "cache")
+
+
+def test_a_section_without_any_table_has_a_cell_for_each_label(store: Any, tmp_path: Path) -> None:
+    path = store.write(tmp_path / "s.zarr", 3)
+    shutil.rmtree(path / "tables")
+    spec = SampleSpec(id="DC1", source="challenge", path=path, patient="P")
+    config = DatasetConfig(name="d", samples=(spec,))
+    (sample,) = open_dataset(config, cache_dir=tmp_path / "cache", counts="optional").samples
+    assert list(sample.obs.index) == ["3", "5", "7", "11", "99"]
+    np.testing.assert_array_equal(sample.xy_px[[0, 1, 4]], [[5, 3], [20.5, 24.5], [4, 35]])
+    assert any("a cell for each of the 5 labels" in note for note in sample.notes)
+    with pytest.raises(DataError, match="missing: tables/cell_id-group, tables/anucleus"):
+        opened(path)
+
+
+def large(store: Any, path: Path) -> Path:
+    """Write a store of the large variant: a second H&E image, mirrored, and what is never read."""
+    store.write(path, 3)
+    images = zarr.open_group(path / "images", mode="a")
+    scales = {"multiscales": [{"axes": [{"name": a} for a in "cyx"], "datasets": [{"path": "0"}]}]}
+    for name, pixels in {
+        "HE_registered": store.image[:, ::-1].transpose(2, 0, 1),
+        "HE_nuc_registered": store.mask[None, :, ::-1],
+        "DAPI": np.full((1, 8, 8), 7, np.uint16),
+        "group": np.zeros((1, 8, 8), np.uint8),
+    }.items():
+        group = images.require_group(name)
+        group.create_array("0", data=np.ascontiguousarray(pixels))
+        group.attrs["ome"] = scales
+    points = path / "points" / "transcripts" / "points.parquet"
+    points.mkdir(parents=True)
+    (points / "part.0.parquet").write_bytes(b"no parquet")
+    return path
+
+
+def test_the_large_variant_has_a_second_histology_image(store: Any, tmp_path: Path) -> None:
+    path = large(store, tmp_path / "s.zarr")
+    usual, registered = opened(path), opened(path, image_element="HE_registered")
+    np.testing.assert_array_equal(registered.slide.pixels, store.image[:, ::-1])
+    np.testing.assert_array_equal(registered.xy_px[:, 0], 59 - usual.xy_px[:, 0])
+    assert (registered.um_per_px, registered.slide.um_per_px_assumed) == (0.2125, True)
+    assert usual.fingerprint == opened(path, image_element="HE_original").fingerprint
+    with pytest.raises(DataError, match="missing: images/HE_registered, images/HE_nuc_registered"):
+        opened(store.write(tmp_path / "small.zarr", 3), image_element="HE_registered")
+    with pytest.raises(
+        PrestigeError, match="unknown H&E image 'DAPI'; expected one of HE_original, HE_registered"
+    ):
+        opened(path, image_element="DAPI")
 
 
 def test_counts_change_nothing_where_they_are_optional(store: Any, tmp_path: Path) -> None:

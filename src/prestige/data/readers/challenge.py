@@ -2,10 +2,12 @@
 
 Elements read: images ``HE_original`` and ``HE_nuc_original`` (a nucleus' label = its cell_id), tables
 ``cell_id-group`` (all cells) and ``anucleus`` (the measured ones; raw counts in ``layers["counts"]``).
+``image_element: HE_registered`` takes the H&E image of the large variant that was registered to DAPI, and
+its labels.  ``DAPI``, ``transcripts`` and all else of that variant is left where it is.
 Both on-disk formats (zarr 2 and 3) are read with zarr and anndata alone, chunk by chunk.
 
 A cell's centre is the centroid of its label. ``obsm["spatial"]`` lies in the frame of the registered DAPI
-image and is never read.
+image and is never read.  A section without tables (H&E alone) has a cell for each label.
 """
 
 from __future__ import annotations
@@ -27,9 +29,9 @@ from prestige.data.prepared import Prepared
 from prestige.data.sample import Counts, Table
 from prestige.data.spec import SampleSpec
 from prestige.data.stores.images import write_image
-from prestige.data.stores.labels import read_centres
+from prestige.data.stores.labels import labels_in, read_centres
 from prestige.data.stores.links import link
-from prestige.data.stores.zarrs import check_elements, element, other_elements
+from prestige.data.stores.zarrs import IMAGE_AXES, check_elements, element, other_elements
 from prestige.data.tables import (
     counts_beside,
     place_rows,
@@ -38,17 +40,33 @@ from prestige.data.tables import (
     read_genes,
     row_sums,
 )
-from prestige.errors import AGAIN, DataError, reading
+from prestige.errors import AGAIN, DataError, reading, unknown
 from prestige.inputs import plain_file
 from prestige.text import some
 
 NAME = "HE_nuc_original"
-IMAGE, MASK = "images/HE_original", f"images/{NAME}"
 CELLS, COUNTS = "tables/cell_id-group", "tables/anucleus"
 WHOLE = "a whole SpatialData store in the challenge's layout"
 WITHOUT = "without it a section can be predicted, not trained on, split or scored"
 ASSUMED_UM_PER_PX = 0.5
 """Follows from the extents of the challenge's H&E and Xenium images; the challenge states none."""
+REGISTERED_UM_PER_PX = 0.2125
+"""Of Xenium's images, to one of which the registered H&E image was warped; the challenge states none."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An H&E image of a store, the labels of its nuclei, and the assumed width of its pixels."""
+
+    image: str = "images/HE_original"
+    mask: str = f"images/{NAME}"
+    um_per_px: float = ASSUMED_UM_PER_PX
+
+
+FRAMES = {
+    "HE_original": Frame(),
+    "HE_registered": Frame("images/HE_registered", "images/HE_nuc_registered", REGISTERED_UM_PER_PX),
+}
 
 
 def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepared:
@@ -61,12 +79,18 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     DataError
         For a missing or broken element, cells without a label, ids or counts that contradict each other.
     """
-    store = spec.path
+    store, name = spec.path, spec.image_element or "HE_original"
+    if name not in FRAMES:
+        raise unknown("H&E image", name, FRAMES, where=f"sample '{spec.id}', image_element")
+    frame = FRAMES[name]
     table = f"tables/{spec.table}" if spec.table else COUNTS
     he_alone = counts == "optional" and spec.table is None and store.is_dir() and not (store / table).exists()
-    elements = (IMAGE, MASK, CELLS) if he_alone else (IMAGE, MASK, CELLS, table)
+    has_cells = not he_alone or spec.expression is not None or (store / CELLS).exists()
+    elements = (frame.image, frame.mask, *([CELLS] if has_cells else []), *([] if he_alone else [table]))
     check_elements(store, elements, None if he_alone else WITHOUT, expected=WHOLE)
-    table_files = {"mask": store / MASK, "cells": store / CELLS}
+    table_files = {"mask": store / frame.mask}
+    if has_cells:
+        table_files["cells"] = store / CELLS
     if not he_alone:
         table_files["counts"] = store / table
     if spec.expression is not None:
@@ -76,11 +100,15 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         Recipe(
             source="challenge/2",
             where=f"sample '{spec.id}'",
-            slide_files={"image": store / IMAGE},
+            slide_files={"image": store / frame.image},
             table_files=table_files,
             write_slide=lambda target: _write_checked(store, elements, target),
-            read_table=lambda pixels: read_table(store, pixels, counts=read_from, expression=spec.expression),
-            um_per_px=ASSUMED_UM_PER_PX,
+            read_table=lambda pixels: (
+                read_table(store, pixels, counts=read_from, expression=spec.expression, frame=frame)
+                if has_cells
+                else _every_label(store, pixels, frame)
+            ),
+            um_per_px=frame.um_per_px,
             um_per_px_assumed=True,
             rules=_rules(store, read_from),
         ),
@@ -93,7 +121,7 @@ def _write_checked(store: Path, elements: tuple[str, ...], target: Path) -> None
     for name in elements:
         with element(store, name, whole=False):
             pass
-    write_image(store, IMAGE, target)
+    write_image(store, elements[0], target)
 
 
 def _rules(store: Path, counts: str | None) -> tuple[str, ...]:
@@ -122,6 +150,7 @@ def read_table(
     *,
     counts: str | None = COUNTS,
     expression: Path | None = None,
+    frame: Frame = FRAMES["HE_original"],
 ) -> Table:
     """Read all cells of a store, those measured with their counts.
 
@@ -130,18 +159,21 @@ def read_table(
     store
         The SpatialData store.
     pixels
-        The decoded ``HE_original``.
+        The decoded H&E image.
     counts
         The table of measured cells; None where there is none.
     expression
         A further ``.h5ad`` of measured cells.
+    frame
+        The H&E image and its labels.
 
     Raises
     ------
     DataError
         When elements are broken or contradict each other.
     """
-    others = other_elements(store, MASK)
+    masks = {one.mask for one in FRAMES.values()}
+    others = [name for name in other_elements(store, frame.mask) if f"images/{name}" not in masks]
     where = f"{store}, {CELLS}"
     with element(store, CELLS) as group:
         cells, left_out = read_columns(group, "obs", where=where)
@@ -172,12 +204,22 @@ def read_table(
     notes += [note for part in parts for note in part.notes]
     genes = parts[0].genes if parts else ()
     placed, is_measured = _joined(parts, ids)
-    xy_px, of_labels = read_centres(store, MASK, IMAGE, ids, pixels)
+    xy_px, of_labels = read_centres(store, frame.mask, frame.image, ids, pixels)
     obs = cells.drop(columns=["measured", "total_counts"], errors="ignore")
     obs.index = pd.Index(ids.astype(str))
     obs = obs.assign(cell_id=ids, measured=is_measured, total_counts=row_sums(placed))
     beside = next((part.beside for part in parts if part.beside is not None), None)
     return Table(obs, xy_px, placed, genes, (*notes, *of_labels), beside)
+
+
+def _every_label(store: Path, pixels: UInt8[np.ndarray, "height width 3"], frame: Frame) -> Table:
+    """Return a cell for each label of a section without tables."""
+    ids = labels_in(store, frame.mask, IMAGE_AXES)
+    xy_px, notes = read_centres(store, frame.mask, frame.image, ids, pixels)
+    obs = pd.DataFrame({"cell_id": ids, "measured": False, "total_counts": 0.0}, index=ids.astype(str))
+    none = csr_matrix(np.zeros((len(ids), 0), dtype=np.float32))
+    said = f"no {CELLS} in the store: a cell for each of the {len(ids):,} labels of {frame.mask}"
+    return Table(obs, xy_px, none, (), (*_colour_notes(pixels), *notes, said))
 
 
 def _colour_notes(pixels: UInt8[np.ndarray, "height width 3"]) -> list[str]:

@@ -31,7 +31,7 @@ from prestige.data.stores.annotations import Annotation, matched, rows_of
 from prestige.data.stores.chosen import Chosen, Named, choose, choose_table
 from prestige.data.stores.frames import moved
 from prestige.data.stores.images import not_stored, under, write_image
-from prestige.data.stores.labels import read_labels
+from prestige.data.stores.labels import labels_in, read_labels
 from prestige.data.stores.links import id_column
 from prestige.data.stores.shapes import read_shapes
 from prestige.data.stores.zarrs import check_elements, element
@@ -170,11 +170,13 @@ def _places(
     """Return ids and places, in pixels of the image, of the instances that rows name; of all without rows."""
     region, name = chosen.region, chosen.region_name
     if region.startswith("labels/"):
-        wanted = None
-        if column is not None:
-            expected = f"the labels of {name}, whole numbers above 0"
-            wanted = whole_ids(column, where=where, what="ids", expected=expected)
-        labels, xy, notes = read_labels(store, region, wanted)
+        expected = f"the labels of {name}, whole numbers above 0"
+        labels = (
+            labels_in(store, region)
+            if column is None
+            else whole_ids(column, where=where, what="ids", expected=expected)
+        )
+        xy, notes = read_labels(store, region, labels)
         return pd.Index(labels), moved(xy, chosen.matrix), notes
     shapes = read_shapes(store, region)
     notes, ids, xy = [], shapes.ids, shapes.xy

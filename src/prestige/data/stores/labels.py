@@ -70,16 +70,16 @@ def read_centres(
 
 
 def read_labels(
-    store: Path, name: str, ids: Int[np.ndarray, "n"] | None = None
-) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n 2"], list[str]]:
-    """Return labels of an element, their centroids in its own pixels (a pixel's centre is whole), and notes.
+    store: Path, name: str, ids: Int[np.ndarray, "n"]
+) -> tuple[Float[np.ndarray, "n 2"], list[str]]:
+    """Return the centroids of labels in their own pixels (a pixel's centre is whole), and notes.
 
     Parameters
     ----------
     store, name
         The store, and its element with the axes y and x.
     ids
-        The labels wanted; all that are there where left out.
+        The labels wanted.
 
     Raises
     ------
@@ -90,16 +90,29 @@ def read_labels(
     with element(store, name, whole=False) as group:
         labels = level0(group, where, LABEL_AXES)
         _check_kind(labels)
-        if ids is None:
-            seen = [np.unique(labels[y, x]) for y, x in chunks(labels, f"looking through {name}")]
-            there = np.unique(np.concatenate([np.zeros(0, labels.dtype), *seen])).astype(np.int64)
-            ids = there[there > 0]
         centroids = _centroids(labels, ids, name)
     xy_px = centroids.xy_px()
     lost = np.asarray(np.isnan(xy_px).any(axis=1))
     if lost.any():
         raise _lost(ids, lost, labels, "a label for every row of the table")
-    return ids, xy_px, _apart(centroids, ids, name)
+    return xy_px, _apart(centroids, ids, name)
+
+
+def labels_in(store: Path, name: str, axes: tuple[str, ...] = LABEL_AXES) -> Int[np.ndarray, "n"]:
+    """Return all labels of an element, sorted, without the background.
+
+    Raises
+    ------
+    DataError
+        When these are no labels.
+    """
+    with element(store, name, whole=False) as group:
+        labels = level0(group, f"{store}, {name}", axes)
+        _check_kind(labels)
+        first = () if len(labels.shape) == 2 else (0,)
+        seen = [np.unique(labels[(*first, y, x)]) for y, x in chunks(labels, f"looking through {name}")]
+        there = np.unique(np.concatenate([np.zeros(0, labels.dtype), *seen])).astype(np.int64)
+        return there[there > 0]
 
 
 def _centroids(labels: Raster, ids: Int[np.ndarray, "n"], name: str) -> Centroids:
