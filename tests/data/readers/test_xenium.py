@@ -497,3 +497,94 @@ def test_a_manifest_that_contradicts_the_yaml(tmp_path: Path) -> None:
     assert opened(path, morphology_um_per_px=MORPHOLOGY_UM).card.um_per_px == pytest.approx(
         XeniumFolder().um_per_px
     )
+
+
+# --- the same tissue as a store of the challenge
+
+
+def _tiles(path: Path, rows: range, columns: range) -> np.ndarray:
+    """Decode some tiles of the largest level of a TIFF."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        page: Any = file.pages[0]
+        across = -(-page.imagewidth // page.tilewidth)
+
+        def tile(row: int, column: int) -> np.ndarray:
+            number = row * across + column
+            file.filehandle.seek(page.dataoffsets[number])
+            data = file.filehandle.read(page.databytecounts[number])
+            return page.decode(data, number, jpegtables=page.jpegtables)[0][0]
+
+        out = np.vstack([np.hstack([tile(row, column) for column in columns]) for row in rows])
+    return out[..., 0] if out.shape[-1] == 1 else out
+
+
+def test_the_pancreas_lies_where_it_lies_as_a_store_of_the_challenge(
+    store: Any, shared_data: Path, tmp_path: Path
+) -> None:
+    """H&E turned by 90 degrees, mirrored, at another pixel size: the same centres to half a pixel."""
+    import anndata
+    import tifffile
+    from PIL import Image
+
+    from prestige.data.readers import challenge
+
+    real = shared_data / "pancreas_xenium"
+    if not real.is_dir():
+        pytest.skip(f"no pancreas at {real}")
+    where = range(6, 8), range(10, 12)
+    slide, mask = _tiles(real / "HE.tif", *where), _tiles(real / "nuclei.tif", *where)
+    table = anndata.read_h5ad(real / "train.h5ad")
+    groups = pd.read_parquet(real / "cell_groups.parquet")
+    groups = groups[groups["cell_id"].isin(np.unique(mask))]
+    table = table[table.obs["cell_id"].isin(groups["cell_id"])]
+    store.image, store.mask, store.genes = slide, mask, tuple(table.var_names)
+    store.cells = groups.set_index(groups["cell_id"].astype(str).to_numpy())
+    store.measured = table.obs[["cell_id"]].set_axis(table.obs["cell_id"].astype(str).to_numpy())
+    store.counts = np.asarray(table.X.todense())
+    path = store.write(tmp_path / "s.zarr", 3)
+    of_store = SampleSpec.model_validate({"id": "S", "source": "challenge", "path": path, "patient": "P"})
+    expected = challenge.read(of_store, tmp_path / "cache").table
+
+    # The frame of the instrument: pixels of half the width, from a corner elsewhere.
+    ids = [int(one) for one in expected.obs.index]
+    assert len(ids) > 300
+    folder = XeniumFolder(
+        "xenium-1.0.2", n=len(ids), ids=ids, features=dict.fromkeys(expected.genes, "Gene Expression")
+    )
+    folder.counts = expected.counts.toarray().astype(int)
+    outs = folder.write(tmp_path / "outs")
+    corner, per_px = np.array([700, 1900]), 0.425 / MORPHOLOGY_UM
+    xy_um = (expected.xy_px + corner) * per_px * MORPHOLOGY_UM
+    cells = pd.read_parquet(outs / "cells.parquet")
+    cells[["x_centroid", "y_centroid"]] = xy_um
+    cells.to_parquet(outs / "cells.parquet")
+    # flipud, then a quarter turn: x' = h - 1 - y, y' = w - 1 - x; then smaller
+    turned = np.rot90(np.flipud(slide))
+    height, width = slide.shape[:2]
+    size = round(0.85 * height), round(0.85 * width)
+    Image.fromarray(np.ascontiguousarray(turned)).resize(size, Image.Resampling.BICUBIC).save(
+        tmp_path / "he.png"
+    )
+    tifffile.imwrite(tmp_path / "he.tif", np.asarray(Image.open(tmp_path / "he.png")), photometric="rgb")
+    x_scale, y_scale = height / size[0], width / size[1]
+    to_turned = np.array([[x_scale, 0, x_scale / 2 - 0.5], [0, y_scale, y_scale / 2 - 0.5], [0, 0, 1]])
+    to_slide = np.array([[0, -1, width - 1], [-1, 0, height - 1], [0, 0, 1]])
+    to_morphology = np.array([[per_px, 0, per_px * corner[0]], [0, per_px, per_px * corner[1]], [0, 0, 1]])
+    matrix = to_morphology @ to_slide @ to_turned
+    np.savetxt(tmp_path / "he_matrix.csv", matrix, delimiter=",")
+    found = opened(outs, image=tmp_path / "he.tif", alignment=tmp_path / "he_matrix.csv")
+    assert found.card.um_per_px == pytest.approx(0.425 / 0.85, rel=1e-3)
+    back = np.column_stack([found.table.xy_px, np.ones(len(ids))]) @ (to_slide @ to_turned).T
+    assert np.abs(back[:, :2] - expected.xy_px).max() < 0.5
+    assert (found.table.counts != expected.counts).nnz == 0
+
+    # and the pixels there are the same
+    def colours(pixels: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
+        x, y = xy_px.round().astype(int).T
+        return pixels[y, x].astype(float).ravel()
+
+    same = np.corrcoef(colours(slide, expected.xy_px), colours(found.pixels, found.table.xy_px))[0, 1]
+    moved = np.corrcoef(colours(slide, expected.xy_px), colours(found.pixels, found.table.xy_px[::-1]))[0, 1]
+    assert same > 0.9 > moved

@@ -1,0 +1,107 @@
+"""Tables in pieces: csv and parquet give the same, and damaged ones a line."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prestige.data.platforms import rows
+from prestige.data.platforms.rows import read_all
+from prestige.errors import DataError
+
+HOW: dict[str, Any] = {
+    "texts": ("id", "kind"),
+    "numbers": ("x", "y"),
+    "optional": ("kind", "y"),
+    "expected": "a table",
+}
+TABLE = pd.DataFrame({"id": ["b", "a", "b"], "x": [1.5, np.nan, 3], "other": [[1], [2], [3]]})
+
+
+def written(path: Path, table: pd.DataFrame = TABLE, **how: Any) -> Path:
+    table.to_parquet(path) if path.suffix == ".parquet" else table.to_csv(path, **how)
+    return path
+
+
+@pytest.mark.parametrize("piece", [1, 2, 100])
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.csv.gz"])
+def test_every_form_gives_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, piece: int
+) -> None:
+    monkeypatch.setattr(rows, "_PIECE", piece)
+    found = read_all(written(tmp_path / name), **HOW)
+    assert list(found.columns) == ["id", "x"]
+    assert found["id"].tolist() == ["b", "a", "b"]
+    np.testing.assert_array_equal(found["x"], [1.5, np.nan, 3])
+
+
+def test_a_csv_as_others_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    for text in ('\ufeff"","id","x"\r\n"1","001",2\r\n"2","NA",NA\r\n', "id,x\n001,2\nNA,\n"):
+        path.write_text(text, encoding="utf-8")
+        found = read_all(path, **HOW)
+        assert found["id"].tolist() == ["001", "NA"]
+        np.testing.assert_array_equal(found["x"], [2, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([b"b", b"a"], ["b", "a"]),
+        ([7, 2**62 + 1], ["7", "4611686018427387905"]),
+        (pd.Categorical(["b", "a"]), ["b", "a"]),
+        (np.array([1, 2], np.uint64), ["1", "2"]),
+    ],
+)
+def test_texts_however_they_are_stored(tmp_path: Path, values: Any, texts: list[str]) -> None:
+    found = read_all(written(tmp_path / "t.parquet", pd.DataFrame({"id": values, "x": [1, 2]})), **HOW)
+    assert found["id"].tolist() == texts
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (
+            pd.DataFrame({"ID": ["a"], "x": [1]}),
+            "has no column 'id', only 'ID', 'x'; expected a table; is it 'ID'?",
+        ),
+        (pd.DataFrame({"id": ["a", None], "x": [1, 2]}), "the column 'id' has gaps"),
+        (pd.DataFrame({"id": ["a"], "x": ["one"]}), "the column 'x' cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_a_line(tmp_path: Path, name: str, table: pd.DataFrame, words: str) -> None:
+    with pytest.raises(DataError) as told:
+        read_all(written(tmp_path / name, table, index=False), **HOW)
+    assert words in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.csv.gz"])
+def test_what_is_no_table(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    for content in (b"", b"\0\xff\xfe", b"PAR1PAR1", b"\x1f\x8b\x08\x00"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=name):
+            read_all(path, **HOW)
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    for name in ("t.parquet", "t.csv"):
+        found = read_all(written(tmp_path / name, TABLE[["id", "x"]][:0]), **HOW)
+        assert found.shape == (0, 2)
+
+
+def test_a_small_file_of_many_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "_FREE_ROWS", 0)
+    table = pd.DataFrame({"id": "a", "x": np.zeros(100_000)})
+    with pytest.raises(DataError, match="declares 100,000 rows, more than its bytes can hold"):
+        read_all(written(tmp_path / "t.parquet", table), **HOW)
+    monkeypatch.setattr(rows, "_MOST_BYTES", 1000)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"id,x\n" + b"a,1\n" * 10_000))
+    with pytest.raises(DataError, match="larger than it may be, unpacked"):
+        read_all(tmp_path / "t.csv.gz", **HOW)
