@@ -152,7 +152,7 @@ def _column(folder: Path, rng: Random) -> str:
         "infinite": lambda: table.assign(**{name: np.inf}),
         "negative": lambda: table.assign(**{name: -1.0}),
         "huge": lambda: table.assign(**{name: 1e300}),
-        "lists": lambda: table.assign(**{name: [[1, 2]] * n}),
+        "lists": lambda: table.assign(**{name: pd.Series([[1, 2]] * n)}),
         "times": lambda: table.assign(**{name: pd.Timestamp("2024-01-01")}),
         "no rows": lambda: table[:0],
         "rows twice": lambda: pd.concat([table, table]),

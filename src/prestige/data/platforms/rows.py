@@ -139,7 +139,7 @@ def _csv(
             there: dict[str, bool] = {}
             pieces: Any = pd.read_csv(
                 stream,
-                usecols=lambda name: there.setdefault(name, name in names),
+                usecols=lambda name: there.setdefault(str(name), name in names),
                 dtype=dict.fromkeys(texts, str),
                 chunksize=_PIECE,
                 encoding="utf-8-sig",

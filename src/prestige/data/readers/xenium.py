@@ -227,7 +227,7 @@ def _counted(folder: Folder, cells: Cells) -> _Counted:
     """Return the counts of the cells, or of their nuclei, in the order of the table of cells."""
     n = len(cells.ids)
     if folder.matrix is None:
-        return _Counted(csr_matrix((n, 0), dtype=np.float32), (), np.zeros(n, dtype=bool), ())
+        return _Counted(csr_matrix(np.zeros((n, 0), np.float32)), (), np.zeros(n, dtype=bool), ())
     numbered = bool(cells.ids.str.fullmatch(r"[0-9]+").all())
     with opened_matrix(folder.matrix, numbered=numbered) as matrix:
         rows = _rows(matrix, cells)

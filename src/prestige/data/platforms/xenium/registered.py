@@ -86,7 +86,7 @@ class Registered:
 
     def _inside(self, xy_px: Float[np.ndarray, "n 2"]) -> Bool[np.ndarray, " n"]:
         edge = np.array([self.image.width_px, self.image.height_px]) - 0.5
-        return ((xy_px >= -0.5) & (xy_px <= edge)).all(axis=1)
+        return np.asarray(((xy_px >= -0.5) & (xy_px <= edge)).all(axis=1))
 
     def _beside(self, xy_px: Float[np.ndarray, "n 2"], outside: int) -> DataError:
         """Say that most cells lie beside the image, and how they would lie on it."""

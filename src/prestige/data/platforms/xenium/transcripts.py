@@ -44,7 +44,7 @@ def nucleus_counts(path: Path, ids: pd.Index, genes: Sequence[str]) -> csr_matri
         When the table is damaged, or names none of the cells or genes.
     """
     columns = pd.Index(list(genes))
-    out = csr_matrix((len(ids), len(columns)), dtype=np.float32)
+    out = _added_up([], (len(ids), len(columns)))
     held: list[np.ndarray] = []
     strangers: dict[str, list[str]] = {"cell_id": [], "feature_name": []}
     known = dict.fromkeys(strangers, False)
