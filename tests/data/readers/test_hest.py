@@ -108,7 +108,7 @@ def test_missing_files_are_named_with_their_neighbours(hest_folder: Writer) -> N
     ("image", "said"),
     [
         (np.zeros((40, 50), np.uint8), "1 channel;"),
-        (np.zeros((40, 50, 4), np.uint8), "4 channels"),
+        (np.zeros((40, 50, 5), np.uint8), "5 channels"),
         (np.zeros((40, 50, 3), np.uint16), "16 bit"),
     ],
 )

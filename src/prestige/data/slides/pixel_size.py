@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from prestige.data.slides.tiff import directories as tags
@@ -56,14 +56,32 @@ def tagged_um(level: Level0) -> dict[str, float]:
     DataError
         When it states pixels that are not square.
     """
+    return square_um(_stated(level), level.image)
+
+
+def square_um(stated: Iterable[tuple[str, float, float]], image: Path) -> dict[str, float]:
+    """Return the widths of pixels by what states them, of those that a microscope can have.
+
+    Parameters
+    ----------
+    stated
+        What states it, and the width and height of a pixel in micrometres.
+    image
+        The file, for messages.
+
+    Raises
+    ------
+    DataError
+        When width and height differ.
+    """
     found = {}
-    for what, x_um, y_um in _stated(level):
+    for what, x_um, y_um in stated:
         if not all(_LEAST_TAGGED_UM < side < _MOST_TAGGED_UM for side in (x_um, y_um)):
             continue
         if abs(x_um / y_um - 1) > _SQUARE_WITHIN:
             raise DataError(
                 f"its pixels are not square: {x_um:.4g} x {y_um:.4g} um by its {what}",
-                where=level.image,
+                where=image,
                 expected="square pixels",
                 remedy=f"resample it to square pixels, or mend its {what}",
             )

@@ -9,7 +9,7 @@ import math
 import os
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,16 +154,43 @@ def element(store: Path, name: str, *, whole: bool = True) -> Iterator[Any]:
     DataError
         When it is absent or broken, or names what is not on the lists.
     """
+    where = f"{store}, {name}"
+    with _group(store / name, where, _within(store, name), whole=whole) as group:
+        yield group
+
+
+@contextmanager
+def group_of(folder: Path, where: str, *, within: Path | None = None) -> Iterator[Any]:
+    """Give the zarr group in a folder, whose arrays are read chunk by chunk.
+
+    Parameters
+    ----------
+    within
+        The store that it lies in, which links in it may lead to; by default it is one itself.
+
+    Raises
+    ------
+    DataError
+        When it is absent or broken, or names what is not on the lists.
+    """
+    real = [Path(os.path.realpath(one)) for one in (folder, within or folder)]
+    if not folder.is_dir() or not str(real[0]).startswith(str(real[1])):
+        raise DataError("is not there", where=where, expected="a folder of the store", remedy=AGAIN)
+    with _group(folder, where, tuple(real), whole=False) as group:
+        yield group
+
+
+@contextmanager
+def _group(folder: Path, where: str, within: tuple[Path, ...], *, whole: bool) -> Iterator[Any]:
     import zarr
 
     from prestige.data.stores.checked_store import CheckedStore  # needs zarr
 
-    where = f"{store}, {name}"
     with warnings.catch_warnings():  # zarr's words on what it leaves aside
         warnings.filterwarnings("ignore", category=UserWarning)
         with reading(where, expected=WHOLE):
-            checked = CheckedStore(store / name, where, within=_within(store, name), whole=whole)
-            group = _opened(zarr, checked, store / name, where)
+            checked = CheckedStore(folder, where, within=within, whole=whole)
+            group = _opened(zarr, checked, folder, where)
         yield group
 
 
@@ -238,11 +265,25 @@ class Raster:
     @property
     def rgb(self) -> list[int]:
         """Return which channels are red, green and blue: by their names, else the first three in order."""
-        names = [name.lower() for name in self.channels]
-        for colours in _COLOURS:
-            if sorted(names) == sorted(colours):
-                return [names.index(colour) for colour in colours]
-        return [0, 1, 2]
+        return list(colour_order(self.channels, 3))
+
+
+def colour_order(channels: Sequence[str], number: int) -> tuple[int, ...]:
+    """Return which channels are red, green and blue (and alpha): by their names, else in order.
+
+    Parameters
+    ----------
+    channels
+        What they are called, as far as that is known.
+    number
+        How many there are.
+    """
+    names = [name.lower() for name in channels]
+    for colours in _COLOURS:
+        for wanted in (list(colours), [*colours, "a"], [*colours, "alpha"]):
+            if sorted(names) == sorted(wanted):
+                return tuple(names.index(colour) for colour in wanted)
+    return (0, 1, 2) if number == 3 else tuple(range(min(number, 3)))
 
 
 def level0(group: Any, where: str, axes: tuple[str, ...] = IMAGE_AXES) -> Raster:
@@ -266,7 +307,7 @@ def level0(group: Any, where: str, axes: tuple[str, ...] = IMAGE_AXES) -> Raster
         named = tuple(str(axis["name"]) if isinstance(axis, dict) else str(axis) for axis in scales["axes"])
         array = _largest(group, scales["datasets"])
         dimensions = array.ndim
-        channels = _channels(of_image, attributes)
+        channels = channel_names(of_image, attributes)
     if named != axes or dimensions != len(axes):
         kind = "an image" if axes == IMAGE_AXES else "labels"
         raise DataError(
@@ -311,7 +352,7 @@ def _width(dataset: dict[str, Any]) -> float | None:
     return None
 
 
-def _channels(of_image: dict[str, Any], attributes: dict[str, Any]) -> tuple[str, ...]:
+def channel_names(of_image: dict[str, Any], attributes: dict[str, Any]) -> tuple[str, ...]:
     """Return the names of channels, as OME or, before it, spatialdata writes them."""
     for holder in (of_image.get("omero"), attributes.get("omero"), attributes.get("channels_metadata")):
         if isinstance(holder, dict) and isinstance(holder.get("channels"), list):

@@ -39,3 +39,18 @@ def _of_jpeg(data: bytes) -> tuple[int, int] | None:
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return None
+
+
+def bits_of(data: bytes) -> int | None:
+    """Return the most bits of a channel of a PNG or JPEG 2000 image; None of others.
+
+    Sources: W3C PNG, 11.2.2; ITU-T T.800, A.5.1.
+    """
+    if data.startswith(_PNG) and len(data) >= 25:
+        return data[24]
+    start = data.find(_JPEG_2000, 0, _LOOKED_THROUGH)
+    if start < 0 or (start and not data.startswith(b"\0\0\0\x0cjP")) or len(data) < start + 42:
+        return None
+    channels = int.from_bytes(data[start + 40 : start + 42], "big")
+    depths = data[start + 42 : start + 42 + 3 * channels : 3]
+    return max(((depth & 0x7F) + 1 for depth in depths), default=None)

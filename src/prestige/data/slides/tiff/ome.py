@@ -24,11 +24,23 @@ def _images(text: str, width: int, height: int, image: Path) -> tuple[Element | 
     with reading(image, part="its OME-XML"):
         root = fromstring(text.encode())
     size = (str(width), str(height))
-    found = [one for one in _named(root, "Pixels") if (one.get("SizeX"), one.get("SizeY")) == size]
+    found = [one for one in named(root, "Pixels") if (one.get("SizeX"), one.get("SizeY")) == size]
     return root, found
 
 
-def _named(parent: Element, name: str) -> Iterator[Element]:
+def pixels_of(text: str, width: int, height: int, image: Path) -> list[Element]:
+    """Return the ``Pixels`` of a size in OME-XML; none where there is no such text.
+
+    Raises
+    ------
+    DataError
+        When the OME-XML cannot be read.
+    """
+    return _images(text, width, height, image)[1]
+
+
+def named(parent: Element, name: str) -> Iterator[Element]:
+    """Go over all elements of a name below one, in whichever namespace."""
     return (one for one in parent.iter() if isinstance(one.tag, str) and one.tag.rpartition("}")[2] == name)
 
 
@@ -44,14 +56,14 @@ def check_in_one_file(text: str, width: int, height: int, image: Path) -> None:
     if root is None or not pixels:
         return
     own = root.get("UUID")
-    is_set = len({uuid.text for uuid in _named(root, "UUID")}) > 1
+    is_set = len({uuid.text for uuid in named(root, "UUID")}) > 1
 
     def is_apart(uuid: Element) -> bool:
         if own is not None:
             return (uuid.text or own).strip() != own
         return is_set and uuid.get("FileName", image.name) != image.name
 
-    apart = [[uuid for uuid in _named(one, "UUID") if is_apart(uuid)] for one in pixels]
+    apart = [[uuid for uuid in named(one, "UUID") if is_apart(uuid)] for one in pixels]
     if not all(apart):
         return
     raise DataError(

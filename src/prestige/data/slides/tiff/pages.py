@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from prestige.data.slides.orientation import check_orientation
 from prestige.data.slides.tiff import directories as tags
 from prestige.data.slides.tiff.directories import WHOLE, Directory, read_directories
 from prestige.data.slides.tiff.ome import check_in_one_file
+from prestige.data.slides.tiff.planes import colours_of, named_after
 from prestige.errors import AGAIN, DataError
 
 REMEDY = "save the H&E image as 8 bit RGB"
@@ -22,7 +24,8 @@ _RGB = "an RGB image, 3 channels of 8 bit"
 _REDUCED, _MASK = 1, 4
 _BESIDE = re.compile(r"\W*(label|macro|thumbnail|overview|probability|mask)([\s_-]*(image|photo))?\b", re.I)
 _APERIO_BESIDE = re.compile(r"^(label|macro)\b", re.I | re.M)
-_LONGEST_NAME = 60
+_QPI_BESIDE = re.compile(r"<ImageType>\s*(Thumbnail|Overview|Label)\s*</ImageType>")
+_LONGEST_NAME, _LONGEST_HEAD = 60, 1024
 
 _YCBCR = 6
 _PHOTOMETRICS = {
@@ -38,6 +41,7 @@ _APERIO_YCBCR, _APERIO_RGB = 33003, 33005
 _JPEG_2000 = {_APERIO_YCBCR, 33004, _APERIO_RGB, 34712}
 _WEBP = {34927, 50001}  # whose decoder always gives red, green and blue
 _FURTHER = {22610, 34933, 34934, 50002, 52546}  # JPEG XR, PNG, JPEG XL
+_OF_ALPHA = _BYTES | {_APERIO_RGB, 34712}
 _READ = _BYTES | _JPEG | _JPEG_2000 | _WEBP | _FURTHER
 
 _MOST_EXPANSION = 10_000
@@ -56,11 +60,25 @@ class Level0:
         All pages of the file.
     image
         The file.
+    planes
+        The pages of red, green and blue, where each has one of its own; ``page`` is the first of them.
     """
 
     page: Directory
     pages: Sequence[Directory]
     image: Path
+    planes: tuple[Directory, ...] = ()
+
+    @property
+    def samples(self) -> int:
+        """Numbers a pixel: three colours, or four with how opaque it is."""
+        return len(self.planes) or self.page.samples
+
+    @property
+    def alpha(self) -> int:
+        """What the fourth number of a pixel is: 0 no alpha, 1 one by which the colours were multiplied, 2 one apart."""
+        extra = self.page.number(tags.EXTRA_SAMPLES)
+        return extra if self.page.samples == 4 and extra in (1, 2) else 0
 
     @property
     def segment_px(self) -> tuple[int, int]:
@@ -78,7 +96,7 @@ class Level0:
     @property
     def n_planes(self) -> int:
         """How many tiles cover each place: 3 where every colour has its own."""
-        return self.page.samples if self.page.number(tags.PLANAR, 1) == 2 else 1
+        return self.samples if self.planes or self.page.number(tags.PLANAR, 1) == 2 else 1
 
     @property
     def is_ycbcr(self) -> bool:
@@ -116,13 +134,10 @@ class Level0:
                 f"{self.page.name} of {self.image.name} ({self.page.width} x {self.page.height} px), the "
                 f"largest, was read; page 1 has {first.width} x {first.height} px"
             )
-        turned = self.page.number(tags.ORIENTATION, 1)
-        if turned not in (0, 1):
-            notes.append(
-                f"{self.image.name} is to be shown turned or mirrored (orientation {turned}): it was read as "
-                "it is stored, and places are taken to count from its first pixel"
-            )
-        if self.page.number(tags.PHOTOMETRIC, -1) == 1:
+        if self.planes:
+            names = ", ".join(page.name for page in self.planes)
+            notes.append(f"{names} of {self.image.name} were taken as red, green and blue")
+        elif self.page.number(tags.PHOTOMETRIC, -1) == 1:
             notes.append(
                 f"the three channels of {self.image.name} are tagged MinIsBlack (grey): they were taken as "
                 "red, green and blue"
@@ -139,23 +154,77 @@ def level0(image: Path) -> Level0:
         When the file is damaged, when no page or several could be the slide, or when it is not 8 bit RGB.
     """
     pages = read_directories(image)
-    found = Level0(_chosen(pages, image), pages, image)
+    chosen = _chosen(pages, image)
+    found = Level0(chosen[0], pages, image, chosen if len(chosen) > 1 else ())
     check_in_one_file(pages[0].texts.get(tags.DESCRIPTION, ""), found.page.width, found.page.height, image)
+    check_orientation(found.page.number(tags.ORIENTATION, 1), image)
     _check_colours(found)
-    _check_layout(found)
+    for page in chosen:
+        _check_layout(replace(found, page=page))
     return found
 
 
-def _chosen(pages: Sequence[Directory], image: Path) -> Directory:
+def smaller(level: Level0) -> list[Level0]:
+    """Return the smaller copies of the slide that its file says it holds, the largest first.
+
+    A page counts where it is flagged as smaller, lies below the slide's page, or is one of a vendor whose
+    pyramids need no flag, and where it has the form of the slide.  Of those that cannot be read none is given.
+    """
+    found: dict[tuple[int, int], Level0] = {}
+    for page in level.pages:
+        below = [_below(page, level, number) for number in range(len(level.planes))]
+        if level.planes and page is not below[0]:
+            continue
+        one = Level0(page, level.pages, level.image, tuple(one for one in below if one is not None))
+        if _is_copy(one, level) and (one.page.height, one.page.width) not in found:
+            found[one.page.height, one.page.width] = one
+    return sorted(found.values(), key=lambda one: -one.page.height * one.page.width)
+
+
+def _below(page: Directory, level: Level0, number: int) -> Directory | None:
+    """Return the page that lies below a plane of the slide as ``page`` does below its first."""
+    own = level.planes[0].place
+    place = (*level.planes[number].place, *page.place[len(own) :])
+    is_below = len(page.place) > len(own) and page.place[: len(own)] == own
+    return next((one for one in level.pages if is_below and one.place == place), None)
+
+
+def _is_copy(one: Level0, level: Level0) -> bool:
+    page, slide = one.page, level.page
+    if not 0 < page.width < slide.width or not 0 < page.height < slide.height or _is_beside(page):
+        return False
+    below = page.place[: len(slide.place)] == slide.place
+    text = page.texts.get(tags.DESCRIPTION, "")
+    vendors = tags.SOURCE_LENS in page.numbers or (text.startswith("Aperio") and page.is_tiled)
+    across, down = slide.width / page.width, slide.height / page.height
+    alike = abs(across / down - 1) < 0.01 + 1 / min(page.width, page.height)
+    if not (alike and (below or vendors or _flags(page) & _REDUCED)) or one.samples != level.samples:
+        return False
+    try:
+        _check_colours(one)
+        for plane in one.planes or (page,):
+            _check_layout(replace(one, page=plane))
+    except DataError:
+        return False
+    return len(one.planes) == len(level.planes)
+
+
+def _chosen(pages: Sequence[Directory], image: Path) -> tuple[Directory, ...]:
+    """Return the page that is the slide, or the three pages that are."""
     with_pixels = [page for page in pages if page.width > 0 and page.height > 0]
     if not with_pixels:
         raise DataError("the image is empty (no page has pixels)", where=image, expected=WHOLE)
     slides = [page for page in with_pixels if not _is_beside(page)] or with_pixels
+    if pages[0].is_tiled and pages[0].texts.get(tags.DESCRIPTION, "").startswith("Aperio"):
+        slides = [page for page in slides if page.is_tiled] or slides  # its thumbnail is a strip
     most = max(page.width * page.height for page in slides)
     largest = [page for page in slides if page.width * page.height == most]
     coloured = [page for page in largest if page.samples > 1] or largest
     if len(coloured) > 1:
-        raise _several(coloured, image)
+        planes = colours_of(coloured, pages, image)
+        if planes is None:
+            raise _several(coloured, pages, image)
+        return planes
     page = coloured[0]
     if _flags(page) & _REDUCED and not all(_flags(other) & _REDUCED for other in slides):
         raise DataError(
@@ -165,7 +234,7 @@ def _chosen(pages: Sequence[Directory], image: Path) -> Directory:
             expected="the slide as the largest page",
             remedy="save the slide as a TIFF of its own",
         )
-    return page
+    return (page,)
 
 
 def _flags(page: Directory) -> int:
@@ -184,16 +253,19 @@ def _is_beside(page: Directory) -> bool:
     text = page.texts.get(tags.DESCRIPTION, "")
     if text.startswith("Aperio"):
         return bool(_APERIO_BESIDE.search(text))
+    if "PerkinElmer-QPI" in text[:_LONGEST_HEAD]:
+        return bool(_QPI_BESIDE.search(text))
     said = (text, page.texts.get(tags.PAGE_NAME, ""))
     return any(len(name) <= _LONGEST_NAME and _BESIDE.match(name) for name in said)
 
 
-def _several(pages: Sequence[Directory], image: Path) -> DataError:
+def _several(pages: Sequence[Directory], everything: Sequence[Directory], image: Path) -> DataError:
     size = f"{pages[0].width} x {pages[0].height} px"
     if all(page.samples == 1 for page in pages):
         number = {2: "two", 3: "three"}.get(len(pages), f"{len(pages):,}")
+        named = named_after(everything, pages[0], image)
         return DataError(
-            f"the image lies in {number} pages of one channel ({size} each)",
+            f"the image lies in {number} pages of one channel ({size} each{named})",
             where=image,
             expected=_RGB,
             remedy="save red, green and blue as one page of three channels",
@@ -224,9 +296,10 @@ def _check_colours(level: Level0) -> None:
         raise refused(f"is {said} bit{f' ({words})' if words else ''}")
     if photometric not in (1, 2, 6, -1):
         named = _PHOTOMETRICS.get(photometric, f"numbers of the kind {photometric}")
-        raise refused(f"has 1 channel ({named})" if page.samples == 1 else f"has its colours as {named}")
-    if page.samples != 3:
-        raise refused(f"has {page.samples} channel{'s' if page.samples > 1 else ''}")
+        raise refused(f"has 1 channel ({named})" if level.samples == 1 else f"has its colours as {named}")
+    if level.samples != 3 and not (level.alpha and photometric == 2 and level.compression in _OF_ALPHA):
+        known = ", the fourth of which is not said to be how opaque a pixel is" if level.samples == 4 else ""
+        raise refused(f"has {level.samples} channel{'s' if level.samples > 1 else ''}{known}")
     if level.is_ycbcr and level.n_planes > 1:
         raise refused("has its colours as YCbCr in planes of their own")
     if level.is_ycbcr and level.compression in _FURTHER:
@@ -274,6 +347,6 @@ def _check_layout(level: Level0) -> None:
     if page.counts.get(sizes, 0) != needed and not one_of_known_size:
         raise broken(f"lists the sizes of {page.counts.get(sizes, 0):,} of its {needed:,} {level.segments}")
     bytes_there = level.image.stat().st_size
-    claimed = 3 * max(page.width * page.height, rows * columns)
+    claimed = level.samples * max(page.width * page.height, rows * columns)
     if claimed > _SMALL_BYTES and claimed > _MOST_EXPANSION * bytes_there:
         raise broken(f"a file of {bytes_there:,} bytes claims {page.width} x {page.height} px")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
+from prestige.data.slides.alpha import on_white
 from prestige.data.slides.slide import MOST_HELD_BYTES, Held, new_pixels
 from prestige.data.slides.tiff.codestreams import size_px
 from prestige.data.slides.tiff.colours import is_rgb, rgb_of_ycbcr
@@ -33,12 +34,13 @@ class Tiles:
     ----------
     level
         The page they belong to.
-    page
-        The same page, opened by tifffile.
+    pages
+        The same page, opened by tifffile; three where each colour has one.
     """
 
-    def __init__(self, level: Level0, page: Any) -> None:
-        self.level, self.page = level, page
+    def __init__(self, level: Level0, pages: Sequence[Any]) -> None:
+        self.level, self.pages = level, pages
+        self.page = page = pages[0]
         self.height, self.width = level.page.height, level.page.width
         self.rows, self.columns = level.segment_px
         with told(level.image):
@@ -46,21 +48,20 @@ class Tiles:
                 self.rows, self.columns = int(page.tilelength), int(page.tilewidth)
             self.across = -(-self.width // self.columns)
             self.down = -(-self.height // self.rows)
-            number = self.across * self.down * level.n_planes
-            self.offsets = np.asarray(page.dataoffsets, dtype=np.int64)[:number]
-            self.sizes = np.asarray(page.databytecounts, dtype=np.int64)[:number]
-            decodes = (
-                page.imagelength,
-                page.imagewidth,
-                page.samplesperpixel,
-                len(self.offsets),
-                len(self.sizes),
+            number = self.across * self.down * level.n_planes // len(pages)
+            offsets, sizes = (
+                [np.asarray(getattr(one, what), dtype=np.int64)[:number] for one in pages]
+                for what in ("dataoffsets", "databytecounts")
             )
-            if decodes != (self.height, self.width, 3, number, number) or page.dtype != np.uint8:
-                raise ValueError("its tags contradict each other")
-            if level.is_converted:
-                page.subsampling = (1, 1)  # else tifffile refuses what is checked in pages.py
-            page.decode  # noqa: B018 - made here once, not in every thread
+            self.offsets, self.sizes = np.concatenate(offsets), np.concatenate(sizes)
+            samples = level.samples // len(pages)
+            for one, begins, long in zip(pages, offsets, sizes, strict=True):
+                decodes = (one.imagelength, one.imagewidth, one.samplesperpixel, len(begins), len(long))
+                if decodes != (self.height, self.width, samples, number, number) or one.dtype != np.uint8:
+                    raise ValueError("its tags contradict each other")
+                if level.is_converted:
+                    one.subsampling = (1, 1)  # else tifffile refuses what is checked in pages.py
+                one.decode  # noqa: B018 - made here once, not in every thread
         self._file = level.image.open("rb")
         self._lock = threading.Lock()
 
@@ -70,6 +71,11 @@ class Tiles:
 
     def __len__(self) -> int:
         return len(self.offsets)
+
+    @property
+    def n_blocks(self) -> int:
+        """How many places tiles have in the image: one tile each, or one for every colour."""
+        return self.across * self.down
 
     @property
     def stored(self) -> Bool[np.ndarray, "n"]:
@@ -98,12 +104,31 @@ class Tiles:
                 remedy=CUT_OFF,
             )
 
-    def place(self, number: int) -> tuple[slice, int, int]:
-        """Return the colours that a tile holds, and the row and column it begins at."""
-        plane, below = divmod(number, self.across * self.down)
-        y, x = divmod(below, self.across)
-        colours = slice(plane, plane + 1) if self.level.n_planes > 1 else slice(None)
-        return colours, y * self.rows, x * self.columns
+    def place(self, block: int) -> tuple[int, int]:
+        """Return the row and column of pixels at which a block begins."""
+        y, x = divmod(block, self.across)
+        return y * self.rows, x * self.columns
+
+    def block(self, block: int, *, convert: bool = True) -> UInt8[np.ndarray, "h w 3"]:
+        """Return the colours of the pixels at a tile's place, white where nothing is stored.
+
+        Raises
+        ------
+        DataError
+            When they cannot be decoded.
+        """
+        y, x = self.place(block)
+        size = min(self.rows, self.height - y), min(self.columns, self.width - x)
+        stored = self.offsets, self.sizes
+        parts = [
+            self.decode(number, convert=convert)
+            if all(one[number] > 0 for one in stored)
+            else np.full((*size, self.level.samples // self.level.n_planes), _WHITE, dtype=np.uint8)
+            for number in range(block, len(self), self.n_blocks)
+        ]
+        pixels = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+        alpha = self.level.alpha
+        return on_white(pixels, premultiplied=alpha == 1) if alpha else pixels
 
     def decode(self, number: int, *, convert: bool = True) -> UInt8[np.ndarray, "h w channels"]:
         """Return the pixels of a tile that lie in the image, in its own colours without ``convert``.
@@ -116,7 +141,8 @@ class Tiles:
         with self._lock:
             self._file.seek(int(self.offsets[number]))
             data = self._file.read(int(self.sizes[number]))
-        _, y, x = self.place(number)
+        plane, block = divmod(number, self.n_blocks)
+        y, x = self.place(block)
         rows, columns = min(self.rows, self.height - y), min(self.columns, self.width - x)
         said = None if self.page.jpegheader is not None else size_px(data)
         if said is not None and not (rows <= said[0] <= self.rows and said[1] in (columns, self.columns)):
@@ -130,8 +156,9 @@ class Tiles:
                 )
             else:
                 named = {"jpegtables": self.page.jpegtables, "jpegheader": self.page.jpegheader}
-                tile = self.page.decode(data, number, **named)[0][0]
-        channels = 1 if self.level.n_planes > 1 else 3
+                page, index = (self.page, number) if len(self.pages) == 1 else (self.pages[plane], block)
+                tile = page.decode(data, index, **named)[0][0]
+        channels = self.level.samples // self.level.n_planes
         if tile.ndim != 3 or tile.shape[0] < rows or tile.shape[1] < columns or tile.shape[2] != channels:
             raise self._odd(number, *tile.shape[:2])
         tile = tile[:rows, :columns]  # what fills a tile up is no part of the image
@@ -157,7 +184,22 @@ def opened_tiff(image: Path) -> Iterator[Tiles]:
     """
     import tifffile
 
-    level = level0(image)
+    with opened_level(level0(image)) as tiles:
+        yield tiles
+
+
+@contextmanager
+def opened_level(level: Level0) -> Iterator[Tiles]:
+    """Give the tiles of a page that was found in a TIFF.
+
+    Raises
+    ------
+    DataError
+        When the file is damaged.
+    """
+    import tifffile
+
+    image = level.image
     with _quiet():
         with told(image), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -166,16 +208,21 @@ def opened_tiff(image: Path) -> Iterator[Tiles]:
         try:
             with told(image), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                page: Any = file.pages[level.page.place[0]]
-                for number in level.page.place[1:]:
-                    page = page.pages[number]
-            tiles = Tiles(level, page)
+                pages = [_page(file, one.place) for one in level.planes or (level.page,)]
+            tiles = Tiles(level, pages)
             try:
                 yield tiles
             finally:
                 tiles.close()
         finally:
             file.close()
+
+
+def _page(file: Any, place: tuple[int, ...]) -> Any:
+    page = file.pages[place[0]]
+    for number in place[1:]:
+        page = page.pages[number]
+    return page
 
 
 def write_slide(image: Path, target: Path) -> None:
@@ -190,22 +237,19 @@ def write_slide(image: Path, target: Path) -> None:
     """
     with opened_tiff(image) as tiles:
         tiles.check_whole()
-        stored, convert = tiles.stored, not holds_rgb_tagged_ycbcr(tiles)
+        convert = not holds_rgb_tagged_ycbcr(tiles)
         with (
             new_pixels(target, tiles.height, tiles.width) as pixels,
-            Progress(f"decoding {image.name}", len(tiles)) as progress,
+            Progress(f"decoding {image.name}", tiles.n_blocks) as progress,
         ):
 
             def write(number: int) -> None:
-                colours, y, x = tiles.place(number)
-                window = pixels[y : y + tiles.rows, x : x + tiles.columns, colours]
-                if not stored[number]:
-                    window[...] = _WHITE
-                    return
-                window[...] = tiles.decode(number, convert=convert)
+                y, x = tiles.place(number)
+                window = pixels[y : y + tiles.rows, x : x + tiles.columns]
+                window[...] = tiles.block(number, convert=convert)
 
             held = Held(MOST_HELD_BYTES)
-            for _ in as_done(write, range(len(tiles))):
+            for _ in as_done(write, range(tiles.n_blocks)):
                 held.trim(pixels)
                 progress.advance()
 

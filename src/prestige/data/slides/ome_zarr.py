@@ -1,0 +1,196 @@
+"""An OME-Zarr (0.4, 0.5) as the image of a sample, through the one checked door to zarr stores."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from prestige.data.slides.alpha import on_white
+from prestige.data.slides.images import WHITE, Image, Level, blocks_of
+from prestige.data.slides.pixel_size import square_um
+from prestige.data.slides.slide import checked_image
+from prestige.data.stores.pyramids import Pyramid, pyramid_of, stored_chunks
+from prestige.data.stores.zarrs import group_of
+from prestige.errors import AGAIN, DataError, reading
+
+_WHOLE = "an OME-Zarr image (0.4 or 0.5)"
+_UM = {"nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6, "angstrom": 1e-4}
+_LEAST_BLOCK_PX = 1024
+_MOST_IMAGES = 256
+_NUMBER = re.compile(r"\d{1,4}")
+
+
+@dataclass(frozen=True, eq=False)
+class ZarrImage(Image):
+    """The slide in an OME-Zarr; see :class:`prestige.data.slides.images.Image`."""
+
+    folder: Path
+    pyramid: Pyramid
+    name: str
+    beside: int
+    stored: Bool[np.ndarray, "down across"]
+
+    @classmethod
+    def of(cls, folder: Path) -> ZarrImage:
+        """Find the slide in an OME-Zarr: the largest image of 8 bit RGB.
+
+        Raises
+        ------
+        DataError
+            When the store is damaged, or holds no such image, or several of the same size.
+        """
+        names = _images_in(folder)
+        found: dict[str, Pyramid] = {}
+        faults: list[DataError] = []
+        for name in names:
+            where = f"{folder}, {name}" if name else str(folder)
+            try:
+                with group_of(folder / name, where, within=folder) as group:
+                    found[name] = _checked(pyramid_of(group, where))
+            except DataError as error:
+                faults.append(error)
+        if not found:
+            raise faults[0]
+        most = max(one.shape_px[0] * one.shape_px[1] for one in found.values())
+        largest = [name for name, one in found.items() if one.shape_px[0] * one.shape_px[1] == most]
+        if len(largest) > 1:
+            raise DataError(
+                f"{len(largest)} images have the most pixels: {', '.join(largest[:3])}",
+                where=folder,
+                expected="one image that is the slide",
+                remedy=f"name the one that is meant ({folder.name}/{largest[0]})",
+            )
+        taken = found[largest[0]]
+        return cls(folder, taken, largest[0], len(names) - 1, stored_chunks(taken, folder / largest[0]))
+
+    @property
+    def path(self) -> Path:
+        """The folder of the store."""
+        return self.folder
+
+    @property
+    def height_px(self) -> int:
+        """Number of rows of pixels."""
+        return self.pyramid.shape_px[0]
+
+    @property
+    def width_px(self) -> int:
+        """Number of columns of pixels."""
+        return self.pyramid.shape_px[1]
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """Its levels; how much smaller each is follows from its shape, whatever its scale says."""
+        sizes = (one.shape_px for one in self.pyramid.arrays)
+        return tuple(Level(height, width, self.width_px / width) for height, width in sizes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which image was chosen, and which chunks are not stored."""
+        notes = []
+        if self.beside:
+            size = f"{self.width_px} x {self.height_px} px"
+            notes.append(
+                f"image {self.name} of {self.folder.name} ({size}) was read, the largest; {self.beside} lie beside it"
+            )
+        if not self.stored.all():
+            notes.append(f"{self._missing()} of {self.folder.name} are not stored: they were filled with white")
+        return tuple(notes)
+
+    def stated_um(self) -> dict[str, float]:
+        """Return the width of a pixel by the scale of its largest level, where that has a unit of length."""
+        sides = []
+        for axis in "xy":
+            unit, scale = self.pyramid.unit(axis), self.pyramid.scale(axis)
+            if unit not in _UM or scale is None:
+                return {}
+            sides.append(_UM[unit] * scale)
+        return square_um([("scale", sides[0], sides[1])], self.folder)
+
+    def on_no_pixels(self, xy_px: Float[np.ndarray, "n 2"]) -> tuple[Int[np.ndarray, " m"], str]:
+        """Return which places lie on chunks that are not stored, and how many of the chunks are not."""
+        if self.stored.all():
+            return np.empty(0, dtype=np.int64), ""
+        beyond = np.array([self.width_px, self.height_px]) - 0.5
+        inside = np.flatnonzero(np.all((xy_px >= -0.5) & (xy_px < beyond), axis=1))
+        x, y = np.clip(np.rint(xy_px[inside]).astype(np.int64), 0, None).T
+        rows, columns = self.pyramid.chunk_px
+        return inside[~self.stored[y // rows, x // columns]], f"{self._missing()} are not stored"
+
+    def _missing(self) -> str:
+        return f"{int((~self.stored).sum()):,} of {self.stored.size:,} chunks"
+
+    def _part(self, level: int, x: int, y: int, width: int, height: int) -> UInt8[np.ndarray, "h w 3"]:
+        out = self.pyramid.read(level, slice(y, y + height), slice(x, x + width))
+        if out.shape[2] == 4:
+            out = on_white(out)
+        if level == 0 and not self.stored.all():
+            rows, columns = self.pyramid.chunk_px
+            row, column = np.arange(y, y + height) // rows, np.arange(x, x + width) // columns
+            if not self.stored[row[0] : row[-1] + 1, column[0] : column[-1] + 1].all():
+                out = np.where(self.stored[row[:, None], column[None, :]][..., None], out, np.uint8(WHITE))
+        return np.ascontiguousarray(out)
+
+    def _blocks(self) -> list[tuple[int, int, int, int]]:
+        rows, columns = (side * -(-_LEAST_BLOCK_PX // side) for side in self.pyramid.file_px)
+        return blocks_of(self.height_px, self.width_px, rows, columns)
+
+
+def _images_in(folder: Path) -> list[str]:
+    """Return the names of the images of a store, "" for one that is an image itself.
+
+    Raises
+    ------
+    DataError
+        When it is a store of another kind, or lists no image.
+    """
+    with group_of(folder, str(folder)) as group, ExitStack() as stack:
+        stack.enter_context(reading(folder, expected=_WHOLE))
+        attributes = group.attrs.asdict()
+        said = attributes.get("ome", attributes)
+        is_image = isinstance(said.get("multiscales"), list)
+        is_other = "plate" in said or "spatialdata_attrs" in attributes or (folder / "images").is_dir()
+        listed = group["OME"].attrs.asdict() if "OME" in group else {}
+        series = listed.get("ome", listed).get("series")
+        names = [str(name) for name in series] if isinstance(series, list) else []
+        names = names or sorted((name for name in group if _NUMBER.fullmatch(name)), key=int)
+    if is_image:
+        return [""]
+    if is_other or not names:
+        images = sorted(f"images/{one.name}" for one in (folder / "images").glob("*") if one.is_dir())
+        raise DataError(
+            "is a plate of many images" if "plate" in said else "is a store, and no image",
+            where=folder,
+            expected=_WHOLE,
+            remedy=f"name the image in it ({', '.join(images[:3])})" if images else "name the image in it",
+        )
+    if len(names) > _MOST_IMAGES or any(".." in name or name.startswith("/") for name in names):
+        raise DataError(f"lists {len(names):,} images", where=folder, expected=_WHOLE, remedy=AGAIN)
+    return names
+
+
+def _checked(pyramid: Pyramid) -> Pyramid:
+    """Return an image that is one plane of 8 bit RGB.
+
+    Raises
+    ------
+    DataError
+        When it is not.
+    """
+    for axis, words in (("z", "focal planes"), ("t", "points in time")):
+        if (number := pyramid.size(axis)) > 1:
+            raise DataError(
+                f"the image has {number:,} {words}",
+                where=pyramid.where,
+                expected="one plane of RGB",
+                remedy="save the H&E image as one plane",
+            )
+    channels = 3 if pyramid.is_rgba else pyramid.size("c")
+    checked_image((*pyramid.shape_px, channels), pyramid.arrays[0].dtype, where=pyramid.where)
+    return pyramid
