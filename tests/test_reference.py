@@ -98,7 +98,8 @@ def test_every_large_import_is_required() -> None:
     import sys
 
     known = {"yaml": "pyyaml", "sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow"}
-    optional = {"PIL", "markupsafe", "triton"}  # come with matplotlib, jinja2, and torch where it knows GPUs
+    optional = {"markupsafe", "triton"}  # come with jinja2, and with torch where it knows GPUs
+    optional |= {"openslide", "shapely", "spatialdata"}  # of the extra "readers"
     behind = {"numcodecs"}  # imported by zarr
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     required = {re.split(r"[\[=<>!~ ;]", item)[0].lower() for item in project["dependencies"]}

@@ -6,7 +6,6 @@ import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -20,7 +19,14 @@ from prestige.data.stores.zarrs import group_of
 from prestige.errors import AGAIN, DataError, reading
 
 _WHOLE = "an OME-Zarr image (0.4 or 0.5)"
-_UM = {"nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6, "angstrom": 1e-4}
+_UM = {
+    "nanometer": 1e-3,
+    "micrometer": 1.0,
+    "millimeter": 1e3,
+    "centimeter": 1e4,
+    "meter": 1e6,
+    "angstrom": 1e-4,
+}
 _LEAST_BLOCK_PX = 1024
 _MOST_IMAGES = 256
 _NUMBER = re.compile(r"\d{1,4}")
@@ -87,8 +93,11 @@ class ZarrImage(Image):
     @property
     def levels(self) -> tuple[Level, ...]:
         """Its levels; how much smaller each is follows from its shape, whatever its scale says."""
-        sizes = (one.shape_px for one in self.pyramid.arrays)
-        return tuple(Level(height, width, self.width_px / width) for height, width in sizes)
+        size = self.height_px, self.width_px
+        return tuple(
+            Level(height, width, (size[0] / height + size[1] / width) / 2)
+            for height, width in self.pyramid.sizes_px
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -97,10 +106,13 @@ class ZarrImage(Image):
         if self.beside:
             size = f"{self.width_px} x {self.height_px} px"
             notes.append(
-                f"image {self.name} of {self.folder.name} ({size}) was read, the largest; {self.beside} lie beside it"
+                f"image {self.name} of {self.folder.name} ({size}) was read, the largest; "
+                f"{self.beside} lie beside it"
             )
         if not self.stored.all():
-            notes.append(f"{self._missing()} of {self.folder.name} are not stored: they were filled with white")
+            notes.append(
+                f"{self._missing()} of {self.folder.name} are not stored: they were filled with white"
+            )
         return tuple(notes)
 
     def stated_um(self) -> dict[str, float]:

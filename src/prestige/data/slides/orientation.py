@@ -22,5 +22,5 @@ def check_orientation(turned: int, image: Path) -> None:
         where=image,
         expected="pixels stored as they are shown, from which places count",
         remedy="save it upright without the tag; where the places count from the first pixel as it is "
-        f"stored, set the tag to 1 (exiftool -n -Orientation=1 '{image.name}')",
+        "stored, set the tag to 1 (exiftool -n -Orientation=1)",
     )

@@ -12,7 +12,9 @@ from prestige.inputs import files_below, plain_file
 
 _MOST_TEXT_BYTES = 1 << 24
 _MIRAX_NAMES = re.compile(r"^\s*(?:FILE_\d+|INDEXFILE)\s*=\s*(.*?)\s*$", re.I | re.M)
-_VMS_NAMES = re.compile(r"^\s*(?:ImageFile\S*|MapFile|OptimisationFile|MacroImage)\s*=\s*(.*?)\s*$", re.I | re.M)
+_VMS_NAMES = re.compile(
+    r"^\s*(?:ImageFile\S*|MapFile|OptimisationFile|MacroImage)\s*=\s*(.*?)\s*$", re.I | re.M
+)
 _VMS = (b"[Virtual", b"[Uncompressed")
 
 

@@ -58,15 +58,14 @@ class PlainImage(Image):
         """
         with path.open("rb") as file:
             bits = bits_of(file.read(1 << 16))
-        with _opened(path) as image:
-            with _told(path):
-                width, height = image.size
-                turned = int(image.getexif().get(_ORIENTATION, 1) or 1)
-                frames = int(getattr(image, "n_frames", 1))
-                dpi, profile = image.info.get("dpi"), image.info.get("icc_profile")
-                resolution = None if dpi is None else (float(dpi[0]), float(dpi[1]))
-                mode = "RGBA" if "transparency" in image.info else str(image.mode)
-                is_palette = image.mode == "P"
+        with _opened(path) as image, _told(path):
+            width, height = image.size
+            turned = _orientation(image.info.get("exif"))
+            frames = int(getattr(image, "n_frames", 1))
+            dpi, profile = image.info.get("dpi"), image.info.get("icc_profile")
+            resolution = None if dpi is None else (float(dpi[0]), float(dpi[1]))
+            mode = "RGBA" if "transparency" in image.info else str(image.mode)
+            is_palette = image.mode == "P"
         where = str(path)
         if bits is not None and bits > 8 and not is_palette:
             raise DataError(f"the image is {bits} bit", where=where, expected=_EXPECTED, remedy=_REMEDY)
@@ -140,6 +139,19 @@ class PlainImage(Image):
                     is_clear = self.mode in ("RGBA", "PA")
                     rows = np.asarray(rows.convert("RGBA" if is_clear else "RGB"))
                 yield top, on_white(rows) if is_clear else rows
+
+
+def _orientation(exif: bytes | None) -> int:
+    """Return how the Exif metadata of an image say that it is turned; 1 where they do not.
+
+    The image itself is not asked for them: for that, pillow decodes a PNG whole.
+    """
+    from PIL.Image import Exif
+
+    found = Exif()
+    if exif:
+        found.load(exif)
+    return int(found.get(_ORIENTATION, 1) or 1)
 
 
 def _check_size(path: Path, width: int, height: int) -> None:

@@ -106,7 +106,8 @@ class ScannerImage(Image):
             x, y, width, height = bounds
             notes.append(
                 f"{self.path.name} has a frame of {self.width_px} x {self.height_px} px, of which {width} x "
-                f"{height} px at ({x}, {y}) were scanned: places are taken to count from the frame's first pixel"
+                f"{height} px at ({x}, {y}) were scanned: places are taken to "
+                "count from the frame's first pixel"
             )
         if share := self._empty_share():
             notes.append(f"{share:.1%} of {self.path.name} holds no pixels: it was filled with white")

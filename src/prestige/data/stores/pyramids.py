@@ -5,6 +5,7 @@ Source of the layout: the OME-NGFF specifications 0.4 and 0.5.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from prestige.data.stores.chunks import index_bytes
+from prestige.data.stores.metadata import Shard
 from prestige.data.stores.zarrs import channel_names, colour_order
 from prestige.errors import AGAIN, DataError, reading
 
@@ -69,6 +72,12 @@ class Pyramid:
         return self.size("y"), self.size("x")
 
     @property
+    def sizes_px(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of pixels of each level, the largest first."""
+        y, x = self.axes.index("y"), self.axes.index("x")
+        return tuple((int(array.shape[y]), int(array.shape[x])) for array in self.arrays)
+
+    @property
     def chunk_px(self) -> tuple[int, int]:
         """Rows and columns of a chunk of the largest level."""
         return self._of("chunks")
@@ -112,7 +121,9 @@ def pyramid_of(group: Any, where: str) -> Pyramid:
         scales = said["multiscales"][0]
         axes = tuple(str(one["name"]) if isinstance(one, dict) else str(one) for one in scales["axes"])
         units = {
-            one["name"]: str(one["unit"]) for one in scales["axes"] if isinstance(one, dict) and one.get("unit")
+            one["name"]: str(one["unit"])
+            for one in scales["axes"]
+            if isinstance(one, dict) and one.get("unit")
         }
         datasets = {str(one["path"]): one for one in scales["datasets"][:_MOST_LEVELS]}
         there = {path: group[path] for path in datasets if path in group}
@@ -169,20 +180,35 @@ def stored_chunks(pyramid: Pyramid, folder: Path) -> Bool[np.ndarray, "down acro
         The folder of the image.
     """
     array = pyramid.arrays[0]
-    (height, width), (rows, columns) = pyramid.shape_px, pyramid.file_px
-    down, across = -(-height // rows), -(-width // columns)
+    y, x = (pyramid.axes.index(axis) for axis in "yx")
     with reading(pyramid.where, expected=WHOLE):
-        filled = int(array.fill_value or 0) != 0
-        part = pyramid.axes.index("c") if "c" in pyramid.axes else 0
-        per_file = (array.shards or array.chunks)[part]
-        n_colours = -(-array.shape[part] // per_file)
-        root = folder / array.path
-        stored = np.ones((down, across), dtype=bool)
-        if filled or array.nchunks_initialized == array.nchunks:
-            return stored.repeat(rows // pyramid.chunk_px[0], 0).repeat(columns // pyramid.chunk_px[1], 1)
-        for y in range(down):
-            for x in range(across):
-                places = ({"y": y, "x": x, "c": colour} for colour in range(n_colours))
-                keys = (tuple(at.get(axis, 0) for axis in pyramid.axes) for at in places)
-                stored[y, x] = any((root / array.metadata.encode_chunk_key(key)).is_file() for key in keys)
-    return stored.repeat(rows // pyramid.chunk_px[0], 0).repeat(columns // pyramid.chunk_px[1], 1)
+        shards = array.shards or array.chunks
+        inner = tuple(shard // chunk for shard, chunk in zip(shards, array.chunks, strict=True))
+        files = tuple(-(-size // shard) for size, shard in zip(array.shape, shards, strict=True))
+        sizes = tuple(-(-size // chunk) for size, chunk in zip(array.shape, array.chunks, strict=True))
+        if int(array.fill_value or 0) != 0:
+            return np.ones((sizes[y], sizes[x]), dtype=bool)
+        stored = np.zeros(tuple(n * per for n, per in zip(files, inner, strict=True)), dtype=bool)
+        for key in np.ndindex(*files):
+            at = tuple(slice(n * per, (n + 1) * per) for n, per in zip(key, inner, strict=True))
+            stored[at] = _in_file(folder / array.path / array.metadata.encode_chunk_key(key), array, inner)
+        stored = stored[tuple(slice(0, size) for size in sizes)]
+        others = tuple(axis for axis in range(len(sizes)) if axis not in (y, x))
+        found = np.asarray(stored.any(axis=others))
+    return found if y < x else found.T
+
+
+def _in_file(path: Path, array: Any, inner: tuple[int, ...]) -> Any:
+    """Return which chunks a file of an array holds: itself, or those of the index at a shard's end."""
+    if not path.is_file():
+        return False
+    if not array.shards:
+        return True
+    checksum = any(type(one).__name__ == "Crc32cCodec" for one in array.metadata.codecs[0].index_codecs)
+    length = index_bytes(Shard(math.prod(inner), "", checksum))
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - length))
+        index = np.frombuffer(file.read(16 * math.prod(inner)), dtype="<u8")
+    if index.size != 2 * math.prod(inner):
+        raise ValueError("a shard is cut off")
+    return (index.reshape(*inner, 2) != np.iinfo(np.uint64).max).any(axis=-1)

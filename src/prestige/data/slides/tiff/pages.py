@@ -76,7 +76,7 @@ class Level0:
 
     @property
     def alpha(self) -> int:
-        """What the fourth number of a pixel is: 0 no alpha, 1 one by which the colours were multiplied, 2 one apart."""
+        """What the fourth number is: 0 no alpha, 1 one by which the colours were multiplied, 2 one apart."""
         extra = self.page.number(tags.EXTRA_SAMPLES)
         return extra if self.page.samples == 4 and extra in (1, 2) else 0
 
@@ -160,7 +160,7 @@ def level0(image: Path) -> Level0:
     check_orientation(found.page.number(tags.ORIENTATION, 1), image)
     _check_colours(found)
     for page in chosen:
-        _check_layout(replace(found, page=page))
+        _check_layout(replace(found, page=page, planes=()))
     return found
 
 
@@ -168,7 +168,7 @@ def smaller(level: Level0) -> list[Level0]:
     """Return the smaller copies of the slide that its file says it holds, the largest first.
 
     A page counts where it is flagged as smaller, lies below the slide's page, or is one of a vendor whose
-    pyramids need no flag, and where it has the form of the slide.  Of those that cannot be read none is given.
+    pyramids need no flag, and where it has the form of the slide.  Those that cannot be read are left out.
     """
     found: dict[tuple[int, int], Level0] = {}
     for page in level.pages:
@@ -203,7 +203,7 @@ def _is_copy(one: Level0, level: Level0) -> bool:
     try:
         _check_colours(one)
         for plane in one.planes or (page,):
-            _check_layout(replace(one, page=plane))
+            _check_layout(replace(one, page=plane, planes=()))
     except DataError:
         return False
     return len(one.planes) == len(level.planes)

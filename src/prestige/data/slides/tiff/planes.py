@@ -10,11 +10,11 @@ from xml.etree.ElementTree import Element
 from prestige.data.slides.tiff import directories as tags
 from prestige.data.slides.tiff.directories import Directory
 from prestige.data.slides.tiff.ome import named, pixels_of
-from prestige.errors import reading
-from prestige.text import some
+from prestige.errors import one_line, reading
 
 _COLOURS = (("red", "green", "blue"), ("r", "g", "b"))
 _NO_NAME = re.compile(r"(channel|c|ch)?[\s:_-]*[\d:\s]*", re.I)
+_LONGEST_NAME = 30
 _IMAGEJ = re.compile(r"^(channels|slices|frames)=(\d+)\s*$", re.M)
 
 
@@ -83,5 +83,5 @@ def named_after(pages: Sequence[Directory], page: Directory, image: Path) -> str
     for pixels in pixels_of(text, page.width, page.height, image):
         names = [one.get("Name") or "" for one in named(pixels, "Channel")]
         if any(names):
-            return f", called {some(names)}"
+            return f", called {', '.join(one_line(name, _LONGEST_NAME) for name in names[:3])}"
     return ""

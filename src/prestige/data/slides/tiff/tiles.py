@@ -182,8 +182,6 @@ def opened_tiff(image: Path) -> Iterator[Tiles]:
     DataError
         When the file is no TIFF, is cut off, or holds no one page that is the slide.
     """
-    import tifffile
-
     with opened_level(level0(image)) as tiles:
         yield tiles
 
