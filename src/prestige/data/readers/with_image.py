@@ -62,7 +62,7 @@ def prepare_with_image(
         Recipe(
             source=source,
             where=where,
-            slide_files={"image": image.path},
+            slide_files=image.files,
             table_files=table_files,
             write_slide=image.write,
             read_table=lambda _: _on_image(read_table(), image),
