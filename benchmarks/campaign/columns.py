@@ -29,6 +29,8 @@ _FIELDS = (
 
 
 def _text(path: Path) -> str:
+    if not path.is_file():
+        raise ValueError("an earlier change has put something else there")
     data = path.read_bytes()
     return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8")
 

@@ -64,14 +64,23 @@ def _no_figures() -> None:
 
 
 def samples(folder: Path, out: Path) -> object:
-    """Open the samples of dataset.yaml: what `inspect`, `train`, `bench` and `predict` do first."""
+    """Open the samples of dataset.yaml: what `train` and `bench` do first."""
+    return _opened(folder, "needed")
+
+
+def he_alone(folder: Path, out: Path) -> object:
+    """Open the samples of dataset.yaml, which need no counts: what `inspect` and `predict` do first."""
+    return _opened(folder, "optional")
+
+
+def _opened(folder: Path, counts: Any) -> object:
     from prestige.data.dataset import open_dataset, read_dataset
 
     parts: list[Any] = []
-    for sample in open_dataset(read_dataset(folder / "dataset.yaml")).samples:
-        counts = sample.counts.tocsr()
+    for sample in open_dataset(read_dataset(folder / "dataset.yaml"), counts=counts).samples:
+        matrix = sample.counts.tocsr()
         parts += [sample.id, sample.patient, sample.genes, sample.um_per_px, list(sample.covariates.items())]
-        parts += [np.asarray(sample.slide.pixels), sample.xy_px, counts.data, counts.indices, counts.indptr]
+        parts += [np.asarray(sample.slide.pixels), sample.xy_px, matrix.data, matrix.indices, matrix.indptr]
         parts += [
             sample.obs.index.to_numpy(),
             sample.obs["measured"].to_numpy(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign import columns, doors, folders, images, models, stores, tables, texts, xenium
+from campaign import columns, doors, folders, images, models, sections, stores, tables, texts, xenium
 from campaign.kinds import Kind
 
 KINDS: tuple[Kind, ...] = (
@@ -17,6 +17,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("xenium", doors.samples, xenium.CHANGES, 8, source="xenium"),
     Kind("xenium-packed", doors.samples, xenium.PACKED, 6, source="xenium"),
     Kind("st", doors.samples, columns.changes("S1.tsv.gz", "S1_spots.tsv"), 4, source="st"),
+    Kind("anndata", doors.samples, tables.changes("table.h5ad"), 3, source="anndata"),
+    Kind("spared", doors.samples, tables.changes("table.h5ad"), 4, source="spared"),
+    Kind("slide", doors.he_alone, sections.SLIDE, 5, source="slide"),
     *(Kind(f"sdata{n}", doors.samples, stores.OF_SHAPES, 6, source="spatialdata") for n in (2, 3)),
     Kind("prepared", doors.samples, folders.PREPARED, 8, source="prepared"),
     Kind("cache", doors.samples, folders.CACHE, 6, writes=("cache",), ready=doors.samples),

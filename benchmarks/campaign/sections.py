@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
+from scipy.sparse import csr_matrix
+
+from campaign import columns
+from campaign.kinds import VALUE, Change
+from campaign.values import bytes_of, json_of
 
 Tissue = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Pixels, places of spots, counts."""
@@ -20,7 +27,7 @@ _N = 60
 
 def write(sound: Path, tissue: Callable[[int], Tissue]) -> None:
     """Write every input of this kind, each in a folder of its own with dataset.yaml."""
-    for name, make in {"st": _st}.items():
+    for name, make in {"st": _st, "anndata": _anndata, "spared": _spared, "slide": _slide}.items():
         folder = sound / name
         folder.mkdir()
         sample = {"id": "S1", "source": name, "patient": "P1", **make(folder, tissue(7))}
@@ -42,3 +49,83 @@ def _st(folder: Path, made: Tissue) -> dict[str, Any]:
     selected = (np.arange(_N) % 7 > 0).astype(int)
     pd.DataFrame({**spots, "selected": selected}).to_csv(folder / "S1_spots.tsv", sep="\t", index=False)
     return {"path": "."}
+
+
+def _annotated(made: Tissue) -> Any:
+    import anndata
+
+    _, xy, counts = made
+    places: dict[str, Any] = {"spatial": xy}
+    obs = pd.DataFrame(index=[f"c{k}" for k in range(_N)])
+    return anndata.AnnData(X=csr_matrix(counts), obs=obs, var=pd.DataFrame(index=list(_GENES)), obsm=places)
+
+
+def _anndata(folder: Path, made: Tissue) -> dict[str, Any]:
+    """Write a table and the image that is named beside it."""
+    import tifffile
+
+    _annotated(made).write_h5ad(folder / "table.h5ad")
+    tifffile.imwrite(folder / "image.tif", made[0], tile=(32, 32), photometric="rgb")
+    return {"path": "table.h5ad", "image": "image.tif", "um_per_px": 0.5}
+
+
+def _spared(folder: Path, made: Tissue) -> dict[str, Any]:
+    """Write a table of two slides with their images."""
+    table = _annotated(made)
+    table.obs["slide_id"] = pd.Categorical(["A", "B"] * (_N // 2))
+    table.layers["counts"], table.X = table.X, table.X.log1p()
+    of_slide = {"images": {"hires": made[0]}, "scalefactors": {"tissue_hires_scalef": 1.0}}
+    table.uns["spatial"] = {"A": of_slide, "B": of_slide}
+    table.write_h5ad(folder / "table.h5ad")
+    return {"path": "table.h5ad", "slide": "A", "um_per_px": 0.5}
+
+
+def _slide(folder: Path, made: Tissue) -> dict[str, Any]:
+    """Write an image, and places as tables, as GeoJSON and as a mask."""
+    import tifffile
+
+    pixels, xy, _ = made
+    tifffile.imwrite(folder / "image.tif", pixels, tile=(32, 32), photometric="rgb")
+    points = pd.DataFrame(
+        xy.round(2), columns=["x", "y"], index=pd.Index([f"c{k}" for k in range(_N)], name="id")
+    )
+    points.to_csv(folder / "points.csv")
+    points.reset_index().to_parquet(folder / "points.parquet")
+    features = [
+        {"type": "Feature", "id": f"c{k}", "geometry": {"type": "Point", "coordinates": place}}
+        for k, place in enumerate(xy.round(2).tolist())
+    ]
+    (folder / "points.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    mask = np.zeros(pixels.shape[:2], np.uint16)
+    mask[tuple(np.rint(xy).astype(int).T[::-1])] = np.arange(1, _N + 1)
+    tifffile.imwrite(folder / "points.tif", mask, tile=(32, 32), compression="deflate")
+    return {"path": "image.tif", "um_per_px": 0.5, "points": "points.csv"}
+
+
+def another(folder: Path, rng: Random) -> str:
+    """Let the yaml name another file of places."""
+    path = folder / "dataset.yaml"
+    name = rng.choice(("points.parquet", "points.geojson", "points.tif", "image.tif", "grid", "spots"))
+    path.write_text(path.read_text().replace("points.csv", name))
+    return f"points: {name}"
+
+
+def with_other(change: Callable[[Path, Random], str], name: str) -> Callable[[Path, Random], str]:
+    """Return a change of a file of places that the yaml names then."""
+
+    def apply(folder: Path, rng: Random) -> str:
+        path = folder / "dataset.yaml"
+        path.write_text(path.read_text().replace("points.csv", name))
+        return f"{change(folder, rng)}, points: {name}"
+
+    return apply
+
+
+SLIDE = (
+    Change("which places", another, "places of another file"),
+    Change("GeoJSON", with_other(json_of("points.geojson"), "points.geojson"), VALUE),
+    Change("GeoJSON bytes", with_other(bytes_of("points.geojson"), "points.geojson"), VALUE),
+    Change("parquet bytes", with_other(bytes_of("points.parquet"), "points.parquet"), VALUE),
+    Change("mask bytes", with_other(bytes_of("points.tif"), "points.tif"), VALUE),
+    *columns.changes("points.csv"),
+)

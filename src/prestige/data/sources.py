@@ -39,6 +39,9 @@ SOURCES: Mapping[str, Source] = {
         needs=("image",),
         takes=("alignment", "trust_alignment", "counts_of", "centre_of", "morphology_um_per_px"),
     ),
+    "anndata": Source("a table that anndata wrote, .h5ad or zarr", needs=("image",)),
+    "slide": Source("an H&E image, for prediction alone", takes=("points", "points_unit")),
+    "spared": Source("a table of SpaRED, or its folder", takes=("slide", "image")),
     "st": Source(
         "the folder of classic Spatial Transcriptomics",
         takes=("table", "spots", "image", "symbols", "pitch_um"),

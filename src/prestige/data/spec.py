@@ -6,8 +6,9 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
+from prestige.data.points.lattice import Lattice, lattice_of
 from prestige.data.sources import SOURCES
 from prestige.settings import Misfits, Settings
 from prestige.text import look_alike
@@ -100,6 +101,13 @@ class SampleSpec(Settings):
         Names of elements of a store: the H&E image, and the shapes or labels that the table describes.
     coordinate_system
         The system of a store through which these lie on the image.
+    slide
+        Which slide of a table of several.
+    points
+        Where expression is predicted on an image alone: ``grid`` or ``spots`` over the tissue, also with a
+        ``spacing_um``, or a file of places (csv, tsv, parquet, GeoJSON) or of labels (.tif, .npy).
+    points_unit
+        What x and y in that file are, where their names do not say it: ``px`` or ``um``.
     covariates
         Anything else known of the sample (``condition: inflamed``).
     """
@@ -127,6 +135,9 @@ class SampleSpec(Settings):
     image_element: Annotated[str, AfterValidator(_below)] | None = None
     region: Annotated[str, AfterValidator(_below)] | None = None
     coordinate_system: Label | None = None
+    slide: Label | None = None
+    points: Annotated[Lattice | Path, BeforeValidator(lattice_of)] | None = None
+    points_unit: Literal["px", "um"] | None = None
     covariates: dict[str, str] = Field(default_factory=dict)
 
     @property

@@ -17,6 +17,7 @@ _ELEMENT = "obsm['spatial']"
 _EXPECTED = "x and y of every observation, in pixels of the full image"
 _X, _Y = {"x", "col", "column", "cols"}, {"y", "row", "rows"}
 _UNITS = {"um", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres", "mm", "nm"}
+_MICROMETRES = _UNITS - {"mm", "nm"}
 _BY_CUSTOM = {"centroid", "center", "centre"}  # micrometres in the tables of Xenium and MERSCOPE
 _OTHERS = {"array", "grid", "tile", "bin", "index", "local", "lowres", "hires", "fov"}
 _PIXELS = {"fullres", "image", "img", "px", "pxl", "pixel", "pixels"}
@@ -59,6 +60,54 @@ def read_places(spatial: Any, ids: pd.Index, *, where: str) -> Float[np.ndarray,
     if array.ndim != 2 or not 2 <= array.shape[1] <= 3:
         raise fault(f"has shape {array.shape}", "store x and y as its two columns")
     return np.ascontiguousarray(_as_numbers(array[:, :2], ids, fault))
+
+
+def place_columns(names: list[str], *, where: str, in_um: bool | None = None) -> tuple[str, str, bool]:
+    """Return which columns of a table are x and y, and whether they are micrometres, by what they are called.
+
+    Parameters
+    ----------
+    names
+        All columns.
+    where
+        The table, for messages.
+    in_um
+        Whether they are micrometres, where somebody states it; else pixels are looked for first.
+
+    Raises
+    ------
+    DataError
+        When it cannot be told which they are.
+
+    Examples
+    --------
+    >>> place_columns(["id", "y", "x"], where="a.csv")
+    ('x', 'y', False)
+    >>> place_columns(["cell_id", "x_centroid", "y_centroid"], where="cells.csv")
+    ('x_centroid', 'y_centroid', True)
+    """
+
+    def fault(what: str, remedy: str | None = None) -> DataError:
+        return DataError(what, where=where, expected="columns x and y", remedy=remedy)
+
+    words = {name: _words(name) for name in names}
+    um = [name for name in names if words[name] & _MICROMETRES and not words[name] & (_PIXELS | _OTHERS)]
+    um = um or [name for name in names if words[name] & _BY_CUSTOM and not words[name] & (_PIXELS | _OTHERS)]
+    x, y = ([name for name in um if words[name] & axis] for axis in (_X, _Y))
+    if len(x) != 1 or len(y) != 1:
+        return (*_two(_named_columns(names, fault)), bool(in_um))
+    if in_um is None:  # columns of pixels beside those of micrometres go before them
+        try:
+            return (*_two(_named_columns(names, fault)), False)
+        except DataError:
+            return x[0], y[0], True
+    if in_um or words[x[0]] & _BY_CUSTOM:
+        return x[0], y[0], in_um
+    return (*_two(_named_columns(names, fault)), False)
+
+
+def _two(names: list[Any]) -> tuple[str, str]:
+    return str(names[0]), str(names[1])
 
 
 def turned(names: list[Any]) -> bool:

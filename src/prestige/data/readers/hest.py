@@ -12,17 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix
 
 from prestige.data.cache import Recipe, prepare
-from prestige.data.columns.genes import Genes
-from prestige.data.columns.measured import measured_rows, only_rows
-from prestige.data.columns.places import read_places, turned
-from prestige.data.columns.totals import totals_of
-from prestige.data.frames import read_columns
+from prestige.data.columns.measured import measured_rows
+from prestige.data.columns.places import turned
 from prestige.data.hdf5.opened import opened_h5ad
+from prestige.data.platforms.annotated import has_none, read_annotated
 from prestige.data.platforms.hest_metadata import read_metadata
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Counts, Table, some
@@ -31,11 +27,8 @@ from prestige.data.slides.tiff.pages import Level0, level0
 from prestige.data.slides.tiff.tiles import notes_on_tiles, on_no_pixels, opened_tiff, write_slide
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
-    counts_beside,
-    read_counts,
     read_genes,
     read_part,
-    row_sums,
 )
 from prestige.errors import DataError, PrestigeError, nearest, raise_all, reading
 
@@ -120,7 +113,7 @@ def _rules(path: Path) -> tuple[str, ...]:
             with reading(where, part=f"the element '{part}'", expected="one value a row"):
                 columns[name] = pd.Series(values)
         rules = {
-            "genes": not _has_none(file, where) and bool(read_genes(file, where=where).notes),
+            "genes": not has_none(file, where=where) and bool(read_genes(file, where=where).notes),
             "measured": bool(said) and not measured_rows(pd.DataFrame(columns), where=where)[0].all(),
             "places": turned(names),
         }
@@ -185,48 +178,12 @@ def _no_pixel_size(spec: SampleSpec, level: Level0) -> DataError:
 
 
 def read_table(path: Path) -> Table:
-    """Read observations, centres and raw counts of a HEST-1k table; centres alone where it has no counts.
-
-    Totals are the table's own ``obs["total_counts"]`` where it has them and they can be true (never below
-    the sum over its genes): such a total counts genes that were taken off the table later.  Rows that
-    ``obs["in_tissue"]`` or ``obs["measured"]`` rules out have no counts; controls are no genes.
+    """Read observations, centres and raw counts: see :mod:`prestige.data.platforms.annotated`.
 
     Raises
     ------
     DataError
-        When the table is broken or has no ``obsm["spatial"]``, or a column says nothing that can be read.
+        When the table is broken.
     """
-    where = str(path)
     with opened_h5ad(path) as file:
-        obs, left_out = read_columns(file, "obs", where=where)
-        has_counts = not _has_none(file, where)
-        counts = (
-            read_counts(file, where=where) if has_counts else csr_matrix(np.zeros((len(obs), 0), np.float32))
-        )
-        beside = counts_beside(file, counts, where=where)
-        genes = read_genes(file, where=where) if has_counts else Genes((), None, ())
-        spatial = read_part(file, "obsm/spatial", where=where)
-    obs.index = pd.Index(obs.index.astype(str))
-    xy_px = read_places(spatial, obs.index, where=where)
-    counts = genes.of(counts)
-    measured, notes = measured_rows(obs, where=where) if has_counts else (np.zeros(len(obs), bool), ())
-    totals = np.zeros(len(obs))
-    if counts.shape[0] == len(obs):  # else it is told with the other faults
-        counts, n_genes = only_rows(counts, measured), len(genes.names)
-        found = totals_of(obs, row_sums(counts), where=where, n_genes=n_genes, measured=measured)
-        totals, notes = found.values, (*notes, *([found.note] if found.note else []))
-    obs = obs.assign(measured=measured, total_counts=totals)
-    return Table(obs, xy_px, counts, genes.names, (*genes.notes, *notes, *left_out), beside)
-
-
-def _has_none(file: Any, where: str) -> bool:
-    """Return whether a table has no matrix of counts, or one without a gene."""
-    with reading(where):
-        if "counts" in file.get("layers", ()):
-            return False
-        matrix = file.get("X")
-        if matrix is None or matrix.attrs.get("encoding-type") == "null":
-            return True
-        dense = getattr(matrix, "shape", None)
-        shape = matrix.attrs.get("shape", ()) if dense is None else dense
-        return len(shape) == 2 and int(shape[1]) == 0
+        return read_annotated(file, where=str(path))

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
 from prestige.data.cache import Recipe, prepare
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Table
@@ -53,6 +56,38 @@ def prepare_with_image(
     DataError
         When widths contradict each other or nobody states one, or places lie where the image has no pixels.
     """
+    return prepare_on_pixels(
+        spec,
+        cache_dir,
+        source=source,
+        image=image,
+        table_files=table_files,
+        read_table=lambda _: read_table(),
+        stated_um=stated_um,
+        most_apart=most_apart,
+        rules=rules,
+    )
+
+
+def prepare_on_pixels(
+    spec: SampleSpec,
+    cache_dir: Path,
+    *,
+    source: str,
+    image: Image,
+    table_files: Mapping[str, Path],
+    read_table: Callable[[UInt8[np.ndarray, "height width 3"]], Table],
+    stated_um: Sequence[tuple[str, float]] = (),
+    most_apart: float = MOST_APART,
+    rules: tuple[str, ...] = (),
+) -> Prepared:
+    """Return the prepared sample of an image and a table that depends on its pixels; all else likewise.
+
+    Raises
+    ------
+    DataError
+        Likewise.
+    """
     where = f"sample '{spec.id}'"
     of_image = [(f"the {what} of {image.path.name}", um) for what, um in image.stated_um().items()]
     own = [*stated_um, *of_image]
@@ -65,7 +100,7 @@ def prepare_with_image(
             slide_files=image.files,
             table_files=table_files,
             write_slide=image.write,
-            read_table=lambda _: _on_image(read_table(), image),
+            read_table=lambda pixels: _on_image(read_table(pixels), image),
             um_per_px=own[0][1] if own else None,
             rules=rules,
         ),

@@ -21,14 +21,13 @@ from prestige.compute.ownership import MARK
 from prestige.compute.progress import Progress
 from prestige.data.dataset import DatasetConfig, SampleSpec, shared_slides, try_sample
 from prestige.data.sample import Sample, bare_glass, has_counts
-from prestige.data.together.alignment import alignment_of
 from prestige.errors import PrestigeError, one_line
 from prestige.report.spreadsheet import for_spreadsheets
 from prestige.text import aligned, round_length
 
 COLUMNS = (
     "id", "patient", "source", "n_obs", "n_measured", "genes", "width_px", "height_px",
-    "um_per_px", "um_per_px_assumed", "median_counts", "faults", "notes", "overlay", "alignment",
+    "um_per_px", "um_per_px_assumed", "median_counts", "faults", "notes", "overlay",
 )  # fmt: skip
 _CSV, _OURS = "inspection.csv", ("inspection.csv", "*.png")
 _THUMBNAIL_PX = 1400
@@ -46,8 +45,7 @@ class Inspection:
     Parameters
     ----------
     rows
-        One a sample. ``faults`` and ``notes`` are tuples of sentences, ``overlay`` is the picture's path,
-        ``alignment`` an :class:`~prestige.data.together.alignment.Alignment`.
+        One a sample. ``faults`` and ``notes`` are tuples of sentences, ``overlay`` is the picture's path.
     """
 
     rows: tuple[dict[str, Any], ...]
@@ -124,7 +122,6 @@ def _row(
             um_per_px_assumed=sample.slide.um_per_px_assumed,
             median_counts=float(np.median(totals)) if len(totals) else None,
             notes=(*sample.notes, *further),
-            alignment=alignment_of(sample),
         )
     return row
 
@@ -134,8 +131,6 @@ def _lines(rows: tuple[dict[str, Any], ...]) -> Iterator[str]:
     yield from aligned([(*head, "median counts"), *(_cells(row) for row in rows)])
     for row in rows:
         yield from (f"note   {row['id']}: {one_line(note)}" for note in row["notes"])
-        if row["alignment"] is not None and row["alignment"].better is not None:
-            yield f"flag   {row['id']}: {row['alignment'].text}"
         if row["overlay"] is not None:
             yield f"image  {row['id']}: {row['overlay']}"
     for row in rows:
@@ -159,13 +154,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 def _write_csv(result: Inspection, out: Path) -> None:
     flat = [
-        {
-            **row,
-            "faults": " | ".join(row["faults"]),
-            "notes": " | ".join(row["notes"]),
-            "alignment": row["alignment"] and row["alignment"].text,
-        }
-        for row in result.rows
+        {**row, "faults": " | ".join(row["faults"]), "notes": " | ".join(row["notes"])} for row in result.rows
     ]
     with whole_file(out / _CSV) as partial:
         for_spreadsheets(pd.DataFrame(flat, columns=pd.Index(COLUMNS))).to_csv(partial, index=False)

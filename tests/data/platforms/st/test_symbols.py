@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prestige.data.columns.genes import genes_of
-from prestige.data.platforms.symbols import with_symbols
+from prestige.data.platforms.st.symbols import with_symbols
 from prestige.errors import DataError
 
 GENES = ("ENSMUSG00000000001.4", "ENSMUSG00000000002", "ENSMUSG00000000003.1", "ENSMUSG00000000009")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prestige.data.platforms.spots import PITCH_UM, pitch_of, places_in, read_spots, rows_of
+from prestige.data.platforms.st.spots import PITCH_UM, pitch_of, places_in, read_spots, rows_of
 from prestige.errors import DataError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prestige.data.platforms import wide
-from prestige.data.platforms.wide import read_wide
+from prestige.data.platforms.st import wide
+from prestige.data.platforms.st.wide import read_wide
 from prestige.errors import DataError
 
 

@@ -1,0 +1,1 @@
+"""Classic Spatial Transcriptomics: matrices of counts as text, spot files, the pitch of an array."""

@@ -1,0 +1,123 @@
+"""Centres of the labels of a mask: a TIFF of whole numbers, or an array that numpy saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from prestige.data.slides.tiff.directories import read_directories
+from prestige.data.slides.tiff.tiles import told
+from prestige.data.stores.centroids import Centroids
+from prestige.errors import AGAIN, DataError, reading
+from prestige.text import some
+
+EXPECTED = "a mask: one whole number a pixel, 0 beside the objects"
+
+_MOST_SEGMENT_BYTES = 1 << 30
+_APART = 8.0  # as of the labels of a store
+_ROWS = 1024
+
+Part = tuple[np.ndarray, int, int]
+"""Labels, and the row and column they begin at."""
+
+
+def centres_of(
+    path: Path, *, is_numpy: bool, height: int, width: int
+) -> tuple[Float[np.ndarray, "n 2"], Int[np.ndarray, " n"], tuple[str, ...]]:
+    """Return the centroid of every label in pixels, the labels, and notes.
+
+    Parameters
+    ----------
+    path
+        The mask.
+    is_numpy
+        Whether it is an array of numpy.
+    height, width
+        The size of the image, which is that of the mask.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, of another size, or holds no whole numbers or no label.
+    """
+    parts = _of_numpy if is_numpy else _of_tiff
+    seen = [np.unique(part) for part, _, _ in parts(path, height, width)]
+    labels = np.unique(np.concatenate(seen).astype(np.int64)) if seen else np.zeros(0, np.int64)
+    if (labels < 0).any():
+        raise DataError(
+            f"holds negative labels: {some(labels[labels < 0].tolist())}", where=path, expected=EXPECTED
+        )
+    labels = labels[labels > 0]
+    if not len(labels):
+        raise DataError(
+            "holds no label above 0", where=path, expected=EXPECTED, remedy="name the mask of objects"
+        )
+    centroids = Centroids(labels)
+    for part, y, x in parts(path, height, width):
+        centroids.add(part, y, x)
+    apart = centroids.spread() > _APART
+    notes = (
+        f"labels of {path.name} that lie in two places or are drawn out: {some(labels[apart].tolist())}",
+    )
+    return centroids.xy_px(), labels, notes if apart.any() else ()
+
+
+def _check(path: Path, shape: tuple[int, ...], kind: np.dtype, height: int, width: int) -> None:
+    if len(shape) != 2 or kind.kind not in "iu":
+        sizes = " x ".join(map(str, shape))
+        raise DataError(
+            f"holds {sizes} values of {kind}",
+            where=path,
+            expected=EXPECTED,
+            remedy="save the labels as one channel of whole numbers",
+        )
+    if shape != (height, width):
+        raise DataError(
+            f"is {shape[1]} x {shape[0]} px, the image {width} x {height}",
+            where=path,
+            expected="a mask of the image's size",
+            remedy="make it on the image's largest level",
+        )
+
+
+def _of_numpy(path: Path, height: int, width: int) -> Iterator[Part]:
+    with reading(path, expected=EXPECTED):
+        array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+    _check(path, array.shape, array.dtype, height, width)
+    for y in range(0, height, _ROWS):
+        with reading(path, expected=EXPECTED):
+            part = np.ascontiguousarray(array[y : y + _ROWS])
+        yield part, y, 0
+
+
+def _of_tiff(path: Path, height: int, width: int) -> Iterator[Part]:
+    import tifffile
+
+    largest = max(read_directories(path), key=lambda one: one.width * one.height)
+    with told(path):
+        file = tifffile.TiffFile(path, _multifile=False, is_lsm=False, is_scanimage=False)
+    with file:
+        with told(path):
+            page: Any = file.pages[largest.place[0]]
+            for number in largest.place[1:]:
+                page = page.pages[number]
+            shape, kind = tuple(page.shape), np.dtype(page.dtype or "V1")
+            segment = int(np.prod(page.chunks, dtype=np.float64)) * kind.itemsize
+        _check(path, shape, kind, height, width)
+        if segment > _MOST_SEGMENT_BYTES:
+            raise DataError(f"has tiles of {segment:,} bytes", where=path, expected=EXPECTED, remedy=AGAIN)
+        segments = page.segments(maxworkers=1)
+        while True:
+            with told(path):
+                found = next(segments, None)
+                if found is None:
+                    break
+                values, place, size = found
+                y, x = int(place[2]), int(place[3])
+                part = None if values is None else values[0, : size[1], : size[2], 0]
+            if part is not None:
+                yield part[: height - y, : width - x], y, x

@@ -1,1 +1,0 @@
-"""Whether image and table belong together: counts beside the tissue, as it stands and moved."""
