@@ -47,7 +47,16 @@ def test_it_is_always_one_line(what: str, where: str, expected: str, remedy: str
 
 def test_what_a_terminal_would_obey_and_what_has_no_end_is_shown_harmlessly() -> None:
     assert str(DataError("the gene '\x1b[31mA\x07' occurs twice")) == r"the gene '\x1b[31mA\x07' occurs twice"
-    assert len(str(DataError("x" * 10_000_000))) == 2000
+    assert len(str(DataError("x " * 10_000_000))) == 2000
+    begins, ends = "b" * 5_000, "e" * 5_000
+    shown = str(
+        DataError(f"lacks '{begins}{ends}'", where="a" * 499, remedy=f"'{begins}-1' looks like '{begins}'")
+    )
+    assert len(shown) < 1200
+    assert shown.startswith("a" * 499)
+    assert "lacks 'bbb" in shown
+    assert "eee';" in shown
+    assert "b-1' looks like 'b" in shown
 
 
 @pytest.mark.parametrize("cls", [ConfigError, DataError, SplitError, ModelError, StorageError])

@@ -22,6 +22,7 @@ AGAIN = "copy it again if it was cut off"
 _LONGEST_CLAUSE = 2000  # characters; a value from a file may be of any length
 _LONGEST_PLACE = 500
 _LONGEST_NAME = 80
+_LONGEST_WORD = 250  # a name from a file, of which a message may show five
 _REASON = 200
 # What no library raises over what stands in a file: defects of this package, and what is no fault of a file.
 _NOT_OF_A_FILE = (AssertionError, NameError, ImportError, NotImplementedError, Warning)
@@ -69,13 +70,13 @@ class PrestigeError(Exception):
         super().__init__(self._line())
 
     def _line(self) -> str:
-        what = one_line(self.what)
+        what = _clause(self.what)
         clauses = [f"{one_line(self.where, _LONGEST_PLACE)}: {what}" if self.where else what]
         if self.expected:
             clauses.append(f"expected {self.expected}")
         if self.remedy:
             clauses.append(self.remedy)
-        return "; ".join([clauses[0], *(one_line(clause) for clause in clauses[1:])])
+        return "; ".join([clauses[0], *(_clause(clause) for clause in clauses[1:])])
 
 
 class ConfigError(PrestigeError):
@@ -105,6 +106,17 @@ def one_line(text: str, most: int = _LONGEST_CLAUSE) -> str:
     if not words.isprintable():
         words = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in words)
     return words if len(words) <= most else words[: most - 3] + "..."
+
+
+def _clause(text: str) -> str:
+    """Return a part of a message as one line, of every word that is too long its beginning and its end."""
+    if len(text) > _LONGEST_WORD:
+        half = _LONGEST_WORD * 2 // 5
+        words = (
+            one if len(one) <= _LONGEST_WORD else f"{one[:half]}...{one[-half:]}" for one in text.split()
+        )
+        text = " ".join(words)
+    return one_line(text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
