@@ -82,13 +82,15 @@ def test_the_tables_own_totals_are_taken_where_they_can_be_true(hest_folder: Wri
 
 def test_pixel_sizes(hest_folder: Writer) -> None:
     root = hest_folder(metadata={}, resolution=(20000, 20000), resolutionunit="centimeter")
-    with pytest.raises(DataError, match=r"no pixel size.*um_per_px.*resolution tags of the image say 0\.5"):
-        opened(root)
-    assert opened(root, um_per_px=0.5).notes == ()
+    assert (opened(root).um_per_px, opened(root, um_per_px=0.5).notes) == (pytest.approx(0.5), ())
+    with pytest.raises(DataError, match=r"no pixel size; expected pixel_size_um in .*write um_per_px: in"):
+        opened(hest_folder(metadata={}))
     assert opened(hest_folder(metadata={"pixel_size_um_estimated": 0.25})).um_per_px == 0.25
-    noted = opened(hest_folder(), um_per_px=1.0)
+    with pytest.raises(DataError, match=r"pixels of 1 um by dataset.yaml, of 0.5 um by metadata/S1.json;"):
+        opened(hest_folder(), um_per_px=1.0)
+    noted = opened(hest_folder(), um_per_px=1.0, trust_um_per_px=True)
     assert noted.um_per_px == 1.0
-    assert "the source 0.5" in noted.notes[0]
+    assert "by dataset.yaml and 0.5 um by metadata/S1.json: the former was taken" in noted.notes[0]
     with pytest.raises(DataError, match=r"pixel_size_um is -1"):
         opened(hest_folder(metadata={"pixel_size_um": -1}))
     (root / "metadata" / "S1.json").write_text("{")
@@ -284,9 +286,31 @@ def renamed(root: Path, name: str) -> Path:
     return root
 
 
-@pytest.mark.parametrize("name", ["S1.tiff", "S1.TIF", "S1.ome.tif", "S1.svs"])
+@pytest.mark.parametrize("name", ["S1.tiff", "S1.TIF", "S1.ome.tif", "S1.svs", "S1.png"])
 def test_an_image_may_have_another_name_of_the_same_form(hest_folder: Writer, name: str) -> None:
     assert opened(renamed(hest_folder(), name)).slide.width_px == 50
+
+
+def test_an_image_may_be_of_any_format_that_is_read(hest_folder: Writer, shared_data: Path) -> None:
+    exports = shared_data / "exports" / "wsi"
+    if not exports.is_dir():
+        pytest.skip("no exports of scanners")
+    root = hest_folder(metadata={})
+    (root / "wsis" / "S1.tif").unlink()
+    slide = root / "wsis" / "S1.svs"
+    slide.symlink_to(exports / "svs" / "CMU-1-Small-Region.svs")
+    of_svs = opened(root)
+    assert (of_svs.slide.width_px, of_svs.um_per_px, of_svs.notes) == (2220, 0.499, ())
+    slide.unlink()
+    (root / "wsis" / "S1.ome.zarr").symlink_to(exports / "omezarr" / "CMU-1-Small-Region_v04.ome.zarr")
+    of_zarr = opened(root)
+    np.testing.assert_array_equal(of_zarr.slide.pixels, of_svs.slide.pixels)
+    (root / "wsis" / "S1.ome.zarr").unlink()
+    (root / "wsis" / "S1").mkdir()
+    for name in ("boxes_0.dcm", "boxes_1.dcm"):
+        (root / "wsis" / "S1" / name).write_bytes((exports / "dicom" / name).read_bytes())
+    with pytest.raises(DataError, match="outside the image"):  # which is of 16 x 16 px
+        opened(root)
 
 
 def test_names_of_images_that_do_not_fit_are_told_with_what_helps(hest_folder: Writer) -> None:
@@ -296,8 +320,8 @@ def test_names_of_images_that_do_not_fit_are_told_with_what_helps(hest_folder: W
         opened(root)
     (root / "wsis" / "S1.svs").unlink()
     (root / "wsis" / "S1.tiff").unlink()
-    with pytest.raises(DataError, match=r"save 'S1.png' as a TIFF, 'S1.tif'"):
-        opened(renamed(hest_folder(), "S1.png"))
+    with pytest.raises(DataError, match=r"save 'S1.bmp' as a TIFF, 'S1.tif'"):
+        opened(renamed(hest_folder(), "S1.bmp"))
     (root / "wsis" / "S1.tif").mkdir()
     with pytest.raises(DataError, match=r"S1.tif: is a folder"):
         opened(root)
@@ -317,14 +341,16 @@ def test_widths_that_are_none_are_refused(hest_folder: Writer, stated: Any) -> N
 
 def test_pixel_sizes_that_contradict_are_said_and_oblong_pixels_refused(hest_folder: Writer) -> None:
     tagged = {"resolutionunit": "centimeter", "resolution": (40000, 40000)}
-    (note,) = opened(hest_folder(**tagged)).notes
+    with pytest.raises(
+        DataError, match=r"0.5 um by metadata/S1.json, of 0.25 um by the resolution tags of S1"
+    ):
+        opened(hest_folder(**tagged))
+    (note,) = opened(hest_folder(**tagged), trust_um_per_px=True).notes
     assert note == (
-        "S1.tif is said to have pixels of 0.5 um (metadata/S1.json), and 0.25 um by its resolution tags: the "
-        "former was taken"
+        "pixels of 0.5 um by metadata/S1.json and 0.25 um by the resolution tags of S1.tif: the former was taken"
     )
-    stated = opened(hest_folder(**tagged), um_per_px=0.25).notes
-    assert len(stated) == 1
-    assert "dataset.yaml states 0.25 um/px, the source 0.5" in stated[0]
+    stated = opened(hest_folder(**tagged), um_per_px=0.25, trust_um_per_px=True).notes
+    assert any("dataset.yaml states 0.25 um/px, the source 0.5" in note for note in stated)
     with pytest.raises(DataError, match=r"S1.tif: its pixels are not square: 0.25 x 0.5 um"):
         opened(hest_folder(**{**tagged, "resolution": (40000, 20000)}))
 
@@ -366,7 +392,7 @@ def test_another_page_is_prepared_anew_and_a_plain_image_is_not(hest_folder: Wri
 
 
 def test_a_width_in_dataset_yaml_must_be_one_too(hest_folder: Writer) -> None:
-    with pytest.raises(DataError, match=r"sample 'S1': the width of a pixel is 1e\+300"):
+    with pytest.raises(DataError, match=r"sample 'S1': the width of a pixel \(dataset.yaml\) is 1e\+300"):
         opened(hest_folder(), um_per_px=1e300)
 
 

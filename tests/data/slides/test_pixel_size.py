@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from prestige.data.slides.pixel_size import checked_um, contradictions, settled_um, tagged_um
+from prestige.data.slides.pixel_size import checked_um, settled_um, tagged_um
 from prestige.data.slides.tiff.pages import Level0, level0
 from prestige.errors import DataError
 
@@ -67,16 +67,6 @@ def test_the_size_is_that_of_the_page_that_is_read(tmp_path: Path) -> None:
         file.write(pixels[::2, ::2], resolution=(10000, 10000), **more)
         file.write(pixels, resolution=(20000, 20000), **more)
     assert tagged_um(level0(tmp_path / "a.tif")) == {"resolution tags": 0.5}
-
-
-def test_a_contradiction_is_said(tmp_path: Path) -> None:
-    level = written(tmp_path, resolution=(20000, 20000), resolutionunit="CENTIMETER")
-    assert contradictions(level, 0.5, "x") == contradictions(level, 0.508, "x") == ()
-    (note,) = contradictions(level, 0.25, "dataset.yaml")
-    assert note == (
-        "a.tif is said to have pixels of 0.25 um (dataset.yaml), and 0.5 um by its resolution tags: the "
-        "former was taken"
-    )
 
 
 @pytest.mark.parametrize("y", [10000, 20300])

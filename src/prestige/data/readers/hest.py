@@ -1,7 +1,7 @@
 """``source: hest``: the layout of HEST-1k.
 
 ``path`` is the root folder, ``id`` the sample: ``wsis/ID.tif`` (RGB, 8 bit; the largest page is read; also
-under another name of the same form, ``ID.tiff`` or ``ID.svs``), ``st/ID.h5ad`` or the file that ``table:``
+an image of another format, ``ID.svs`` or ``ID.png``, or the folder ``ID`` of a DICOM slide), ``st/ID.h5ad`` or the file that ``table:``
 names (raw counts, ``obsm["spatial"]`` = x, y in that page), ``metadata/ID.json`` (``pixel_size_um`` and
 what it says of the sample).  Patches, transcripts and segmentations that lie beside them are not read.
 """
@@ -21,10 +21,11 @@ from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.platforms.annotated import has_none, read_annotated
 from prestige.data.platforms.hest_metadata import read_metadata
 from prestige.data.prepared import Prepared
-from prestige.data.sample import Counts, Table, some
-from prestige.data.slides.pixel_size import contradictions, tagged_um
-from prestige.data.slides.tiff.pages import Level0, level0
-from prestige.data.slides.tiff.tiles import notes_on_tiles, on_no_pixels, opened_tiff, write_slide
+from prestige.data.readers.with_image import on_image
+from prestige.data.sample import Counts, Table
+from prestige.data.slides.images import Image, image_of
+from prestige.data.slides.pixel_size import settled_um
+from prestige.data.slides.tiff.image import TiffImage
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
     read_genes,
@@ -32,7 +33,11 @@ from prestige.data.tables import (
 )
 from prestige.errors import DataError, PrestigeError, nearest, raise_all, reading
 
-_SUFFIXES = (".tif", ".tiff", ".ome.tif", ".ome.tiff", ".btf", ".svs")  # forms of TIFF
+_SUFFIXES = (
+    *(".tif", ".tiff", ".ome.tif", ".ome.tiff", ".btf", ".qptiff", ".svs", ".ndpi", ".scn", ".bif"),
+    *(".mrxs", ".vms", ".dcm", ".czi", ".ome.zarr", ".zarr", ".png", ".jpg", ".jpeg", ".jp2", ".j2k"),
+)
+"""How images are called; what they are is told by their content."""
 _OTHER_TABLE = "'table:' names another file in st"
 
 
@@ -45,57 +50,49 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         For a missing or broken file, an image that is not 8 bit RGB, a table with faults.
     """
     where = f"sample '{spec.id}'"
-    image, fault = _image(spec)
+    path, fault = _image(spec)
     table = spec.path / "st" / (spec.table or f"{spec.id}.h5ad")
     raise_all([one for one in (fault, _missing(table, _OTHER_TABLE)) if one is not None])
     metadata = spec.path / "metadata" / f"{spec.id}.json"
     said = read_metadata(metadata)
-    um_per_px = said.um_per_px
-    level = level0(image)
-    if um_per_px is None and spec.um_per_px is None:
-        raise _no_pixel_size(spec, level)
+    image = image_of(path)
+    of_image = [(f"the {what} of {path.name}", um) for what, um in image.stated_um().items()]
+    of_metadata = [(f"metadata/{metadata.name}", said.um_per_px)] if said.um_per_px else []
+    given = [("dataset.yaml", spec.um_per_px)] if spec.um_per_px else []
+    stated = [*given, *of_metadata, *of_image]
+    if not stated:
+        raise _no_pixel_size(spec)
+    _, of_widths = settled_um(stated, where=where, trusted=spec.trust_um_per_px)
     prepared = prepare(
         Recipe(
-            # What is read otherwise than by version 2 is prepared anew, and everything else keeps its name.
-            source="hest/3" if level.is_read_anew else "hest/2",
+            source=_source(image),
             where=where,
-            slide_files={"image": image},
+            slide_files=image.files,
             table_files={"table": table},
-            write_slide=lambda target: write_slide(image, target),
-            read_table=lambda pixels: _on_image(read_table(table), image),
-            um_per_px=um_per_px,
+            write_slide=image.write,
+            read_table=lambda pixels: on_image(read_table(table), image),
+            # What the image says counts where nobody else says it: so samples keep the names they were given.
+            um_per_px=said.um_per_px if given or of_metadata else of_image[0][1],
             rules=_rules(table),
         ),
         cache_dir,
     )
-    taken = spec.um_per_px or um_per_px or 0.0
-    stated_by = "dataset.yaml" if spec.um_per_px else f"metadata/{metadata.name}"
-    notes = (*level.notes(), *contradictions(level, taken, stated_by))
-    size_px = (level.page.width, level.page.height)
-    notes = (*notes, *said.notes_on(patient=spec.patient, size_px=size_px, own_table=spec.table is None))
-    return replace(prepared, table=replace(prepared.table, notes=(*prepared.table.notes, *notes)))
+    size_px = (image.width_px, image.height_px)
+    of_metadata = said.notes_on(patient=spec.patient, size_px=size_px, own_table=spec.table is None)
+    kept = prepared.table.notes
+    # Version 2 and 3 kept no note on the choice of a page in the cache.
+    of_page = (
+        [note for note in image.level.notes() if note not in kept] if isinstance(image, TiffImage) else []
+    )
+    notes = (*kept, *of_page, *of_widths, *of_metadata)
+    return replace(prepared, table=replace(prepared.table, notes=notes))
 
 
-def _on_image(table: Table, image: Path) -> Table:
-    """Return a table with what is to be said of its image.
-
-    Raises
-    ------
-    DataError
-        When observations lie where the image has no pixels.
-    """
-    with opened_tiff(image) as tiles:
-        blank = on_no_pixels(tiles, table.xy_px)
-        if len(blank):
-            missing = f"{int((~tiles.stored).sum()):,} of {len(tiles):,} {tiles.level.segments}"
-            raise DataError(
-                f"the image is sparse ({missing} are not stored), and observations lie where it has no "
-                f"pixels: {some(table.obs.index[blank])}",
-                where=image,
-                expected="pixels under every observation",
-                remedy="take these rows off the table, or save the image with all its pixels",
-            )
-        return replace(table, notes=(*table.notes, *notes_on_tiles(tiles)))
+def _source(image: Image) -> str:
+    """Return the version of what is made of an image: what is read otherwise is prepared anew."""
+    if not isinstance(image, TiffImage):
+        return "hest/4"
+    return "hest/3" if image.level.is_read_anew else "hest/2"
 
 
 def _rules(path: Path) -> tuple[str, ...]:
@@ -135,6 +132,7 @@ def _image(spec: SampleSpec) -> tuple[Path, PrestigeError | None]:
         return first, None
     known = {f"{spec.id}{suffix}".casefold() for suffix in _SUFFIXES}
     others = sorted(one for one in _entries(folder) if one.name.casefold() in known)
+    others = others or [one for one in (folder / spec.id,) if one.is_dir()]  # of a DICOM slide
     if len(others) == 1:
         return others[0], None
     if others:
@@ -167,13 +165,12 @@ def _missing(path: Path, key: str, remedy: str | None = None) -> PrestigeError |
     )
 
 
-def _no_pixel_size(spec: SampleSpec, level: Level0) -> DataError:
-    said = [f"{what} of the image say {um:.4g}" for what, um in tagged_um(level).items()]
+def _no_pixel_size(spec: SampleSpec) -> DataError:
     return DataError(
         "no pixel size",
         where=f"sample '{spec.id}'",
         expected=f"pixel_size_um in {spec.path / 'metadata' / (spec.id + '.json')}",
-        remedy=f"write um_per_px: in dataset.yaml{f' (the {said[0]})' if said else ''}",
+        remedy="write um_per_px: in dataset.yaml",
     )
 
 

@@ -100,7 +100,7 @@ def prepare_on_pixels(
             slide_files=image.files,
             table_files=table_files,
             write_slide=image.write,
-            read_table=lambda pixels: _on_image(read_table(pixels), image),
+            read_table=lambda pixels: on_image(read_table(pixels), image),
             um_per_px=own[0][1] if own else None,
             rules=rules,
         ),
@@ -109,7 +109,7 @@ def prepare_on_pixels(
     return replace(prepared, table=replace(prepared.table, notes=(*prepared.table.notes, *notes)))
 
 
-def _on_image(table: Table, image: Image) -> Table:
+def on_image(table: Table, image: Image) -> Table:
     """Return a table with what is to be said of its image.
 
     Raises

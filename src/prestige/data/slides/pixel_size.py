@@ -106,31 +106,6 @@ def _stated(level: Level0) -> Iterator[tuple[str, float, float]]:
         yield "resolution tags", unit_um / x[0], unit_um / y[0]
 
 
-def contradictions(level: Level0, um_per_px: float, stated_by: str) -> tuple[str, ...]:
-    """Say where an image file states another width of a pixel than the one that is taken.
-
-    Parameters
-    ----------
-    level
-        The page that is the slide.
-    um_per_px
-        The width that is taken.
-    stated_by
-        What states it, for the note.
-
-    Raises
-    ------
-    DataError
-        When the file states pixels that are not square.
-    """
-    return tuple(
-        f"{level.image.name} is said to have pixels of {um_per_px:.4g} um ({stated_by}), and {um:.4g} um by "
-        f"its {what}: the former was taken"
-        for what, um in tagged_um(level).items()
-        if abs(um / um_per_px - 1) > _AGREES_WITHIN
-    )
-
-
 def settled_um(
     stated: Sequence[tuple[str, float]],
     *,
