@@ -347,7 +347,8 @@ def test_pixel_sizes_that_contradict_are_said_and_oblong_pixels_refused(hest_fol
         opened(hest_folder(**tagged))
     (note,) = opened(hest_folder(**tagged), trust_um_per_px=True).notes
     assert note == (
-        "pixels of 0.5 um by metadata/S1.json and 0.25 um by the resolution tags of S1.tif: the former was taken"
+        "pixels of 0.5 um by metadata/S1.json and 0.25 um by the resolution tags of S1.tif: the former was "
+        "taken"
     )
     stated = opened(hest_folder(**tagged), um_per_px=0.25, trust_um_per_px=True).notes
     assert any("dataset.yaml states 0.25 um/px, the source 0.5" in note for note in stated)

@@ -1,8 +1,8 @@
 """``source: hest``: the layout of HEST-1k.
 
-``path`` is the root folder, ``id`` the sample: ``wsis/ID.tif`` (RGB, 8 bit; the largest page is read; also
-an image of another format, ``ID.svs`` or ``ID.png``, or the folder ``ID`` of a DICOM slide), ``st/ID.h5ad`` or the file that ``table:``
-names (raw counts, ``obsm["spatial"]`` = x, y in that page), ``metadata/ID.json`` (``pixel_size_um`` and
+``path`` is the root folder, ``id`` the sample: ``wsis/ID.tif`` (or an image of another format, ``ID.svs`` or
+``ID.png``, or the folder ``ID`` of a DICOM slide), ``st/ID.h5ad`` or the file that ``table:`` names (raw
+counts, ``obsm["spatial"]`` = x, y in the image's largest level), ``metadata/ID.json`` (``pixel_size_um`` and
 what it says of the sample).  Patches, transcripts and segmentations that lie beside them are not read.
 """
 
