@@ -62,6 +62,14 @@ def test_the_large_variant_is_said(tmp_path: Path) -> None:
     assert "; the large variant\n" in prepare(folder, dry_run=True)[1]
 
 
+def test_a_section_without_any_table_is_for_prediction(tmp_path: Path) -> None:
+    folder = write_stores(tmp_path, ("DC1",))
+    shutil.rmtree(folder / "DC1.zarr" / "tables")
+    text = prepare(folder, dry_run=True)[1]
+    assert "# H&E alone: a cell for each label; no expression\n  - id: DC1" in text
+    assert "prediction_only: true" in text
+
+
 def test_every_fault_of_every_store_is_told(tmp_path: Path) -> None:
     folder = write_stores(tmp_path / "stores", ("UC1_I", "UC6_I"))
     shutil.rmtree(folder / "UC1_I.zarr" / "tables" / "cell_id-group")

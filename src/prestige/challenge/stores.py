@@ -141,6 +141,10 @@ def _stores(folder: Path) -> list[Store]:
 
 def _look(path: Path) -> Store:
     """Read what a store says of its cells; no pixel is read."""
+    is_large = any((path / name).is_dir() for name in _LARGE)
+    if not (path / CELLS).is_dir() and not (path / COUNTS).is_dir():  # a section of H&E alone
+        check_elements(path, (IMAGE, MASK))
+        return Store(path, {}, 0, 0, is_large)
     check_elements(path, (IMAGE, MASK, CELLS))
     where = f"{path}, {CELLS}"
     with element(path, CELLS) as group:
@@ -155,7 +159,7 @@ def _look(path: Path) -> Store:
         with element(path, COUNTS, whole=False) as group:
             n_measured = len(read_frame(group, "obs", where=where))
             n_genes = len(read_genes(group, where=where).names)
-    return Store(path, of_groups, n_measured, n_genes, any((path / name).is_dir() for name in _LARGE))
+    return Store(path, of_groups, n_measured, n_genes, is_large)
 
 
 def _doubled(stores: list[Store]) -> list[PrestigeError]:
@@ -186,7 +190,9 @@ def _entry(store: Store, out: Path, um_per_px: float | None) -> str:
     )
     variant = "; the large variant" if store.is_large else ""
     lines = [
-        f"  # {sum(store.cells.values()):,} cells ({groups}); {measured}{variant}",
+        f"  # {sum(store.cells.values()):,} cells ({groups}); {measured}{variant}"
+        if store.cells
+        else f"  # H&E alone: a cell for each label; {measured}{variant}",
         f"  - id: {_scalar(store.name)}",
         "    source: challenge",
         f"    path: {_scalar(_path(store.path, out))}",
