@@ -385,6 +385,15 @@ def test_fluorescence_is_no_histology(tmp_path: Path) -> None:
     assert "16 bit" in refused(path, image_element="focus")
 
 
+def test_three_colours_of_fluorescence_are_no_histology(tmp_path: Path) -> None:
+    """8 bit and three channels, and dark: beside an H&E image it is passed over, alone it is refused."""
+    dark = image((picture(2) - 150) // 2, {"global": affine(TO_GLOBAL)})
+    path = write(tmp_path / "a.zarr", stains=dark)
+    assert any("images/HE was taken" in note for note in opened(path).notes)
+    assert "the image is dark" in refused(path, image_element="stains")
+    assert "images/HE: the image is dark" in refused(write(tmp_path / "b.zarr", HE=dark))
+
+
 def test_without_a_table_a_section_can_be_predicted(tmp_path: Path) -> None:
     path = write(tmp_path / "s.zarr", table=None)
     assert "no table" in refused(path)

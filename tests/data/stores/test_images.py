@@ -47,7 +47,7 @@ def test_files_that_are_not_there(tmp_path: Path, layout: dict[str, Any]) -> Non
         under(windows, np.array([[48, 16], [47.4, 16], [49, 31.4], [49, 32], [np.nan, 20]])),
         [True, False, True, False, False],
     )
-    write_image(path, NAME, tmp_path / "slide", on_white=True)
+    write_image(path, NAME, tmp_path / "slide", of_any_kind=True)
     made, expected = np.load(tmp_path / "slide"), pixels().transpose(1, 2, 0)
     expected[16:32, 48:] = 255
     np.testing.assert_array_equal(made, expected)

@@ -63,7 +63,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
             where=where,
             slide_files={"image": store / chosen.image},
             table_files=files,
-            write_slide=lambda target: write_image(store, chosen.image, target, on_white=True),
+            write_slide=lambda target: write_image(store, chosen.image, target, of_any_kind=True),
             read_table=lambda _: _read_table(store, chosen),
             um_per_px=stated[0][1] if stated else None,
             rules=(f"region {chosen.region}", f"system {chosen.system}"),

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from prestige.data.stores.annotations import Annotation, annotation_of
 from prestige.data.stores.frames import checked_square, through
-from prestige.data.stores.images import Picture, picture
+from prestige.data.stores.images import Picture, is_bright, picture
 from prestige.data.stores.shapes import shape_frames
 from prestige.data.stores.zarrs import LABEL_AXES, OLD_TABLE, Raster, element, elements_of, level0
 from prestige.errors import DataError, PrestigeError, nearest, raise_all
@@ -131,6 +131,8 @@ def choose(store: Path, named: Named, table: str | None, link: Annotation) -> Ch
     placed = {name: _region_frames(store, name) for name in regions}
     pairs = [(one, name) for one in pictures for name in regions if _share(one, placed[name])]
     pairs = pairs or [(one, name) for one in pictures for name in regions]
+    if len({one.name for one, _ in pairs}) > 1:
+        pairs = [pair for pair in pairs if is_bright(store, pair[0].name)] or pairs
     images = list({one.name: one for one, _ in pairs}.values())
     if len(images) > 1:
         raise _several(store, "images that may be H&E", [_bare(one.name) for one in images], "image_element")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
+from prestige.data.slides.brightfield import check_brightfield
 from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
 from prestige.data.stores.zarrs import Raster, element, level0, windows_of
 from prestige.errors import DataError, reading
@@ -18,7 +20,8 @@ from prestige.inputs import files_below
 
 Window = tuple[slice, slice]
 _WHITE = 255
-_LOOKED_AT = 64  # chunks
+_LOOKED_AT = 16  # chunks
+_SQUARE_PX = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +63,7 @@ def picture(store: Path, name: str) -> Picture:
     return Picture(name, raster, None)
 
 
-def write_image(store: Path, name: str, target: Path, *, on_white: bool = False) -> None:
+def write_image(store: Path, name: str, target: Path, *, of_any_kind: bool = False) -> None:
     """Decode an image into a new slide file, each chunk once, on all cores.
 
     Parameters
@@ -69,20 +72,21 @@ def write_image(store: Path, name: str, target: Path, *, on_white: bool = False)
         The store, and its element.
     target
         The file to make.
-    on_white
-        Whether chunks that are not on the disk become white; else they stay as zarr fills them.
+    of_any_kind
+        Whether it is not known to be of the challenge: then chunks that are not on the disk become white,
+        where zarr fills them with zeros, and an image on a dark background is refused.
 
     Raises
     ------
     DataError
-        When it is cut off or not 8 bit RGB.
+        When it is cut off, not 8 bit RGB, or no H&E image.
     """
     with element(store, name) as group:
         image = level0(group, f"{store}, {name}")
         channels, height, width = image.shape
         checked_image((height, width, channels), image.dtype, where=f"{store}, {name}")
         windows, rgb = windows_of(image), image.rgb
-        lost = set(map(_corner, not_stored(store, name, image))) if on_white else set()
+        lost = set(map(_corner, not_stored(store, name, image))) if of_any_kind else set()
         with (
             new_pixels(target, height, width) as pixels,
             Progress(f"decoding {name}", len(windows)) as progress,
@@ -99,6 +103,8 @@ def write_image(store: Path, name: str, target: Path, *, on_white: bool = False)
             for _ in as_done(copy, windows):
                 held.trim(pixels)
                 progress.advance()
+            if of_any_kind:
+                check_brightfield(pixels, where=image.where)
 
 
 def not_stored(store: Path, name: str, image: Raster) -> list[Window]:
@@ -131,8 +137,8 @@ def under(windows: list[Window], xy_px: Float[np.ndarray, "n 2"]) -> Bool[np.nda
     return out
 
 
-def thumbnail(store: Path, name: str, most_px: int = 512) -> UInt8[np.ndarray, "h w 3"]:
-    """Return an image roughly: one pixel in so many of a few chunks' rows, from the array of full resolution.
+def is_bright(store: Path, name: str) -> bool:
+    """Return whether an image shows stained tissue on a bright background, by some of its chunks.
 
     Raises
     ------
@@ -141,18 +147,27 @@ def thumbnail(store: Path, name: str, most_px: int = 512) -> UInt8[np.ndarray, "
     """
     with element(store, name, whole=False) as group:
         image = level0(group, f"{store}, {name}")
-        windows = windows_of(image)
         lost = set(map(_corner, not_stored(store, name, image)))
-        stored = [window for window in windows if _corner(window) not in lost]
-        chosen = stored[:: -(-len(stored) // _LOOKED_AT)] if stored else []
-        side = max(1, most_px // 8)
-        parts = []
-        for y, x in chosen:
-            steps = (max(1, (y.stop - y.start) // side), max(1, (x.stop - x.start) // side))
-            part = image[:, y, x][image.rgb]
-            parts.append(part[:, :: steps[0], :: steps[1]].reshape(3, -1))
-        seen = np.concatenate([np.zeros((3, 0), np.uint8), *parts], axis=1)
-        return np.ascontiguousarray(seen.T[None])
+        stored = [window for window in windows_of(image) if _corner(window) not in lost]
+        chosen = stored[:: max(1, -(-len(stored) // _LOOKED_AT))]
+        squares = [_squares(image[:, y, x][image.rgb]) for y, x in chosen]
+        seen = np.concatenate([np.zeros((0, _SQUARE_PX, _SQUARE_PX, 3), np.uint8), *squares])
+    side = math.isqrt(len(seen))
+    mosaic = seen[: side * side].reshape(side, side, _SQUARE_PX, _SQUARE_PX, 3).swapaxes(1, 2)
+    try:
+        check_brightfield(mosaic.reshape(side * _SQUARE_PX, side * _SQUARE_PX, 3), where=image.where)
+    except DataError:
+        return False
+    return True
+
+
+def _squares(part: UInt8[np.ndarray, "3 h w"]) -> UInt8[np.ndarray, "n s s 3"]:
+    """Return squares of a chunk, some a side."""
+    sides = [size // _SQUARE_PX for size in part.shape[1:]]
+    y, x = (np.unique(np.linspace(0, max(side - 1, 0), min(side, 12)).astype(np.int64)) for side in sides)
+    whole = part[:, : sides[0] * _SQUARE_PX, : sides[1] * _SQUARE_PX]
+    apart = whole.reshape(3, sides[0], _SQUARE_PX, sides[1], _SQUARE_PX)[:, y][:, :, :, x]
+    return apart.transpose(1, 3, 2, 4, 0).reshape(-1, _SQUARE_PX, _SQUARE_PX, 3)
 
 
 def _corner(window: Window) -> tuple[int, int]:
