@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import prestige
-from prestige.cli import challenge
+from prestige.cli import challenge, data
 from prestige.cli.faults import Commands
 from prestige.cli.options import Device, Out, Predicted, Scale, Truth
 from prestige.cli.summary import print_summary
@@ -35,6 +35,7 @@ app = typer.Typer(
 
 
 app.add_typer(challenge.group)
+app.add_typer(data.group)
 
 
 def _show_version(wanted: bool) -> bool:
