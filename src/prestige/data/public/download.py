@@ -94,7 +94,8 @@ def _told(error: OSError, url: str, host: str, part: Path, where: str) -> DataEr
     response: Any = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     if status is None:
-        kept = f"; {part.stat().st_size:,} bytes are kept" if part.exists() else ""
+        n_bytes = part.stat().st_size if part.exists() else 0
+        kept = f"; {n_bytes:,} bytes are kept" if n_bytes else ""
         return DataError(
             f"the connection to {host} failed ({_cause(error)}){kept}",
             where=where or url,
