@@ -13,7 +13,13 @@ from prestige.data.sources import SOURCES
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 BENCHES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
 DATASETS = sorted(path.name for path in (EXAMPLES / "datasets").glob("*.yaml"))
-UM_PER_PX = {"kidney": 2.005, "pancreas": 0.425, "phantom": 0.5}
+UM_PER_PX = {
+    "her2st": 0.688,
+    "kidney": 2.005,
+    "mouse_olfactory_bulb": 4.36,
+    "pancreas": 0.425,
+    "phantom": 0.5,
+}
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from prestige.data.sample import Table, faults_in, has_counts
+from prestige.data.sample import Table, faults_in, has_counts, unstorable
 
 
 def sound() -> Table:
@@ -83,3 +83,8 @@ def test_counts_are_needed_unless_they_are_optional(change: dict) -> None:
     assert "counts; expected counts of at least one observation; leave the sample out" in str(fault)
     assert faults_in(table, height_px=5, width_px=10, where="sample 's'", counts="optional") == []
     assert (has_counts(table), has_counts(sound())) == (False, True)
+
+
+def test_names_that_no_table_stores_are_found() -> None:
+    assert unstorable(["a", "b\0c", 3, "\ud800", "\U0001f9ec"]) == ["b\0c", "\ud800"]
+    assert unstorable([]) == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,8 @@ from prestige.data.slides.slide import Slide
 from prestige.data.tables import row_sums
 from prestige.errors import DataError
 from prestige.text import some
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 Counts = Literal["needed", "optional"]
 """Whether a sample has to have counts: training and scoring need them, prediction does not."""
@@ -152,6 +155,13 @@ def faults_in(
             "a name for every gene",
             "name them in var, or take them off the table",
         )
+    for what, names in (("ids", list(ids)), ("genes", list(table.genes))):
+        if odd := unstorable(names):
+            fault(
+                f"{what} with characters that no table stores: {some([ascii(name) for name in odd])}",
+                "text without NUL, in UTF-8",
+                "rename them",
+            )
     lost = np.asarray(~np.isfinite(table.xy_px).all(axis=1))
     if lost.any():
         fault(
@@ -169,6 +179,14 @@ def faults_in(
         )
     faults.extend(_count_faults(table, ids, where))
     return faults
+
+
+def unstorable(names: Sequence[object]) -> list[object]:
+    """Return the names that HDF5 cannot store: with a NUL, or half of a pair of characters."""
+    text = "\n".join(map(str, names))
+    if "\0" not in text and not _HALF.search(text):  # nearly always, at the cost of one look
+        return []
+    return [name for name in names if "\0" in str(name) or _HALF.search(str(name))]
 
 
 def _count_faults(table: Table, ids: pd.Index, where: str) -> list[DataError]:

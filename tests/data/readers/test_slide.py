@@ -131,6 +131,7 @@ def write(name: str, content: Any) -> Callable[[Path], None]:
     return apply
 
 
+POINT = '{"type": "Point", "coordinates": [3, 4]}'
 BAD: dict[str, tuple[Callable[[Path], None], dict[str, Any], str]] = {
     "no file": (lambda f: None, {"points": "absent.csv"}, "absent.csv: no such file"),
     "no places": (write("a.csv", "x,y\n"), {"points": "a.csv"}, "no observations"),
@@ -155,6 +156,11 @@ BAD: dict[str, tuple[Callable[[Path], None], dict[str, Any], str]] = {
         write("a.tif", np.ones((20, 30), np.uint16)),
         {"points": "a.tif"},
         "a.tif: is 30 x 20 px, the image 60 x 40",
+    ),
+    "no text": (
+        write("a.geojson", '{"type": "Feature", "id": "a\\u0000", "geometry": ' + POINT + "}"),
+        {"points": "a.geojson"},
+        r"ids with characters that no table stores: 1 \('a",
     ),
     "no labels": (
         write("a.npy", np.zeros((40, 60), np.int32)),

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from prestige.data.platforms.flat import header_of
 from prestige.data.platforms.st.spots import is_spot_file
-from prestige.data.platforms.st.wide import EXPECTED
 from prestige.data.spec import SampleSpec
 from prestige.errors import DataError, PrestigeError, raise_all
 from prestige.inputs import is_stray, plain_file
 
 _LAYOUT = "a folder with counts, spot file and image of each section"
+_EXPECTED = "a matrix of counts or a spot file, as text"
 _TEXTS = (".tsv", ".csv", ".txt")
 _IMAGES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".jp2", ".btf", ".svs", ".ndpi")
 _DEPTH, _MOST_ENTRIES = 4, 100_000
@@ -96,7 +96,7 @@ def _candidates(folder: Path, sample: str) -> dict[str, list[Path]]:
         if name.endswith(_IMAGES):
             found["image"].append(path)
         elif name.endswith(_TEXTS):
-            names, _ = header_of(path, expected=EXPECTED)
+            names, _ = header_of(path, expected=_EXPECTED)
             found["spots" if is_spot_file(names) else "table"].append(path)
     return {key: _likeliest(paths, sample) for key, paths in found.items()}
 
