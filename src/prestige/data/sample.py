@@ -149,19 +149,7 @@ def faults_in(
             "every gene once",
             "sum them or make their names unique",
         )
-    if blank := nameless(table.genes):
-        fault(
-            f"genes without a name: {some(blank)} (columns, from 0)",
-            "a name for every gene",
-            "name them in var, or take them off the table",
-        )
-    for what, names in (("ids", list(ids)), ("genes", list(table.genes))):
-        if odd := unstorable(names):
-            fault(
-                f"{what} with characters that no table stores: {some([ascii(name) for name in odd])}",
-                "text without NUL, in UTF-8",
-                "rename them",
-            )
+    faults.extend(_name_faults(table, ids, where))
     lost = np.asarray(~np.isfinite(table.xy_px).all(axis=1))
     if lost.any():
         fault(
@@ -178,6 +166,31 @@ def faults_in(
             "check that x and y are not swapped and are not given at another level or in um",
         )
     faults.extend(_count_faults(table, ids, where))
+    return faults
+
+
+def _name_faults(table: Table, ids: pd.Index, where: str) -> list[DataError]:
+    """List the names that are none, or that no file holds."""
+    faults = []
+    if blank := nameless(table.genes):
+        faults.append(
+            DataError(
+                f"genes without a name: {some(blank)} (columns, from 0)",
+                where=where,
+                expected="a name for every gene",
+                remedy="name them in var, or take them off the table",
+            )
+        )
+    for what, names in (("ids", list(ids)), ("genes", list(table.genes))):
+        if odd := unstorable(names):
+            faults.append(
+                DataError(
+                    f"{what} with characters that no table stores: {some([ascii(name) for name in odd])}",
+                    where=where,
+                    expected="text without NUL, in UTF-8",
+                    remedy="rename them",
+                )
+            )
     return faults
 
 
