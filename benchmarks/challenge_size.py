@@ -27,7 +27,8 @@ import pandas as pd
 import yaml
 import zarr
 from measured import machine
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags
+from zarr.codecs import ZstdCodec
 
 NUCLEI = {
     "UC1_I": 190_000,
@@ -96,7 +97,7 @@ def _image(root: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
         shape=shape,
         dtype=dtype,
         chunks=(shape[0], TILE, TILE),
-        compressors=zarr.codecs.ZstdCodec(level=1),
+        compressors=ZstdCodec(level=1),
         config={"write_empty_chunks": True},
     )
     scales = {"axes": [{"name": axis} for axis in "cyx"], "datasets": [{"path": "0"}]}
@@ -177,7 +178,7 @@ def write_tables(path: Path, truth: Path, name: str, made: tuple[np.ndarray, ...
     var = pd.DataFrame({"gene_symbols": genes}, index=genes)
     measured = np.flatnonzero(group == TRAIN)
     scale = 100 / np.asarray(counts[measured].sum(axis=1)).ravel()
-    logs = counts[measured].multiply(scale[:, None]).tocsr().log1p().astype(np.float32)
+    logs = csr_matrix(diags(scale) @ counts[measured]).log1p().astype(np.float32)
     table = ad.AnnData(
         logs, obs=cells.iloc[measured][["cell_id"]], var=var, layers={"counts": counts[measured]}
     )

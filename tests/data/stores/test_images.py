@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
-from prestige.data.stores.images import not_stored, picture, under, write_image
+from prestige.data.stores.images import is_bright, not_stored, picture, under, write_image
 from prestige.data.stores.zarrs import element, level0
 from prestige.errors import DataError
 
@@ -58,6 +58,22 @@ def test_files_of_the_second_format(tmp_path: Path) -> None:
     (path / NAME / "0" / "0.2.0").unlink()
     with element(path, NAME, whole=False) as group:
         assert not_stored(path, NAME, level0(group, "image")) == [(slice(32, 40), slice(0, 16))]
+
+
+def test_a_channel_of_opacity_puts_pixels_on_white(tmp_path: Path) -> None:
+    bright = 120 + pixels() // 2
+    opaque = np.where(np.arange(50) < 20, 255, 0).astype(np.uint8)[None, None].repeat(40, axis=1)
+    path = write(tmp_path, np.concatenate([opaque, bright[::-1]]), chunks=(4, 16, 16))
+    assert str(picture(path, NAME).why_not).startswith(f"{path}, {NAME}: the image has 4 channels")
+    group = zarr.open_group(path / NAME, mode="a")
+    ome: Any = group.attrs["ome"]
+    group.attrs["ome"] = {**ome, "omero": {"channels": [{"label": name} for name in "abgr"]}}
+    assert picture(path, NAME).why_not is None
+    assert is_bright(path, NAME)
+    write_image(path, NAME, tmp_path / "slide", of_any_kind=True)
+    made = np.load(tmp_path / "slide")
+    np.testing.assert_array_equal(made[:, :20], bright.transpose(1, 2, 0)[:, :20])
+    assert (made[:, 20:] == 255).all()
 
 
 def test_what_may_be_histology(tmp_path: Path) -> None:

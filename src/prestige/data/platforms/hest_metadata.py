@@ -61,15 +61,22 @@ class Metadata:
         notes = [f"by its metadata: {', '.join(said)}"] if said else []
         if own_table and "xenium" in (self._text("st_technology") or "").lower():
             notes.append("a Xenium sample of HEST-1k: its observations are pseudo-spots of 100 um, not cells")
-        full = [self.content.get(f"fullres_px_{side}") for side in ("width", "height")]
-        if all(type(side) in (int, float) and math.isfinite(side) and side > 0 for side in full) and any(
-            abs(there / stated - 1) > _SAME_SIZE for there, stated in zip(size_px, full, strict=True)
-        ):
+        full = [self._number(f"fullres_px_{side}") for side in ("width", "height")]
+        if any(
+            stated > 0 and abs(there / stated - 1) > _SAME_SIZE
+            for there, stated in zip(size_px, full, strict=True)
+        ) and all(full):
             notes.append(
                 f"the image is {size_px[0]:,} x {size_px[1]:,} px, and {full[0]:,.0f} x {full[1]:,.0f} px by "
                 "its metadata: are places and pixel size those of this very image?"
             )
         return (*notes, *self.notes)
+
+    def _number(self, key: str) -> float:
+        """Return a number above 0; 0 where there is none."""
+        value = self.content.get(key)
+        plain = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return float(value) if plain and value > 0 else 0.0
 
     def _text(self, key: str) -> str | None:
         value = self.content.get(key)

@@ -45,6 +45,7 @@ from prestige.inputs import plain_file
 from prestige.text import some
 
 NAME = "HE_nuc_original"
+IMAGE, MASK = "images/HE_original", f"images/{NAME}"  # which the challenge's commands ask for too
 CELLS, COUNTS = "tables/cell_id-group", "tables/anucleus"
 WHOLE = "a whole SpatialData store in the challenge's layout"
 WITHOUT = "without it a section can be predicted, not trained on, split or scored"
@@ -58,8 +59,8 @@ REGISTERED_UM_PER_PX = 0.2125
 class Frame:
     """An H&E image of a store, the labels of its nuclei, and the assumed width of its pixels."""
 
-    image: str = "images/HE_original"
-    mask: str = f"images/{NAME}"
+    image: str = IMAGE
+    mask: str = MASK
     um_per_px: float = ASSUMED_UM_PER_PX
 
 

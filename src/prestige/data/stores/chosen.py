@@ -229,7 +229,9 @@ def _regions(store: Path, named: str | None, link: Annotation, table: str | None
             else "no shapes and no labels",
             where=store,
             expected="shapes or labels of the cells, spots or bins",
-            remedy="name another region, or write circles or labels of them into the store",
+            remedy="a store of the challenge is read by source: challenge"
+            if "images/HE_nuc_original" in elements
+            else "name another region, or write circles or labels of them into the store",
         )
     return kept
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
+from prestige.data.slides.alpha import on_white
 from prestige.data.slides.brightfield import check_brightfield
 from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
 from prestige.data.stores.zarrs import Raster, element, level0, windows_of
@@ -57,7 +58,8 @@ def picture(store: Path, name: str) -> Picture:
         with element(store, name, whole=False) as group:
             raster = level0(group, where)
             channels, height, width = raster.shape
-            checked_image((height, width, channels), raster.dtype, where=where)
+            colours = 3 if _is_rgba(raster) else channels
+            checked_image((height, width, colours), raster.dtype, where=where)
     except DataError as error:
         return Picture(name, raster, error)
     return Picture(name, raster, None)
@@ -74,7 +76,8 @@ def write_image(store: Path, name: str, target: Path, *, of_any_kind: bool = Fal
         The file to make.
     of_any_kind
         Whether it is not known to be of the challenge: then chunks that are not on the disk become white,
-        where zarr fills them with zeros, and an image on a dark background is refused.
+        where zarr fills them with zeros, a fourth channel named a or alpha puts pixels on white, and an image
+        on a dark background is refused.
 
     Raises
     ------
@@ -84,7 +87,8 @@ def write_image(store: Path, name: str, target: Path, *, of_any_kind: bool = Fal
     with element(store, name) as group:
         image = level0(group, f"{store}, {name}")
         channels, height, width = image.shape
-        checked_image((height, width, channels), image.dtype, where=f"{store}, {name}")
+        rgba = of_any_kind and _is_rgba(image)
+        checked_image((height, width, 3 if rgba else channels), image.dtype, where=f"{store}, {name}")
         windows, rgb = windows_of(image), image.rgb
         lost = set(map(_corner, not_stored(store, name, image))) if of_any_kind else set()
         with (
@@ -97,7 +101,8 @@ def write_image(store: Path, name: str, target: Path, *, of_any_kind: bool = Fal
                     pixels[window] = _WHITE
                     return
                 part = image[:, *window]
-                pixels[window] = (part if rgb == [0, 1, 2] else part[rgb]).transpose(1, 2, 0)
+                seen = (part if rgb == [0, 1, 2] else part[rgb]).transpose(1, 2, 0)
+                pixels[window] = on_white(seen) if rgba else seen
 
             held = Held(MOST_HELD_BYTES)
             for _ in as_done(copy, windows):
@@ -150,7 +155,7 @@ def is_bright(store: Path, name: str) -> bool:
         lost = set(map(_corner, not_stored(store, name, image)))
         stored = [window for window in windows_of(image) if _corner(window) not in lost]
         chosen = stored[:: max(1, -(-len(stored) // _LOOKED_AT))]
-        squares = [_squares(image[:, y, x][image.rgb]) for y, x in chosen]
+        squares = [_squares(image[:, y, x][image.rgb[:3]]) for y, x in chosen]
         seen = np.concatenate([np.zeros((0, _SQUARE_PX, _SQUARE_PX, 3), np.uint8), *squares])
     side = math.isqrt(len(seen))
     mosaic = seen[: side * side].reshape(side, side, _SQUARE_PX, _SQUARE_PX, 3).swapaxes(1, 2)
@@ -159,6 +164,10 @@ def is_bright(store: Path, name: str) -> bool:
     except DataError:
         return False
     return True
+
+
+def _is_rgba(image: Raster) -> bool:
+    return image.shape[0] == 4 and len(image.rgb) == 4
 
 
 def _squares(part: UInt8[np.ndarray, "3 h w"]) -> UInt8[np.ndarray, "n s s 3"]:

@@ -175,7 +175,8 @@ def _geometries(table: Any, column: str) -> Any:
         return frame.geometry.to_numpy()
     parts = [np.empty(0, object)]
     for chunk in chunks:
-        known = np.append(shapely.from_wkb(chunk.dictionary.to_numpy(zero_copy_only=False)), None)
+        values = np.asarray(shapely.from_wkb(chunk.dictionary.to_numpy(zero_copy_only=False)), dtype=object)
+        known = np.concatenate([values, np.array([None], dtype=object)])  # the last for a gap
         places = chunk.indices.cast(pa.int64()).fill_null(len(known) - 1)
         parts.append(known[places.to_numpy(zero_copy_only=False)])
     return np.concatenate(parts)
