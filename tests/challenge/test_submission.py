@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tracemalloc
 from pathlib import Path
 
@@ -34,6 +35,17 @@ def test_every_held_out_cell_of_every_sample(dataset: Path, tmp_path: Path) -> N
         assert list(wide.index) == [5, 11]  # test and validation, none that was trained on
         np.testing.assert_array_equal(wide[["EPCAM", "PTPRC", "ACTA2"]], [[0.25, 1.0, 2.0]] * 2)
     assert any("not among these: UC6_I, UC6_NI, UC7_I, UC9_I, DC5" in note for note in found.notes)
+
+
+def test_a_section_without_any_table_is_predicted_whole(dataset: Path, tmp_path: Path) -> None:
+    tables = dataset.parent / "DC1.zarr" / "tables"
+    shutil.rmtree(tables)
+    model = write_model(tmp_path / "model", (0.254, 1.0, 2.0))
+    found = submit([model], dataset, tmp_path / "s.parquet", device="cpu")
+    assert found.cells == {"DC1": 5, "UC1_I": 2, "UC1_NI": 2}  # one label more than the table listed
+    table = pd.read_parquet(found.path)
+    assert sorted(table.loc[table["sample"] == "DC1", "cell_id"].unique()) == [3, 5, 7, 11, 99]
+    assert "sample 'DC1' names no groups of cells: all its cells are predicted" in found.notes
 
 
 def test_several_models_are_averaged_gene_by_gene(dataset: Path, tmp_path: Path) -> None:

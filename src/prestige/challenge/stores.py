@@ -11,7 +11,7 @@ from pathlib import Path
 from prestige.challenge.rules import GROUPS, SAMPLES, covariates_of, group_codes, patient_of
 from prestige.compute.files import write_text
 from prestige.data.frames import read_columns
-from prestige.data.readers.challenge import CELLS, COUNTS, IMAGE, MASK
+from prestige.data.readers.challenge import CELLS, COUNTS, Frame
 from prestige.data.spec import DatasetConfig
 from prestige.data.stores.zarrs import check_elements, element
 from prestige.data.tables import read_frame, read_genes
@@ -19,6 +19,7 @@ from prestige.errors import DataError, PrestigeError, StorageError, raise_all
 from prestige.inputs import real_path
 from prestige.settings import build, parse
 
+IMAGE, MASK = Frame().image, Frame().mask
 _LARGE = ("images/DAPI", "images/HE_registered", "points/transcripts")
 _HEAD = """\
 # {n} of the Autoimmune Disease ML Challenge, written by `prestige challenge prepare`.

@@ -169,7 +169,9 @@ def _held_out(samples: Sequence[Sample]) -> dict[int, Int[np.ndarray, " n"]]:
     faults: list[PrestigeError] = []
     for number, sample in enumerate(samples):
         where = f"sample '{sample.id}'"
-        lacking = [name for name in ("group", "cell_id") if name not in sample.obs.columns]
+        he_alone = not sample.measured.any() and "group" not in sample.obs.columns
+        needed = ("cell_id",) if he_alone else ("group", "cell_id")
+        lacking = [name for name in needed if name not in sample.obs.columns]
         if lacking:
             faults.append(
                 DataError(
@@ -177,7 +179,9 @@ def _held_out(samples: Sequence[Sample]) -> dict[int, Int[np.ndarray, " n"]]:
                 )
             )
             continue
-        rows = np.flatnonzero(np.isin(group_codes(sample.obs["group"], where=where), HELD_OUT))
+        rows = np.arange(sample.n_obs)
+        if not he_alone:  # of a section of H&E alone, all cells are held out
+            rows = np.flatnonzero(np.isin(group_codes(sample.obs["group"], where=where), HELD_OUT))
         if len(rows):
             places = Observations(np.zeros(len(rows), np.int64), rows, sample.xy_px[rows])
             chosen[number] = rows[reading_order(places, band_px=BAND_PX)]
@@ -232,9 +236,11 @@ def _train_means(samples: Sequence[Sample], genes: Sequence[str]) -> Float[np.nd
     """Return the mean of log1p values over the measured cells of the group train, of all samples together."""
     total, n_cells = np.zeros(len(genes)), 0
     for sample in samples:
+        if "group" not in sample.obs.columns or not sample.genes:
+            continue
         codes = group_codes(sample.obs["group"], where=f"sample '{sample.id}'")
         rows = np.flatnonzero((codes == GROUPS["train"]) & sample.measured)
-        if not len(rows) or not sample.genes:
+        if not len(rows):
             continue
         columns = [sample.genes.index(gene) for gene in genes]
         of_rows = sample.obs["total_counts"].to_numpy(float)[rows]
@@ -298,6 +304,11 @@ def _of_samples(samples: Sequence[Sample], cells: Mapping[str, int]) -> list[str
         f"sample '{sample.id}' has no validation or test cells: left out"
         for sample in samples
         if sample.id not in cells
+    ]
+    notes += [
+        f"sample '{sample.id}' names no groups of cells: all its cells are predicted"
+        for sample in samples
+        if "group" not in sample.obs.columns
     ]
     lacking = [name for name in SAMPLES if name not in cells]
     further = [name for name in cells if name not in SAMPLES]

@@ -120,6 +120,7 @@ def test_no_connection_is_one_line_at_once(served: Served, tmp_path: Path) -> No
         download(f"http://127.0.0.1:{port}/a.bin", tmp_path / "a.bin", checksum=None, where="her2st")
     assert str(told.value).startswith("her2st: ")
     assert "0x" not in str(told.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_server_that_always_breaks_off_is_given_up(served: Served, tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ class _Resuming:
                     raise
                 without = 0 if self._size() > before else without + 1
                 if without >= _TRIES or (self._size() == 0 and status is None):
+                    if not self._size():
+                        self._forget()
                     raise
                 time.sleep(_PAUSE_SECONDS * without)
         os.replace(self._part, output_file)
