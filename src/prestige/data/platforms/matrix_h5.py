@@ -16,6 +16,7 @@ from jaxtyping import Bool, Int
 from scipy.sparse import csr_matrix
 
 from prestige.data.hdf5.opened import opened_h5ad
+from prestige.data.hdf5.spans import read_span
 from prestige.data.platforms.matrix import ABOUT, EXPECTED, Matrix, Wanted, matrix_named
 from prestige.errors import AGAIN, DataError, reading
 
@@ -138,7 +139,7 @@ def _rows_of(
             reading(path, part="the matrix", expected=EXPECTED),
             np.errstate(over="ignore", invalid="ignore"),
         ):
-            features, values = np.asarray(parts["indices"][a:b]), np.asarray(parts["data"][a:b])
+            features, values = (read_span(parts[name], a, b) for name in ("indices", "data"))
         if len(features) and not 0 <= int(features.min()) <= int(features.max()) < wanted.n_features:
             raise DataError(
                 f"the matrix names the feature {features.max():,} of {wanted.n_features:,}",

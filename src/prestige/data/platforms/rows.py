@@ -163,7 +163,8 @@ def _as_text(column: pd.Series, path: Path) -> pd.Series:
             column = column.astype("category")
     levels = column.cat.categories
     with reading(path, part=f"the column '{name}'", expected="texts or whole numbers"):
-        words = [_word(level) for level in levels]
+        plain = pd.api.types.infer_dtype(levels) == "string"
+        words = levels.tolist() if plain else [_word(level) for level in levels]
         is_float = levels.dtype.kind == "f"
     if bool(column.isna().any()) or "" in words or is_float:
         what = "numbers that are not whole" if is_float else "gaps"

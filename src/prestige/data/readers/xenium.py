@@ -228,7 +228,7 @@ def _counted(folder: Folder, cells: Cells) -> _Counted:
     n = len(cells.ids)
     if folder.matrix is None:
         return _Counted(csr_matrix(np.zeros((n, 0), np.float32)), (), np.zeros(n, dtype=bool), ())
-    numbered = bool(cells.ids.str.fullmatch(r"[0-9]+").all())
+    numbered = all(one.isdecimal() for one in cells.ids)
     with opened_matrix(folder.matrix, numbered=numbered) as matrix:
         rows = _rows(matrix, cells)
         genes, notes = matrix.genes.names, list(matrix.genes.notes)
