@@ -26,7 +26,7 @@ import tifffile
 
 UM_PER_PX = 0.2125
 PITCH_UM = 10.0  # between cells, as in dense tissue
-CONTROLS = 600
+CONTROLS, CONTROLS_SHARE = 600, 0.002  # features that are no genes, and what they have of the counts
 BLOCK = 20_000  # cells made at once
 
 
@@ -89,7 +89,7 @@ def _write_h5(
     many transcripts, each of a gene by its rate.
     """
     rate = rng.lognormal(0, 1.5, genes)
-    edges = np.cumsum(rate / rate.sum())
+    edges = np.cumsum(rate / rate.sum()) * (1 - CONTROLS_SHARE)
     sums, indptr = np.zeros(len(ids)), np.zeros(len(ids) + 1, np.int64)
     with h5py.File(path, "w") as file:
         how = {
@@ -105,15 +105,16 @@ def _write_h5(
             n = min(BLOCK, len(ids) - start)
             totals = rng.poisson(depth * rng.lognormal(-0.125, 0.5, n))
             rows = np.repeat(np.arange(n), totals)
-            genes_of = np.minimum(np.searchsorted(edges, rng.random(len(rows))), genes - 1)
-            keys, counts = np.unique(rows * genes + genes_of, return_counts=True)
+            kinds = np.searchsorted(edges, rng.random(len(rows)))
+            kinds[kinds >= genes] = rng.integers(genes, len(types), int((kinds >= genes).sum()))
+            keys, counts = np.unique(rows * len(types) + kinds, return_counts=True)
             held = len(data)
-            for part, values in ((data, counts), (indices, keys % genes)):
+            for part, values in ((data, counts), (indices, keys % len(types))):
                 part.resize(held + len(keys), axis=0)
                 part[held:] = values
-            lengths = np.bincount(keys // genes, minlength=n)
+            lengths = np.bincount(keys // len(types), minlength=n)
             indptr[start + 1 : start + n + 1] = held + np.cumsum(lengths)
-            sums[start : start + n] = totals
+            sums[start : start + n] = np.bincount(rows[kinds < genes], minlength=n)
         names = np.array(
             [f"GENE{k}" if k < genes else f"NegControlCodeword_{k}" for k in range(len(types))], "S"
         )

@@ -172,10 +172,11 @@ def storable(obs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 
 def _holds(frame: pd.DataFrame) -> bool:
-    """Whether a file gives back what is written into it."""
+    """Whether a file gives back what is written into it; row names are texts, which every file does."""
     import anndata
     import h5py
 
+    frame = frame.reset_index(drop=True)
     try:
         with reading("memory"), quietly(), h5py.File(io.BytesIO(), "w") as file:
             anndata.io.write_elem(file, "obs", frame)

@@ -155,7 +155,9 @@ def _rows_of(
             of_wanted = np.repeat(inside, of_rows)
             kept = of_wanted if kept is None else kept & of_wanted
         if kept is not None:
-            of_rows = np.bincount(np.repeat(np.arange(n), of_rows)[kept], minlength=n)
+            ends = starts[first + 1 : last + 1] - a
+            dropped = np.searchsorted(ends, np.flatnonzero(~kept), side="right")
+            of_rows = of_rows - np.bincount(dropped, minlength=n)
             features, values = features[kept], values[kept]
         of_rows = of_rows[inside]
         with np.errstate(over="ignore", invalid="ignore"):
