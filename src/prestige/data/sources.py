@@ -32,19 +32,19 @@ SOURCES: Mapping[str, Source] = {
     "challenge": Source(
         "a SpatialData store of the challenge", takes=("table", "expression", "image_element")
     ),
-    "hest": Source("the root folder of HEST-1k", takes=("table",)),
+    "hest": Source("the root folder of HEST-1k", takes=("table", "icc")),
     "prepared": Source("a folder that was prepared before"),
     "xenium": Source(
         "an output folder of a Xenium instrument or of Xenium Ranger",
         needs=("image",),
-        takes=("alignment", "trust_alignment", "counts_of", "centre_of", "morphology_um_per_px"),
+        takes=("alignment", "trust_alignment", "counts_of", "centre_of", "morphology_um_per_px", "icc"),
     ),
-    "anndata": Source("a table that anndata wrote, .h5ad or zarr", needs=("image",)),
-    "slide": Source("an H&E image, for prediction alone", takes=("points", "points_unit")),
-    "spared": Source("a table of SpaRED, or its folder", takes=("slide", "image")),
+    "anndata": Source("a table that anndata wrote, .h5ad or zarr", needs=("image",), takes=("icc",)),
+    "slide": Source("an H&E image, for prediction alone", takes=("points", "points_unit", "icc")),
+    "spared": Source("a table of SpaRED, or its folder", takes=("slide", "image", "icc")),
     "st": Source(
         "the folder of classic Spatial Transcriptomics",
-        takes=("table", "spots", "image", "symbols", "pitch_um"),
+        takes=("table", "spots", "image", "symbols", "pitch_um", "icc"),
     ),
     "spatialdata": Source(
         "a SpatialData store", takes=("table", "region", "image_element", "coordinate_system")

@@ -80,6 +80,8 @@ class SampleSpec(Settings):
         Whether it holds though the source or the image states another width.
     prediction_only
         Whether it is there to be predicted alone: training, splits and scores leave it out.
+    icc
+        Whether the colours of the image are taken to sRGB by the ICC profile that it brings.
     image
         The H&E image, where it lies beside what ``path`` names.
     alignment
@@ -124,6 +126,7 @@ class SampleSpec(Settings):
     trust_um_per_px: bool = False
     prediction_only: bool = False
     image: Path | None = None
+    icc: bool | None = None
     alignment: Literal["identity"] | Path | None = None
     trust_alignment: bool | None = None
     counts_of: Literal["cell", "nucleus"] | None = None

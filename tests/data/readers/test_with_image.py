@@ -54,3 +54,9 @@ def test_the_platform_goes_before_the_image_and_the_yaml_before_both(tmp_path: P
         read(tmp_path, um_per_px=0.25)
     found = read(tmp_path, um_per_px=0.25, trust_um_per_px=True)
     assert found.table.notes[-1].startswith("pixels of 0.25 um by dataset.yaml and 0.5 um by")
+
+
+def test_a_profile_is_applied_where_the_sample_asks_for_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.tif: brings no ICC profile"):
+        read(tmp_path, icc=True)
+    assert read(tmp_path, icc=False).card.um_per_px == pytest.approx(0.5)

@@ -23,6 +23,7 @@ from prestige.data.platforms.hest_metadata import read_metadata
 from prestige.data.prepared import Prepared
 from prestige.data.readers.with_image import on_image
 from prestige.data.sample import Counts, Table
+from prestige.data.slides.colours import in_srgb
 from prestige.data.slides.images import Image, image_of
 from prestige.data.slides.pixel_size import settled_um
 from prestige.data.slides.tiff.image import TiffImage
@@ -55,7 +56,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     raise_all([one for one in (fault, _missing(table, _OTHER_TABLE)) if one is not None])
     metadata = spec.path / "metadata" / f"{spec.id}.json"
     said = read_metadata(metadata)
-    image = image_of(path)
+    image = in_srgb(image_of(path)) if spec.icc else image_of(path)
     of_image = [(f"the {what} of {path.name}", um) for what, um in image.stated_um().items()]
     of_metadata = [(f"metadata/{metadata.name}", said.um_per_px)] if said.um_per_px else []
     given = [("dataset.yaml", spec.um_per_px)] if spec.um_per_px else []
@@ -65,7 +66,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     _, of_widths = settled_um(stated, where=where, trusted=spec.trust_um_per_px)
     prepared = prepare(
         Recipe(
-            source=_source(image),
+            source=f"{_source(image)}, sRGB" if spec.icc else _source(image),
             where=where,
             slide_files=image.files,
             table_files={"table": table},

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from prestige.data.cache import Recipe, prepare
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Table
+from prestige.data.slides.colours import in_srgb
 from prestige.data.slides.images import Image
 from prestige.data.slides.pixel_size import MOST_APART, settled_um
 from prestige.data.spec import SampleSpec
@@ -89,13 +90,14 @@ def prepare_on_pixels(
         Likewise.
     """
     where = f"sample '{spec.id}'"
+    image = in_srgb(image) if spec.icc else image
     of_image = [(f"the {what} of {image.path.name}", um) for what, um in image.stated_um().items()]
     own = [*stated_um, *of_image]
     given = [("dataset.yaml", spec.um_per_px)] if spec.um_per_px else []
     _, notes = settled_um([*given, *own], where=where, trusted=spec.trust_um_per_px, most_apart=most_apart)
     prepared = prepare(
         Recipe(
-            source=source,
+            source=f"{source}, sRGB" if spec.icc else source,
             where=where,
             slide_files=image.files,
             table_files=table_files,
