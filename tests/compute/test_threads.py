@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from prestige.compute.threads import as_done, in_threads, n_threads
+from prestige.compute.threads import ahead, as_done, in_threads, n_threads
 
 
 @pytest.mark.parametrize("asked", ["1", "3"])
@@ -66,3 +66,19 @@ def test_what_decodes_may_take_every_core(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(32)), raising=False)
     assert (n_threads(), n_threads(None)) == (4, 32)
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_only_the_next_few_are_worked_on(monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    begun = []
+
+    def work(part: int) -> int:
+        begun.append(part)
+        return part * part
+
+    found = ahead(work, iter(range(100)))
+    assert [next(found) for _ in range(10)] == [n * n for n in range(10)]
+    assert len(begun) <= 10 + 2 * 3 + 1
+    assert list(found) == [n * n for n in range(10, 100)]

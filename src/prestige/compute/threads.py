@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
@@ -44,5 +45,27 @@ def as_done(
     pool = ThreadPoolExecutor(number)
     try:
         yield from pool.map(work, parts)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def ahead(work: Callable[[Part], Answer], parts: Iterable[Part]) -> Iterator[Answer]:
+    """Yield what ``work`` gives for each part, in their order, while the next few are worked on.
+
+    However long the parts are and however slowly they are taken, two a thread are waiting at most.
+    """
+    number = n_threads(None)
+    if number == 1:
+        yield from map(work, parts)
+        return
+    pool = ThreadPoolExecutor(number)
+    waiting: deque[Future[Answer]] = deque()
+    try:
+        for part in parts:
+            waiting.append(pool.submit(work, part))
+            if len(waiting) > 2 * number:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

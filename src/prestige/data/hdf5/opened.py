@@ -26,8 +26,7 @@ from prestige.inputs import plain_file
 EXPECTED = "an .h5ad table"
 _AGAIN = "copy it again if it was cut off, or write it again"
 _START = (
-    "import json, sys; sys.path[:] = json.loads(sys.stdin.readline()); "
-    "from prestige.data.hdf5.walk import serve; serve()"
+    "import json, sys; sys.path[:] = json.loads(sys.stdin.readline()); from {module} import serve; serve()"
 )
 
 _sound: set[tuple[int, ...]] = set()  # files that were walked, by what changes with them
@@ -110,12 +109,18 @@ def _signal(number: int) -> str:
 
 
 class Walker:
-    """The process that walks through files, one after the other, and ends with this one."""
+    """The process that walks through files, one after the other, and ends with this one.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    module
+        Whose ``serve`` it runs: a line of JSON for each.
+    """
+
+    def __init__(self, module: str = "prestige.data.hdf5.walk") -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _START],
+            [sys.executable, "-I", "-S", "-c", _START.format(module=module)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

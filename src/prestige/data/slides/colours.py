@@ -71,7 +71,10 @@ class _InSrgb(Image):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (*self._image.notes, f"the colours of {self.path.name} were taken to sRGB by its profile {self._name}")
+        return (
+            *self._image.notes,
+            f"the colours of {self.path.name} were taken to sRGB by its profile {self._name}",
+        )
 
     def stated_um(self) -> dict[str, float]:
         return self._image.stated_um()

@@ -190,7 +190,7 @@ def image_of(path: Path) -> Image:
 
         return ZarrImage.of(file)
     if kind == "scanner":
-        from prestige.data.slides.scanners import ScannerImage
+        from prestige.data.slides.scanner.image import ScannerImage
 
         return ScannerImage.of(file)
     from prestige.data.slides.plain import PlainImage

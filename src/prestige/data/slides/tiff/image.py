@@ -27,7 +27,7 @@ from prestige.data.slides.tiff.tiles import (
     write_slide,
 )
 
-_MOST_KEPT_BYTES = 1 << 26  # of tiles that were decoded, for parts that lie side by side
+_MOST_KEPT_BYTES = 1 << 28  # of tiles that were decoded, for parts that lie side by side
 
 
 class _Reader:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from prestige.data.slides.images import image_of
-from prestige.data.slides.scanners import ScannerImage
+from prestige.data.slides.scanner.image import ScannerImage
 from prestige.data.slides.slide import open_pixels
 from prestige.errors import DataError
 
-from .phantoms import philips, picture, scn
+from ..phantoms import philips, picture, scn
 
 
 def test_a_padded_slide_with_an_absent_tile_is_white_there(tmp_path: Path) -> None:

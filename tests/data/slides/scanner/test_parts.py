@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prestige.data.slides.parts import parts_of
+from prestige.data.slides.scanner.parts import parts_of
 from prestige.errors import DataError
 
 

@@ -19,8 +19,9 @@ from jaxtyping import Bool, Float, Int, UInt8
 from prestige.data.platforms.extras import needed
 from prestige.data.slides.alpha import on_white
 from prestige.data.slides.images import Image, Level, blocks_of
-from prestige.data.slides.parts import parts_of
 from prestige.data.slides.pixel_size import square_um
+from prestige.data.slides.scanner.parts import parts_of
+from prestige.data.slides.scanner.tried import check_by_trial
 from prestige.errors import AGAIN, DataError, of_library, reading
 
 _WHOLE = "a whole slide of a scanner"
@@ -28,7 +29,7 @@ _BLOCK_PX = 512
 _LOOKED_AT_PX = 1 << 25
 _SQUARE_PX, _SQUARES = 16, 24
 _FREE_PX, _MOST_EXPANSION = 1 << 28, 100_000  # a frame is empty for the most part
-_CACHE_BYTES = 1 << 26
+_CACHE_BYTES = 1 << 28
 _OF_FORM = re.compile(r"unsupported|unknown compression|BitsAllocated|PhotometricInterpretation|Not a", re.I)
 _BOUNDS = ("x", "y", "width", "height")
 
@@ -59,6 +60,7 @@ class ScannerImage(Image):
         """
         needed("openslide", extra="readers")
         file, parts = parts_of(path)
+        check_by_trial(file, list(parts.values()))
         with _opened(file) as slide, _told(file):
             sizes = zip(slide.level_dimensions, slide.level_downsamples, strict=True)
             levels = tuple(Level(int(h), int(w), float(down)) for (w, h), down in sizes)

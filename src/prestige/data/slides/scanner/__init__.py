@@ -1,0 +1,1 @@
+"""Formats of scanners, which openslide puts together."""
