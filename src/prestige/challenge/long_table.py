@@ -240,12 +240,12 @@ class Cells:
             )
         if not gaps.any():
             return None
-        genes, cells = gaps.all(axis=0), gaps.all(axis=1)
-        if cells.all():
+        genes, cells = np.flatnonzero(gaps.all(axis=0)), np.flatnonzero(gaps.all(axis=1))
+        if len(cells) == len(self.cells):
             what = "is not predicted"
-        elif genes.any():
+        elif len(genes):
             what = f"genes without a prediction: {some(self.genes[genes])}"
-        elif cells.any():
+        elif len(cells):
             what = f"cells without a prediction: {some(self.cells[cells])}"
         else:
             what = f"{int(gaps.sum()):,} of {gaps.size:,} pairs of cell and gene are missing"

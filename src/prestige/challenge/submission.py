@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.sparse import csr_matrix
 
 from prestige.challenge.long_table import checked_name, long_table
 from prestige.challenge.rules import GROUPS, HELD_OUT, SAMPLES, TOTAL, group_codes
@@ -248,7 +249,7 @@ def _train_means(samples: Sequence[Sample], genes: Sequence[str]) -> Float[np.nd
             part = slice(start, start + _BLOCK_ROWS)
             scale = np.divide(TOTAL, of_rows[part], out=np.zeros(len(of_rows[part])), where=of_rows[part] > 0)
             counts = sample.counts[rows[part]][:, columns]
-            total += np.asarray(counts.multiply(scale[:, None]).tocsr().log1p().sum(axis=0)).ravel()
+            total += np.asarray(csr_matrix(counts.multiply(scale[:, None])).log1p().sum(axis=0)).ravel()
         n_cells += len(rows)
     if not n_cells:
         raise DataError(

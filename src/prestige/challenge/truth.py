@@ -64,7 +64,7 @@ def truth_files(folder: Path, group: Group | None) -> tuple[Group, dict[str, Pat
         raise DataError("no such folder", where=folder, expected="the folder of the measured expression")
     asked: tuple[Group, ...] = ("validation", "test") if group is None else (group,)
     found = {one: _files(folder, one) for one in asked}
-    there = [one for one in asked if found[one]]
+    there: list[Group] = [one for one in asked if found[one]]
     if len(there) == 1:
         return there[0], found[there[0]]
     if there:

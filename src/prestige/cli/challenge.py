@@ -122,11 +122,11 @@ def _lines(found: ChallengeScores) -> list[str]:
     from prestige.text import aligned
 
     regions = [
-        (row.sample, row.region, f"{row.n_cells:,}", f"{row.spearman:.6f}", f"{row.mse:.6f}")
+        (str(row.sample), str(row.region), f"{row.n_cells:,}", f"{row.spearman:.6f}", f"{row.mse:.6f}")
         for row in found.regions.itertuples()
     ]
     samples = [
-        (row.sample, "mean", f"{row.n_cells:,}", f"{row.spearman:.6f}", f"{row.mse:.6f}")
+        (str(row.sample), "mean", f"{row.n_cells:,}", f"{row.spearman:.6f}", f"{row.mse:.6f}")
         for row in found.samples.itertuples()
     ]
     all_cells = f"{int(found.regions['n_cells'].sum()):,}"

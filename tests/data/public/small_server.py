@@ -30,7 +30,7 @@ class Served:
             def do_GET(self) -> None:
                 served.answer(self)
 
-            def log_message(self, *args: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -67,6 +67,7 @@ def download(
     with storing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
+    downloader: Any = _Resuming(part, target.name, dict(headers or {}))
     pooch.get_logger().setLevel("ERROR")  # it would say of each file what is said here
     try:
         pooch.retrieve(
@@ -74,7 +75,7 @@ def download(
             known_hash=checksum,
             fname=target.name,
             path=target.parent,
-            downloader=_Resuming(part, target.name, dict(headers or {})),
+            downloader=downloader,
         )
     except ValueError as error:  # of pooch: the checksum, by which it has removed the file
         raise DataError(
