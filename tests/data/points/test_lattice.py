@@ -34,7 +34,15 @@ def test_places_lie_inside_and_as_far_apart_as_asked(height: int, width: int, st
 def test_glass_is_left_out() -> None:
     xy, note = places_on(Lattice(grid=Spacing(spacing_um=5)), tissue(200, 300, 0.5), 0.5, where="S")
     assert xy[:, 0].max() < 150
-    assert note == f"places are a grid, 5 um apart: {len(xy)} of 600 on tissue, the others show bare glass"
+    assert note == f"places are a grid, 5 um apart: {len(xy)} of 600 on tissue, the others on glass or dust"
+
+
+def test_dust_and_a_printed_frame_are_no_tissue() -> None:
+    pixels = tissue(200, 300, 0.5)
+    pixels[:, 260:] = np.linspace(240, 150, 40)[:, None].astype(np.uint8)  # grey, and darker than glass
+    pixels[43:49, 213:219] = [90, 60, 120]
+    xy, _ = places_on(Lattice(grid=Spacing(spacing_um=5)), pixels, 0.5, where="S")
+    assert xy[:, 0].max() < 150
 
 
 def test_what_gives_no_places_is_a_line() -> None:

@@ -7,10 +7,14 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, UInt8
 from pydantic import Field, model_validator
+from scipy.spatial import KDTree
 
-from prestige.data.slides.glass import glass_of, on_glass
+from prestige.data.slides.glass import flat_and_grey
 from prestige.errors import DataError
 from prestige.settings import Settings
+
+LATTICES = ("grid", "spots")
+"""What ``points`` may be beside a file."""
 
 _MOST = 5_000_000
 _BLOCK = 20_000
@@ -50,13 +54,13 @@ class Lattice(Settings):
 
 def lattice_of(points: object) -> object:
     """Return what ``points: grid`` and ``points: spots`` stand for; all else as it is."""
-    return {str(points): {}} if isinstance(points, str) and str(points) in ("grid", "spots") else points
+    return {str(points): {}} if isinstance(points, str) and str(points) in LATTICES else points
 
 
 def places_on(
     lattice: Lattice, pixels: UInt8[np.ndarray, "height width 3"], um_per_px: float, *, where: str
 ) -> tuple[Float[np.ndarray, "n 2"], str]:
-    """Return the places of a lattice that show more than bare glass, and a note.
+    """Return the places of a lattice that show colour or texture and do not lie alone, and a note.
 
     Parameters
     ----------
@@ -82,20 +86,17 @@ def places_on(
             expected=f"at most {_MOST:,} places",
             remedy="raise spacing_um",
         )
-    y = np.arange(across / 2, height - 0.5, across)
     rows = []
-    for number, row in enumerate(y if len(y) else np.array([(height - 1) / 2])):
+    for number, y in enumerate(np.arange(across / 2, height - 0.5, across)):
         shift = 0.5 if lattice.spots is None or number % 2 == 0 else 1.0
         x = np.arange(shift * step, width - 0.5, step)
-        rows.append(np.column_stack([x, np.full(len(x), row)]))
-    xy_px = np.concatenate(rows)
-    glass = glass_of(pixels)
-    if glass is not None:
-        parts = [xy_px[at : at + _BLOCK] for at in range(0, len(xy_px), _BLOCK)]
-        tissue = np.concatenate([~on_glass(pixels, part, glass) for part in parts] or [np.zeros(0, bool)])
-        kept = xy_px[tissue]
-    else:
-        kept = xy_px
+        rows.append(np.column_stack([x, np.full(len(x), y)]))
+    xy_px = np.concatenate([*rows, np.zeros((0, 2))])
+    if not len(xy_px):  # the image is smaller than one step
+        xy_px = np.array([[(width - 1) / 2, (height - 1) / 2]])
+    parts = [xy_px[at : at + _BLOCK] for at in range(0, len(xy_px), _BLOCK)]
+    kept = xy_px[np.concatenate([~flat_and_grey(pixels, part) for part in parts])]
+    kept = _together(kept, step)
     if not len(kept):
         raise DataError(
             f"{lattice.words}: none of {len(xy_px):,} places shows tissue",
@@ -103,5 +104,13 @@ def places_on(
             expected="tissue on the slide",
             remedy="name places (points:), or lower spacing_um",
         )
-    beside = " (the slide shows no bare glass)" if glass is None else ", the others show bare glass"
+    beside = "" if len(kept) == len(xy_px) else ", the others on glass or dust"
     return kept, f"places are {lattice.words}: {len(kept):,} of {len(xy_px):,} on tissue{beside}"
+
+
+def _together(xy_px: Float[np.ndarray, "n 2"], step: float) -> Float[np.ndarray, "m 2"]:
+    """Return the places with another beside them: a lone one shows dust; all where none has one."""
+    if not len(xy_px):
+        return xy_px
+    beside = KDTree(xy_px).query_ball_point(xy_px, 1.5 * step, return_length=True) - 1
+    return xy_px[beside > 0] if beside.any() else xy_px

@@ -15,8 +15,8 @@ import pandas as pd
 from jaxtyping import UInt8
 from scipy.sparse import csr_matrix
 
-from prestige.data.points.files import kind_of_file, read_points
-from prestige.data.points.lattice import Lattice, Spacing, places_on
+from prestige.data.points.files import EXPECTED, kind_of_file, read_points
+from prestige.data.points.lattice import LATTICES, Lattice, Spacing, places_on
 from prestige.data.points.masks import centres_of
 from prestige.data.prepared import Prepared
 from prestige.data.readers.with_image import prepare_on_pixels
@@ -24,6 +24,8 @@ from prestige.data.sample import Counts, Table
 from prestige.data.slides.images import image_of
 from prestige.data.slides.pixel_size import settled_um
 from prestige.data.spec import SampleSpec
+from prestige.errors import nearest
+from prestige.inputs import plain_file
 
 _DEFAULT = Lattice(grid=Spacing())
 
@@ -38,12 +40,15 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     """
     where = f"sample '{spec.id}'"
     image = image_of(spec.path)
+    points = spec.points or _DEFAULT
+    if not isinstance(points, Lattice):
+        near = nearest(points.name, LATTICES)
+        plain_file(points, expected=EXPECTED, remedy=f"did you mean points: {near}?" if near else None)
     stated = list(image.stated_um().values())
     um = spec.um_per_px or (stated[0] if stated else None)
     if um is None:
         settled_um([], where=where)
     assert um is not None
-    points = spec.points or _DEFAULT
     rules = [f"points in {spec.points_unit}"] if spec.points_unit else []
     # Places in micrometres, and lattices, lie elsewhere where a pixel is of another width.
     rules.append(f"{um!r} um/px" + (f", {points.words}" if isinstance(points, Lattice) else ""))
@@ -74,4 +79,4 @@ def _read_table(
         xy_px = found.xy / um if found.in_um else found.xy
         names, notes = list(found.names), found.notes
     obs = pd.DataFrame({"measured": False, "total_counts": 0.0}, index=pd.Index(names, dtype=object))
-    return Table(obs, xy_px, csr_matrix((len(obs), 0), dtype=np.float32), (), notes)
+    return Table(obs, xy_px, csr_matrix(np.zeros((len(obs), 0), dtype=np.float32)), (), notes)

@@ -128,9 +128,8 @@ def rows_of(spots: Spots, wanted: Float[np.ndarray, "m 2"]) -> Int[np.ndarray, "
     otherwise.
     """
     if (wanted == np.rint(wanted)).all():
-        return pd.MultiIndex.from_arrays(spots.array.T).get_indexer(
-            pd.MultiIndex.from_arrays(wanted.astype(np.int64).T)
-        )
+        named, asked = (pd.MultiIndex.from_arrays([*xy.T]) for xy in (spots.array, wanted.astype(np.int64)))
+        return named.get_indexer(asked)
     distance, row = KDTree(spots.measured).query(wanted, distance_upper_bound=_NEAR)
     return np.where(np.isfinite(distance), row, -1).astype(np.int64)
 

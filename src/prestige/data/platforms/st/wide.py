@@ -92,7 +92,8 @@ def _numbers(piece: pd.DataFrame, names: list[str], path: Path) -> csr_matrix:
             expected=EXPECTED,
             remedy=AGAIN,
         )
-    texts = [column for column, of in piece.dtypes.items() if of.kind not in "iuf" and column != 0]
+    kinds = [of.kind for of in piece.dtypes]
+    texts = [column for column in range(1, len(kinds)) if kinds[column] not in "iuf"]
     if texts:
         column = texts[0]
         wrong = pd.to_numeric(piece[column], errors="coerce").isna()
