@@ -110,6 +110,10 @@ class SampleSpec(Settings):
         ``spacing_um``, or a file of places (csv, tsv, parquet, GeoJSON) or of labels (.tif, .npy).
     points_unit
         What x and y in that file are, where their names do not say it: ``px`` or ``um``.
+    bin_um
+        Width of the bins of Visium HD in micrometres: one that is there, or a multiple of one.
+    cells
+        Whether the cells are read that Space Ranger segmented, in place of bins.
     covariates
         Anything else known of the sample (``condition: inflamed``).
     """
@@ -141,6 +145,8 @@ class SampleSpec(Settings):
     slide: Label | None = None
     points: Annotated[Lattice | Path, BeforeValidator(lattice_of)] | None = None
     points_unit: Literal["px", "um"] | None = None
+    bin_um: Annotated[int, Field(ge=1, le=1000)] | None = None
+    cells: bool | None = None
     covariates: dict[str, str] = Field(default_factory=dict)
 
     @property

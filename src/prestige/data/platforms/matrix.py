@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from prestige.data.columns.genes import SYMBOLS, Genes, genes_of
 from prestige.data.tables import canonical
-from prestige.errors import DataError
+from prestige.errors import DataError, reading
 
 EXPECTED = "a matrix of counts of 10x Genomics"
 GENE_TYPE = "Gene Expression"
@@ -31,22 +32,39 @@ class Matrix:
     ----------
     path
         The file or folder.
-    ids
-        (n,) names of the observations, as they are written.
+    barcodes
+        (n,) names of the observations, as they are written: bytes or texts.
     features
         (f rows) by id (Ensembl id, mostly): ``gene_symbols``, and ``feature_types`` where it is said.
     genes
         The G genes by their symbols, and notes on features that are none.
     about
         What the file says of its making: "software", "chemistry", "library".
+    stored
+        How many counts it says it has, of all features; None where that is not known beforehand.
     """
 
     path: Path
-    ids: pd.Index
+    barcodes: np.ndarray
     features: pd.DataFrame
     genes: Genes
     about: Mapping[str, str]
     read: Callable[[Wanted], csr_matrix] = field(repr=False)
+    stored: int | None = None
+
+    @cached_property
+    def ids(self) -> pd.Index:
+        """(n,) names of the observations as texts.
+
+        Raises
+        ------
+        DataError
+            When they are no texts in UTF-8.
+        """
+        if self.barcodes.dtype.kind != "S":
+            return pd.Index(self.barcodes.tolist(), dtype=object)
+        with reading(self.path, part="the barcodes", expected="texts in UTF-8"):
+            return pd.Index(np.char.decode(self.barcodes, "utf-8").tolist(), dtype=object)
 
     @property
     def gene_ids(self) -> tuple[str, ...]:
@@ -62,7 +80,7 @@ class Matrix:
         DataError
             When the file is damaged or its parts contradict each other.
         """
-        wanted = np.ones(len(self.ids), dtype=bool) if rows is None else rows
+        wanted = np.ones(len(self.barcodes), dtype=bool) if rows is None else rows
         return canonical(self.read(Wanted(wanted, self.genes.kept, len(self.features))), where=str(self.path))
 
 
@@ -94,16 +112,18 @@ class Wanted:
 
 def matrix_named(
     path: Path,
-    ids: list[str],
+    ids: Sequence[str] | np.ndarray,
     columns: tuple[list[str], list[str], list[str] | None],
     about: Mapping[str, str],
     read: Callable[[Wanted], csr_matrix],
+    *,
+    stored: int | None = None,
 ) -> Matrix:
     """Return a matrix by its names.
 
     Parameters
     ----------
-    path, about, read
+    path, about, read, stored
         As of the matrix; ``read`` takes what is wanted of it.
     ids
         Of the observations.
@@ -127,4 +147,5 @@ def matrix_named(
                 expected=EXPECTED,
                 remedy="name the matrix that holds the genes",
             )
-    return Matrix(path, pd.Index(ids, dtype=object), features, genes_of(features), about, read)
+    barcodes = ids if isinstance(ids, np.ndarray) else np.array(ids, dtype=object)
+    return Matrix(path, barcodes, features, genes_of(features), about, read, stored)

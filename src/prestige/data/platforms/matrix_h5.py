@@ -8,6 +8,7 @@ Observations are compressed columns: ``matrix/{data,indices,indptr,shape,barcode
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,13 @@ def _named(path: Path, file: Any) -> Matrix:
         )
     name, id_name, symbol_name, type_name = found
     group = file[name]
-    ids = _texts(group, "barcodes", path)
+    ids = _values(group, "barcodes", path)
     features, symbols = _texts(group, id_name, path), _texts(group, symbol_name, path)
     with reading(path, expected=EXPECTED):
         types = _texts(group, type_name, path) if type_name and type_name in group else None
         shape = tuple(int(side) for side in np.asarray(group["shape"][()]).ravel())
         about = {key: _text(file.attrs[attr]) for attr, key in ABOUT.items() if attr in file.attrs}
+        stored = int(group["data"].shape[0])
     stated = {len(features), len(symbols), *([len(types)] if types is not None else [])}
     if stated != {len(features)} or shape != (len(features), len(ids)):
         raise DataError(
@@ -62,9 +64,8 @@ def _named(path: Path, file: Any) -> Matrix:
             expected="features x barcodes",
             remedy=AGAIN,
         )
-    return matrix_named(
-        path, ids, (features, symbols, types), about, lambda wanted: _h5_counts(path, name, wanted)
-    )
+    columns = features, symbols, types
+    return matrix_named(path, ids, columns, about, partial(_h5_counts, path, name), stored=stored)
 
 
 def _group(file: Any) -> tuple[str, str, str, str | None] | None:
@@ -82,14 +83,22 @@ def _group(file: Any) -> tuple[str, str, str, str | None] | None:
     return (old[0], "genes", "gene_names", None) if old else None
 
 
-def _texts(group: Any, name: str, path: Path) -> list[str]:
+def _values(group: Any, name: str, path: Path) -> np.ndarray:
+    """Return a list of texts as it is stored: bytes of one length, or texts of any."""
     with reading(path, part=f"the element '{name}'", expected="a list of texts"):
         values = np.asarray(group[name][()])
         if values.ndim != 1 or values.dtype.kind not in "SO":
             raise ValueError(f"{values.dtype}, of shape {values.shape}")
-        if values.dtype.kind == "S":
-            return np.char.decode(values, "utf-8").tolist()
-        return [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in values]
+        if values.dtype.kind == "O":
+            texts = [one.decode("utf-8") if isinstance(one, bytes) else str(one) for one in values]
+            return np.array(texts, dtype=object)
+        return values
+
+
+def _texts(group: Any, name: str, path: Path) -> list[str]:
+    values = _values(group, name, path)
+    with reading(path, part=f"the element '{name}'", expected="texts in UTF-8"):
+        return (np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values).tolist()
 
 
 def _text(value: Any) -> str:

@@ -9,6 +9,7 @@ import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,8 @@ def of_folder(folder: Path) -> Matrix:
             expected="features x barcodes",
             remedy="take the three files from one folder of one run",
         )
-    return matrix_named(
-        folder, ids, names, head.about, lambda wanted: _mtx_counts(files["matrix"], head, wanted)
-    )
+    read = partial(_mtx_counts, files["matrix"], head)
+    return matrix_named(folder, ids, names, head.about, read, stored=head.stored)
 
 
 def _one_of(folder: Path, role: str) -> Path:

@@ -1,0 +1,181 @@
+"""Files of an output folder of Space Ranger, wherever they lie in it and with whatever name before theirs.
+
+People keep ``outs/``, the folder above it, ``spatial/`` with the matrix beside it, or all files in one folder
+with the name of the sample before each (``GSM1_S1_tissue_positions_list.csv.gz``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from prestige.data.platforms.matrix import Matrix
+from prestige.data.platforms.matrix_10x import matrix_of
+from prestige.errors import DataError, nearest, reading
+
+POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
+SCALES = ("scalefactors_json.json",)
+HIRES, LOWRES = "tissue_hires_image.png", "tissue_lowres_image.png"
+_BEFORE = "_.-"  # between the name of a sample and that of a file
+_PLACES = ("", "spatial", "outs", "outs/spatial")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One output folder of one sample.
+
+    Parameters
+    ----------
+    root
+        The folder that was named.
+    sample
+        The sample's id, which tells its files from those of others in the same folder.
+    """
+
+    root: Path
+    sample: str
+
+    def find(self, names: Sequence[str], *, packed: bool = True) -> Path | None:
+        """Return the file or folder of the first name that is there; None where none is.
+
+        Raises
+        ------
+        DataError
+            When several samples have one, and the id does not say which is meant.
+        """
+        for name in names:
+            for there in (name, f"{name}.gz")[: 1 + packed]:
+                exact = [self.root / place / there for place in _PLACES]
+                if found := next((path for path in exact if path.exists()), None):
+                    return found
+        for name in names:
+            if found := self._with_prefix(name, packed):
+                return found
+        return None
+
+    def need(self, names: Sequence[str], what: str) -> Path | DataError:
+        """Return a file, or the fault that it is missing.
+
+        Parameters
+        ----------
+        what
+            What the file holds, for the message.
+        """
+        try:
+            found = self.find(names)
+        except DataError as error:
+            return error
+        if found is not None:
+            return found
+        near = nearest(names[0], self._names())
+        return DataError(
+            f"has no {what}",
+            where=self.root,
+            expected=" or ".join(names) + ", in it, in outs or in spatial",
+            remedy=f"did you mean '{near}'?" if near else "name the folder 'outs' of Space Ranger",
+        )
+
+    def _with_prefix(self, name: str, packed: bool) -> Path | None:
+        ends = (name, f"{name}.gz")[: 1 + packed]
+        found = [
+            one
+            for place in _PLACES
+            for one in _entries(self.root / place)
+            for end in ends
+            if one.name.endswith(end) and one.name[: -len(end)].endswith(tuple(_BEFORE))
+        ]
+        own = [one for one in found if self.sample in one.name]
+        found = own or found
+        if len(found) > 1:
+            raise DataError(
+                f"has several files {name}: {', '.join(one.name for one in found[:4])}",
+                where=self.root,
+                expected="those of one sample",
+                remedy="give the sample the id that stands in the names of its files, or a folder of its own",
+            )
+        return found[0] if found else None
+
+    def _names(self) -> list[str]:
+        return [one.name for place in _PLACES for one in _entries(self.root / place)]
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    with reading(folder):
+        return sorted(one for one in folder.iterdir() if not one.name.startswith("."))
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """The matrices of a folder.
+
+    Attributes
+    ----------
+    path
+        The one that is taken.
+    is_raw
+        Whether it holds all spots, in tissue or not.
+    beside
+        The same in its other form, where that is there too.
+    """
+
+    path: Path
+    is_raw: bool
+    beside: Path | None
+
+    def open(self) -> tuple[Matrix, tuple[str, ...]]:
+        """Return the matrix that is taken, and what is to be said of the choice.
+
+        Raises
+        ------
+        DataError
+            When it is damaged.
+        """
+        matrix, notes = matrix_of(self.path), []
+        if made := ", ".join(matrix.about.values()):
+            notes.append(f"made by {made}")
+        if self.is_raw:
+            notes.append(f"only the raw matrix is there, {self.path.name}: its rows in tissue were taken")
+        if self.beside is not None and (unlike := _unlike(matrix, self.beside)):
+            notes.append(
+                f"{self.path.name} and the folder {self.beside.name} disagree ({unlike}): "
+                "the former was taken"
+            )
+        return matrix, tuple(notes)
+
+
+def matrices_in(folder: Folder, thing: str = "bc") -> Matrices | DataError:
+    """Return the matrices of a folder, or the fault that there is none: filtered before raw, h5 before texts.
+
+    Parameters
+    ----------
+    thing
+        "bc" of spots and bins, "cell" of segmented cells.
+    """
+    names = []
+    for kind in ("filtered", "raw"):
+        name = f"{kind}_feature_{thing}_matrix"
+        names += [f"{name}.h5", name]
+        found = [path for one in names[-2:] if (path := folder.find([one])) is not None]
+        if found:
+            return Matrices(found[0], kind == "raw", found[1] if len(found) > 1 else None)
+    return cast(DataError, folder.need(names, "matrix of counts"))
+
+
+def _unlike(matrix: Matrix, path: Path) -> str | None:
+    """Return how another matrix of the same folder differs, by its names and the number of its counts."""
+    try:
+        other = matrix_of(path)
+    except DataError as error:
+        return f"the latter {error.what}"
+    shapes = [(len(one.features), len(one.barcodes)) for one in (matrix, other)]
+    if shapes[0] != shapes[1]:
+        return " against ".join(f"{genes:,} features x {n:,} barcodes" for genes, n in shapes)
+    if not matrix.features.index.equals(other.features.index):
+        return "in their features"
+    if not matrix.ids.equals(other.ids):
+        return "in their barcodes"
+    return f"{matrix.stored:,} counts against {other.stored:,}" if matrix.stored != other.stored else None

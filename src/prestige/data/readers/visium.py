@@ -1,0 +1,81 @@
+"""``source: visium``: the output of Space Ranger 1 to 4 for Visium, CytAssist among it.
+
+``path`` is ``outs``, the folder above it, or one with ``spatial/`` and the matrix beside it; names may carry
+that of the sample before them.  ``image`` is the full-resolution image that Space Ranger was given; without
+it the hires (else lowres) picture of the folder is read, and a note says how coarse it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prestige.data.platforms.space_ranger.folder import POSITIONS, SCALES, Folder, Matrices, matrices_in
+from prestige.data.platforms.space_ranger.pictures import named_picture, notes_on, picture_in
+from prestige.data.platforms.space_ranger.pitch import SPOTS_UM, Lie
+from prestige.data.platforms.space_ranger.positions import read_positions
+from prestige.data.platforms.space_ranger.scales import Scales, read_scales
+from prestige.data.platforms.space_ranger.tables import Files, lie_of, spots_table
+from prestige.data.prepared import Prepared
+from prestige.data.readers.with_image import prepare_with_image
+from prestige.data.sample import Counts
+from prestige.data.spec import SampleSpec
+from prestige.errors import DataError, PrestigeError, raise_all
+
+_FIDUCIAL_UM = 105.0  # on slides of all versions, within 0.3 %
+
+
+def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepared:
+    """Prepare the output folder ``spec.path``.
+
+    Raises
+    ------
+    DataError
+        For missing or broken files, an image that does not belong to the places, barcodes without a place.
+    """
+    where = f"sample '{spec.id}'"
+    folder = Folder(spec.path, spec.id)
+    _refuse_hd(spec.path)
+    found = [
+        folder.need(POSITIONS, "positions of spots"),
+        folder.need(SCALES, "scale factors"),
+        matrices_in(folder),
+    ]
+    raise_all([one for one in found if isinstance(one, PrestigeError)])
+    places, scales_path, matrices = found
+    assert isinstance(places, Path)
+    assert isinstance(scales_path, Path)
+    assert isinstance(matrices, Matrices)
+    files = Files(places, scales_path, matrices)
+    positions, scales = read_positions(places), read_scales(scales_path)
+    lie = lie_of(positions, SPOTS_UM, places)
+    if spec.image is not None:
+        picture = named_picture(spec.image, folder, scales)
+    else:
+        picture = picture_in(folder, scales, full_px=positions.xy_px[positions.in_tissue], where=where)
+    stated = [(by, um / picture.scale) for by, um in _stated_um(lie, scales)]
+    notes = notes_on(picture, [*([("", spec.um_per_px)] if spec.um_per_px else []), *stated])
+    return prepare_with_image(
+        spec,
+        cache_dir,
+        source="visium/1",
+        image=picture.image,
+        table_files=files.by_role,
+        read_table=lambda: spots_table(files, positions, lie, picture, notes, where=where),
+        stated_um=stated,
+    )
+
+
+def _refuse_hd(path: Path) -> None:
+    for one in (path, path / "outs"):
+        if (one / "binned_outputs").is_dir() or (one / "segmented_outputs").is_dir():
+            raise DataError(
+                "is the output of Visium HD", where=path, expected="Visium", remedy="write source: visium_hd"
+            )
+
+
+def _stated_um(lie: Lie | None, scales: Scales) -> list[tuple[str, float]]:
+    """Return the widths of a full-resolution pixel that the export states, the surest first."""
+    stated = [] if lie is None else [("the 100 um pitch of the spots", lie.um_per_px)]
+    if scales.fiducial_px is not None:
+        stated.append(("the fiducials of 105 um", _FIDUCIAL_UM / scales.fiducial_px))
+    return stated
