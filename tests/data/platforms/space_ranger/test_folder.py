@@ -1,0 +1,46 @@
+"""Files of an output folder, wherever they lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from prestige.data.platforms.space_ranger.folder import POSITIONS, Folder, Matrices, matrices_in
+from prestige.errors import DataError
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+@pytest.mark.parametrize("place", ["", "spatial", "outs", "outs/spatial"])
+@pytest.mark.parametrize(
+    "name", ["tissue_positions.csv", "S1_tissue_positions_list.csv.gz", "x.tissue_positions.csv"]
+)
+def test_files_are_found_in_all_places_and_behind_a_prefix(tmp_path: Path, place: str, name: str) -> None:
+    path = touch(tmp_path / place / name)
+    touch(tmp_path / place / ".hidden_tissue_positions.csv")
+    touch(tmp_path / place / "mytissue_positions.csv")
+    assert Folder(tmp_path, "S1").find(POSITIONS) == path
+
+
+def test_what_is_missing_is_told_with_the_nearest_name(tmp_path: Path) -> None:
+    touch(tmp_path / "spatial" / "tissue_position.csv")
+    fault = Folder(tmp_path, "S1").need(POSITIONS, "positions of spots")
+    assert isinstance(fault, DataError)
+    assert "has no positions of spots; expected tissue_positions.parquet or " in str(fault)
+    assert "did you mean 'tissue_position.csv'?" in str(fault)
+
+
+def test_filtered_goes_before_raw_and_h5_before_texts(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "S1")
+    assert isinstance(matrices_in(folder), DataError)
+    raw = touch(tmp_path / "raw_feature_bc_matrix.h5")
+    assert matrices_in(folder) == Matrices(raw, True, None)
+    (tmp_path / "filtered_feature_bc_matrix").mkdir()
+    assert matrices_in(folder) == Matrices(tmp_path / "filtered_feature_bc_matrix", False, None)
+    h5 = touch(tmp_path / "S1_filtered_feature_bc_matrix.h5")
+    assert matrices_in(folder) == Matrices(h5, False, tmp_path / "filtered_feature_bc_matrix")

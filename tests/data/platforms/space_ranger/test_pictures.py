@@ -1,0 +1,47 @@
+"""What is said of the image of an export; the choice itself is tested with the readers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prestige.data.platforms.space_ranger.folder import Folder
+from prestige.data.platforms.space_ranger.pictures import Picture, named_picture, notes_on, picture_in
+from prestige.data.platforms.space_ranger.scales import Scales
+from prestige.data.slides.images import image_of
+from prestige.errors import DataError
+
+from ....small_space_ranger import SCALES, VISIUM, write_full, write_pictures
+
+NONE = Scales(None, None, None, None, None)
+BOTH = Scales(SCALES["hires"], SCALES["lowres"], None, None, None)
+
+
+def test_a_coarse_image_is_told_with_the_widths_it_serves(tmp_path: Path) -> None:
+    picture = Picture(image_of(write_full(tmp_path / "a.tif", VISIUM)), 1.0, ("chosen",))
+    assert notes_on(picture, [("pitch", 4.7), ("fiducials", 4.8)]) == (
+        "chosen",
+        "4.7 um/px: patches of 32 px are 150 um wide; below that the network sees blur",
+    )
+    assert notes_on(picture, [("pitch", 0.5)]) == notes_on(picture, []) == ("chosen",)
+
+
+def test_places_are_scaled_and_have_to_lie_inside(tmp_path: Path) -> None:
+    picture = Picture(image_of(write_full(tmp_path / "a.tif", VISIUM)), 0.5)
+    width, height = VISIUM.size_px
+    inside = np.array([[0.0, 0.0], [2.0 * width - 2, 2.0 * height - 2]])
+    np.testing.assert_array_equal(picture.xy_px(inside, ["a", "b"], where="s"), inside / 2)
+    with pytest.raises(DataError, match=r"1 of 2 are outside \(1 \(b\)\); .* as image: of s"):
+        picture.xy_px(inside + [[0.0, 0.0], [2.0, 0.0]], ["a", "b"], where="s")
+
+
+def test_an_image_without_anything_to_check_it_by_is_said(tmp_path: Path) -> None:
+    image = write_full(tmp_path / "a.tif", VISIUM)
+    found = named_picture(image, Folder(tmp_path, "S1"), NONE)
+    assert found.notes == ("the folder holds no picture by which the size of the image could be checked",)
+    write_pictures(tmp_path, VISIUM)
+    assert named_picture(image, Folder(tmp_path, "S1"), BOTH).notes == ()
+    with pytest.raises(DataError, match=r"states no scale factor of tissue_hires_image.png"):
+        picture_in(Folder(tmp_path, "S1"), NONE)
