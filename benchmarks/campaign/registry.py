@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from campaign import columns, doors, folders, images, models, sections, stores, tables, texts, xenium
+from campaign import (
+    columns,
+    doors,
+    folders,
+    images,
+    models,
+    sections,
+    space_ranger,
+    stores,
+    tables,
+    texts,
+    xenium,
+)
 from campaign.kinds import Kind
 
 KINDS: tuple[Kind, ...] = (
@@ -16,6 +28,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("zarr3", doors.samples, stores.CHANGES, 10, source="challenge"),
     Kind("xenium", doors.samples, xenium.CHANGES, 8, source="xenium"),
     Kind("xenium-packed", doors.samples, xenium.PACKED, 6, source="xenium"),
+    Kind("visium", doors.samples, space_ranger.SPOTS, 6, source="visium"),
+    Kind("visium-texts", doors.samples, space_ranger.TEXTS, 4, source="visium"),
+    Kind("visium-hd", doors.samples, space_ranger.BINS, 6, source="visium_hd"),
+    Kind("visium-cells", doors.samples, space_ranger.CELLS, 4, source="visium_hd"),
     Kind("st", doors.samples, columns.changes("S1.tsv.gz", "S1_spots.tsv"), 4, source="st"),
     Kind("anndata", doors.samples, tables.changes("table.h5ad"), 3, source="anndata"),
     Kind("spared", doors.samples, tables.changes("table.h5ad"), 4, source="spared"),

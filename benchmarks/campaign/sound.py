@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 from scipy.sparse import csr_matrix
 
-from campaign import sections, sound_stores, xenium
+from campaign import sections, sound_stores, space_ranger, xenium
 from campaign.kinds import OUTSIDE
 
 GENES = ("EPCAM", "PTPRC", "ACTA2", "CD3E")
@@ -178,6 +178,7 @@ def build(sound: Path) -> None:
         _dataset(sound / f"sdata{format_of}", described | {"um_per_px": 0.5})
     _images(sound)
     xenium.write(sound)
+    space_ranger.write(sound)
     sections.write(sound, tissue)
     _trained(sound, making)
     _of_people(sound, making)

@@ -133,9 +133,12 @@ def _zip(path: Path, xy_px: np.ndarray) -> None:
         archive.writestr("keypoints.csv", "\n".join(lines))
 
 
-def _column(folder: Path, rng: Random) -> str:
-    """Change a column of a parquet, or its rows, as other software writes them, or nobody."""
-    path = rng.choice(sorted(folder.glob("outs/*.parquet")))
+def column_of(pattern: str) -> Callable[[Path, Random], str]:
+    """Return a change of a column of a parquet, or of its rows, as other software writes them, or nobody."""
+    return lambda folder, rng: _column(rng.choice(sorted(folder.glob(pattern))), rng)
+
+
+def _column(path: Path, rng: Random) -> str:
     table = pd.read_parquet(path)
     name = rng.choice(list(table.columns))
     n = len(table)
@@ -199,7 +202,7 @@ _BESIDE = (
 CHANGES: tuple[Change, ...] = (
     *(Change(f"h5 {one.name}", one.apply, one.other) for one in of_hdf5("outs/cell_feature_matrix.h5")),
     Change("parquet bytes", bytes_of("outs/cells.parquet", near=(b"PAR1",)), VALUE),
-    Change("parquet column", _column, _OTHER),
+    Change("parquet column", column_of("outs/*.parquet"), _OTHER),
     Change("alignment", text_of("alignment.csv"), "another number of the matrix"),
     Change("alignment bytes", bytes_of("alignment.csv"), VALUE),
     *_BESIDE,

@@ -53,7 +53,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     else:
         picture = picture_in(folder, scales, full_px=positions.xy_px[positions.in_tissue], where=where)
     stated = [(by, um / picture.scale) for by, um in _stated_um(lie, scales)]
-    notes = notes_on(picture, [*([("", spec.um_per_px)] if spec.um_per_px else []), *stated])
+    notes = notes_on(picture, stated)
     return prepare_with_image(
         spec,
         cache_dir,

@@ -54,7 +54,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     near = _with_pictures(folder)
     picture = named_picture(spec.image, near, scales) if spec.image else picture_in(near, scales, where=where)
     stated = [(by, um / picture.scale) for by, um in _stated_um(scales, files, bins)]
-    notes = notes_on(picture, [*([("", spec.um_per_px)] if spec.um_per_px else []), *stated])
+    notes = notes_on(picture, stated)
 
     def table() -> Table:
         if bins is None:
