@@ -43,10 +43,10 @@ def test_files_that_are_not_there(tmp_path: Path, layout: dict[str, Any]) -> Non
     (path / NAME / "0/c/0/1/3").unlink()
     windows = lost()
     assert windows == [(slice(16, 32), slice(48, 50))]
-    np.testing.assert_array_equal(
-        under(windows, np.array([[48, 16], [47.4, 16], [49, 31.4], [49, 32], [np.nan, 20]])),
-        [True, False, True, False, False],
-    )
+    places = np.array([[48, 16], [47.4, 16], [49, 31.4], [49, 32], [np.nan, 20], [60, 20], [-9, 20]])
+    with element(path, NAME, whole=False) as group:
+        found = under(level0(group, "image"), windows, places)
+    np.testing.assert_array_equal(found, [True, False, True, False, False, False, False])
     write_image(path, NAME, tmp_path / "slide", of_any_kind=True)
     made, expected = np.load(tmp_path / "slide"), pixels().transpose(1, 2, 0)
     expected[16:32, 48:] = 255

@@ -75,8 +75,9 @@ class Metadata:
     def _number(self, key: str) -> float:
         """Return a number above 0; 0 where there is none."""
         value = self.content.get(key)
-        plain = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        return float(value) if plain and value > 0 else 0.0
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return 0.0
+        return float(value) if math.isfinite(value) and value > 0 else 0.0
 
     def _text(self, key: str) -> str | None:
         value = self.content.get(key)

@@ -204,7 +204,7 @@ def _on_image(store: Path, chosen: Chosen, xy_px: Float[np.ndarray, "n 2"], ids:
         lost = not_stored(store, chosen.image, chosen.raster)
     if not lost:
         return []
-    blank = under(lost, xy_px)
+    blank = under(chosen.raster, lost, xy_px)
     if blank.any():
         raise DataError(
             f"{len(lost):,} chunks of the image are not stored, and observations lie where it has no pixels: "

@@ -47,15 +47,17 @@ class Centroids:
         wanted = self._labels[place] == values
         place, starts, lengths = place[wanted], starts[wanted], lengths[wanted].astype(np.float64)
         y, x = np.divmod(starts, mask.shape[1])
-        n = len(self._labels)
         x, y, more = x + x0, y + y0, lengths - 1
-        self._area += np.bincount(place, lengths, n)
-        self._sum[:, 0] += np.bincount(place, lengths * x + lengths * more / 2, n)
-        self._sum[:, 1] += np.bincount(place, lengths * y, n)
+        # Of the labels in this piece alone: else each piece would cost as much as there are labels in all.
+        here, place = np.unique(place, return_inverse=True)
+        n = len(here)
+        self._area[here] += np.bincount(place, lengths, n)
+        self._sum[here, 0] += np.bincount(place, lengths * x + lengths * more / 2, n)
+        self._sum[here, 1] += np.bincount(place, lengths * y, n)
         of_run = (
             x.astype(np.float64) ** 2 + y.astype(np.float64) ** 2 + x * more + more * (2 * lengths - 1) / 6
         )
-        self._squares += np.bincount(place, lengths * of_run, n)
+        self._squares[here] += np.bincount(place, lengths * of_run, n)
 
     def spread(self) -> Float[np.ndarray, "n"]:
         """Return how far the pixels of each label lie from its centroid, NaN for labels not seen.

@@ -133,13 +133,18 @@ def not_stored(store: Path, name: str, image: Raster) -> list[Window]:
         ]
 
 
-def under(windows: list[Window], xy_px: Float[np.ndarray, "n 2"]) -> Bool[np.ndarray, "n"]:
-    """Return which places lie in one of some windows."""
-    out = np.zeros(len(xy_px), dtype=bool)
-    x_px, y_px = np.rint(np.nan_to_num(xy_px, nan=-1.0)).T
-    for y, x in windows:
-        out |= (x_px >= x.start) & (x_px < x.stop) & (y_px >= y.start) & (y_px < y.stop)
-    return out
+def under(image: Raster, windows: list[Window], xy_px: Float[np.ndarray, "n 2"]) -> Bool[np.ndarray, "n"]:
+    """Return which places lie in one of some windows of an image."""
+    if not windows:
+        return np.zeros(len(xy_px), dtype=bool)
+    rows, columns = (image.array.shards or image.array.chunks)[1:]
+    across = -(-image.size_px[0] // columns)
+    finite = np.isfinite(xy_px).all(axis=1)
+    x_px, y_px = np.rint(np.where(finite[:, None], xy_px, -1.0)).T
+    inside = (x_px >= 0) & (x_px < image.size_px[0]) & (y_px >= 0) & (y_px < image.size_px[1])
+    number = (y_px // rows) * across + x_px // columns
+    lost = [(y.start // rows) * across + x.start // columns for y, x in windows]
+    return inside & np.isin(number, np.asarray(lost, dtype=np.float64))
 
 
 def is_bright(store: Path, name: str) -> bool:
