@@ -180,3 +180,20 @@ def test_numbers_that_nobody_counts(tmp_path: Path, form: Any) -> None:
             else:
                 found = read_counts(file, where="t").data
                 assert np.isinf(found).any() == (value > 1e38)  # told later, with its observation
+
+
+def test_a_large_chunk_of_dense_counts_that_is_missing_is_refused(tmp_path: Path) -> None:
+    """zarr would read it as zeros; a small one may be left out because it holds none."""
+    import zarr
+
+    for side, lost in ((40, True), (20, False)):
+        group = zarr.open_group(tmp_path / str(side), mode="w", zarr_format=3)
+        counts = np.ones((2 * side, side), np.float32)
+        array = group.create_array("X", data=counts, chunks=(side, side))
+        array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        (tmp_path / str(side) / "X" / "c" / "1" / "0").unlink()
+        if lost:
+            with pytest.raises(DataError, match="only 1 of 2 chunks are there"):
+                read_counts(group, where="table")
+        else:
+            assert read_counts(group, where="table").sum() == side * side

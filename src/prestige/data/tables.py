@@ -6,6 +6,7 @@ and lets every fault be named by its element.
 
 from __future__ import annotations
 
+import math
 from copy import copy
 from typing import Any
 
@@ -20,6 +21,7 @@ from prestige.data.frames import decoded, read_columns
 from prestige.errors import AGAIN, DataError, nearest, reading
 
 _BLOCK_ROWS = 16384
+_LEAST_CHUNK = 1024  # so many values of a table are not all 0
 MOST_COUNTS = 2**31
 """Nobody counts more of one gene in one observation."""
 
@@ -97,6 +99,7 @@ def read_counts(group: Any, *, where: str) -> csr_matrix:
         element = group.get(name)
         dense = hasattr(element, "shape")
     if dense:
+        _check_dense(element, f"{where}, '{name}'")
         return _dense_counts(element, name, where=where)
     if element is not None:
         _check_stored(element, f"{where}, '{name}'")
@@ -260,6 +263,23 @@ def _check_stored(matrix: Any, where: str) -> None:
                 expected="a whole store",
                 remedy="copy it again: it was cut off",
             )
+
+
+def _check_dense(array: Any, where: str) -> None:
+    """Refuse a dense matrix in zarr of which a large chunk is not on the disk: it would be read as zeros.
+
+    A small one may hold no count: writers leave such chunks out.
+    """
+    with reading(where, expected="a whole store"):
+        stored, declared = _stored_chunks(array)
+        lost = stored < declared and math.prod(array.chunks) >= _LEAST_CHUNK
+    if lost:
+        raise DataError(
+            f"only {stored} of {declared} chunks are there",
+            where=where,
+            expected="a whole store",
+            remedy="copy it again if it was cut off, or store the matrix sparse if these hold no count",
+        )
 
 
 def _stored_chunks(array: Any) -> tuple[int, int]:
