@@ -22,7 +22,7 @@ from prestige.data.columns.totals import totals_of
 from prestige.data.platforms.matrix import Matrix
 from prestige.data.platforms.xenium.cells import Cells, needed_table, read_cells
 from prestige.data.platforms.xenium.manifest import NAME, Manifest, read_manifest
-from prestige.data.platforms.xenium.matrix import matrices_in, opened_matrix
+from prestige.data.platforms.xenium.matrix import contradiction, matrices_in, opened_matrix
 from prestige.data.platforms.xenium.nuclei import read_outlines
 from prestige.data.platforms.xenium.registered import MOST_APART, register
 from prestige.data.platforms.xenium.transcripts import nucleus_counts
@@ -48,6 +48,8 @@ class Folder:
         The folder.
     cells, matrix
         The table of cells and the matrix; None where the sample needs no counts and has none.
+    beside
+        The same matrix as texts, where both are there.
     transcripts, outlines
         What counts, and centres, of nuclei are taken from; None where those of cells are.
     """
@@ -55,6 +57,7 @@ class Folder:
     path: Path
     cells: Path
     matrix: Path | None
+    beside: Path | None = None
     transcripts: Path | None = None
     outlines: Path | None = None
 
@@ -67,7 +70,7 @@ class Folder:
             "matrix": self.matrix,
             "manifest": manifest if manifest.is_file() else None,
         }
-        roles |= {"transcripts": self.transcripts, "outlines": self.outlines}
+        roles |= {"beside": self.beside, "transcripts": self.transcripts, "outlines": self.outlines}
         return {role: path for role, path in roles.items() if path is not None}
 
 
@@ -162,7 +165,8 @@ def opened_folder(
         )
     raise_all(faults)
     assert manifest is not None
-    return Folder(path, matrix=matrices[0] if matrices else None, **found), manifest
+    texts = next((one for one in matrices[1:] if one.is_dir()), None)
+    return Folder(path, matrix=matrices[0] if matrices else None, beside=texts, **found), manifest
 
 
 def _no_folder(path: Path) -> DataError:
@@ -232,6 +236,8 @@ def _counted(folder: Folder, cells: Cells) -> _Counted:
     with opened_matrix(folder.matrix, numbered=numbered) as matrix:
         rows = _rows(matrix, cells)
         genes, notes = matrix.genes.names, list(matrix.genes.notes)
+        if folder.beside is not None and (note := contradiction(matrix, folder.beside)):
+            notes.append(note)
         measured = np.zeros(n, dtype=bool)
         measured[rows] = True
         if len(rows) < n:
