@@ -178,7 +178,7 @@ def coded(height: int, width: int, factor: int) -> Iterator[bytes]:
                     shown = reduced(pattern, rows, columns, factor)
                     within = np.hypot(y - side / 2, x - side / 2) < 0.45 * side
                     pixels[within] = shown[within]
-                kept[key] = imagecodecs.jpeg_encode(pixels, level=80, subsampling="420")
+                kept[key] = bytes(imagecodecs.jpeg_encode(pixels, level=80, subsampling="420"))
             yield kept[key]
 
 

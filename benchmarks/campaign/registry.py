@@ -8,6 +8,7 @@ from campaign import (
     folders,
     images,
     models,
+    pictures,
     sections,
     space_ranger,
     stores,
@@ -36,6 +37,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("anndata", doors.samples, tables.changes("table.h5ad"), 3, source="anndata"),
     Kind("spared", doors.samples, tables.changes("table.h5ad"), 4, source="spared"),
     Kind("slide", doors.he_alone, sections.SLIDE, 5, source="slide"),
+    *(
+        Kind(f"picture-{name}", doors.he_alone, pictures.changes(name), 2, source="slide")
+        for name in pictures.NAMES
+    ),
     *(Kind(f"sdata{n}", doors.samples, stores.OF_SHAPES, 6, source="spatialdata") for n in (2, 3)),
     Kind("prepared", doors.samples, folders.PREPARED, 8, source="prepared"),
     Kind("cache", doors.samples, folders.CACHE, 6, writes=("cache",), ready=doors.samples),

@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 from scipy.sparse import csr_matrix
 
-from campaign import sections, sound_stores, space_ranger, xenium
+from campaign import pictures, sections, sound_stores, space_ranger, xenium
 from campaign.kinds import OUTSIDE
 
 GENES = ("EPCAM", "PTPRC", "ACTA2", "CD3E")
@@ -180,6 +180,7 @@ def build(sound: Path) -> None:
     xenium.write(sound)
     space_ranger.write(sound)
     sections.write(sound, tissue)
+    pictures.write(sound, tissue(1)[0])
     _trained(sound, making)
     _of_people(sound, making)
     _outside(sound)

@@ -11,11 +11,13 @@ import pytest
 import tifffile
 
 from prestige.data.dataset import open_sample, read_dataset, try_sample
+from prestige.data.readers.slide import read
 from prestige.data.sample import Sample
 from prestige.data.spec import SampleSpec
 from prestige.errors import DataError, PrestigeError, raise_all
 
 from ... import small_sources
+from ..slides.phantoms import philips, picture
 
 
 @pytest.fixture
@@ -224,3 +226,17 @@ def test_an_array_of_objects_is_not_unpickled(folder: Path) -> None:
     np.save(folder / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="cannot be read"):
         opened(folder, points="a.npy")
+
+
+def test_a_lattice_has_no_places_where_the_image_has_no_pixels(tmp_path: Path) -> None:
+    pytest.importorskip("openslide")
+    image = philips(tmp_path / "a.tiff", picture(256, 256), absent=[5])  # x 64 to 128, y 64 to 128
+    spec = SampleSpec.model_validate(
+        {"id": "S", "source": "slide", "path": image, "patient": "P", "points": {"grid": {"spacing_um": 4}}}
+    )
+    prepared = read(spec, tmp_path / "cache", "optional")
+    xy = prepared.table.xy_px
+    inside = ((xy >= 63.5) & (xy < 127.5)).all(axis=1)
+    assert len(xy) > 100
+    assert not inside.any()
+    assert any("holds no pixels" in note for note in prepared.table.notes)

@@ -21,7 +21,7 @@ from prestige.data.points.masks import centres_of
 from prestige.data.prepared import Prepared
 from prestige.data.readers.with_image import prepare_on_pixels
 from prestige.data.sample import Counts, Table
-from prestige.data.slides.images import image_of
+from prestige.data.slides.images import Image, image_of
 from prestige.data.slides.pixel_size import settled_um
 from prestige.data.spec import SampleSpec
 from prestige.errors import nearest
@@ -58,18 +58,19 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         source="slide/1",
         image=image,
         table_files={} if isinstance(points, Lattice) else {"points": points},
-        read_table=partial(_read_table, spec, points, um, where),
+        read_table=partial(_read_table, spec, points, um, image),
         rules=tuple(rules),
     )
 
 
 def _read_table(
-    spec: SampleSpec, points: Lattice | Path, um: float, where: str, pixels: UInt8[np.ndarray, "h w 3"]
+    spec: SampleSpec, points: Lattice | Path, um: float, image: Image, pixels: UInt8[np.ndarray, "h w 3"]
 ) -> Table:
-    """Return the places as observations without counts."""
+    """Return the places as observations without counts; none of a lattice where the image has no pixels."""
     height, width = pixels.shape[:2]
     if isinstance(points, Lattice):
-        xy_px, note = places_on(points, pixels, um, where=where)
+        xy_px, note = places_on(points, pixels, um, where=f"sample '{spec.id}'")
+        xy_px = np.delete(xy_px, image.on_no_pixels(xy_px)[0], axis=0)
         names, notes = [str(number) for number in range(1, len(xy_px) + 1)], (note,)
     elif (kind := kind_of_file(points)) in ("tiff", "numpy"):
         xy_px, labels, notes = centres_of(points, is_numpy=kind == "numpy", height=height, width=width)

@@ -101,8 +101,9 @@ class _InSrgb(Image):
 
         with reading(self.path, part="its ICC profile", expected=_EXPECTED), of_library():
             own = ImageCms.ImageCmsProfile(io.BytesIO(self._profile))
-            if own.profile.xcolor_space.strip() != "RGB":
-                raise ValueError(f"is of {own.profile.xcolor_space.strip()}")
+            described: Any = own.profile
+            if described.xcolor_space.strip() != "RGB":
+                raise ValueError(f"is of {described.xcolor_space.strip()}")
             name = ImageCms.getProfileDescription(own).strip() or "without a name"
             intent = ImageCms.Intent(ImageCms.getDefaultIntent(own))
             target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
