@@ -49,7 +49,9 @@ SOURCES: Mapping[str, Source] = {
     "spatialdata": Source(
         "a SpatialData store", takes=("table", "region", "image_element", "coordinate_system")
     ),
-    "visium": Source("an output folder of Space Ranger for Visium", takes=("image",)),
-    "visium_hd": Source("an output folder of Space Ranger for Visium HD", takes=("image", "bin_um", "cells")),
+    "visium": Source("an output folder of Space Ranger for Visium", takes=("image", "icc")),
+    "visium_hd": Source(
+        "an output folder of Space Ranger for Visium HD", takes=("image", "bin_um", "cells", "icc")
+    ),
 }
 """Name -> source: what ``source:`` may be."""
