@@ -24,7 +24,7 @@ from prestige.data.sample import Sample
 from prestige.data.spec import SampleSpec
 from prestige.data.stores.chosen import Named, choose, choose_table
 from prestige.data.stores.frames import frames
-from prestige.data.stores.zarrs import element
+from prestige.data.stores.zarrs import LABEL_AXES, element, elements_of, level0
 from prestige.data.tables import read_counts
 
 sd = pytest.importorskip("spatialdata", reason="spatialdata is not installed (the extra 'readers')")
@@ -514,6 +514,11 @@ def test_a_xenium_store_without_histology_or_gene_names(shared_data: Path, tmp_p
     with element(path, "tables/table") as group:
         counts = read_counts(group, where="table")
     assert counts.shape == (23, 5006)
+    with element(path, "images/morphology_focus", whole=False) as group:
+        focus = level0(group, "focus")
+    assert focus.size_px == (5789, 3522)
+    np.testing.assert_array_equal(focus.frames["global"], np.eye(3))
+    assert {"labels/cell_labels", "labels/nucleus_labels"} <= set(elements_of(path))
     assert counts.sum() == 433
 
 
@@ -523,6 +528,17 @@ def test_blobs_are_no_tissue(shared_data: Path, tmp_path: Path) -> None:
         pytest.skip(f"no store at {path}")
     spec = SampleSpec(id="S", source="spatialdata", path=path, patient="P", um_per_px=1)
     faults = [str(fault) for fault in try_sample(spec, cache_dir=tmp_path)[1]]
+    name, link, _ = choose_table(path, Named())
+    assert (name, link.regions) == ("tables/table", ("blobs_labels",))
+    with element(path, "tables/table") as group:
+        counts = read_counts(group, where="table")
+    assert counts.shape == (10, 3)
+    assert counts.sum() == pytest.approx(314.610, abs=1e-3)
+    with element(path, "labels/blobs_labels", whole=False) as group:
+        placed = level0(group, "labels", LABEL_AXES).frames
+    assert set(placed) == {"global", "affine", "scale", "sequence", "translation"}
+    np.testing.assert_allclose(placed["sequence"] @ [1, 1, 1], [2 + 10, 3 - 50, 1])  # scale, then shift
+    np.testing.assert_allclose(placed["affine"] @ [1, 2, 1], [20 * 2 + 10 + 30, 50 * 2 + 40 + 60, 1])
     assert "no H&E image" in faults[0]
     assert "holds no counts: 100% of the counts are fractions" in faults[1]
 
