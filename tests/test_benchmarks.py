@@ -11,11 +11,14 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import anndata
 import numpy as np
 import pytest
 import torch
 
 from prestige.config import read_bench
+from prestige.data.dataset import try_sample
+from prestige.data.spec import SampleSpec
 from prestige.models.predictor import build_predictor
 from prestige.models.settings import ModelConfig
 from prestige.report.bench.facts import effect_words
@@ -295,3 +298,29 @@ def test_the_cost_of_a_cell_is_counted_in_that_of_the_network():
     assert flat.against == "1.10 x at 10,000 cells (start 5 s)"
     assert flat.ratio == pytest.approx(1.1 / 0.95)
     assert flat.reached == "no"
+
+
+def test_stores_of_the_challenge_s_size_are_stores_of_the_challenge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In small: every nucleus has its label and its place, the training ones their counts."""
+    size = _loaded("challenge_size")
+    monkeypatch.setattr(size, "TILE", 64)
+    monkeypatch.setattr(size, "NUCLEI", {"UC1_I": 3000, "DC1": 2500})
+    monkeypatch.setattr(size, "HEIGHT", 2000)
+    monkeypatch.setattr(size, "WIDTH", 2600)
+    stores = size.write_all(tmp_path, 0.1, 0.1)
+    for name, n in (("UC1_I", 300), ("DC1", 250)):
+        spec = SampleSpec(
+            id=name, source="challenge", path=stores / f"{name}.zarr", patient="P", um_per_px=0.5
+        )
+        sample, faults = try_sample(spec, cache_dir=tmp_path / "cache", counts="optional")
+        assert faults == []
+        assert sample is not None
+        assert (sample.n_obs, sample.slide.pixels.shape) == (n, (200, 260, 3))
+        group = sample.obs["group"].to_numpy()
+        np.testing.assert_array_equal(sample.measured, (group == size.TRAIN) & (name != "DC1"))
+        dark = sample.slide.pixels[tuple(sample.xy_px.round().astype(int)[:, ::-1].T)].mean(axis=1)
+        assert (dark < 150).all()
+    held = anndata.read_h5ad(tmp_path / "truth" / "test-UC1_I.h5ad")
+    assert held.n_obs == 30
