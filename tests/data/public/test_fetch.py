@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
+import tarfile
 import threading
 import zipfile
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 from prestige.data.dataset import open_dataset, read_dataset
-from prestige.data.public.entries import PublicFile, PublicSample, PublicSet
+from prestige.data.public.entries import PublicFile, PublicSample, PublicSet, public_sets
 from prestige.data.public.fetch import copy_of, fetch
 from prestige.errors import DataError, StorageError
 
@@ -184,6 +186,65 @@ def test_a_token_is_asked_for_and_sent(
     assert {one.get("Authorization") for one in served.headers} == {"Bearer secret"}
     assert read_dataset(found.path).samples[0].patient == "Patient 1"
     assert "secret" not in "".join(path.read_text() for path in found.path.parent.glob("*.[jy]*"))
+
+
+def packed(folder: Path, inside: str, kind: str) -> bytes:
+    """Return a folder as an archive whose members lie in ``inside``."""
+    data = io.BytesIO()
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    names = [f"{inside}/{path.relative_to(folder)}" for path in paths]
+    if kind == "zip":
+        with zipfile.ZipFile(data, "w") as file:
+            for path, name in zip(paths, names, strict=True):
+                file.write(path, name)
+    else:
+        with tarfile.open(fileobj=data, mode="w:gz") as tar:
+            for path, name in zip(paths, names, strict=True):
+                tar.add(path, name)
+    return data.getvalue()
+
+
+def of_registry(served: Served, name: str) -> dict[str, PublicSet]:
+    """Return a set of the registry whose files are those of the server."""
+    one = public_sets()[name]
+    (sample,) = one.samples
+    words = {"base": f"{served.url}/x"}
+    for word, ending in (("of_outs", "_outs.zip"), ("of_image", "_he_image.ome.tif")):
+        digest = hashlib.md5(served.files.get(f"/x{ending}", b""), usedforsecurity=False).hexdigest()
+        words[word] = f"md5:{digest}"
+    return {name: one.model_copy(update={"samples": {sample: PublicSample(patient="P", words=words)}})}
+
+
+@pytest.mark.parametrize("inside", ["outs", "Xenium_outs/outs"])
+def test_a_xenium_section_with_its_image(served: Served, tmp_path: Path, inside: str) -> None:
+    from ...small_xenium import for_the_page
+
+    for_the_page(tmp_path)
+    served.files["/x_outs.zip"] = packed(tmp_path / "outs", inside, "zip")
+    served.files["/x_he_image.ome.tif"] = (tmp_path / "he.ome.tif").read_bytes()
+    served.files["/x_he_imagealignment.csv"] = (tmp_path / "he_imagealignment.csv").read_bytes()
+    found = fetch("xenium_lung", sets=of_registry(served, "xenium_lung"))
+    (sample,) = open_dataset(read_dataset(found.path)).samples
+    assert (sample.id, sample.patient, sample.source) == ("lung_cancer", "P", "xenium")
+    assert sample.measured.any()
+    assert not (found.path.parent / "outs.zip").exists()
+
+
+def test_a_visium_hd_section_with_its_image(served: Served, tmp_path: Path) -> None:
+    from ...small_space_ranger import visium_hd
+
+    visium_hd(tmp_path)
+    bins = tmp_path / "H1" / "outs" / "binned_outputs"
+    if not (bins / "square_016um").is_dir():
+        shutil.copytree(bins / "square_008um", bins / "square_016um")
+    served.files["/x_binned_outputs.tar.gz"] = packed(bins, "binned_outputs", "tar.gz")
+    served.files["/x_tissue_image.btf"] = (tmp_path / "H1.btf").read_bytes()
+    sets = of_registry(served, "visium_hd_colon")
+    found = fetch("visium_hd_colon", sets=sets)
+    spec = read_dataset(found.path).samples[0]
+    assert (spec.source, spec.bin_um) == ("visium_hd", 16)
+    (sample,) = open_dataset(read_dataset(found.path)).samples
+    assert sample.measured.any()
 
 
 def test_real_sections_from_the_copy(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
