@@ -101,7 +101,7 @@ def test_a_small_file_of_many_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     table = pd.DataFrame({"id": "a", "x": np.zeros(100_000)})
     with pytest.raises(DataError, match="declares 100,000 rows, more than its bytes can hold"):
         read_all(written(tmp_path / "t.parquet", table), **HOW)
-    monkeypatch.setattr(rows, "_MOST_BYTES", 1000)
-    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"id,x\n" + b"a,1\n" * 10_000))
+    monkeypatch.setattr(rows, "_FREE_BYTES", 1000)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"id,x\n" + b"a,1\n" * 1_000_000))
     with pytest.raises(DataError, match="larger than it may be, unpacked"):
         read_all(tmp_path / "t.csv.gz", **HOW)

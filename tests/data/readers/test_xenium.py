@@ -376,6 +376,48 @@ def test_a_pixel_size_that_is_only_nominal_is_noted(tmp_path: Path) -> None:
     assert any("0.2741 um by the alignment and 0.25 um" in note for note in found.table.notes)
 
 
+def test_an_image_that_states_a_wrong_width(tmp_path: Path) -> None:
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    folder.image(tmp_path / "he.ome.tif", um_per_px=0.5)
+    told = refused(path)
+    assert "say 0.5 um, 1.82 times as wide" in told
+    assert "write um_per_px: 0.2741 and trust_um_per_px: true" in told
+    found = opened(path, um_per_px=0.2741, trust_um_per_px=True)
+    np.testing.assert_allclose(found.table.xy_px, folder.xy_px, atol=1e-6)
+
+
+ODD_MANIFESTS: list[dict[str, Any]] = [
+    {"images": {"morphology_filepath": "x" * 10_000, "morphology_focus_filepath": "../../../etc/passwd"}},
+    {"images": [], "xenium_ranger": {"version": [1]}, "analysis_sw_version": 7},
+    {"images": {"morphology_filepath": "a\0b"}, "xenium_ranger": [], "num_cells": "many"},
+    {"pixel_size": str(MORPHOLOGY_UM), "major_version": 99, "analysis_sw_version": "\u202e"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_MANIFESTS)
+def test_what_a_manifest_says_oddly_stops_nothing(tmp_path: Path, odd: dict[str, Any]) -> None:
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    _json(path, **odd)
+    np.testing.assert_allclose(opened(path).table.xy_px, folder.xy_px, atol=1e-6)
+
+
+def test_the_software_is_said(shared_data: Path, tmp_path: Path) -> None:
+    from prestige.data.platforms.xenium.manifest import read_manifest
+
+    real = shared_data / "exports" / "xenium" / "manifests"
+    for name, said in {
+        "experiment_prototype_1.0.1.xenium": "Xenium, onboard analysis 1.0.1",
+        "experiment_4.0.0.19.xenium": "Xenium, onboard analysis 4.0.0.19",
+    }.items():
+        (tmp_path / "experiment.xenium").write_bytes((real / name).read_bytes())
+        found = read_manifest(tmp_path, None)
+        assert (found.said, found.um_per_px) == (said, 0.2125)
+    _json(tmp_path, xenium_ranger={"version": "xenium-3.1.0.5"})
+    assert read_manifest(tmp_path, None).said == "Xenium, Ranger 3.1.0.5"
+
+
 def test_cells_beside_the_image(tmp_path: Path) -> None:
     folder = XeniumFolder(n=60)
     folder.xy_px[7] = (-30, 20)

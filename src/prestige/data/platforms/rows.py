@@ -15,7 +15,7 @@ from prestige.inputs import plain_file
 
 _PIECE = 1 << 20
 _FREE_ROWS = 1 << 20
-_MOST_BYTES = 1 << 40
+_FREE_BYTES, _MOST_RATIO = 1 << 28, 200  # what a packed csv may unpack to, beside its own size
 _GAPS = ["", "NA", "nan", "NaN"]
 
 
@@ -134,7 +134,8 @@ def _parquet(
 def _csv(
     path: Path, names: Sequence[str], optional: set[str], texts: Sequence[str], expected: str
 ) -> Iterator[dict[str, Any]]:
-    with opened_text(path, expected=expected, most_bytes=_MOST_BYTES) as stream:
+    most = _FREE_BYTES + _MOST_RATIO * path.stat().st_size
+    with opened_text(path, expected=expected, most_bytes=most) as stream:
         with reading(path, expected=expected):
             there: dict[str, bool] = {}
             pieces: Any = pd.read_csv(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,9 +97,9 @@ def _version(content: Mapping[str, Any]) -> str:
     """Return which software wrote the folder: versions that nobody knows yet are words like all others."""
     ranger = content.get("xenium_ranger")
     stated = ranger.get("version") if isinstance(ranger, dict) else None
-    which = "Xenium Ranger" if stated is not None else "onboard analysis"
+    which = "Ranger" if stated is not None else "onboard analysis"
     stated = content.get("analysis_sw_version") if stated is None else stated
-    number = re.search(r"[0-9]+(?:\.[0-9]+)*", str(stated))
+    number = re.search(r"[0-9]+(?:\.[0-9]+)*", stated) if isinstance(stated, str) else None
     return f"Xenium, {which} {number[0]}" if number else "Xenium, of an unknown version"
 
 
@@ -108,4 +109,5 @@ def _images(folder: Path, named: object) -> tuple[Path, ...]:
     paths = [folder / value for value in values if isinstance(value, str) and "\0" not in value]
     paths += sorted((*folder.glob("morphology*.tif"), *folder.glob("morphology_focus/*.tif")))
     root = folder.resolve()
-    return tuple(dict.fromkeys(one for one in paths if one.is_file() and one.resolve().is_relative_to(root)))
+    there = (one for one in paths if os.path.isfile(one))  # whatever name a manifest gives
+    return tuple(dict.fromkeys(one for one in there if one.resolve().is_relative_to(root)))
