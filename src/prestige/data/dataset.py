@@ -222,6 +222,8 @@ def _sample(spec: SampleSpec, prepared: Prepared) -> Sample:
         source=spec.source,
         fingerprint=digest(card.fingerprint, of_spec),
         notes=tuple(notes),
+        platform=table.platform,
+        um_per_px_from="dataset.yaml" if spec.um_per_px else table.um_per_px_from,
     )
 
 

@@ -53,6 +53,10 @@ class Sample:
         Changes with anything that changes a result; no path is in it.
     notes
         What was assumed, a sentence each, for the report.
+    platform
+        The platform and its version, as the source names them; empty where it does not.
+    um_per_px_from
+        Who stated the width of a pixel.
     """
 
     id: str
@@ -66,6 +70,8 @@ class Sample:
     source: str
     fingerprint: str
     notes: tuple[str, ...] = ()
+    platform: str = ""
+    um_per_px_from: str = ""
 
     @property
     def n_obs(self) -> int:
@@ -105,6 +111,10 @@ class Table:
     notes: tuple[str, ...] = ()
     counts_beside: str | None = None
     """Where else in its source counts stand, in a sentence, where ``counts`` are none."""
+    platform: str = ""
+    """Platform and version, told by the reader at every opening; like the next no part of what is kept."""
+    um_per_px_from: str = ""
+    """Who stated the width of a pixel."""
 
 
 def has_counts(table: Table | Sample) -> bool:

@@ -16,7 +16,7 @@ from prestige.data.dataset import DatasetConfig, SampleSpec, open_dataset, open_
 from prestige.data.prepared import Card, write_prepared
 from prestige.data.sample import Table
 from prestige.errors import StorageError
-from prestige.report.dataset.inspection import crop_centres, crop_width, inspect, thumbnail
+from prestige.report.dataset.inspection import crop_centres, crop_width, inspect
 
 
 def prepared(folder: Path, name: str, **card: Any) -> SampleSpec:
@@ -58,7 +58,7 @@ def test_samples_and_faults_stand_in_one_table(tmp_path: Path) -> None:
     assert text.count("fault  ") == 3
     table = pd.read_csv(out / "inspection.csv")
     assert list(table["id"]) == ["a", "b", "c"]
-    assert files_in(out) == ["a.png", "c.png", "inspection.csv"]
+    assert files_in(out) == ["a.png", "c.png", "index.html", "inspection.csv"]
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
     write_text(out / "b.png", "a picture of mine")
     with pytest.raises(StorageError, match=r"b\.png: was not written by inspection and would be"):
@@ -106,14 +106,6 @@ def test_crops_show_some_tens_of_observations(tmp_path: Path) -> None:
     assert {(bool(x > 40), bool(y > 30)) for x, y in centres} == {
         (a, b) for a in (False, True) for b in (False, True)
     }
-
-
-def test_a_thumbnail_is_the_mean_of_squares() -> None:
-    pixels = np.zeros((5, 7, 3), dtype=np.uint8)
-    pixels[:2, :2] = [[[10, 0, 255], [20, 0, 255]], [[30, 0, 255], [41, 0, 255]]]
-    small = thumbnail(pixels, 2)
-    assert small.shape == (2, 3, 3)
-    np.testing.assert_array_equal(small[0, 0], [25, 0, 255])
 
 
 def test_a_section_without_counts_is_drawn_and_noted(tmp_path: Path) -> None:

@@ -86,7 +86,13 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         [note for note in image.level.notes() if note not in kept] if isinstance(image, TiffImage) else []
     )
     notes = (*kept, *of_page, *of_widths, *of_metadata)
-    return replace(prepared, table=replace(prepared.table, notes=notes))
+    table_read = replace(
+        prepared.table,
+        notes=notes,
+        platform=str(said.content.get("st_technology") or ""),
+        um_per_px_from=f"metadata/{metadata.name}",
+    )
+    return replace(prepared, table=table_read)
 
 
 def _source(image: Image) -> str:

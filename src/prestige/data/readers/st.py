@@ -68,6 +68,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         table_files=used,
         read_table=lambda: read_table(files.counts, files.spots, spec.symbols, notes),
         stated_um=stated,
+        platform="Spatial Transcriptomics",
     )
 
 

@@ -69,6 +69,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         table_files=files.by_role,
         read_table=table,
         stated_um=stated,
+        platform="Visium HD",
         rules=("cells" if bins is None else f"{bins.bin_um} um of {bins.of_um}",),
     )
 

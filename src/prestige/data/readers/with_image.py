@@ -31,6 +31,7 @@ def prepare_with_image(
     stated_um: Sequence[tuple[str, float]] = (),
     most_apart: float = MOST_APART,
     rules: tuple[str, ...] = (),
+    platform: str = "",
 ) -> Prepared:
     """Return the prepared sample of an image file and what lies beside it.
 
@@ -51,6 +52,8 @@ def prepare_with_image(
         How far such widths may lie apart.
     rules
         Choices of dataset.yaml on which the table depends, as of :class:`prestige.data.cache.Recipe`.
+    platform
+        The platform and its version, as its files name them.
 
     Raises
     ------
@@ -108,7 +111,13 @@ def prepare_on_pixels(
         ),
         cache_dir,
     )
-    return replace(prepared, table=replace(prepared.table, notes=(*prepared.table.notes, *notes)))
+    table = replace(
+        prepared.table,
+        notes=(*prepared.table.notes, *notes),
+        platform=platform,
+        um_per_px_from=own[0][0] if own else "",
+    )
+    return replace(prepared, table=table)
 
 
 def on_image(table: Table, image: Image) -> Table:

@@ -113,6 +113,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         stated_um=[("the alignment" if alignment else NAME, registered.um_per_px)],
         most_apart=MOST_APART,
         rules=tuple(name for name, holds in rules.items() if holds),
+        platform=manifest.said,
     )
 
 

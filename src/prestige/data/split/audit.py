@@ -27,6 +27,7 @@ from prestige.data.split.duplicates import (
 )
 from prestige.data.split.findings import Finding
 from prestige.data.split.sides import SIDE_NAMES, TEST, TRAIN, VALIDATION, by_slide
+from prestige.data.together.alignment import Alignment, alignment_of
 from prestige.errors import SplitError, raise_all
 from prestige.text import shortened
 
@@ -111,7 +112,8 @@ def audit_split(
     largest_patch_um
         Width of the largest patch of the bench.
     """
-    findings: list[Finding] = list(_glass(samples))
+    alignments = {sample.id: alignment_of(sample) for sample in samples}
+    findings: list[Finding] = [*_glass(samples), *_elsewhere(alignments)]
     duplicates = _Duplicates(samples)
     distances = []
     for fold in folds:
@@ -125,7 +127,8 @@ def audit_split(
         replace(one, accepted="allow") if one.name in config.allow and not one.accepted else one
         for one in findings
     ]
-    return Audit(tuple(_merged(accepted)), _checked(samples, folds, duplicates), tuple(distances))
+    checked = (*_checked(samples, folds, duplicates), _compared(alignments))
+    return Audit(tuple(_merged(accepted)), checked, tuple(distances))
 
 
 def _merged(findings: Sequence[Finding]) -> Iterator[Finding]:
@@ -170,6 +173,20 @@ def _glass(samples: Sequence[Sample]) -> Iterator[Finding]:
     for sample in samples:
         if note := bare_glass(sample):
             yield Finding("on_bare_glass", "warning", f"{_named([sample.id])}: {note}", (sample.id,))
+
+
+def _elsewhere(alignments: Mapping[str, Alignment]) -> Iterator[Finding]:
+    """Name samples whose counts fit their tissue better at another position."""
+    for name, one in alignments.items():
+        if one.better is not None:
+            yield Finding("fits_elsewhere", "error", f"{_named([name])}: {one.text}", (name,))
+
+
+def _compared(alignments: Mapping[str, Alignment]) -> str:
+    """Say of how many samples it was told whether image and table belong together."""
+    untold = [name for name, one in alignments.items() if one.verdict == "cannot be told"]
+    rest = f", which cannot be told of {_named(untold)}" if untold else ""
+    return f"counts compared with the tissue as it stands and moved{rest}"
 
 
 class _Duplicates:

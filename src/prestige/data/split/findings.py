@@ -13,6 +13,7 @@ FINDINGS = {
     "patches_overlap": "patches of one side hold tissue of another",
     "too_near": "sides are nearer than the buffer",
     "on_bare_glass": "many centres lie on bare glass: places and image may not belong together",
+    "fits_elsewhere": "counts fit the tissue better swapped, mirrored, turned or shifted than as they stand",
     "unlike_depth": "the sides were measured to very different depth",
     "unlike_condition": "a condition is tested that was hardly trained on",
     "small_side": "a side is too small to say much",

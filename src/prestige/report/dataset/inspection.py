@@ -7,13 +7,13 @@ shifted, are seen at a glance on the whole slide, and a shift of a few cells in 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 
 from prestige.compute.files import whole_file
 from prestige.compute.outputs import check_folder, refuse_foreign
@@ -21,15 +21,18 @@ from prestige.compute.ownership import MARK
 from prestige.compute.progress import Progress
 from prestige.data.dataset import DatasetConfig, SampleSpec, shared_slides, try_sample
 from prestige.data.sample import Sample, bare_glass, has_counts
+from prestige.data.together.alignment import alignment_of
 from prestige.errors import PrestigeError, one_line
+from prestige.report.dataset.page import PAGE, is_page, section_of, write_page
+from prestige.report.dataset.thumbnails import thumbnail
 from prestige.report.spreadsheet import for_spreadsheets
 from prestige.text import aligned, round_length
 
 COLUMNS = (
     "id", "patient", "source", "n_obs", "n_measured", "genes", "width_px", "height_px",
-    "um_per_px", "um_per_px_assumed", "median_counts", "faults", "notes", "overlay",
+    "um_per_px", "um_per_px_assumed", "median_counts", "faults", "notes", "overlay", "alignment",
 )  # fmt: skip
-_CSV, _OURS = "inspection.csv", ("inspection.csv", "*.png")
+_CSV, _OURS = "inspection.csv", ("inspection.csv", PAGE, "*.png")
 _THUMBNAIL_PX = 1400
 _DOTS = 4000  # on the whole slide; more would hide the tissue they should lie on
 _CROPS = 4
@@ -45,10 +48,14 @@ class Inspection:
     Parameters
     ----------
     rows
-        One a sample. ``faults`` and ``notes`` are tuples of sentences, ``overlay`` is the picture's path.
+        One a sample. ``faults`` and ``notes`` are tuples of sentences, ``overlay`` is the picture's path,
+        ``alignment`` an :class:`~prestige.data.together.alignment.Alignment`.
+    page
+        The page about them.
     """
 
     rows: tuple[dict[str, Any], ...]
+    page: Path | None = None
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -56,7 +63,7 @@ class Inspection:
         return tuple(fault for row in self.rows for fault in row["faults"])
 
     def __str__(self) -> str:
-        return "\n".join(_lines(self.rows))
+        return "\n".join([*_lines(self.rows), *([] if self.page is None else [f"page   {self.page}"])])
 
 
 def inspect(config: DatasetConfig, out: Path | None = None) -> Inspection:
@@ -67,7 +74,7 @@ def inspect(config: DatasetConfig, out: Path | None = None) -> Inspection:
     config
         The data set.
     out
-        Folder for ``inspection.csv`` and ``<sample>.png``; nothing is written when None.
+        Folder for ``index.html``, ``inspection.csv`` and ``<sample>.png``; nothing is written when None.
 
     Raises
     ------
@@ -82,11 +89,11 @@ def inspect(config: DatasetConfig, out: Path | None = None) -> Inspection:
     >>> inspection.faults
     ()
     """
-    files = [_CSV, *(f"{spec.id}.png" for spec in config.samples)]
+    files = [_CSV, PAGE, *(f"{spec.id}.png" for spec in config.samples)]
     if out is not None:
         check_folder(out, inputs=config.inputs, files=files)
         refuse_foreign(out, files, ours=_OURS, known=_is_ours, what="inspection")
-    rows, opened = [], []
+    rows, opened, shown = [], [], []
     with Progress(f"inspecting {config.name}", len(config.samples)) as progress:
         for spec in config.samples:
             sample, faults = try_sample(spec, counts="optional")
@@ -96,11 +103,14 @@ def inspect(config: DatasetConfig, out: Path | None = None) -> Inspection:
                 faults = shared_slides(opened)[known:]
             picture = _draw(sample, out) if out is not None and sample is not None else None
             rows.append(_row(spec, sample, faults, picture))
+            if out is not None:
+                shown.append(section_of(spec, sample, rows[-1]))
             progress.advance(note=spec.id)
     result = Inspection(tuple(rows))
     if out is not None:
         _write_csv(result, out)
-    return result
+        write_page(out, config.name, shown)
+    return replace(result, page=out / PAGE) if out is not None else result
 
 
 def _row(
@@ -122,6 +132,7 @@ def _row(
             um_per_px_assumed=sample.slide.um_per_px_assumed,
             median_counts=float(np.median(totals)) if len(totals) else None,
             notes=(*sample.notes, *further),
+            alignment=alignment_of(sample),
         )
     return row
 
@@ -131,6 +142,8 @@ def _lines(rows: tuple[dict[str, Any], ...]) -> Iterator[str]:
     yield from aligned([(*head, "median counts"), *(_cells(row) for row in rows)])
     for row in rows:
         yield from (f"note   {row['id']}: {one_line(note)}" for note in row["notes"])
+        if row["alignment"] is not None and row["alignment"].better is not None:
+            yield f"flag   {row['id']}: {row['alignment'].text}"
         if row["overlay"] is not None:
             yield f"image  {row['id']}: {row['overlay']}"
     for row in rows:
@@ -154,14 +167,22 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 def _write_csv(result: Inspection, out: Path) -> None:
     flat = [
-        {**row, "faults": " | ".join(row["faults"]), "notes": " | ".join(row["notes"])} for row in result.rows
+        {
+            **row,
+            "faults": " | ".join(row["faults"]),
+            "notes": " | ".join(row["notes"]),
+            "alignment": row["alignment"] and row["alignment"].text,
+        }
+        for row in result.rows
     ]
     with whole_file(out / _CSV) as partial:
         for_spreadsheets(pd.DataFrame(flat, columns=pd.Index(COLUMNS))).to_csv(partial, index=False)
 
 
 def _is_ours(path: Path) -> bool:
-    """Return whether a file is the table of an inspection."""
+    """Return whether a file is the table or the page of an inspection."""
+    if path.name == PAGE:
+        return is_page(path)
     try:
         with path.open(encoding="utf-8") as file:
             return file.readline(1000).startswith(",".join(COLUMNS[:4]))
@@ -245,17 +266,6 @@ def _scale_bar(axes: Any, width_px: int, um_per_px: float) -> None:
     text = f"{length_um:g} um" if length_um < 1000 else f"{length_um / 1000:g} mm"
     box = {"facecolor": "white", "alpha": 0.8, "pad": 1.5, "linewidth": 0}
     axes.text(x, y + 0.025 * (y1 - y0), text, fontsize=8, va="bottom", bbox=box)
-
-
-def thumbnail(pixels: UInt8[np.ndarray, "height width 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:
-    """Return the means of squares of ``step`` pixels; a rest at the right and lower edge is left out."""
-    step = min(step, *pixels.shape[:2])
-    height, width = pixels.shape[0] // step, pixels.shape[1] // step
-    out = np.empty((height, width, 3), dtype=np.uint8)
-    for row in range(height):
-        band = pixels[row * step : (row + 1) * step, : width * step]
-        out[row] = band.reshape(step, width, step, 3).mean(axis=(0, 2)) + 0.5
-    return out
 
 
 def crop_width(sample: Sample) -> int:

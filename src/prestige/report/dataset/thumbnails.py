@@ -1,0 +1,17 @@
+"""Small pictures of slides."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import UInt8
+
+
+def thumbnail(pixels: UInt8[np.ndarray, "height width 3"], step: int) -> UInt8[np.ndarray, "h w 3"]:
+    """Return the means of squares of ``step`` pixels; a rest at the right and lower edge is left out."""
+    step = min(step, *pixels.shape[:2])
+    height, width = pixels.shape[0] // step, pixels.shape[1] // step
+    out = np.empty((height, width, 3), dtype=np.uint8)
+    for row in range(height):
+        band = pixels[row * step : (row + 1) * step, : width * step]
+        out[row] = band.reshape(step, width, step, 3).mean(axis=(0, 2)) + 0.5
+    return out

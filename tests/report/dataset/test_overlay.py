@@ -1,0 +1,34 @@
+"""Figures of one sample: their squares have the widths that they name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from prestige.data.together.alignment import alignment_of
+from prestige.report.dataset.overlay import draw_alignment, draw_overlay
+
+
+def test_squares_are_as_wide_as_their_patches(small_samples: Any) -> None:
+    figure = draw_overlay(small_samples[0])  # 192 px of 0.5 um
+    whole, region, cells = figure.axes
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[:2] == ["measured (144)", "not measured (16)"]
+    assert labels[2:] == ["patch of 16 \u00b5m", "patch of 32 \u00b5m", "patch of 64 \u00b5m"]
+    for axes in (region, cells):
+        widths = {patch.get_width() for patch in axes.patches if isinstance(patch, Rectangle)}
+        assert {width * 0.5 for width in widths} <= {16.0, 32.0, 64.0, *(w * 0.5 for w in widths if w > 120)}
+    assert whole.get_xlim() == (-0.5, 191.5)
+    assert whole.get_ylim() == (191.5, -0.5)
+
+
+def test_the_check_is_drawn_with_its_own_position(small_samples: Any) -> None:
+    found = alignment_of(small_samples[0])
+    figure = draw_alignment(found)
+    assert figure is not None
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names[0] == "as it stands"
+    own = [line.get_xdata() for line in figure.axes[0].lines if len(set(np.ravel(line.get_xdata()))) == 1]
+    assert any(np.isclose(np.ravel(one)[0], found.own.fit) for one in own)
