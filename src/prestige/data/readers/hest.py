@@ -90,7 +90,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         prepared.table,
         notes=notes,
         platform=str(said.content.get("st_technology") or ""),
-        um_per_px_from=f"metadata/{metadata.name}",
+        um_per_px_from=stated[0][0],
     )
     return replace(prepared, table=table_read)
 
