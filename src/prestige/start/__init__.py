@@ -1,1 +1,0 @@
-"""Folders at hand -> a dataset.yaml and a bench.yaml: what lies there is told by its content."""
