@@ -70,7 +70,9 @@ def _read_table(
     height, width = pixels.shape[:2]
     if isinstance(points, Lattice):
         xy_px, note = places_on(points, pixels, um, where=f"sample '{spec.id}'")
-        xy_px = np.delete(xy_px, image.on_no_pixels(xy_px)[0], axis=0)
+        blank = image.on_no_pixels(xy_px)[0]
+        xy_px = np.delete(xy_px, blank, axis=0)
+        note += f"; {len(blank):,} of these have no pixels under them: left out" if len(blank) else ""
         names, notes = [str(number) for number in range(1, len(xy_px) + 1)], (note,)
     elif (kind := kind_of_file(points)) in ("tiff", "numpy"):
         xy_px, labels, notes = centres_of(points, is_numpy=kind == "numpy", height=height, width=width)

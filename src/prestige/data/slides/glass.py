@@ -65,8 +65,15 @@ def share_on_glass(
     pixels: UInt8[np.ndarray, "height width 3"], xy_px: Float[np.ndarray, "n 2"], glass: Glass
 ) -> float:
     """Return the share of places, all inside the image, that show bare glass."""
+    return float(on_glass(pixels, xy_px, glass).mean())
+
+
+def on_glass(
+    pixels: UInt8[np.ndarray, "height width 3"], xy_px: Float[np.ndarray, "n 2"], glass: Glass
+) -> Bool[np.ndarray, " n"]:
+    """Say which places, all inside the image, show bare glass."""
     density, even = _look(pixels, xy_px)
-    return float((even & (density < glass.density + _SPREAD)).mean())
+    return even & (density < glass.density + _SPREAD)
 
 
 def flat_and_grey(

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from prestige.compute.threads import ahead
+from prestige.data.slides.brightfield import check_brightfield
 from prestige.data.slides.images import Image
 from prestige.data.slides.on_demand.overview import level_for, overview_of, part_at
 from prestige.errors import DataError
@@ -42,7 +43,8 @@ class TissueTiles:
     Raises
     ------
     DataError
-        When the pixels of the slide are wider than those of the tiles, or the file is damaged.
+        When the pixels of the slide are wider than those of the tiles, it shows no transmitted light, or the
+        file is damaged.
     """
 
     def __init__(
@@ -97,7 +99,9 @@ class TissueTiles:
         places = (corners[:, None] + offsets).reshape(-1, 2)
         there = (places < [self.image.width_px, self.image.height_px]).all(axis=1)
         found = np.zeros(len(places), dtype=bool)
-        found[there] = overview_of(self.image, um_per_px).tissue(places[there])
+        overview = overview_of(self.image, um_per_px)
+        check_brightfield(overview.pixels, where=self.image.path)
+        found[there] = overview.tissue(places[there])
         return found.reshape(len(corners), -1).mean(axis=1)
 
     def _runs(self) -> Iterator[Sequence[int]]:

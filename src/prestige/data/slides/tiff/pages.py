@@ -14,38 +14,27 @@ from pathlib import Path
 
 from prestige.data.slides.orientation import check_orientation
 from prestige.data.slides.tiff import directories as tags
+from prestige.data.slides.tiff.checks import (
+    APERIO_RGB,
+    APERIO_YCBCR,
+    JPEG,
+    RGB,
+    STORED,
+    WEBP,
+    YCBCR,
+    check_colours,
+    check_layout,
+)
 from prestige.data.slides.tiff.directories import WHOLE, Directory, read_directories
 from prestige.data.slides.tiff.ome import check_in_one_file
 from prestige.data.slides.tiff.planes import colours_of, named_after
-from prestige.errors import AGAIN, DataError
+from prestige.errors import DataError
 
-REMEDY = "save the H&E image as 8 bit RGB"
-_RGB = "an RGB image, 3 channels of 8 bit"
 _REDUCED, _MASK = 1, 4
 _BESIDE = re.compile(r"\W*(label|macro|thumbnail|overview|probability|mask)([\s_-]*(image|photo))?\b", re.I)
 _APERIO_BESIDE = re.compile(r"^(label|macro)\b", re.I | re.M)
 _QPI_BESIDE = re.compile(r"<ImageType>\s*(Thumbnail|Overview|Label)\s*</ImageType>")
 _LONGEST_NAME, _LONGEST_HEAD = 60, 1024
-
-_YCBCR = 6
-_PHOTOMETRICS = {
-    0: "MinIsWhite", 4: "a mask", 5: "CMYK or other inks", 8: "CIELab", 9: "ICCLab", 10: "ITULab",
-    32803: "the filters of a camera (CFA)", 32844: "LogL", 32845: "LogLuv", 34892: "LinearRaw",
-}  # fmt: skip
-# Lossless: stored, LZW, deflate, PackBits, LERC, LZMA, Zstandard.
-_STORED = 1
-_BYTES = {_STORED, 5, 8, 32773, 32946, 34887, 34925, 34926, 50000}
-_JPEG = {6, 7, 33007, 34892}
-# Aperio's two forms of JPEG 2000 say by their number what their colours are, whatever other tags say.
-_APERIO_YCBCR, _APERIO_RGB = 33003, 33005
-_JPEG_2000 = {_APERIO_YCBCR, 33004, _APERIO_RGB, 34712}
-_WEBP = {34927, 50001}  # whose decoder always gives red, green and blue
-_FURTHER = {22610, 34933, 34934, 50002, 52546}  # JPEG XR, PNG, JPEG XL
-_OF_ALPHA = _BYTES | {_APERIO_RGB, 34712}
-_READ = _BYTES | _JPEG | _JPEG_2000 | _WEBP | _FURTHER
-
-_MOST_EXPANSION = 10_000
-_SMALL_BYTES = 1 << 28  # what may be claimed by a file of any size
 
 
 @dataclass(frozen=True)
@@ -101,19 +90,19 @@ class Level0:
     @property
     def is_ycbcr(self) -> bool:
         """Whether it says that its numbers are luma and two differences of colour."""
-        if self.compression in (_APERIO_RGB, *_WEBP):
+        if self.compression in (APERIO_RGB, *WEBP):
             return False
-        return self.compression == _APERIO_YCBCR or self.page.number(tags.PHOTOMETRIC, -1) == _YCBCR
+        return self.compression == APERIO_YCBCR or self.page.number(tags.PHOTOMETRIC, -1) == YCBCR
 
     @property
     def compression(self) -> int:
         """The number of its compression."""
-        return self.page.number(tags.COMPRESSION, _STORED)
+        return self.page.number(tags.COMPRESSION, STORED)
 
     @property
     def is_jpeg(self) -> bool:
         """Whether its tiles are JPEG, whose colours its decoder converts."""
-        return self.compression in _JPEG
+        return self.compression in JPEG
 
     @property
     def is_converted(self) -> bool:
@@ -158,9 +147,9 @@ def level0(image: Path) -> Level0:
     found = Level0(chosen[0], pages, image, chosen if len(chosen) > 1 else ())
     check_in_one_file(pages[0].texts.get(tags.DESCRIPTION, ""), found.page.width, found.page.height, image)
     check_orientation(found.page.number(tags.ORIENTATION, 1), image)
-    _check_colours(found)
+    check_colours(found)
     for page in chosen:
-        _check_layout(replace(found, page=page, planes=()))
+        check_layout(replace(found, page=page, planes=()))
     return found
 
 
@@ -201,9 +190,9 @@ def _is_copy(one: Level0, level: Level0) -> bool:
     if not (alike and (below or vendors or _flags(page) & _REDUCED)) or one.samples != level.samples:
         return False
     try:
-        _check_colours(one)
+        check_colours(one)
         for plane in one.planes or (page,):
-            _check_layout(replace(one, page=plane, planes=()))
+            check_layout(replace(one, page=plane, planes=()))
     except DataError:
         return False
     return len(one.planes) == len(level.planes)
@@ -267,7 +256,7 @@ def _several(pages: Sequence[Directory], everything: Sequence[Directory], image:
         return DataError(
             f"the image lies in {number} pages of one channel ({size} each{named})",
             where=image,
-            expected=_RGB,
+            expected=RGB,
             remedy="save red, green and blue as one page of three channels",
         )
     names = ", ".join(page.name for page in pages[:3]) + (", ..." if len(pages) > 3 else "")
@@ -277,76 +266,3 @@ def _several(pages: Sequence[Directory], everything: Sequence[Directory], image:
         expected="one page that is the slide",
         remedy="save that page as a TIFF of its own",
     )
-
-
-def _check_colours(level: Level0) -> None:
-    """Refuse what is not red, green and blue of 8 bit, and cannot be turned into it."""
-    page, where = level.page, str(level.image)
-
-    def refused(what: str) -> DataError:
-        return DataError(f"the image {what}", where=where, expected=_RGB, remedy=REMEDY)
-
-    photometric = page.number(tags.PHOTOMETRIC, -1)
-    bits, kind = page.same(tags.BITS, 1), page.same(tags.SAMPLE_FORMAT, 1)
-    if photometric == 3:
-        raise refused("holds numbers of a palette of colours")
-    if bits != 8 or kind not in (1, 4):
-        words = {2: "signed", 3: "floating point", 5: "complex", 6: "complex"}.get(kind, "")
-        said = ", ".join(str(bit) for bit in page.numbers.get(tags.BITS, (1,))[:4]) if bits < 0 else str(bits)
-        raise refused(f"is {said} bit{f' ({words})' if words else ''}")
-    if photometric not in (1, 2, 6, -1):
-        named = _PHOTOMETRICS.get(photometric, f"numbers of the kind {photometric}")
-        raise refused(f"has 1 channel ({named})" if level.samples == 1 else f"has its colours as {named}")
-    if level.samples != 3 and not (level.alpha and photometric == 2 and level.compression in _OF_ALPHA):
-        known = ", the fourth of which is not said to be how opaque a pixel is" if level.samples == 4 else ""
-        raise refused(f"has {level.samples} channel{'s' if level.samples > 1 else ''}{known}")
-    if level.is_ycbcr and level.n_planes > 1:
-        raise refused("has its colours as YCbCr in planes of their own")
-    if level.is_ycbcr and level.compression in _FURTHER:
-        raise refused(f"has its colours as YCbCr under the compression {level.compression}")
-    subsampling = page.numbers.get(tags.YCBCR_SUBSAMPLING, (2, 2))  # so the default of TIFF 6.0
-    if level.is_ycbcr and level.compression in _BYTES and subsampling != (1, 1):
-        fewer = " x ".join(str(number) for number in subsampling[:2])
-        raise refused(f"has its colours as YCbCr, one colour for {fewer} pixels")
-    if page.number(tags.DEPTH, 1) > 1:
-        raise refused(f"is a volume of {page.number(tags.DEPTH)} planes")
-
-
-def _check_layout(level: Level0) -> None:
-    """Refuse a page with other tiles than its size asks for, or that claims far more than is there."""
-    page = level.page
-
-    def broken(what: str) -> DataError:
-        return DataError(what, where=level.image, expected=WHOLE, remedy=AGAIN)
-
-    if level.compression not in _READ:
-        raise DataError(
-            f"its pixels are compressed in a way that is not read ({level.compression})",
-            where=level.image,
-            expected="JPEG, JPEG 2000, LZW, deflate, or none",
-            remedy=REMEDY,
-        )
-    rows, columns = level.segment_px
-    if rows < 1 or columns < 1:
-        raise broken(f"its {level.segments} are of {columns} x {rows} px")
-    most = max(1 << 16, 4 * max(page.width, page.height))
-    if max(rows, columns) > most:
-        raise broken(
-            f"its {level.segments} are of {columns} x {rows} px, the image {page.width} x {page.height}"
-        )
-    needed = -(-page.height // rows) * -(-page.width // columns) * level.n_planes
-    offsets, sizes = (
-        (tags.TILE_OFFSETS, tags.TILE_BYTES) if page.is_tiled else (tags.STRIP_OFFSETS, tags.STRIP_BYTES)
-    )
-    there = page.counts.get(offsets, 0)
-    if there != needed:
-        raise broken(
-            f"lists {there:,} {level.segments}, and its {page.width} x {page.height} px are {needed:,}"
-        )
-    one_of_known_size = needed == 1 and level.compression == _STORED and sizes not in page.counts
-    if page.counts.get(sizes, 0) != needed and not one_of_known_size:
-        raise broken(f"lists the sizes of {page.counts.get(sizes, 0):,} of its {needed:,} {level.segments}")
-    bytes_there = level.image.stat().st_size
-    claimed = level.samples * max(page.width * page.height, rows * columns)
-    if claimed > _SMALL_BYTES and claimed > _MOST_EXPANSION * bytes_there:
-        raise broken(f"a file of {bytes_there:,} bytes claims {page.width} x {page.height} px")
