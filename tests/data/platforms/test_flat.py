@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from prestige.data.platforms.flat import as_floats, header_of, read_flat
@@ -45,6 +47,7 @@ def test_row_names_without_a_name_are_a_column(tmp_path: Path) -> None:
 
 def test_parquet_is_known_by_its_bytes(tmp_path: Path) -> None:
     frame = pd.DataFrame({"x": [1.5, np.nan], "id": ["a", "b"], "more": [[1], [2]]})
+    frame = frame.astype({"id": "category"})  # texts that rows share stay one
     frame.to_parquet(tmp_path / "a.bin")
     found = read_flat(tmp_path / "a.bin", expected="a table", choose=lambda names: ["id", "x"])
     pd.testing.assert_frame_equal(found, frame[["id", "x"]])
@@ -83,3 +86,15 @@ def test_numbers_are_read_and_words_among_them_are_told() -> None:
     np.testing.assert_array_equal(as_floats(column, where="a"), [1, 25, np.nan, np.nan])
     with pytest.raises(DataError, match=r"a: the column 'x' holds '3,5' in row 2; expected numbers"):
         as_floats(pd.Series(["1", "3,5"], name="x"), where="a")
+
+
+def test_numbers_that_parquet_holds_as_texts_are_read(tmp_path: Path) -> None:
+    pd.DataFrame({"x": ["1.5", "2"]}).to_parquet(tmp_path / "a.parquet")
+    found = read_flat(tmp_path / "a.parquet", expected="a table")
+    np.testing.assert_array_equal(as_floats(found["x"], where="a"), [1.5, 2])
+
+
+def test_a_text_that_all_rows_share_takes_the_room_of_one(tmp_path: Path) -> None:
+    column = pa.DictionaryArray.from_arrays(np.zeros(1_000_000, np.int32), ["a" * 100_000])
+    pq.write_table(pa.table({"x": column}), tmp_path / "a.parquet")
+    assert len(read_flat(tmp_path / "a.parquet", expected="a table")) == 1_000_000  # 100 GB as texts

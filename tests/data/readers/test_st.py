@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 
 from prestige.data.dataset import open_sample
+from prestige.data.platforms.st.spots import pitch_of, read_spots
 from prestige.data.readers.st import read_table
-from prestige.data.sample import Sample
+from prestige.data.sample import Sample, bare_glass
+from prestige.data.slides.images import image_of
 from prestige.data.spec import SampleSpec
 from prestige.errors import DataError, PrestigeError
 
@@ -240,3 +242,36 @@ def test_sections_of_one_tumour_are_told_apart(shared_data: Path) -> None:
     root = shared_data / "her2st"
     with pytest.raises(DataError, match=r"C3.tsv.gz: 29 of its 180 spots are not in C5_selection.tsv"):
         read_table(root / "ST-cnts" / "C3.tsv.gz", root / "ST-spotfiles" / "C5_selection.tsv")
+
+
+def test_a_real_section_lies_on_its_tissue(shared_data: Path, tmp_path: Path) -> None:
+    root = shared_data / "mouse_olfactory_bulb"
+    given = {
+        "id": "MOB1",
+        "source": "st",
+        "path": root,
+        "patient": "1",
+        "symbols": root / "mouse_genes.tsv.gz",
+    }
+    sample = open_sample(SampleSpec.model_validate(given), cache_dir=tmp_path / "cache")
+    assert (sample.slide.width_px, sample.slide.height_px) == (1905, 1905)
+    assert sample.um_per_px == pytest.approx(
+        4.36, abs=0.002
+    )  # 141 um / 32.34 px, fitted apart from the package
+    assert sample.um_per_px == pytest.approx(4.44, rel=0.02)  # as often quoted, from nearest neighbours
+    assert bare_glass(sample) is None
+    dense = sample.counts[:, sample.genes.index("Penk")].toarray().ravel() > 0
+    assert dense.mean() > 0.3  # a gene of the granule layer
+
+
+@pytest.mark.parametrize(("name", "size"), [("B4", (9272, 9923)), ("C5", (9272, 9901))])
+def test_images_and_pitches_of_real_tumours(shared_data: Path, name: str, size: tuple[int, int]) -> None:
+    root = shared_data / "her2st"
+    image = image_of(root / "ST-imgs" / f"{name}.jpg")
+    assert (image.width_px, image.height_px) == size
+    assert image.stated_um() == {}  # 72 dots per inch mean nothing
+    path = root / "ST-spotfiles" / f"{name}_selection.tsv"
+    pitch = pitch_of(read_spots(path), where=str(path))
+    assert pitch is not None
+    assert (pitch.kind, pitch.mirrored) == ("1k", False)
+    assert 200 / pitch.px == pytest.approx(0.69, abs=0.005)

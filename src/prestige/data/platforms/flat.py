@@ -79,6 +79,7 @@ def as_floats(column: pd.Series, *, where: str | Path, expected: str = "numbers"
     DataError
         For what is no number.
     """
+    column = column.astype(object) if isinstance(column.dtype, pd.CategoricalDtype) else column
     numbers = pd.to_numeric(column, errors="coerce").astype("float64").to_numpy()
     blank = column.isna() | column.astype(str).str.strip().str.lower().isin(["", "na", "nan", "none", "null"])
     wrong = pd.isna(numbers) & ~blank.to_numpy(dtype=bool)
@@ -126,7 +127,10 @@ def _parquet(path: Path, expected: str, choose: Choice) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     with reading(path, expected=expected), pq.ParquetFile(path) as file:
-        names, n_rows = [str(name) for name in file.schema_arrow.names], file.metadata.num_rows
+        schema, n_rows = file.schema_arrow, file.metadata.num_rows
+        names = [str(name) for name in schema.names]
+        # A text that all rows share is stored once: as a dictionary it stays so.
+        texts = [name for name, kind in zip(names, schema.types, strict=True) if _is_text(kind)]
     if n_rows > _FREE_ROWS + _ROWS_A_BYTE * path.stat().st_size:
         raise DataError(
             f"declares {n_rows:,} rows, more than its bytes can hold",
@@ -136,6 +140,18 @@ def _parquet(path: Path, expected: str, choose: Choice) -> pd.DataFrame:
         )
     _check_names(names, path, expected)
     wanted = list(choose(names))
-    with reading(path, expected=expected), pq.ParquetFile(path) as file:
+    shared = [name for name in wanted if name in texts]
+    with reading(path, expected=expected), pq.ParquetFile(path, read_dictionary=shared) as file:
         table = file.read(columns=wanted, use_threads=False)
         return pd.DataFrame({name: table.column(name).to_pandas() for name in wanted})
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow.types as types
+
+    return bool(
+        types.is_string(kind)
+        or types.is_binary(kind)
+        or types.is_large_string(kind)
+        or types.is_large_binary(kind)
+    )
