@@ -70,6 +70,7 @@ def prepare_with_image(
         stated_um=stated_um,
         most_apart=most_apart,
         rules=rules,
+        platform=platform,
     )
 
 
@@ -84,6 +85,7 @@ def prepare_on_pixels(
     stated_um: Sequence[tuple[str, float]] = (),
     most_apart: float = MOST_APART,
     rules: tuple[str, ...] = (),
+    platform: str = "",
 ) -> Prepared:
     """Return the prepared sample of an image and a table that depends on its pixels; all else likewise.
 
