@@ -343,4 +343,4 @@ def test_a_real_crop_is_refused(shared_data: Path, tmp_path: Path) -> None:
         DataError, match=r"45 x 77 px, and observations lie at x 1,489 to 1,533, y 295 to 371"
     ) as e:
         read(path, tmp_path)
-    assert "12 of 12 are outside" in str(e.value)
+    assert "12 of 12 are outside (GTGGCGTGCACCAGAG-1, " in str(e.value)

@@ -51,7 +51,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     if spec.image is not None:
         picture = named_picture(spec.image, folder, scales)
     else:
-        picture = picture_in(folder, scales, full_px=positions.xy_px[positions.in_tissue], where=where)
+        picture = picture_in(folder, scales, places=positions.tissue, where=where)
     stated = [(by, um / picture.scale) for by, um in _stated_um(lie, scales)]
     notes = notes_on(picture, stated)
     return prepare_with_image(

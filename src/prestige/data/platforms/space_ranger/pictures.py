@@ -19,7 +19,7 @@ from prestige.data.platforms.space_ranger.folder import HIRES, LOWRES, Folder
 from prestige.data.platforms.space_ranger.scales import Scales
 from prestige.data.slides.images import Image, image_of
 from prestige.errors import DataError, PrestigeError, raise_all
-from prestige.text import format_number, some
+from prestige.text import format_number
 
 _SLACK_PX = 2.0  # of the smaller picture, by which its size may differ: both sides are rounded
 _SHARP_UM = 1.0  # per pixel; beyond it nuclei are a few pixels wide
@@ -68,10 +68,11 @@ class Picture:
         outside = ((xy_px < -0.5) | (xy_px > size - 0.5)).any(axis=1)
         if outside.any():
             x, y = (f"{axis.min():,.0f} to {axis.max():,.0f}" for axis in xy_px.T)
-            names = [ids[row] for row in np.flatnonzero(outside)[:4]]
+            rows = np.flatnonzero(outside)
+            names = ", ".join([*(str(ids[row]) for row in rows[:3]), *(["..."] if len(rows) > 3 else [])])
             raise DataError(
                 f"the image has {size[0]:,} x {size[1]:,} px, and observations lie at x {x}, y {y}: "
-                f"{outside.sum():,} of {len(outside):,} are outside ({some(names)})",
+                f"{len(rows):,} of {len(outside):,} are outside ({names})",
                 where=self.image.path,
                 expected="an image that shows the whole section, at the size that the scale factors state",
                 remedy=f"it is a crop or of another section: name {_GIVEN} as image: of {where}",
@@ -120,14 +121,18 @@ def _remedy(image: Image, folder: Folder, width: float, height: float, within: f
 
 
 def picture_in(
-    folder: Folder, scales: Scales, *, full_px: Float[np.ndarray, "n 2"] | None = None, where: str = ""
+    folder: Folder,
+    scales: Scales,
+    *,
+    places: tuple[pd.Index, Float[np.ndarray, "n 2"]] | None = None,
+    where: str = "",
 ) -> Picture:
     """Return the picture of a folder that is read where no image is named: hires, else lowres.
 
     Parameters
     ----------
-    full_px
-        Places that have to lie in it, where they are known already.
+    places
+        Names, and x and y in full-resolution pixels, of what has to lie in it, where that is known already.
     where
         The sample, for messages.
 
@@ -146,8 +151,8 @@ def picture_in(
             if factor is None:
                 raise DataError(f"states no scale factor of {name}", where=folder.root, expected=_FACTORS)
             picture = Picture(image_of(path), factor)
-            if full_px is not None:
-                picture.xy_px(full_px, range(len(full_px)), where=where)
+            if places is not None:
+                picture.xy_px(places[1], places[0], where=where)
             _check_light(picture.image)
         except PrestigeError as error:
             faults.append(error)

@@ -49,6 +49,12 @@ class Positions:
     array: Int[np.ndarray, "m 2"]
     xy_px: Float[np.ndarray, "m 2"]
 
+    @property
+    def tissue(self) -> tuple[pd.Index, Float[np.ndarray, "n 2"]]:
+        """Names and places of those in tissue."""
+        names = pd.RangeIndex(len(self.in_tissue)) if self.barcodes is None else self.barcodes
+        return names[self.in_tissue], self.xy_px[self.in_tissue]
+
 
 def read_positions(path: Path, *, barcodes: bool = True) -> Positions:
     """Read the positions of an array.
