@@ -16,7 +16,6 @@ import pytest
 
 from prestige.data.prepared import Prepared
 from prestige.data.readers import visium
-from prestige.data.sources import SOURCES
 from prestige.data.spec import SampleSpec
 from prestige.errors import DataError
 
@@ -267,7 +266,6 @@ def test_visium_hd_is_sent_to_its_reader(tmp_path: Path) -> None:
         DataError, match="is the output of Visium HD; expected Visium; write source: visium_hd"
     ):
         read(tmp_path, tmp_path)
-    assert SOURCES["visium"].takes == ("image",)
 
 
 def test_counts_and_centres_are_those_of_spatialdata_io(tmp_path: Path) -> None:
