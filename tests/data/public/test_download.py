@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -55,6 +56,25 @@ def test_the_next_process_goes_on_too(served: Served, tmp_path: Path) -> None:
     download(f"{served.url}/a.bin", tmp_path / "a.bin", checksum=sha256(CONTENT))
     assert served.asked == [("/a.bin", f"bytes={1 << 20}-")]
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
+
+
+def test_a_process_that_is_killed_while_it_checks_loses_nothing(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served.files["/a.bin"] = CONTENT
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pooch.core.hash_matches", killed)
+        with pytest.raises(KeyboardInterrupt):
+            download(f"{served.url}/a.bin", tmp_path / "a.bin", checksum=sha256(CONTENT))
+    assert (tmp_path / "a.bin.part").read_bytes() == CONTENT
+    os.link(tmp_path / "a.bin.part", tmp_path / "tmpabcd1234")  # as pooch would leave it
+    download(f"{served.url}/a.bin", tmp_path / "a.bin", checksum=sha256(CONTENT))
+    assert served.asked[1:] == [("/a.bin", f"bytes={len(CONTENT)}-")]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
 
 
 @pytest.mark.parametrize("change", ["no ranges", "another file", "all there", "too long"])

@@ -67,7 +67,8 @@ def download(
     with storing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
-    downloader: Any = _Resuming(part, target.name, dict(headers or {}))
+    getter = _Resuming(part, target.name, dict(headers or {}))
+    downloader: Any = getter
     pooch.get_logger().setLevel("ERROR")  # it would say of each file what is said here
     try:
         pooch.retrieve(
@@ -77,7 +78,9 @@ def download(
             path=target.parent,
             downloader=downloader,
         )
+        getter.forget()
     except ValueError as error:  # of pooch: the checksum, by which it has removed the file
+        getter.forget()
         raise DataError(
             f"what came is not the file that is expected: its checksum is not {checksum}",
             where=url,
@@ -138,7 +141,7 @@ class _Resuming:
                 if status == 416:  # nothing is left, or what is there is of another file
                     if response.headers.get("content-range", "") == f"bytes */{before}":
                         break
-                    self._forget()
+                    self.forget()
                 elif not hasattr(error, "response") or (
                     status is not None and status < 500 and status != 429
                 ):
@@ -146,11 +149,17 @@ class _Resuming:
                 without = 0 if self._size() > before else without + 1
                 if without >= _TRIES or (self._size() == 0 and status is None):
                     if not self._size():
-                        self._forget()
+                        self.forget()
                     raise
                 time.sleep(_PAUSE_SECONDS * without)
-        os.replace(self._part, output_file)
-        self._etag.unlink(missing_ok=True)
+        # What came stays until its checksum is known to be right: who is killed meanwhile loses nothing.
+        aside = self._part.with_name(f"{self._part.name}.whole")
+        try:
+            aside.unlink(missing_ok=True)
+            os.link(self._part, aside)
+        except OSError:  # a file system without hard links
+            aside = self._part
+        os.replace(aside, output_file)
 
     def _once(self, url: str, start: int) -> None:
         from pooch import HTTPDownloader
@@ -196,8 +205,12 @@ class _Resuming:
     def _size(self) -> int:
         return self._part.stat().st_size if self._part.exists() else 0
 
-    def _forget(self) -> None:
-        for path in (self._part, self._etag):
+    def forget(self) -> None:
+        """Take away what an earlier try has left."""
+        left = [self._etag, self._part.with_name(f"{self._part.name}.whole")]
+        if self._part.exists():  # pooch's own name for it, of a process that was killed
+            left += [path for path in self._part.parent.glob("tmp*") if path.samefile(self._part)]
+        for path in (*left, self._part):
             path.unlink(missing_ok=True)
 
     def _check_room(self, length: int) -> None:
