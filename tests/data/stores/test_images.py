@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
-from prestige.data.stores.images import is_bright, not_stored, picture, under, write_image
+from prestige.data.stores.images import damaged_colours, is_bright, not_stored, picture, under, write_image
 from prestige.data.stores.zarrs import element, level0
 from prestige.errors import DataError
 
@@ -83,3 +83,12 @@ def test_what_may_be_histology(tmp_path: Path) -> None:
     assert isinstance(other.why_not, DataError)
     lost = picture(write(tmp_path / "c", pixels()[:1]), NAME)
     assert str(lost) == "images/HE (1 channel of uint8)"
+
+
+def test_white_that_was_decoded_as_if_it_were_ycbcr_is_noted() -> None:
+    sound = pixels().transpose(1, 2, 0)
+    assert damaged_colours(sound, NAME) == []
+    damaged = sound.copy()
+    damaged[:10] = (255, 121, 255)
+    assert "25% of the image is (255, 121, 255)" in damaged_colours(damaged, NAME)[0]
+    assert "the colours of HE were probably damaged" in damaged_colours(damaged, NAME)[0]

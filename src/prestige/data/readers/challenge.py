@@ -28,7 +28,7 @@ from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Counts, Table
 from prestige.data.spec import SampleSpec
-from prestige.data.stores.images import write_image
+from prestige.data.stores.images import damaged_colours, write_image
 from prestige.data.stores.labels import labels_in, read_centres
 from prestige.data.stores.links import link
 from prestige.data.stores.zarrs import IMAGE_AXES, check_elements, element, other_elements
@@ -182,7 +182,7 @@ def read_table(
         if counts is not None or "group" in cells.columns:
             _check_groups(cells, group, where)
     cells, ids = cells[linked.kept], linked.ids
-    parts, notes = [], [*_colour_notes(pixels), *linked.notes, *left_out]
+    parts, notes = [], [*damaged_colours(pixels, frame.image), *linked.notes, *left_out]
     if counts is not None:
         with element(store, counts) as group:
             parts.append(_read_expression(group, f"{store}, {counts}", others))
@@ -220,19 +220,7 @@ def _every_label(store: Path, pixels: UInt8[np.ndarray, "height width 3"], frame
     obs = pd.DataFrame({"cell_id": ids, "measured": False, "total_counts": 0.0}, index=ids.astype(str))
     none = csr_matrix(np.zeros((len(ids), 0), dtype=np.float32))
     said = f"no {CELLS} in the store: a cell for each of the {len(ids):,} labels of {frame.mask}"
-    return Table(obs, xy_px, none, (), (*_colour_notes(pixels), *notes, said))
-
-
-def _colour_notes(pixels: UInt8[np.ndarray, "height width 3"]) -> list[str]:
-    """Say when the background has the colour of RGB white that was once decoded as if it were YCbCr."""
-    seen = np.asarray(pixels[:: max(1, len(pixels) // 256), :: max(1, pixels.shape[1] // 256)]).reshape(-1, 3)
-    share = float((np.abs(seen.astype(np.int16) - (255, 121, 255)).max(axis=1) <= 12).mean())
-    if share < 0.02:
-        return []
-    return [
-        f"{share:.0%} of the image is (255, 121, 255), which white becomes when RGB is decoded as YCbCr: "
-        "the colours of HE_original were probably damaged when the store was written"
-    ]
+    return Table(obs, xy_px, none, (), (*damaged_colours(pixels, frame.image), *notes, said))
 
 
 def _check_groups(cells: pd.DataFrame, group: Any, where: str) -> None:

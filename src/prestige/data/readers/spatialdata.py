@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from scipy.sparse import csr_matrix
 
 from prestige.data.cache import Recipe, prepare
@@ -31,7 +31,7 @@ from prestige.data.spec import SampleSpec
 from prestige.data.stores.annotations import Annotation, matched, rows_of
 from prestige.data.stores.chosen import Chosen, Named, choose, choose_table
 from prestige.data.stores.frames import moved
-from prestige.data.stores.images import not_stored, under, write_image
+from prestige.data.stores.images import damaged_colours, not_stored, under, write_image
 from prestige.data.stores.labels import labels_in, read_labels
 from prestige.data.stores.links import id_column
 from prestige.data.stores.shapes import read_shapes
@@ -65,7 +65,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
             slide_files={"image": store / chosen.image},
             table_files=files,
             write_slide=lambda target: write_image(store, chosen.image, target, of_any_kind=True),
-            read_table=lambda _: _read_table(store, chosen),
+            read_table=lambda pixels: _with_colours(_read_table(store, chosen), pixels, chosen.image),
             um_per_px=stated[0][1] if stated else None,
             rules=(f"region {chosen.region}", f"system {chosen.system}"),
         ),
@@ -163,6 +163,10 @@ def _read_table(store: Path, chosen: Chosen) -> Table:
     notes = [*genes.notes, *notes, *of_places, *on_rows, *([found.note] if found.note else []), *left_out]
     notes += _on_image(store, chosen, xy_px, obs.index)
     return Table(obs, xy_px, counts, genes.names, tuple(notes), beside)
+
+
+def _with_colours(table: Table, pixels: UInt8[np.ndarray, "height width 3"], image: str) -> Table:
+    return replace(table, notes=(*table.notes, *damaged_colours(pixels, image)))
 
 
 def _places(

@@ -112,6 +112,18 @@ def write_image(store: Path, name: str, target: Path, *, of_any_kind: bool = Fal
                 check_brightfield(pixels, where=image.where)
 
 
+def damaged_colours(pixels: UInt8[np.ndarray, "height width 3"], name: str) -> list[str]:
+    """Return a note where the background has the colour of white that was decoded as if it were YCbCr."""
+    seen = np.asarray(pixels[:: max(1, len(pixels) // 256), :: max(1, pixels.shape[1] // 256)]).reshape(-1, 3)
+    share = float((np.abs(seen.astype(np.int16) - (255, 121, 255)).max(axis=1) <= 12).mean())
+    if share < 0.02:
+        return []
+    return [
+        f"{share:.0%} of the image is (255, 121, 255), which white becomes when RGB is decoded as YCbCr: "
+        f"the colours of {name.partition('/')[2]} were probably damaged when the store was written"
+    ]
+
+
 def not_stored(store: Path, name: str, image: Raster) -> list[Window]:
     """Return the windows of an image of which a chunk is not on the disk."""
     array: Any = image.array
