@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from prestige.data.slides.tiff.directories import read_directories
-from prestige.data.slides.tiff.tiles import told
+from prestige.data.slides.tiff.tiles import quietly_opened, told
 from prestige.data.stores.centroids import Centroids
 from prestige.errors import AGAIN, DataError, reading
 from prestige.text import some
@@ -98,26 +100,38 @@ def _of_tiff(path: Path, height: int, width: int) -> Iterator[Part]:
     import tifffile
 
     largest = max(read_directories(path), key=lambda one: one.width * one.height)
-    with told(path):
-        file = tifffile.TiffFile(path, _multifile=False, is_lsm=False, is_scanimage=False)
-    with file:
-        with told(path):
-            page: Any = file.pages[largest.place[0]]
-            for number in largest.place[1:]:
-                page = page.pages[number]
-            shape, kind = tuple(page.shape), np.dtype(page.dtype or "V1")
-            segment = int(np.prod(page.chunks, dtype=np.float64)) * kind.itemsize
-        _check(path, shape, kind, height, width)
-        if segment > _MOST_SEGMENT_BYTES:
-            raise DataError(f"has tiles of {segment:,} bytes", where=path, expected=EXPECTED, remedy=AGAIN)
-        segments = page.segments(maxworkers=1)
-        while True:
-            with told(path):
-                found = next(segments, None)
-                if found is None:
-                    break
-                values, place, size = found
-                y, x = int(place[2]), int(place[3])
-                part = None if values is None else values[0, : size[1], : size[2], 0]
-            if part is not None:
-                yield part[: height - y, : width - x], y, x
+    with quietly_opened():
+        with _told(path):
+            file = tifffile.TiffFile(path, _multifile=False, is_lsm=False, is_scanimage=False)
+        with file:
+            with _told(path):
+                page: Any = file.pages[largest.place[0]]
+                for number in largest.place[1:]:
+                    page = page.pages[number]
+                shape, kind = tuple(page.shape), np.dtype(page.dtype or "V1")
+                segment = int(np.prod(page.chunks, dtype=np.float64)) * kind.itemsize
+            _check(path, shape, kind, height, width)
+            if segment > _MOST_SEGMENT_BYTES:
+                raise DataError(
+                    f"has tiles of {segment:,} bytes", where=path, expected=EXPECTED, remedy=AGAIN
+                )
+            segments = page.segments(maxworkers=1)
+            while (part := _next(segments, path)) is not None:
+                labels, y, x = part
+                yield labels[: height - y, : width - x], y, x
+
+
+def _next(segments: Iterator[Any], path: Path) -> Part | None:
+    """Return the next tile or strip that is stored, None behind the last."""
+    with _told(path):
+        for values, place, size in segments:
+            if values is not None:
+                return values[0, : size[1], : size[2], 0], int(place[2]), int(place[3])
+    return None
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    with told(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -61,6 +61,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         image=shown.image,
         table_files={"table": path},
         read_table=lambda: _read_table(path, slide, shown.scale),
+        platform="SpaRED",
     )
     return replace(prepared, table=replace(prepared.table, notes=(*notes, *prepared.table.notes)))
 

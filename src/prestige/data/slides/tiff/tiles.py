@@ -198,7 +198,7 @@ def opened_level(level: Level0) -> Iterator[Tiles]:
     import tifffile
 
     image = level.image
-    with _quiet():
+    with quietly_opened():
         with told(image), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # One file: an OME-TIFF may name others, and they are not to be opened.
@@ -312,7 +312,7 @@ def told(image: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quietly_opened() -> Iterator[None]:
     """Keep back what tifffile logs meanwhile: what matters of it is told as an error."""
     logger, refused = logging.getLogger("tifffile"), lambda record: False
     logger.addFilter(refused)
