@@ -206,6 +206,14 @@ def test_counts_and_centres_of_nuclei(tmp_path: Path, make: Callable[[], XeniumF
     assert opened(path).table.counts.sum() > found.table.counts.sum()
 
 
+def test_genes_of_one_symbol_have_no_nuclear_counts(tmp_path: Path) -> None:
+    path = XeniumFolder().write(tmp_path / "outs")
+    _h5(path, "matrix/features/name", np.array([b"EPCAM", b"EPCAM", b"ACTA2", b"CD3E", b"x", b"y", b"z"]))
+    found = opened(path, counts_of="nucleus").table
+    assert found.genes == ("ENSGEPCAM", "ENSGPTPRC", "ACTA2", "CD3E")
+    assert any("ENSGEPCAM, ENSGPTPRC) have no counts" in note for note in found.notes)
+
+
 def test_cells_without_a_nucleus_have_no_nuclear_counts(tmp_path: Path) -> None:
     folder = XeniumFolder()
     path = folder.write(tmp_path / "outs")

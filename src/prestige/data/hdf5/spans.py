@@ -44,12 +44,18 @@ def read_span(data: Any, start: int, stop: int) -> np.ndarray:
 def _chunks(data: Any, start: int, stop: int) -> list[bytes]:
     """Return the packed chunks of a stretch; none where gzip alone did not pack them, or one is not there."""
     plan = data.id.get_create_plist()
-    simple = data.chunks is not None and plan.get_nfilters() == 1 and plan.get_filter(0)[0] == _GZIP
-    if not simple or stop <= start or data.dtype.kind not in "iuf" or not data.dtype.isnative:
+    packed = plan.get_nfilters() == 1 and plan.get_filter(0)[0] == _GZIP
+    if (
+        data.chunks is None
+        or not packed
+        or stop <= start
+        or data.dtype.kind not in "iuf"
+        or not data.dtype.isnative
+    ):
         return []
     length = data.chunks[0]
     places = range(start // length * length, stop, length)
     if data.id.get_num_chunks() < -(-data.shape[0] // length):
         return []
     found = [data.id.read_direct_chunk((place,)) for place in places]
-    return [] if any(skipped for skipped, _ in found) else [bytes(packed) for _, packed in found]
+    return [] if any(skipped for skipped, _ in found) else [bytes(content) for _, content in found]

@@ -16,6 +16,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_matrix
 
+from prestige.data.columns.genes import SYMBOLS
 from prestige.data.columns.measured import only_rows
 from prestige.data.columns.mismatch import both_sides
 from prestige.data.columns.totals import totals_of
@@ -252,7 +253,11 @@ def _counted(folder: Folder, cells: Cells) -> _Counted:
             return _Counted(
                 counts if in_order else place_rows(rows, counts, n), genes, measured, tuple(notes)
             )
+        symbols = set(matrix.features[SYMBOLS])
+        by_id = [name for name in genes if name not in symbols]
     counts = nucleus_counts(folder.transcripts, cells.ids, genes)
+    if by_id:
+        notes.append(f"transcripts name genes by symbols, which these share: {some(by_id)} have no counts")
     without = measured & ~cells.has_nucleus
     if without.any():
         notes.append(f"{int(without.sum()):,} of {n:,} cells have no nucleus: not measured")
