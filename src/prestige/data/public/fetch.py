@@ -130,7 +130,9 @@ def _copy(asked: Wanted) -> tuple[Path, list[str], list[str]] | None:
             + (f": it lacks {some(first)}" if first else "")
         )
         return None
-    notes = [f"the copy in {folder} is taken: {len(whole)} samples, nothing is downloaded"]
+    notes = [
+        f"the copy in {folder} is taken: {len(whole)} sample{'s' * (len(whole) > 1)}, nothing is downloaded"
+    ]
     absent = [one for one in asked.ids if lacks[one]]
     if absent:
         notes.append(f"not in the copy: {some(absent)}; without PRESTIGE_DATA they are downloaded")
