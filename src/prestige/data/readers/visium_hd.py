@@ -124,7 +124,7 @@ def _stated_um(scales: Scales, files: Files, bins: Binned | None) -> list[tuple[
     if scales.um_per_px is not None:
         stated.append(("microns_per_pixel of the export", scales.um_per_px))
     elif bins is not None:
-        lie = lie_of(read_positions(files.places, barcodes=False), (float(bins.of_um),) * 2, files.places)
+        lie = lie_of(read_positions(files.places, barcodes=False), bins.pitch_um, files.places)
         stated += [("the pitch of the bins", lie.um_per_px)] if lie is not None else []
     if scales.fiducial_px is not None:
         stated.append(("the fiducials of 330 um", _FIDUCIAL_UM / scales.fiducial_px))

@@ -51,6 +51,11 @@ class Binned:
         """How many of its bins make one, along each side."""
         return self.bin_um // self.of_um
 
+    @property
+    def pitch_um(self) -> tuple[float, float]:
+        """Distance of neighbouring rows and columns of its bins."""
+        return float(self.of_um), float(self.of_um)
+
 
 def folders_of(path: Path) -> dict[int, Path]:
     """Return the folders of bins below an output folder (or the one that is named), by their width in um."""

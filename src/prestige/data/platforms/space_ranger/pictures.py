@@ -65,7 +65,7 @@ class Picture:
         """
         xy_px = full_px * self.scale
         size = np.array([self.image.width_px, self.image.height_px])
-        outside = ((xy_px < -0.5) | (xy_px > size - 0.5)).any(axis=1)
+        outside = np.asarray(((xy_px < -0.5) | (xy_px > size - 0.5)).any(axis=1))
         if outside.any():
             x, y = (f"{axis.min():,.0f} to {axis.max():,.0f}" for axis in xy_px.T)
             rows = np.flatnonzero(outside)

@@ -116,7 +116,7 @@ def bins_table(
         When a barcode has no place, no bin is left, or a centre lies outside of the image.
     """
     positions = read_positions(files.places, barcodes=False)
-    lie = lie_of(positions, (float(bins.of_um),) * 2, files.places)
+    lie = lie_of(positions, bins.pitch_um, files.places)
     matrix, said = files.matrices.open()
     array = places_of(matrix.barcodes, bins.of_um, files.matrices.path)
     rows = rows_of(array, positions)
