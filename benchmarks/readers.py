@@ -4,6 +4,7 @@ The export is written once, at the depth of real ones.  Each way runs as a proce
 its seconds are those within the process after its imports, of memory the peak is told.
 
     python benchmarks/readers.py xenium --cells 400000 --genes 5000 --folder /tmp/readers
+    python benchmarks/readers.py visium_hd --cells 700000 --genes 18000 --folder /tmp/readers
 """
 
 from __future__ import annotations
@@ -80,6 +81,29 @@ def write_xenium(folder: Path, cells: int, genes: int, depth: float) -> dict[str
     return {"source": "xenium", "path": "outs", "image": "he.tif", "alignment": "alignment.csv"}
 
 
+def write_visium_hd(folder: Path, bins: int, genes: int, depth: float) -> dict[str, str]:
+    """Write bins of 8 um of Space Ranger 3, all of them in tissue, and a coarse hires picture."""
+    from PIL import Image
+
+    square = folder / "outs" / "binned_outputs" / "square_008um"
+    (square / "spatial").mkdir(parents=True)
+    row, column = np.divmod(np.arange(bins), int(np.ceil(np.sqrt(bins))))
+    ids = [f"s_008um_{r:05d}_{c:05d}-1" for r, c in zip(row.tolist(), column.tolist(), strict=True)]
+    types = [b"Gene Expression"] * genes
+    _write_h5(square / "filtered_feature_bc_matrix.h5", ids, types, genes, depth, np.random.default_rng(0))
+    um, scale = 0.274, 0.05
+    places = {"pxl_row_in_fullres": 50 + row * 8 / um, "pxl_col_in_fullres": 50 + column * 8 / um}
+    array = {"in_tissue": 1, "array_row": row.astype(np.int32), "array_col": column.astype(np.int32)}
+    frame = pd.DataFrame({"barcode": ids, **array, **places})
+    frame.to_parquet(square / "spatial" / "tissue_positions.parquet")
+    said = {"microns_per_pixel": um, "bin_size_um": 8.0, "tissue_hires_scalef": scale}
+    (square / "spatial" / "scalefactors_json.json").write_text(json.dumps(said))
+    side = int(scale * (100 + 8 / um * (column.max() + 1)))
+    pixels = np.full((side, side, 3), (200, 140, 180), np.uint8)
+    Image.fromarray(pixels).save(square / "spatial" / "tissue_hires_image.png")
+    return {"source": "visium_hd", "path": "outs"}
+
+
 def _write_h5(
     path: Path, ids: list[str], types: list[bytes], genes: int, depth: float, rng: np.random.Generator
 ) -> np.ndarray:
@@ -89,7 +113,7 @@ def _write_h5(
     many transcripts, each of a gene by its rate.
     """
     rate = rng.lognormal(0, 1.5, genes)
-    edges = np.cumsum(rate / rate.sum()) * (1 - CONTROLS_SHARE)
+    edges = np.cumsum(rate / rate.sum()) * (1 - CONTROLS_SHARE * (len(types) > genes))
     sums, indptr = np.zeros(len(ids)), np.zeros(len(ids) + 1, np.int64)
     with h5py.File(path, "w") as file:
         how = {
@@ -106,7 +130,10 @@ def _write_h5(
             totals = rng.poisson(depth * rng.lognormal(-0.125, 0.5, n))
             rows = np.repeat(np.arange(n), totals)
             kinds = np.searchsorted(edges, rng.random(len(rows)))
-            kinds[kinds >= genes] = rng.integers(genes, len(types), int((kinds >= genes).sum()))
+            kinds[kinds >= genes] = rng.integers(
+                genes, max(genes + 1, len(types)), int((kinds >= genes).sum())
+            )
+            kinds = np.minimum(kinds, len(types) - 1)  # the last edge is rounded
             keys, counts = np.unique(rows * len(types) + kinds, return_counts=True)
             held = len(data)
             for part, values in ((data, counts), (indices, keys % len(types))):
@@ -126,13 +153,17 @@ def _write_h5(
     return sums
 
 
+THEIRS = """
+import scanpy
+start = time.perf_counter()
+table = scanpy.read_10x_h5('{path}')
+shape = table.shape
+"""
 PLATFORMS = {
-    "xenium": Platform(
-        write_xenium,
-        "import scanpy\n"
-        "start = time.perf_counter()\n"
-        "table = scanpy.read_10x_h5('outs/cell_feature_matrix.h5')\n"
-        "shape = table.shape\n",
+    "xenium": Platform(write_xenium, THEIRS.format(path="outs/cell_feature_matrix.h5")),
+    "visium_hd": Platform(
+        write_visium_hd,
+        THEIRS.format(path="outs/binned_outputs/square_008um/filtered_feature_bc_matrix.h5"),
     ),
 }
 OURS = """
@@ -168,7 +199,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("platform", choices=sorted(PLATFORMS))
-    parser.add_argument("--cells", type=int, default=40_000)
+    parser.add_argument("--cells", type=int, default=40_000, help="cells or bins")
     parser.add_argument("--genes", type=int, default=5_000)
     parser.add_argument("--depth", type=float, default=200.0, help="counts an observation")
     parser.add_argument("--folder", type=Path, help="keeps the export for the next time")
