@@ -164,3 +164,11 @@ def test_drawings_of_qupath(shared_data: Path) -> None:
         else:
             assert len(read_geojson(path).features) == 1
     np.testing.assert_allclose(read_geojson(shapes["qupath-rectangle"]).places()[0], [[26_373, 15_386]])
+
+
+def test_coordinates_beyond_all_images_are_no_warning(tmp_path: Path) -> None:
+    ring = [[0, 0], [1e308, 1e308], [1e308, 0], [0, 1e308], [0, 0]]
+    try:
+        read(tmp_path, {"type": "Polygon", "coordinates": [ring]})
+    except DataError as error:
+        assert "\n" not in str(error)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +18,10 @@ from prestige.data.platforms.matrix_10x import matrix_of
 from prestige.errors import DataError
 
 from ...small_matrix import GENES, IDS, VALUES, write_h5
+
+
+def put_link(file: Any) -> None:
+    file["matrix"] = h5py.SoftLink("/matrix")
 
 
 def delete(name: str) -> Callable[[Any], None]:
@@ -107,6 +112,7 @@ def test_columns_in_any_order_are_sorted_and_zeros_dropped(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        (lambda file: (file.move("matrix", "m"), put_link(file))[0], "cannot be read"),
         (delete("matrix"), "holds no 'matrix'"),
         (delete("matrix/barcodes"), "the element 'barcodes' cannot be read"),
         (delete("matrix/features/name"), "the element 'features/name' cannot be read"),

@@ -161,9 +161,8 @@ def _shape(geometry: dict[str, Any], number: int, path: Path) -> tuple[Any, bool
     import shapely
     from shapely.geometry import shape
 
-    with reading(path, part=f"feature {number:,}", expected="coordinates x, y"):
-        with np.errstate(all="ignore"):
-            made = shapely.force_2d(shape(geometry))
+    with reading(path, part=f"feature {number:,}", expected="coordinates x, y"), np.errstate(all="ignore"):
+        made = shapely.force_2d(shape(geometry))
         finite = bool(np.isfinite(shapely.get_coordinates(made)).all())
         if made.geom_type in _POINTS:
             valid, mended = made, False

@@ -47,7 +47,8 @@ def _named(path: Path, file: Any) -> Matrix:
             remedy="name filtered_feature_bc_matrix.h5, cell_feature_matrix.h5 or the like",
         )
     name, id_name, symbol_name, type_name = found
-    group = file[name]
+    with reading(path, expected=EXPECTED):
+        group = file[name]
     ids = _values(group, "barcodes", path)
     features, symbols = _texts(group, id_name, path), _texts(group, symbol_name, path)
     with reading(path, expected=EXPECTED):
