@@ -76,6 +76,28 @@ def phantom(
     typer.echo(write_phantom(_phantom_config(config, given), folder))
 
 
+@app.command(epilog="Example:  prestige init data/sections --dry-run")
+def init(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Folders of images, tables, stores, outputs.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the two files go.")] = Path(),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print them and write nothing.")] = False,
+) -> None:
+    """Recognise what lies in folders and write dataset.yaml and bench.yaml for it.
+
+    Kinds are told by content, not by names; nothing is overwritten.  Patients that no file names, and what
+    else somebody has to say, are marked in the files.
+    """
+    from prestige.start.write import begin
+
+    begun = begin(folders, out, dry_run=dry_run)
+    for path, text in begun.texts.items():
+        typer.echo(f"# {path}\n{text}" if dry_run else path)
+    if not dry_run and any(one.patient is None for one in begun.samples):
+        typer.echo('fill in the patients marked "?", then: prestige inspect dataset.yaml')
+
+
 @app.command(epilog="Example:  prestige inspect datasets/kidney.yaml --out out/kidney-inspection")
 def inspect(
     dataset: Annotated[Path, typer.Argument(metavar="DATASET.yaml", help="The list of samples.")],

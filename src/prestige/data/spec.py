@@ -30,6 +30,12 @@ def _printable(name: str) -> str:
     return name
 
 
+def _filled_in(name: str) -> str:
+    if name.strip() == "?":
+        raise ValueError("fill it in: write whose tissue it is in place of '?'")
+    return _printable(name)
+
+
 def _title(name: str) -> str:
     if "/" in name or "\\" in name or name.startswith((".", "-", "~")):
         raise ValueError(
@@ -49,6 +55,9 @@ Name = Annotated[str, AfterValidator(_of_file)]
 
 Label = Annotated[str, AfterValidator(_printable)]
 """A name that people gave to something; no file is called after it."""
+
+Patient = Annotated[str, AfterValidator(_filled_in)]
+"""The name of a person or animal; '?' stands where nobody has written it yet."""
 
 Title = Annotated[str, AfterValidator(_title)]
 """A name that people gave to a study; a folder in the working folder may be called after it."""
@@ -123,7 +132,7 @@ class SampleSpec(Settings):
     id: Name
     source: str
     path: Path
-    patient: Label
+    patient: Patient
     expression: Path | None = None
     table: Annotated[str, AfterValidator(_below)] | None = None
     um_per_px: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

@@ -46,9 +46,9 @@ GAIN, ERRORS, ERRORS_FOUND = 0.08, 3.0, 4.0
 """A position fits better when its fit is higher by ``GAIN`` and by so many standard errors, one that was
 searched by more: it is the best of many."""
 
-LESS_GLASS, GLASS_RATIO = 0.15, 3.0
+LESS_GLASS, MUCH_GLASS, GLASS_RATIO = 0.15, 0.4, 3.0
 """It also does when it brings so many of the centres off bare glass and leaves at most that part of them
-there, unless its fit is worse beyond chance."""
+there: the first unless its fit is worse beyond chance, the second whatever the fit (a dark frame has one)."""
 
 DARKER, DARK_ERRORS = 0.2, 6.0
 """The same for the darkness of centres; from there on the centres lie on nuclei."""
@@ -100,8 +100,8 @@ class Position:
         errors = ERRORS_FOUND if self.way.kind == "found" else ERRORS
         if self.gain >= max(GAIN, errors * self.error):
             return True
-        off_glass = own.on_glass - self.on_glass >= LESS_GLASS and own.on_glass >= GLASS_RATIO * self.on_glass
-        return off_glass and self.gain > -TOLD * self.error
+        less = own.on_glass - self.on_glass if own.on_glass >= GLASS_RATIO * self.on_glass else 0.0
+        return less >= MUCH_GLASS or (less >= LESS_GLASS and self.gain > -TOLD * self.error)
 
     @property
     def is_darker(self) -> bool:

@@ -1,0 +1,80 @@
+"""``prestige init``: folders -> dataset.yaml and bench.yaml, which nothing that is there gives way to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prestige.compute.files import write_text
+from prestige.errors import DataError, StorageError, raise_all
+from prestige.inputs import real_path
+from prestige.start.found import Found, as_id
+from prestige.start.samples import samples_in
+from prestige.start.texts import bench_text, dataset_text
+
+DATASET, BENCH = "dataset.yaml", "bench.yaml"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What was found and how it is written.
+
+    Attributes
+    ----------
+    samples
+        As dataset.yaml names them.
+    texts
+        Path -> text of the files.
+    """
+
+    samples: tuple[Found, ...]
+    texts: dict[Path, str]
+
+
+def begin(folders: Sequence[Path], out: Path, *, dry_run: bool = False) -> Begun:
+    """Write dataset.yaml and bench.yaml of what lies in some folders.
+
+    Parameters
+    ----------
+    folders
+        Of images, tables, stores, outputs of instruments.
+    out
+        The folder to write into.
+    dry_run
+        Whether nothing is written.
+
+    Raises
+    ------
+    DataError
+        When a folder is none, or holds nothing that is read.
+    StorageError
+        When a file of that name is there, or cannot be written.
+    """
+    found, left_out = samples_in([Path(os.path.abspath(folder)) for folder in folders])
+    if not found:
+        first = next(iter(left_out.items()), None)
+        reason = f"; {first[0].name}: {first[1]}" if first else ""
+        raise DataError(
+            f"nothing that could be a sample was found{reason}",
+            where=", ".join(str(folder) for folder in folders),
+            expected="an image, a table, a store, or the output of an instrument",
+            remedy="see docs/data.md for what is read",
+        )
+    name = as_id(real_path(folders[0]).name)
+    texts = {out / DATASET: dataset_text(name, found, left_out, out)}
+    if (bench := bench_text(name, found)) is not None:
+        texts[out / BENCH] = bench
+    if not dry_run:
+        remedy = "name another folder with --out, or move it away"
+        raise_all(
+            [
+                StorageError("is there already", where=path, remedy=remedy)
+                for path in texts
+                if os.path.lexists(path)
+            ]
+        )
+        for path, text in texts.items():
+            write_text(path, text, keep=True)
+    return Begun(tuple(found), texts)
