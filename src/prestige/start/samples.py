@@ -81,12 +81,10 @@ def _with_full_image(one: Found, files: Files, used: set[Path]) -> Found:
     """Return a sample of Space Ranger with the image whose size its scale factors tell, where one has it."""
     if one.source not in ("visium", "visium_hd"):
         return one
-    root = (
-        one.path if one.source == "visium" else next(iter(sorted(one.path.rglob("spatial"))), one.path).parent
-    )
+    roots = [one.path, *sorted(path.parent for path in one.path.rglob("spatial"))]
     try:
-        folder = Folder(root, one.id)
-        scales_path, hires_path = folder.find(SCALES), folder.find((HIRES,))
+        scales_path = next((found for root in roots if (found := Folder(root, one.id).find(SCALES))), None)
+        hires_path = next((found for root in roots if (found := Folder(root, one.id).find((HIRES,)))), None)
         if scales_path is None or hires_path is None:
             return one
         scale = read_scales(scales_path).hires

@@ -27,7 +27,7 @@ def dataset_text(name: str, found: Sequence[Found], left_out: Mapping[Path, str]
     lines = ["# Written by `prestige init` from what the files say; `prestige inspect` shows if it is right."]
     if any(one.patient is None for one in found):
         lines += [
-            f'# No file names the patients marked "{UNFILLED}": write whose tissue each sample is, in one and',
+            f'# No file names the patients marked "{UNFILLED}": write whose tissue each is, in one and',
             "# the same way for all samples of a patient. One patient never trains and tests.",
         ]
     lines += [f"name: {_scalar(name)}", "samples:"]
