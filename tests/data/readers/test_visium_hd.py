@@ -87,6 +87,14 @@ def test_a_mirrored_array_and_the_full_resolution_image(tmp_path: Path) -> None:
     np.testing.assert_allclose(pooled.xy_px[at], list(centres.values()), atol=1e-6)
 
 
+def test_without_microns_per_pixel_the_pitch_of_the_bins_says_it(export: Path, tmp_path: Path) -> None:
+    root = broken(export, tmp_path)
+    path = positions(root, 8).with_name("scalefactors_json.json")
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({key: said[key] for key in said if key != "microns_per_pixel"}))
+    assert read(root, tmp_path).card.um_per_px == pytest.approx(1.0)
+
+
 def test_segmented_cells_lie_at_the_centroids_of_their_outlines(export: Path, tmp_path: Path) -> None:
     for path in (export, export / "segmented_outputs"):
         table = read(path, tmp_path, cells=True).table

@@ -231,7 +231,9 @@ def _on_lie(lie: Lie | None, um_per_px: float | None, path: Path) -> list[str]:
     if lie is None:
         return []
     said = [lie.words] if lie.words else []
-    apart = 0.0 if um_per_px is None else abs(lie.um_per_px / um_per_px - 1)
+    if um_per_px is None:
+        return said
+    apart = abs(lie.um_per_px / um_per_px - 1)
     told = (
         f"pixels are {lie.um_per_px:.5g} um by the pitch of the bins, {um_per_px:.5g} um by microns_per_pixel"
     )
