@@ -59,8 +59,8 @@ def sections(pancreas: Path | None, phantom: Path | None) -> Iterator[Section]:
     root = DATA / "kidney_visium_hd"
     for width in ("16", "8"):
         keys = {"source": "hest", "path": str(root), "table": f"KIDNEY_{width}um.h5ad"}
-        name, *rest = of_spec("KIDNEY", **keys)
-        yield f"kidney, {width} um bins", *rest
+        _, pixels, xy, totals, um_per_px = of_spec("KIDNEY", **keys)
+        yield f"kidney, {width} um bins", pixels, xy, totals, um_per_px
     if pancreas is not None:
         yield of_spec("pancreas", source="challenge", path=str(pancreas), um_per_px="0.425")
     root = DATA / "her2st"

@@ -102,7 +102,7 @@ def _value(value: Value, base: Path) -> str:
         return "true" if value else "false"
     if isinstance(value, Path):
         return _scalar(_shortest(value, base))
-    return f"{value:g}" if isinstance(value, float) else _scalar(value)
+    return _scalar(value) if isinstance(value, str) else f"{value:g}"
 
 
 def _shortest(path: Path, base: Path) -> str:
