@@ -133,7 +133,10 @@ def _groups(found: Alignment) -> list[tuple[str, list[Position]]]:
         if one.way.kind == "shift":
             label = f"shifted by {one.way.shift_um:g} {MICRO}"
         rows.setdefault(
-            label.replace("about the centre of the observations", "about their centre"), []
+            label.replace("about the centre of the observations", "about their centre").replace(
+                "x and y swapped,", "swapped,"
+            ),
+            [],
         ).append(one)
     return list(rows.items())
 
