@@ -358,4 +358,4 @@ def _shapes_file(folder: Path, rng: Random) -> str:
     return f"{path.name}: {way} of {column}"
 
 
-OF_SHAPES = (*CHANGES, Change("shapes", _shapes_file, VALUE))
+OF_SHAPES = (*CHANGES, Change("file of shapes", _shapes_file, VALUE))
