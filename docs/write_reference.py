@@ -28,6 +28,8 @@ Imports go one way:
 `{layers}`.
 The main path reads in an afternoon: {path}.
 """
+MOST_DEEP = 2
+"""Folders deeper than that, each the inside of one format, are listed by the names of their files."""
 PATH = (
     "data/dataset.py", "data/split/folds.py", "data/panel.py", "data/patches/reader.py",
     "models/predictor.py", "training/loop.py",
@@ -150,7 +152,10 @@ def files_markdown() -> str:
 def _folder(folder: Path) -> str:
     name = "prestige" if folder == SOURCE else str(folder.relative_to(SOURCE))
     files = [path for path in sorted(folder.glob("*.py")) if path.name != "__init__.py"]
-    rows = [f"- `{path.name}`: {_first_words(path)}" for path in files]
+    if len(folder.relative_to(SOURCE).parts) > MOST_DEEP:
+        rows = [", ".join(f"`{path.name}`" for path in files)]
+    else:
+        rows = [f"- `{path.name}`: {_first_words(path)}" for path in files]
     return "\n".join([f"## {name}/", "", _first_sentence(folder / "__init__.py") + ".", "", *rows, ""])
 
 
