@@ -1,0 +1,55 @@
+"""Tables and images that lie about become samples, and what is left over is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from prestige.errors import DataError
+from prestige.start.samples import samples_in
+
+
+def picture(path: Path, side: int = 300) -> None:
+    pixels = np.random.default_rng(0).integers(150, 255, (side, side, 3), dtype=np.uint8)
+    tifffile.imwrite(
+        path, pixels, photometric="rgb", metadata=None, resolution=(20_000, 20_000), resolutionunit=3
+    )
+
+
+def counts(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = anndata.AnnData(
+        rng.poisson(2.0, (30, 4)).astype(np.float32),
+        obs=pd.DataFrame({"patient": "P7"}, index=[f"c{i}" for i in range(30)]),
+        var=pd.DataFrame(index=["EPCAM", "PTPRC", "ACTA2", "CD3E"]),
+        obsm={"spatial": rng.uniform(20, 280, (30, 2))},
+    )
+    table.write_h5ad(path)
+
+
+def test_a_table_and_the_image_of_its_name_are_a_sample(tmp_path: Path) -> None:
+    counts(tmp_path / "S1.h5ad")
+    picture(tmp_path / "S1.tif")
+    found, _ = samples_in([tmp_path])
+    (one,) = found
+    assert (one.id, one.source, one.patient) == ("S1", "anndata", "P7")
+    assert one.keys["image"] == tmp_path / "S1.tif"
+
+
+def test_an_image_alone_is_a_slide_and_a_small_picture_none(tmp_path: Path) -> None:
+    picture(tmp_path / "slide.tif")
+    picture(tmp_path / "icon.tif", 64)
+    found, left_out = samples_in([tmp_path])
+    assert [(one.id, one.source) for one in found] == [("slide", "slide")]
+    assert list(left_out) == [tmp_path / "icon.tif"]
+
+
+def test_folders_have_to_be_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        samples_in([tmp_path / "none"])
+    assert samples_in([tmp_path]) == ([], {})
