@@ -54,10 +54,10 @@ def test_each_source_file_has_a_line() -> None:
         assert named == sorted(path.name for path in folder.glob("*.py") if path.stem != "__init__")
 
 
-def test_the_list_of_source_files_reads_in_seven_minutes() -> None:
+def test_the_list_of_source_files_reads_in_eight_minutes() -> None:
     written = (REPOSITORY / "docs" / "files.md").read_text(encoding="utf-8")
     words = re.findall(r"[A-Za-z]{2,}", re.sub(r"`[^`]*`", "", written))
-    assert len(words) < 7 * 350
+    assert len(words) < 8 * 350
 
 
 def test_the_readme_stays_short() -> None:
