@@ -129,7 +129,7 @@ def _groups(found: Alignment) -> list[tuple[str, list[Position]]]:
     """Return the positions by rows of the figure: shifts of one length share a row."""
     rows: dict[str, list[Position]] = {"as it stands": [found.own]}
     for one in found.others:
-        label = one.way.words
+        label = one.way.words.replace(" um", f" {MICRO}")
         if one.way.kind == "shift":
             label = f"shifted by {one.way.shift_um:g} {MICRO}"
         rows.setdefault(

@@ -40,15 +40,13 @@ def section_of(spec: SampleSpec, sample: Sample | None, row: dict[str, Any]) -> 
         if gene is not None:
             figures.append(_figure(draw_gene(sample, gene), GENE.format(gene=gene.gene), form="jpeg"))
         drawn = draw_alignment(alignment)
-        check = None if drawn is None else _figure(drawn, CHECK, form="png")
+        check = None if drawn is None else _figure(drawn, _of_check(alignment), form="png")
     return shown | {
         "facts": _facts(spec, sample, row),
         "figures": figures,
         "check": {
             "text": alignment.text,
-            "short": {"fits": "fit", "fits elsewhere": "fit elsewhere", "cannot be told": "not told"}[
-                alignment.verdict
-            ],
+            "short": _SHORT[alignment.verdict],
             "flagged": alignment.better is not None,
             "figure": check,
         },
@@ -64,11 +62,26 @@ GENE = (
     "The tissue beside {gene}, the gene whose share of the counts follows the density of nuclei (absorbance "
     "of red) most closely. Where table and image belong together, its map shows the tissue's dense places."
 )
-CHECK = (
-    "Left: how closely total counts follow the density of the tissue, as a multiple correlation of ranks "
-    "with the absorbance of red, green and blue. Right, where observations can be cells: how much darker "
-    "their centres are than the tissue around them. Both with all centres as they stand and moved."
+FIT = (
+    "How closely total counts follow the density of the tissue, as a multiple correlation of ranks with the "
+    "absorbance of red, green and blue"
 )
+DARKNESS = "How much darker the centres are than the tissue around them"
+
+
+def _of_check(alignment: Alignment) -> str:
+    """Return what the figure of the check shows: one panel or two."""
+    shown = [
+        words
+        for name, words in (("fit", FIT), ("darkness", DARKNESS))
+        if getattr(alignment.own, name) is not None
+    ]
+    if len(shown) == 2:
+        shown = [
+            f"{side}: {words[0].lower()}{words[1:]}"
+            for side, words in zip(("Left", "right"), shown, strict=True)
+        ]
+    return f"{'; '.join(shown)}; with all centres as they stand and moved."
 
 
 def write_page(out: Path, name: str, sections: Sequence[dict[str, Any]]) -> Path:
