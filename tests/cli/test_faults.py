@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import signal
 from typing import Any
 
 import pytest
 
+from prestige.compute import signals
 from prestige.errors import DataError
 
 from .small_run import assert_refused, replace, run
@@ -68,6 +70,20 @@ def test_mistakes_in_the_code_are_not_hidden(monkeypatch: pytest.MonkeyPatch) ->
     for mistake in (ZeroDivisionError("a"), RuntimeError("shapes differ"), OSError(errno.EBADF, "closed")):
         replace(monkeypatch, "prestige.runs.bench", run_bench=raising(mistake))
         assert run("bench", "a.yaml", "--out", "out").exception is mistake
+
+
+@pytest.mark.usefixtures("settings_are_right")
+@pytest.mark.parametrize(
+    "made", [DataError("cannot be read", where="a.safetensors"), AttributeError("no flush")]
+)
+def test_what_a_library_makes_of_a_signal_is_an_interruption(
+    monkeypatch: pytest.MonkeyPatch, made: Exception
+) -> None:
+    monkeypatch.setattr(signals._Heard, "number", int(signal.SIGTERM))
+    replace(monkeypatch, "prestige.runs.bench", run_bench=raising(made))
+    result = run("bench", "a.yaml", "--out", "out")
+    assert result.exit_code == 143
+    assert result.stderr == "prestige: interrupted by SIGTERM; run the same command to go on\n"
 
 
 @pytest.mark.parametrize(

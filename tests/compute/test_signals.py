@@ -64,6 +64,22 @@ except KeyboardInterrupt as told:
     sys.exit(128 + told.number)
 """
 )
+DROPPED = (
+    PROLOGUE
+    + """
+import weakref
+class Kept: pass
+def taken_away(_):
+    ready(); time.sleep(60)
+try:
+    kept = Kept(); watched = weakref.ref(kept, taken_away)
+    del kept
+    time.sleep(60)
+except KeyboardInterrupt as told:
+    print("in order", flush=True)
+    sys.exit(128 + told.number)
+"""
+)
 IGNORES = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + ENDS
 PARENT = (
     PROLOGUE
@@ -78,10 +94,10 @@ time.sleep(60)
 CHILD = PROLOGUE + "signals.end_with_parent()\nready(); time.sleep(60)\n"
 
 
-def start(code: str, *arguments: str) -> tuple[subprocess.Popen[str], int]:
+def start(code: str, *arguments: str, told: int = subprocess.DEVNULL) -> tuple[subprocess.Popen[str], int]:
     """Start a process; return it when it says that it is ready, with the number that it says."""
     command = [sys.executable, "-c", code, *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True)
     assert process.stdout is not None
     return process, int(process.stdout.readline().split()[1])
 
@@ -97,6 +113,24 @@ def test_each_ends_it_in_order_with_its_number(name: str) -> None:
     number = getattr(signal, name)
     process.send_signal(number)
     assert end(process) == (128 + number, "in order\n")
+
+
+def test_one_that_comes_where_python_drops_it_is_heard_again() -> None:
+    process, _ = start(DROPPED, told=subprocess.PIPE)
+    process.send_signal(signal.SIGHUP)
+    said, told = process.communicate(timeout=30)
+    assert (process.returncode, said, told) == (129, "in order\n", "")
+
+
+def test_what_a_library_makes_of_it_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = RuntimeError("could not determine the shape of object")
+    assert signals.in_place_of(error) is error
+    monkeypatch.setattr(signals._Heard, "number", int(signal.SIGTERM))
+    found = signals.in_place_of(error)
+    assert isinstance(found, signals.Interrupted)
+    assert found.number == signal.SIGTERM
+    for ended in (KeyboardInterrupt(), SystemExit(1)):
+        assert signals.in_place_of(ended) is ended
 
 
 def test_between_steps_it_is_heard_after_one() -> None:

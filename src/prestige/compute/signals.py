@@ -9,14 +9,17 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
 _TOGETHER_SECONDS = 0.5  # a process and its group are often sent the same signal
 _PATIENCE_SECONDS = 10.0
+_SOON_SECONDS = 0.05
 _PARENT = "PRESTIGE_PARENT"
 _SET_SIGNAL_OF_PARENTS_DEATH = 1  # of prctl (Linux)
 
@@ -43,6 +46,16 @@ def listen() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _hear)
+    sys.unraisablehook = _not_lost
+
+
+def _not_lost(told: Any, otherwise: Any = sys.unraisablehook) -> None:
+    """Hear a signal again that came where Python drops what is raised, as while an object is taken away."""
+    if not isinstance(told.exc_value, Interrupted):
+        otherwise(told)
+        return
+    signal.signal(signal.SIGALRM, _lose_patience)
+    signal.setitimer(signal.ITIMER_REAL, _SOON_SECONDS)
 
 
 def _hear(number: int, _: FrameType | None) -> None:
@@ -64,6 +77,19 @@ def _lose_patience(_: int, __: FrameType | None) -> None:
 def is_asked_to_end() -> bool:
     """Return whether a signal waits for the end of what must not be cut in the middle."""
     return _Heard.number is not None
+
+
+def in_place_of(error: BaseException) -> BaseException:
+    """Return what ended a command: the signal, where one was heard, whatever a library made of it.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    """
+    if _Heard.number is None or isinstance(error, KeyboardInterrupt | SystemExit):
+        return error
+    return Interrupted(_Heard.number)
 
 
 def end_if_asked() -> None:

@@ -151,7 +151,7 @@ def under(image: Raster, windows: list[Window], xy_px: Float[np.ndarray, "n 2"])
         return np.zeros(len(xy_px), dtype=bool)
     rows, columns = (image.array.shards or image.array.chunks)[1:]
     across = -(-image.size_px[0] // columns)
-    finite = np.isfinite(xy_px).all(axis=1)
+    finite = np.asarray(np.isfinite(xy_px).all(axis=1))
     x_px, y_px = np.rint(np.where(finite[:, None], xy_px, -1.0)).T
     inside = (x_px >= 0) & (x_px < image.size_px[0]) & (y_px >= 0) & (y_px < image.size_px[1])
     number = (y_px // rows) * across + x_px // columns
