@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -57,7 +58,10 @@ def _no_figures() -> None:
 
     def empty(self: Figure, target: Any, **_: Any) -> None:
         svg = '<svg width="1pt" height="1pt"></svg>'
-        target.write(svg) if hasattr(target, "write") else Path(target).write_text(svg, encoding="utf-8")
+        if not hasattr(target, "write"):
+            Path(target).write_text(svg, encoding="utf-8")
+        else:
+            target.write(svg if isinstance(target, io.TextIOBase) else svg.encode())
 
     Figure.savefig = empty  # type: ignore[method-assign, assignment]
     Figure.draw_without_rendering = lambda self: None  # type: ignore[method-assign]

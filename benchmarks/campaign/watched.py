@@ -293,7 +293,9 @@ def leftovers(place: Path, before: dict[str, Any], writes: tuple[str, ...], refu
     ]
     if refused and (place / "out").exists():
         found += [
-            f"out/{name}" for name in state(place / "out") if name not in ("inspection.csv", "bench", "split")
+            f"out/{name}"
+            for name in state(place / "out")
+            if name not in ("inspection.csv", "index.html", "bench", "split")
         ]
     return found
 

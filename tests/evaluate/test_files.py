@@ -193,6 +193,8 @@ FAULTS: dict[str, tuple[Callable[[Pair], Any], type[PrestigeError], str]] = {
     "incomplete": (lambda p: p.pred.uns["prestige"].pop("normalisation"), DataError, "incomplete"),
     "an array": (lambda p: p.pred.uns.update(prestige=np.zeros(3)), DataError, "incomplete"),
     "an array within": (lambda p: _normalised(p, np.zeros((2, 2))), DataError, "incomplete"),
+    "a total below 0": (lambda p: _normalised(p, {"total": -100.0, "log1p": True}), DataError, "incomplete"),
+    "no number": (lambda p: _normalised(p, {"total": np.nan, "log1p": True}), DataError, "incomplete"),
     "text within": (lambda p: _normalised(p, "log1p"), DataError, "incomplete"),
 }
 

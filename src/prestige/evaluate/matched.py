@@ -193,6 +193,8 @@ def _scale_of(pred: AnnData, scale: str | None, path: Path) -> Scale:
         if str(ours["schema"]) != SCHEMA:
             raise DataError(f"has schema '{ours['schema']}'", where=path, expected=SCHEMA)
         stored = Scale(float(ours["normalisation"]["total"]), bool(ours["normalisation"]["log1p"]))
+        if not 0 < (stored.total or 0) < float("inf"):
+            raise ValueError("no total")
     except (LookupError, TypeError, ValueError) as error:
         raise DataError(
             'uns["prestige"] is incomplete', where=path, expected="schema and normalisation"

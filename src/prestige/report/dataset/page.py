@@ -111,7 +111,7 @@ def write_page(out: Path, name: str, sections: Sequence[dict[str, Any]]) -> Path
         "sections": sections,
         "n_faults": sum(len(one["faults"]) for one in sections),
         "flagged": [one["id"] for one in sections if one["check"] and one["check"]["flagged"]],
-        "written": f"{datetime.now(UTC):%d %B %Y, %H:%M} UTC",
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
     write_text(out / PAGE, render("inspection.html.j2", context))
     return out / PAGE
