@@ -80,6 +80,15 @@ def _given() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _asked(given: argparse.Namespace) -> str:
+    """Return the arguments from which the outcomes follow: no paths of this machine."""
+    lists = [
+        f"--{name} {' '.join(getattr(given, name))}" for name in ("only", "commands") if getattr(given, name)
+    ]
+    numbers = [f"--{name} {getattr(given, name)}" for name in ("inputs", "kills", "seed", "jobs")]
+    return " ".join([*lists, *numbers])
+
+
 def _told(found: list[dict[str, Any]]) -> int:
     """Print outcomes in short; return how many are faults."""
     inputs, rounds = [one for one in found if "kind" in one], [one for one in found if "kills" in one]
@@ -112,7 +121,8 @@ def main() -> None:
         found += _rounds(given, place)
     seconds = time.perf_counter() - began
     print(f"{len(found)} outcomes, {seconds:.0f} s")
-    found.insert(0, page.head(f"python benchmarks/hostile.py {' '.join(sys.argv[1:])}", seconds))
+    if given.inputs or given.kills:
+        found.insert(0, page.head(f"python benchmarks/hostile.py {_asked(given)}", seconds))
     if given.outcomes:
         given.outcomes.write_text("".join(json.dumps(one) + "\n" for one in found))
     for path in given.earlier:

@@ -44,7 +44,9 @@ _WORDS = {
 }
 
 
-_SCRATCH = re.compile(r"/\S*?/trial/(in|out)/")  # the folder of an input, another at every time
+_SCRATCH = re.compile(
+    r"/\S*?/(?:trial/(?:in|out)/|(?=src/prestige/))"
+)  # folders of an input and of the source, others at every time
 
 
 def head(command: str, seconds: float) -> dict[str, Any]:
