@@ -146,7 +146,7 @@ def test_sound_settings_are_sound(cls: type[Settings]) -> None:
             DatasetConfig,
             ("samples", 0, "table"),
             "../x",
-            "'samples.0.table' is '../x': expected the name of a table",
+            "'samples.0.table' is '../x': expected a name below the sample's path",
         ),
         (
             DatasetConfig,

@@ -59,8 +59,9 @@ def remove_partials(folder: Path) -> None:
 
     What another machine's process wrote within a minute stays: it is about to find the folder taken.
     """
-    for path in list(folder.rglob(".*.partial")):
-        _remove_stale(path, _SOON_SECONDS)
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            _remove_stale(Path(place) / name, _SOON_SECONDS)
 
 
 def settle(path: Path, mode: int) -> None:

@@ -95,10 +95,9 @@ def _used(folder: Path) -> float | None:
 def _bytes_in(folders: list[Path]) -> int:
     """Return the bytes on the disk below some folders; files that are linked twice count once."""
     seen: dict[tuple[int, int], int] = {}
-    for folder in folders:
-        for path in folder.rglob("*"):
+    for place, _, names in (found for folder in folders for found in os.walk(folder)):
+        for name in names:  # another process may remove any of them, or a folder, meanwhile
             with contextlib.suppress(OSError):
-                stat = path.stat()
-                if path.is_file():
-                    seen[stat.st_dev, stat.st_ino] = stat.st_size
+                stat = os.stat(os.path.join(place, name))
+                seen[stat.st_dev, stat.st_ino] = stat.st_size
     return sum(seen.values())

@@ -153,13 +153,11 @@ class _Resuming:
                     raise
                 time.sleep(_PAUSE_SECONDS * without)
         # What came stays until its checksum is known to be right: who is killed meanwhile loses nothing.
-        aside = self._part.with_name(f"{self._part.name}.whole")
         try:
-            aside.unlink(missing_ok=True)
-            os.link(self._part, aside)
+            Path(output_file).unlink(missing_ok=True)
+            os.link(self._part, output_file)
         except OSError:  # a file system without hard links
-            aside = self._part
-        os.replace(aside, output_file)
+            shutil.copyfile(self._part, output_file)
 
     def _once(self, url: str, start: int) -> None:
         from pooch import HTTPDownloader
@@ -207,7 +205,7 @@ class _Resuming:
 
     def forget(self) -> None:
         """Take away what an earlier try has left."""
-        left = [self._etag, self._part.with_name(f"{self._part.name}.whole")]
+        left = [self._etag]
         if self._part.exists():  # pooch's own name for it, of a process that was killed
             left += [path for path in self._part.parent.glob("tmp*") if path.samefile(self._part)]
         for path in (*left, self._part):

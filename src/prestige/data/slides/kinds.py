@@ -9,7 +9,7 @@ from typing import Literal
 
 from prestige.data.slides.tiff import directories as tags
 from prestige.data.slides.tiff.directories import Directory, read_directories
-from prestige.errors import DataError, reading
+from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import plain_file, status_of
 
 EXPECTED = "an H&E image: 8 bit RGB"
@@ -137,5 +137,5 @@ def _unknown(path: Path, head: bytes) -> DataError:
         f"is {known}" if known else ("is empty" if not head else "is no image that is read"),
         where=path,
         expected=FORMATS,
-        remedy=_BY_OTHERS if known else None,
+        remedy=_BY_OTHERS if known else (None if head else AGAIN),
     )
