@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "prestige"
 MODULES = sorted(SOURCE.rglob("*.py"))
+TOP = {
+    ".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "benchmarks",
+    "constraints-oldest.txt", "constraints.txt", "docs", "examples", "pyproject.toml", "src", "tests",
+}  # fmt: skip
 FORBIDDEN_NAMES = {"utils", "util", "common", "base", "helpers", "misc"}
 MOST_FILES = 15
 UNSAFE_IMPORTS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
@@ -35,6 +40,14 @@ def _unsafe_call(node: ast.Call) -> list[str]:
     if constants.get("allow_pickle") is True:
         found.append("allow_pickle=True")
     return found
+
+
+def test_nothing_lies_in_the_repository_that_a_command_left_there() -> None:
+    root = SOURCE.parents[1]
+    if not (root / ".git").exists():
+        pytest.skip("not a checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True)
+    assert {name.partition("/")[0] for name in listed.stdout.split("\0") if name} == TOP
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

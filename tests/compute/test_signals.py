@@ -123,14 +123,21 @@ def test_one_that_comes_where_python_drops_it_is_heard_again() -> None:
 
 
 def test_what_a_library_makes_of_it_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended_by(error: BaseException) -> BaseException:
+        with pytest.raises(BaseException) as told, signals.told_first():
+            raise error
+        return told.value
+
     error = RuntimeError("could not determine the shape of object")
-    assert signals.in_place_of(error) is error
+    assert ended_by(error) is error
     monkeypatch.setattr(signals._Heard, "number", int(signal.SIGTERM))
-    found = signals.in_place_of(error)
+    found = ended_by(error)
     assert isinstance(found, signals.Interrupted)
     assert found.number == signal.SIGTERM
     for ended in (KeyboardInterrupt(), SystemExit(1)):
-        assert signals.in_place_of(ended) is ended
+        assert ended_by(ended) is ended
+    with signals.told_first():  # what ended well did so
+        pass
 
 
 def test_between_steps_it_is_heard_after_one() -> None:

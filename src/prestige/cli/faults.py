@@ -46,7 +46,8 @@ class Commands(typer.core.TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            return self._ended_by_signals(ctx)
+            with signals.told_first():
+                return super().invoke(ctx)
         except PrestigeError as error:
             _stop(str(error), error.exit_code)
         except KeyboardInterrupt as told:
@@ -57,14 +58,6 @@ class Commands(typer.core.TyperGroup):
         except (OSError, RuntimeError, MemoryError, ImportError) as error:
             # HDF5 and torch tell of a full disk or memory as a RuntimeError, the linker as an ImportError.
             _stop(str(_of_the_machine(error)), StorageError.exit_code)
-
-    def _ended_by_signals(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except Exception as error:  # libraries make other errors of an interrupt: torch, h5py
-            if (ended := signals.in_place_of(error)) is error:
-                raise
-            raise ended from error
 
 
 def _of_the_machine(error: Exception) -> PrestigeError:

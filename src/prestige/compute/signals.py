@@ -79,17 +79,16 @@ def is_asked_to_end() -> bool:
     return _Heard.number is not None
 
 
-def in_place_of(error: BaseException) -> BaseException:
-    """Return what ended a command: the signal, where one was heard, whatever a library made of it.
+class told_first:
+    """A context that ends with the signal, where one was heard: torch and h5py make other errors of it."""
 
-    Parameters
-    ----------
-    error
-        What was raised.
-    """
-    if _Heard.number is None or isinstance(error, KeyboardInterrupt | SystemExit):
-        return error
-    return Interrupted(_Heard.number)
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """End: what was raised stays, or gives way to the signal."""
+        if isinstance(error, Exception):
+            end_if_asked()
 
 
 def end_if_asked() -> None:
