@@ -18,14 +18,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from PIL import Image
 
 from prestige.data.dataset import DatasetConfig, SampleSpec, open_dataset, read_dataset
 from prestige.data.sample import Sample
 from prestige.data.together.alignment import Alignment, check_alignment
 
-Image.MAX_IMAGE_PIXELS = None
 DATA = Path(os.environ.get("PRESTIGE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 SHIFTS_UM = (50, 100, 150, 200, 300)
 DIRECTIONS = np.radians([20, 80, 150, 205, 265, 340])
@@ -45,34 +42,17 @@ def of_sample(name: str, sample: Sample) -> Section:
     return name, sample.slide.pixels, sample.xy_px[rows], totals[rows], sample.um_per_px
 
 
-def of_spots(name: str, counts: Path, spots: Path, image: Path, um_per_px: float) -> Section:
-    table = pd.read_csv(counts, sep="\t", index_col=0)
-    places = pd.read_csv(spots, sep="\t")
-    places.index = places["x"].astype(str) + "x" + places["y"].astype(str)
-    places = places[(places["selected"] == 1) & places.index.isin(table.index)]
-    totals = table.loc[places.index].sum(axis=1).to_numpy(float)
-    pixels = np.asarray(Image.open(image).convert("RGB"))
-    return name, pixels, places[["pixel_x", "pixel_y"]].to_numpy(float), totals, um_per_px
-
-
 def sections(pancreas: Path | None, phantom: Path | None) -> Iterator[Section]:
     root = DATA / "kidney_visium_hd"
     for width in ("16", "8"):
         keys = {"source": "hest", "path": str(root), "table": f"KIDNEY_{width}um.h5ad"}
-        _, pixels, xy, totals, um_per_px = of_spec("KIDNEY", **keys)
-        yield f"kidney, {width} um bins", pixels, xy, totals, um_per_px
+        yield f"kidney, {width} um bins", *of_spec("KIDNEY", **keys)[1:]
     if pancreas is not None:
         yield of_spec("pancreas", source="challenge", path=str(pancreas), um_per_px="0.425")
-    root = DATA / "her2st"
     for name in ("B4", "C2", "C3", "C4", "C5"):
-        counts, spots = root / "ST-cnts" / f"{name}.tsv.gz", root / "ST-spotfiles" / f"{name}_selection.tsv"
-        yield of_spots(f"her2st {name}", counts, spots, root / "ST-imgs" / f"{name}.jpg", 0.69)
-    root = DATA / "mouse_olfactory_bulb"
-    for number in range(1, 5):
-        name = f"MOB{number}"
-        yield of_spots(
-            name, root / f"{name}.tsv.gz", root / f"alignment_table_{name}.tsv", root / f"{name}.jpg", 4.44
-        )
+        yield f"her2st {name}", *of_spec(name, source="st", path=str(DATA / "her2st"))[1:]
+    for name in ("MOB1", "MOB2", "MOB3", "MOB4"):
+        yield of_spec(name, source="st", path=str(DATA / "mouse_olfactory_bulb"))
     if phantom is not None:
         for sample in open_dataset(read_dataset(phantom / "dataset.yaml")).samples:
             yield of_sample(f"phantom {sample.id}", sample)

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 
 from prestige.challenge.stores import prepare
 from prestige.data.dataset import open_dataset, read_dataset
@@ -54,6 +55,14 @@ def test_nothing_is_overwritten_and_a_dry_run_writes_nothing(tmp_path: Path) -> 
     other, _ = prepare(folder, tmp_path / "else" / "where.yaml")
     (sample,) = read_dataset(other).samples
     assert sample.path == (folder / "UC1_I.zarr").resolve()
+
+
+@pytest.mark.parametrize("name", ["no", "${HOME}", "\u00b2 x"])
+def test_stores_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    folder = write_stores(tmp_path / name, ("UC1_I",))
+    path, text = prepare(folder, tmp_path / "dataset.yaml")
+    assert read_dataset(path).samples[0].path == (folder / "UC1_I.zarr").resolve()
+    assert f"{name}/UC1_I.zarr" in yaml.safe_load(text)["samples"][0]["path"]
 
 
 def test_the_large_variant_is_said(tmp_path: Path) -> None:

@@ -45,4 +45,4 @@ def test_a_copy_becomes_a_data_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{tmp_path / 'her2st.yaml'}\n"
     assert "please cite: Andersson" in result.stderr
-    assert '  - id: "A1"\n    source: st\n' in (tmp_path / "her2st.yaml").read_text()
+    assert "  - id: A1\n    source: st\n" in (tmp_path / "her2st.yaml").read_text()

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 
 from prestige.data import panel as module
-from prestige.data.panel import Panel, PanelConfig, fit_panel, read_genes
+from prestige.data.panel import Panel, PanelConfig, fit_panel, read_genes, scaled_to
 from prestige.data.split.folds import TEST, TRAIN, UNUSED, Fold
 from prestige.errors import ConfigError, DataError
 from prestige.settings import build
@@ -237,3 +237,20 @@ def test_a_device_and_a_folder_are_no_lists(tmp_path) -> None:
         read_genes(tmp_path)
     with pytest.raises(ConfigError, match="is a device"):
         read_genes(Path("/dev/zero"))
+
+
+@given(
+    arrays(np.float32, (5, 3), elements=st.integers(0, 200).map(np.float32)),
+    st.sampled_from([1.0, 100.0, 1e4]),
+)
+def test_scaled_counts_are_those_of_the_dense_formula_to_the_last_digit(
+    counts: np.ndarray, total: float
+) -> None:
+    further = np.array([0.0, 1, 0, 7, 2])  # counts of genes that are not among the columns
+    totals = counts.sum(axis=1, dtype=np.float64) + further
+    before = csr_matrix(counts)
+    found = scaled_to(before, totals, total)
+    assert found.dtype == np.float64
+    factor = np.array([total / one if one else 0.0 for one in totals])
+    np.testing.assert_array_equal(found.toarray(), counts.astype(np.float64) * factor[:, None])
+    np.testing.assert_array_equal(before.toarray(), counts)  # which stay as they were

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prestige.config import BenchConfig
+from prestige.settings import parse
 from prestige.start.found import Found
 from prestige.start.texts import bench_text, dataset_text
 
@@ -18,8 +19,10 @@ TEXT = st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=30
 @given(TEXT, TEXT, TEXT)
 def test_any_text_comes_back(patient: str, value: str, what: str) -> None:
     one = Found("a", "hest", Path("/d/x"), what, patient, {"table": value}, {"condition": value})
-    left = {Path("/d/y"): what}
-    (sample,) = yaml.safe_load(dataset_text("n", [one], left, Path("/d")))["samples"]
+    left = {Path("/d/y"): what, Path("/d/a\nb: c"): what}
+    text = dataset_text("n", [one], left, Path("/d"))
+    (sample,) = yaml.safe_load(text)["samples"]
+    assert parse(text, where="d.yaml")["samples"][0] == sample
     assert sample["patient"] == patient
     assert sample["table"] == value
     assert sample["covariates"] == {"condition": value}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,15 +10,15 @@ from pathlib import Path
 from prestige.challenge.rules import GROUPS, SAMPLES, covariates_of, group_codes, patient_of
 from prestige.compute.files import write_text
 from prestige.data.frames import read_columns
-from prestige.data.readers.challenge import CELLS, COUNTS, Frame
+from prestige.data.readers.challenge import CELLS, COUNTS, IMAGE, MASK
 from prestige.data.spec import DatasetConfig
 from prestige.data.stores.zarrs import check_elements, element
 from prestige.data.tables import read_frame, read_genes
 from prestige.errors import DataError, PrestigeError, StorageError, raise_all
 from prestige.inputs import real_path
 from prestige.settings import build, parse
+from prestige.settings.written import scalar, short_path
 
-IMAGE, MASK = Frame().image, Frame().mask
 _LARGE = ("images/DAPI", "images/HE_registered", "points/transcripts")
 _HEAD = """\
 # {n} of the Autoimmune Disease ML Challenge, written by `prestige challenge prepare`.
@@ -194,28 +193,16 @@ def _entry(store: Store, out: Path, um_per_px: float | None) -> str:
         f"  # {sum(store.cells.values()):,} cells ({groups}); {measured}{variant}"
         if store.cells
         else f"  # H&E alone: a cell for each label; {measured}{variant}",
-        f"  - id: {_scalar(store.name)}",
+        f"  - id: {scalar(store.name)}",
         "    source: challenge",
-        f"    path: {_scalar(_path(store.path, out))}",
-        f"    patient: {_scalar(patient_of(store.name))}",
+        f"    path: {scalar(short_path(store.path, out.parent))}",
+        f"    patient: {scalar(patient_of(store.name))}",
     ]
     if um_per_px is not None:
         lines.append(f"    um_per_px: {um_per_px:g}")
     if not store.n_measured:
         lines.append("    prediction_only: true")
     if of_name := covariates_of(store.name):
-        pairs = ", ".join(f"{key}: {value}" for key, value in of_name.items())
+        pairs = ", ".join(f"{key}: {scalar(value)}" for key, value in of_name.items())
         lines.append(f"    covariates: {{{pairs}}}")
     return "\n".join(lines) + "\n"
-
-
-def _path(store: Path, out: Path) -> str:
-    """Return a store's path as the yaml names it: short where it lies beside or below the yaml."""
-    store, base = real_path(store.parent) / store.name, real_path(out).parent
-    return str(store.relative_to(base)) if store.is_relative_to(base) else str(store)
-
-
-def _scalar(text: str) -> str:
-    """Return text as yaml holds it: in quotes where it could be read as something else."""
-    plain = all(one.isalnum() or one in "_./-" for one in text) and text[:1].isalpha() | (text[:1] == "/")
-    return text if plain else json.dumps(text, ensure_ascii=False)

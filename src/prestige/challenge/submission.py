@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import csr_matrix
 
 from prestige.challenge.long_table import checked_name, long_table
 from prestige.challenge.rules import GROUPS, HELD_OUT, SAMPLES, TOTAL, group_codes
 from prestige.compute.progress import Progress
 from prestige.data.dataset import open_dataset, read_dataset
 from prestige.data.observations import Observations
+from prestige.data.panel import scaled_to
 from prestige.data.patches.reader import PatchReader
 from prestige.data.sample import Sample
 from prestige.data.slides.slide import MOST_HELD_BYTES
@@ -247,9 +247,8 @@ def _train_means(samples: Sequence[Sample], genes: Sequence[str]) -> Float[np.nd
         of_rows = sample.obs["total_counts"].to_numpy(float)[rows]
         for start in range(0, len(rows), _BLOCK_ROWS):
             part = slice(start, start + _BLOCK_ROWS)
-            scale = np.divide(TOTAL, of_rows[part], out=np.zeros(len(of_rows[part])), where=of_rows[part] > 0)
-            counts = sample.counts[rows[part]][:, columns]
-            total += np.asarray(csr_matrix(counts.multiply(scale[:, None])).log1p().sum(axis=0)).ravel()
+            scaled = scaled_to(sample.counts[rows[part]][:, columns], of_rows[part], TOTAL)
+            total += np.asarray(scaled.log1p().sum(axis=0)).ravel()
         n_cells += len(rows)
     if not n_cells:
         raise DataError(

@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from prestige.challenge.rules import TOTAL
 from prestige.data.columns.ids import whole_ids
 from prestige.data.hdf5.opened import opened_h5ad
+from prestige.data.panel import scaled_to
 from prestige.data.tables import read_counts, read_frame, read_genes, row_sums
 from prestige.errors import DataError, reading
 from prestige.inputs import plain_file
@@ -136,8 +137,7 @@ def _of_counts(path: Path) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
     if "cell_id" not in obs.columns:
         raise DataError("obs has no column 'cell_id'", where=path, expected="the id of each cell")
     totals = row_sums(counts)
-    scale = np.divide(TOTAL, totals, out=np.zeros(len(totals)), where=totals > 0)
-    expression = np.log1p(counts.toarray().astype(np.float64) * scale[:, None])
+    expression = scaled_to(counts, totals, TOTAL).log1p().toarray()
     return whole_ids(obs["cell_id"], where=where, what="cell ids"), genes.names, expression
 
 

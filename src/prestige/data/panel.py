@@ -114,7 +114,7 @@ class Panel:
         DataError
             When ``genes`` lacks one of the panel.
         """
-        scaled = _scaled(counts[:, columns_of(self.genes, genes)], total_counts, self.total)
+        scaled = scaled_to(counts[:, columns_of(self.genes, genes)], total_counts, self.total)
         return np.asarray(scaled.log1p().todense(), np.float32)
 
     def to_dict(self) -> dict[str, Any]:
@@ -332,7 +332,7 @@ def _sum_up(sample: Sample, rows: np.ndarray, genes: Sequence[str], total: float
     scaled, logged, squares = np.zeros((3, len(genes)))
     for start in range(0, len(rows), _BLOCK_ROWS):
         block = rows[start : start + _BLOCK_ROWS]
-        values = _scaled(sample.counts[block][:, columns], depth[block], total)
+        values = scaled_to(sample.counts[block][:, columns], depth[block], total)
         scaled += np.asarray(values.sum(axis=0)).ravel()
         values.data = np.log1p(values.data)
         logged += np.asarray(values.sum(axis=0)).ravel()
@@ -341,11 +341,11 @@ def _sum_up(sample: Sample, rows: np.ndarray, genes: Sequence[str], total: float
     return _Sums(len(rows), scaled, logged, squares)
 
 
-def _scaled(counts: csr_matrix, total_counts: np.ndarray, total: float) -> csr_matrix:
-    """Return counts scaled to ``total``, still sparse, in float64."""
+def scaled_to(counts: csr_matrix, totals: np.ndarray, total: float) -> csr_matrix:
+    """Return ``counts / totals * total``, still sparse, in float64; rows whose total is 0 become 0."""
     from scipy.sparse import csr_matrix
 
-    depth = np.asarray(total_counts, np.float64)
+    depth = np.asarray(totals, np.float64)
     factor = np.divide(total, depth, out=np.zeros_like(depth), where=depth > 0)
     values = counts.data * np.repeat(factor, np.diff(counts.indptr))
     return csr_matrix((values, counts.indices, counts.indptr), shape=counts.shape)

@@ -13,6 +13,9 @@ from prestige.data.sources import SOURCES
 from prestige.settings import Misfits, Settings
 from prestige.text import look_alike
 
+UNFILLED = "?"
+"""Stands for a patient whom no file names; dataset.yaml is refused while it stands there."""
+
 _LONGEST_NAME = 200  # a file is called after it
 
 
@@ -31,8 +34,8 @@ def _printable(name: str) -> str:
 
 
 def _filled_in(name: str) -> str:
-    if name.strip() == "?":
-        raise ValueError("fill it in: write whose tissue it is in place of '?'")
+    if name.strip() == UNFILLED:
+        raise ValueError(f"fill it in: write whose tissue it is in place of '{UNFILLED}'")
     return _printable(name)
 
 

@@ -4,7 +4,7 @@ A part keeps its settings above the code that reads them, as a :class:`Settings`
 Nothing here imports torch, so a yaml can be checked in a fraction of a second.
 
 Read `document.py` for yaml as it is written, `meaning.py` for what its text means to a setting, `wrong.py`
-for the words of faults.
+for the words of faults, `written.py` for text and paths in a yaml that we write.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from prestige.challenge.rules import SAMPLES, covariates_of, patient_of
 from prestige.data.card import CARD, SLIDE
 from prestige.data.platforms.hest_metadata import read_metadata
 from prestige.data.platforms.xenium.manifest import NAME as MANIFEST
+from prestige.data.readers.challenge import COUNTS, IMAGE, MASK
 from prestige.data.slides.images import image_of
 from prestige.data.slides.kinds import MIRAX_FOLDER, kind_of
 from prestige.data.stores.zarrs import elements_of
@@ -117,9 +118,9 @@ def _zarr(folder: Path, files: Files) -> bool:
     try:
         elements = elements_of(folder)
     except PrestigeError:
-        return _other_zarr(folder, files, name)
-    if {"images/HE_original", "images/HE_nuc_original"} <= set(elements):
-        counted = "tables/anucleus" in elements
+        return _other_zarr(folder, files)
+    if {IMAGE, MASK} <= set(elements):
+        counted = COUNTS in elements
         files.found.append(
             Found(
                 name,
@@ -149,7 +150,7 @@ def _zarr(folder: Path, files: Files) -> bool:
     return True
 
 
-def _other_zarr(folder: Path, files: Files, name: str) -> bool:
+def _other_zarr(folder: Path, files: Files) -> bool:
     if (folder / "obs").is_dir() and (folder / "var").is_dir():
         files.tables.append(folder)
     else:

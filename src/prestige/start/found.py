@@ -7,9 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-UNFILLED = "?"
-"""Stands for a patient whom no file names; dataset.yaml is refused while it stands there."""
-
 Value = str | float | bool | Path
 
 

@@ -18,6 +18,7 @@ from prestige.data.platforms.space_ranger.scales import read_scales
 from prestige.data.slides.brightfield import check_brightfield
 from prestige.data.slides.images import Image, image_of
 from prestige.errors import DataError, PrestigeError, reading
+from prestige.start.folders import known
 from prestige.start.found import Found, Value, as_id, renamed, stem_of
 from prestige.start.walk import Files, file_one, look
 
@@ -40,8 +41,6 @@ def samples_in(folders: list[Path]) -> tuple[list[Found], dict[Path, str]]:
     DataError
         When a folder is none, or holds too many files for a look.
     """
-    from prestige.start.folders import known
-
     files = Files()
     for folder in folders:
         look(folder, known, files)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from prestige.inputs import real_path
-from prestige.start.found import UNFILLED, Found, Value
-
-_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "nan", "inf", "y", "n"}
+from prestige.data.spec import UNFILLED
+from prestige.settings.written import scalar, short_path
+from prestige.start.found import Found, Value
 
 
 def dataset_text(name: str, found: Sequence[Found], left_out: Mapping[Path, str], base: Path) -> str:
@@ -30,25 +28,27 @@ def dataset_text(name: str, found: Sequence[Found], left_out: Mapping[Path, str]
             f'# No file names the patients marked "{UNFILLED}": write whose tissue each is, in one and',
             "# the same way for all samples of a patient. One patient never trains and tests.",
         ]
-    lines += [f"name: {_scalar(name)}", "samples:"]
+    lines += [f"name: {scalar(name)}", "samples:"]
     for one in found:
         lines += _sample(one, base)
     if left_out:
         lines.append("# Left out:")
-        lines += [f"#   {_shortest(path, base)}: {_line(why)}" for path, why in list(left_out.items())[:50]]
+        lines += [
+            f"#   {_line(short_path(path, base))}: {_line(why)}" for path, why in list(left_out.items())[:50]
+        ]
     return "\n".join(lines) + "\n"
 
 
 def _sample(one: Found, base: Path) -> list[str]:
-    lines = [f"  # {_line(one.what)}", f"  - id: {_scalar(one.id)}", f"    source: {one.source}"]
-    lines.append(f"    path: {_scalar(_shortest(one.path, base))}")
-    lines.append(f"    patient: {json.dumps(UNFILLED) if one.patient is None else _scalar(one.patient)}")
+    lines = [f"  # {_line(one.what)}", f"  - id: {scalar(one.id)}", f"    source: {one.source}"]
+    lines.append(f"    path: {scalar(short_path(one.path, base))}")
+    lines.append(f"    patient: {scalar(UNFILLED if one.patient is None else one.patient)}")
     if not one.has_counts:
         lines.append("    prediction_only: true")
     for key, value in one.keys.items():
         lines.append(f"    {key}: {_value(value, base)}")
     if one.covariates:
-        pairs = ", ".join(f"{key}: {_scalar(value)}" for key, value in one.covariates.items())
+        pairs = ", ".join(f"{key}: {scalar(value)}" for key, value in one.covariates.items())
         lines.append(f"    covariates: {{{pairs}}}")
     lines += [f"    # {key}:  # {_line(words)}" for key, words in one.to_write.items()]
     return lines
@@ -81,7 +81,7 @@ def bench_text(name: str, found: Sequence[Found]) -> str | None:
     lines = [
         "# Which encoder, at which patch width? A first look; written by `prestige init`.",
         f"#   prestige bench bench.yaml --out {name}",
-        f"name: {_scalar(name)}",
+        f"name: {scalar(name)}",
         "dataset: dataset.yaml",
         "split:",
         *split,
@@ -101,22 +101,9 @@ def _value(value: Value, base: Path) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Path):
-        return _scalar(_shortest(value, base))
-    return _scalar(value) if isinstance(value, str) else f"{value:g}"
-
-
-def _shortest(path: Path, base: Path) -> str:
-    """Return a path as the yaml names it: short where it lies below the yaml's folder."""
-    path, base = real_path(path.parent) / path.name if path.name else real_path(path), real_path(base)
-    return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
+        return scalar(short_path(value, base))
+    return scalar(value) if isinstance(value, str) else f"{value:g}"
 
 
 def _line(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
-
-
-def _scalar(text: str) -> str:
-    """Return text as yaml holds it: in quotes where it could be read as something else."""
-    letters = all(one.isascii() and (one.isalnum() or one in "_./-") for one in text)
-    plain = letters and (text[:1].isalpha() or text[:1] == "/") and text.casefold() not in _WORDS
-    return text if plain else json.dumps(text, ensure_ascii=False)

@@ -97,7 +97,7 @@ def file_one(path: Path, files: Files) -> None:
             files.images[path] = image_of(path)
     except PrestigeError as error:
         if not name.endswith((*_TEXTS, ".zip", ".gz", ".xenium")):
-            files.left_out[path] = error.faults[0].what if hasattr(error.faults[0], "what") else str(error)
+            files.left_out[path] = error.faults[0].what
 
 
 def _text(path: Path, files: Files) -> None:

@@ -131,6 +131,20 @@ def test_a_copy_is_taken_without_any_connection(
     assert len(open_dataset(read_dataset(found.path)).samples) == 1
 
 
+@pytest.mark.parametrize("folder", ["${HOME} no", "\U0001f600", 'a"b\\c', "y"])
+def test_a_copy_in_a_folder_of_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, served: Served, folder: str
+) -> None:
+    sets = sets_of(served, tmp_path)
+    shutil.copytree(tmp_path / "made" / "hest", tmp_path / folder / "small")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PRESTIGE_DATA", folder)
+    (sample,) = read_dataset(fetch("small", tmp_path / "mine" / "d.yaml", sets=sets).path).samples
+    assert sample.path == (tmp_path / folder / "small").resolve()
+    (sample,) = read_dataset(fetch("small", tmp_path / "d.yaml", sets=sets).path).samples  # it lies above
+    assert sample.path == (tmp_path / folder / "small").resolve()
+
+
 def test_samples_of_a_copy_that_nobody_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, served: Served
 ) -> None:

@@ -22,6 +22,7 @@ from prestige.data.spec import DatasetConfig, SampleSpec
 from prestige.errors import DataError, StorageError, storing
 from prestige.inputs import read_json_object, real_path
 from prestige.settings import build, parse
+from prestige.settings.written import scalar, short_path
 from prestige.text import some
 
 FOLDER = "public"
@@ -83,7 +84,7 @@ def fetch(
     out = store / f"{'dataset' if asked.one is None else asked.one}.yaml" if out is None else Path(out)
     _refuse_other(out)
     root, samples, notes = _copy(asked) or _downloaded(asked, store)
-    text = _yaml(asked, root, samples)
+    text = _yaml(asked, root, samples, out.parent)
     build(DatasetConfig, parse(text, where=out), where=out)
     write_text(out, text)
     of_set = asked.set
@@ -254,7 +255,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _yaml(asked: Wanted, root: Path, samples: Sequence[str]) -> str:
+def _yaml(asked: Wanted, root: Path, samples: Sequence[str], base: Path) -> str:
     of_set = asked.set
     lines = [
         f"{_FIRST_LINE} {asked.name}{'' if asked.one is None else '/' + asked.one}`.",
@@ -265,13 +266,12 @@ def _yaml(asked: Wanted, root: Path, samples: Sequence[str]) -> str:
         "samples:",
     ]
     for one in samples:
-        lines += [f"  - id: {json.dumps(one)}", f"    source: {of_set.source}"]
+        lines += [f"  - id: {scalar(one)}", f"    source: {of_set.source}"]
         for key, value in of_set.keys.items():
-            path = key in _PATHS
-            lines.append(
-                f"    {key}: {json.dumps(str(root / value.format_map({'id': one}))) if path else value}"
-            )
-        lines.append(f"    patient: {json.dumps(_patient(asked, root, one), ensure_ascii=False)}")
+            if key in _PATHS:
+                value = scalar(short_path(root / value.format_map({"id": one}), base))
+            lines.append(f"    {key}: {value}")
+        lines.append(f"    patient: {scalar(_patient(asked, root, one))}")
     return "\n".join(lines) + "\n"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.sparse import csr_matrix
 
+from prestige.data.panel import scaled_to
 from prestige.data.sample import Sample, has_counts
 from prestige.data.together.density import density_map
 
@@ -50,9 +51,8 @@ def most_concentrated(sample: Sample) -> Concentrated | None:
     around = density_map(slide.pixels, WIDTH_UM / 5 / slide.um_per_px).smoothed(WIDTH_UM / slide.um_per_px)
     density = around.at(sample.xy_px[rows])[:, 0].astype(np.float64)
     totals = sample.obs["total_counts"].to_numpy(np.float64)[rows]
-    scaled = csr_matrix(sample.counts[rows], dtype=np.float64)
-    scale = np.divide(np.median(totals[totals > 0]), totals, out=np.zeros_like(totals), where=totals > 0)
-    scaled.data = np.log1p(scaled.data * np.repeat(scale, np.diff(scaled.indptr)))
+    scaled = scaled_to(sample.counts[rows], totals, float(np.median(totals[totals > 0])))
+    scaled.data = np.log1p(scaled.data)
     correlation = _correlations(scaled, density)
     correlation[np.asarray((scaled > 0).sum(axis=0)).reshape(-1) < FEWEST] = -np.inf
     best = int(np.argmax(correlation))
