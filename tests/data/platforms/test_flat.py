@@ -60,6 +60,7 @@ def test_parquet_is_known_by_its_bytes(tmp_path: Path) -> None:
         (b"\n1,2\n", "has no header"),
         (b"x,x\n1,2\n", r"several columns of one name: 1 \(x\)"),
         (b"x,y\n1,2,3,4\n1,2\n", "cannot be read"),
+        (b"x,y\n1,2,\n3,4,\n", "has 2 names in its header and 3 fields in the line below"),
         (b"x,\xff\n1,2\n", "cannot be read"),
         (b"x,y\n1,\xff\n", "cannot be read"),
         (gzip.compress(b"x,y\n1,2\n")[:-9], "cannot be read"),

@@ -50,6 +50,39 @@ def test_a_csv_as_others_write_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "lines",
+    [
+        "id,x,y\n1,10,20,5\n2,30,40,6\n",  # a field too much: no shift of all columns by one
+        "id,x,y\n1,10,20,\n2,30,40,\n",
+        '"id","x","y"\n"1",10,20,\n',
+        "id,x,y\n1,10,20\n2,30,40,6\n",
+        "id,x,y\n1,10\n2,30,40\n",
+        "id,x,y\n1,10,20\n2,30\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+def test_lines_of_another_number_of_fields_than_the_header(tmp_path: Path, name: str, lines: str) -> None:
+    content = lines.encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    with pytest.raises(DataError, match=r"t\.csv.*(fields in the line below|Expected 3 columns, got)"):
+        read_all(tmp_path / name, **HOW)
+
+
+def test_quoted_names_of_rows_may_have_no_name(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('"id","x","y"\n"1","a",10,20\n"2","b",30,40\n')  # write.table(sep=",") of R
+    found = read_all(path, **HOW)
+    assert found.to_dict("list") == {"id": ["a", "b"], "x": [10, 30], "y": [20, 40]}
+
+
+def test_numbers_as_others_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,x,y\na, 1.5 ,True\nb,-2e3,False\n\nc,inf,nan\n")
+    found = read_all(path, **HOW)
+    np.testing.assert_array_equal(found[["x", "y"]], [[1.5, 1], [-2000, 0], [np.inf, np.nan]])
+
+
+@pytest.mark.parametrize(
     ("values", "texts"),
     [
         ([b"b", b"a"], ["b", "a"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from prestige.text import some
 
 _SEPARATORS = "\t,;"
 _MOST_LINE_BYTES = 1 << 24
+_BLOCK_BYTES = 1 << 22  # Arrow reads up to 32 of them ahead
 _FREE_ROWS, _ROWS_A_BYTE = 1 << 20, 8
 _PARQUET = b"PAR1"
 
@@ -47,13 +48,19 @@ def read_flat(path: Path, *, expected: str, choose: Choice = list) -> pd.DataFra
     return (_parquet if is_parquet else _text)(path, expected, choose)
 
 
-def header_of(path: Path, *, expected: str) -> tuple[list[str], str]:
+def header_of(path: Path, *, expected: str, quoted: bool = False) -> tuple[list[str], str]:
     """Return the names of the columns of a text file with a header, and what separates them.
+
+    Parameters
+    ----------
+    quoted
+        Whether a first field that the header does not name is taken for names of rows only where it is quoted,
+        as R writes it by default: elsewhere it may be a field too much.
 
     Raises
     ------
     DataError
-        As :func:`read_flat`.
+        As :func:`read_flat`; also when the first line ends with a field that is empty and has no name.
     """
     with (
         opened_text(path, expected=expected) as stream,
@@ -66,6 +73,13 @@ def header_of(path: Path, *, expected: str) -> tuple[list[str], str]:
         unnamed = bool(first) and len(first[0]) == len(names) + 1
     if not any(names):
         raise DataError("has no header", where=path, expected=expected, remedy=AGAIN)
+    if unnamed and (not first[0][-1].strip() or (quoted and not lines[1].startswith('"'))):
+        raise DataError(
+            f"has {len(names):,} names in its header and {len(names) + 1:,} fields in the line below",
+            where=path,
+            expected=expected,
+            remedy="name the column that has no name, or take it off",
+        )
     names = ["", *names] if unnamed else names
     _check_names(names, path, expected)
     return names, separator
@@ -107,20 +121,61 @@ def _check_names(names: list[str], path: Path, expected: str) -> None:
 
 def _text(path: Path, expected: str, choose: Choice) -> pd.DataFrame:
     from pyarrow import csv as arrow_csv
-    from pyarrow import string
 
     names, separator = header_of(path, expected=expected)
     wanted = list(choose(names))
     with opened_text(path, expected=expected) as stream, reading(path, expected=expected):
-        table = arrow_csv.read_csv(
-            stream,
-            read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
-            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(
-                include_columns=wanted, column_types=dict.fromkeys(names, string()), strings_can_be_null=False
-            ),
-        )  # unlike pandas', it refuses lines of more or fewer fields
+        table = arrow_csv.read_csv(stream, **_how(names, separator, wanted))
         return pd.DataFrame({name: table.column(name).to_pandas() for name in wanted}, columns=wanted)
+
+
+def texts_of(
+    path: Path, names: Sequence[str], wanted: Sequence[str], separator: str, *, expected: str, most_bytes: int
+) -> Iterator[Any]:
+    """Go over columns of a text file as texts, in Arrow's batches of some megabytes.
+
+    Parameters
+    ----------
+    names, separator
+        As :func:`header_of` returns them.
+    wanted
+        The columns that are read.
+    most_bytes
+        Beyond so many unpacked bytes, reading ends with an error.
+
+    Raises
+    ------
+    DataError
+        When it is damaged, or a line has more or fewer fields than the header.
+    """
+    from pyarrow import csv as arrow_csv
+
+    with opened_text(path, expected=expected, most_bytes=most_bytes) as stream:
+        with reading(path, expected=expected):
+            batches = arrow_csv.open_csv(stream, **_how(names, separator, wanted))
+        with batches:
+            while True:
+                with reading(path, expected=expected):
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                yield batch
+
+
+def _how(names: Sequence[str], separator: str, wanted: Sequence[str]) -> dict[str, Any]:
+    """Return how Arrow reads columns as texts; unlike pandas, it refuses lines of more or fewer fields."""
+    from pyarrow import csv as arrow_csv
+    from pyarrow import string
+
+    return {
+        "read_options": arrow_csv.ReadOptions(
+            column_names=names, skip_rows=1, use_threads=False, block_size=_BLOCK_BYTES
+        ),
+        "parse_options": arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        "convert_options": arrow_csv.ConvertOptions(
+            include_columns=wanted, column_types=dict.fromkeys(names, string()), strings_can_be_null=False
+        ),
+    }
 
 
 def _parquet(path: Path, expected: str, choose: Choice) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prestige.data.platforms.packed import opened_text
+from prestige.data.platforms.flat import header_of, texts_of
 from prestige.errors import AGAIN, DataError, nearest, reading
 from prestige.inputs import plain_file
 
@@ -17,6 +17,7 @@ _PIECE = 1 << 20
 _FREE_ROWS = 1 << 20
 _FREE_BYTES, _MOST_RATIO = 1 << 28, 200  # what a packed csv may unpack to, beside its own size
 _GAPS = ["", "NA", "nan", "NaN"]
+_TRUTHS = {"True": "1", "TRUE": "1", "true": "1", "False": "0", "FALSE": "0", "false": "0"}
 
 
 def read_rows(
@@ -44,7 +45,8 @@ def read_rows(
     Raises
     ------
     DataError
-        When it is damaged, lacks a column, or has a text among its numbers.
+        When it is damaged, lacks a column, has a text among its numbers, or, as a csv, a line of more or fewer
+        fields than its header.
     """
     plain_file(path, expected=expected)
     of = _parquet if path.suffix == ".parquet" else _csv
@@ -134,26 +136,40 @@ def _parquet(
 def _csv(
     path: Path, names: Sequence[str], optional: set[str], texts: Sequence[str], expected: str
 ) -> Iterator[dict[str, Any]]:
+    import pyarrow as pa
+
     most = _FREE_BYTES + _MOST_RATIO * path.stat().st_size
-    with opened_text(path, expected=expected, most_bytes=most) as stream:
-        with reading(path, expected=expected):
-            there: dict[str, bool] = {}
-            pieces: Any = pd.read_csv(
-                stream,
-                usecols=lambda name: there.setdefault(str(name), name in names),
-                dtype=dict.fromkeys(texts, str),
-                chunksize=_PIECE,
-                encoding="utf-8-sig",
-                keep_default_na=False,
-                na_values={name: _GAPS for name in names if name not in texts},
-            )
-        wanted = _wanted(path, names, list(there), optional, expected)
-        while True:
-            with reading(path, expected=expected):
-                piece = next(pieces, None)
-            if piece is None:
-                break
-            yield {name: piece[name] for name in wanted}
+    there, separator = header_of(path, expected=expected, quoted=True)
+    wanted = _wanted(path, names, there, optional, expected)
+    held: list[Any] = []
+
+    def piece() -> dict[str, Any]:
+        columns = {name: pa.chunked_array([one.column(name) for one in held], pa.string()) for name in wanted}
+        return {name: _column(column, name in texts).rename(name) for name, column in columns.items()}
+
+    n_pieces = 0
+    for batch in texts_of(path, there, wanted, separator, expected=expected, most_bytes=most):
+        held.append(batch)
+        if sum(len(one) for one in held) >= _PIECE:
+            yield piece()
+            held, n_pieces = [], n_pieces + 1
+    if held or not n_pieces:
+        yield piece()
+
+
+def _column(column: Any, is_text: bool) -> pd.Series:
+    """Return a column of texts of Arrow as pandas has it: categories, or numbers where all are."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if is_text:
+        return column.dictionary_encode().unify_dictionaries().to_pandas()
+    gaps = pc.is_in(column, value_set=pa.array(_GAPS))
+    try:
+        return pc.if_else(gaps, pa.scalar(None, pa.string()), column).cast(pa.float64()).to_pandas()
+    except pa.ArrowInvalid:  # blanks, truths or words among them: pandas tells which
+        words = column.to_pandas()
+        return words.mask(words.isin(_GAPS)).replace(_TRUTHS)
 
 
 def _as_text(column: pd.Series, path: Path) -> pd.Series:
