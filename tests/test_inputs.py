@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from prestige.errors import ConfigError, DataError
-from prestige.inputs import files_below, inside, plain_file, read_json_object, read_text, real_path, status_of
+from prestige.inputs import (
+    files_below,
+    inside,
+    plain_file,
+    plain_folder,
+    read_json_object,
+    read_text,
+    real_path,
+    status_of,
+)
 
 
 def test_a_text_is_read_with_and_without_a_byte_order_mark(tmp_path: Path) -> None:
@@ -67,6 +76,30 @@ def test_a_missing_file_and_its_nearest_neighbour(tmp_path: Path) -> None:
         plain_file(tmp_path / "S1.tif", expected="a slide", kind=ConfigError)
     with pytest.raises(DataError, match=r"no such file; expected a slide$"):
         plain_file(tmp_path / "absent" / "x", expected="a slide")
+
+
+def test_a_missing_folder_and_its_nearest_neighbour(tmp_path: Path) -> None:
+    (tmp_path / "outs").mkdir()
+    (tmp_path / "file.zip").touch()
+    assert plain_folder(tmp_path / "outs", expected="an export") == tmp_path / "outs"
+    for name, words in (
+        ("out", "no such folder; expected an export; did you mean 'outs'?"),
+        ("something else", "no such folder; expected an export; check path:"),
+        ("file.zip/outs", "no such folder; expected an export; check path:"),
+        (
+            "file.zip",
+            f"is a file; expected an export; name the folder that it lies in ({tmp_path}), or unpack it",
+        ),
+        ("\0", "no such folder"),
+        ("o" * 300, "cannot be read (file name too long)"),
+    ):
+        with pytest.raises(ConfigError) as told:
+            plain_folder(tmp_path / name, expected="an export", kind=ConfigError, remedy="check path:")
+        assert words in str(told.value)
+    if os.geteuid():
+        (tmp_path / "outs").chmod(0)
+        with pytest.raises(DataError, match="permission denied"):
+            plain_folder(tmp_path / "outs", expected="an export")
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 5000])

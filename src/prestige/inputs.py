@@ -69,6 +69,50 @@ def plain_file(
     return path
 
 
+def plain_folder(
+    path: Path | str,
+    *,
+    expected: str,
+    kind: type[PrestigeError] = DataError,
+    remedy: str | None = None,
+) -> Path:
+    """Return the path of a folder that can be looked into.
+
+    Parameters
+    ----------
+    path
+        Links are followed.
+    expected
+        What the folder should be, for the message.
+    kind
+        The class of the error.
+    remedy
+        What to do where there is none, and no name in the folder above it is near.
+
+    Raises
+    ------
+    PrestigeError
+        Of the class ``kind``: there is no such folder, it may not be read, or it is a file.
+    """
+    path = Path(path)
+    with reading(path, expected=expected, remedy=remedy, kind=kind):
+        found = status_of(path)
+    if found is None:
+        raise kind("no such folder", where=path, expected=expected, remedy=_near(path) or remedy)
+    if not stat.S_ISDIR(found.st_mode):
+        raise kind(
+            "is a file" if stat.S_ISREG(found.st_mode) else "is a pipe or a device",
+            where=path,
+            expected=expected,
+            remedy=f"name the folder that it lies in ({path.parent}), or unpack it and name that",
+        )
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise kind(
+            "cannot be read (permission denied)", where=path, expected=expected, remedy="mend its rights"
+        )
+    return path
+
+
 def real_path(path: Path | str) -> Path:
     """Return an absolute path with links followed as far as they lead; a circle of links is left as it is."""
     return Path(os.path.realpath(path))  # Path.resolve raises where links lead in a circle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,17 @@ def some(names: Sequence[object] | Index, most: int = 3) -> str:
     """Write how many there are and the first few: "4 (a, b, c, ...)"."""
     shown = ", ".join(str(name) for name in names[:most])
     return f"{len(names):,} ({shown}{', ...' if len(names) > most else ''})"
+
+
+def has_word(text: str, word: str) -> bool:
+    """Return whether a text holds a word with no letter or digit before or behind it.
+
+    Examples
+    --------
+    >>> [has_word(text, "S1") for text in ("GSM1_S1_matrix.mtx", "S1.csv", "S10_matrix.mtx", "PS1")]
+    [True, True, False, False]
+    """
+    return re.search(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", text) is not None
 
 
 def round_length(length: float) -> float:

@@ -13,7 +13,7 @@ from prestige.data.platforms.st.spots import is_spot_file
 from prestige.data.slides.images import Image, image_of
 from prestige.data.slides.kinds import head_of
 from prestige.errors import DataError, PrestigeError
-from prestige.inputs import is_stray
+from prestige.inputs import is_stray, plain_folder
 from prestige.start.found import Found
 
 DEEPEST, MOST_ENTRIES = 6, 20_000
@@ -60,8 +60,7 @@ def look(folder: Path, known: Known, files: Files, depth: int = 0) -> None:
     DataError
         When it is none, or holds too many files for a look.
     """
-    if not folder.is_dir():
-        raise DataError("no such folder", where=folder, expected="a folder of images and tables")
+    plain_folder(folder, expected="a folder of images and tables")
     if known(folder, files) or depth > DEEPEST:
         return
     with os.scandir(folder) as entries:

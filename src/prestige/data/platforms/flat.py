@@ -54,8 +54,8 @@ def header_of(path: Path, *, expected: str, quoted: bool = False) -> tuple[list[
     Parameters
     ----------
     quoted
-        Whether a first field that the header does not name is taken for names of rows only where it is quoted,
-        as R writes it by default: elsewhere it may be a field too much.
+        Whether a first field that the header does not name is taken for names of rows only where it is
+        quoted, as R writes it by default: elsewhere it may be a field too much.
 
     Raises
     ------

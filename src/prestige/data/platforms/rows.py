@@ -45,8 +45,8 @@ def read_rows(
     Raises
     ------
     DataError
-        When it is damaged, lacks a column, has a text among its numbers, or, as a csv, a line of more or fewer
-        fields than its header.
+        When it is damaged, lacks a column, has a text among its numbers, or, as a csv, a line of more or
+        fewer fields than its header.
     """
     plain_file(path, expected=expected)
     of = _parquet if path.suffix == ".parquet" else _csv

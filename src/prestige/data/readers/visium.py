@@ -20,6 +20,7 @@ from prestige.data.readers.with_image import prepare_with_image
 from prestige.data.sample import Counts
 from prestige.data.spec import SampleSpec
 from prestige.errors import DataError, PrestigeError, raise_all
+from prestige.inputs import plain_folder
 
 _FIDUCIAL_UM = 105.0  # on slides of all versions, within 0.3 %
 
@@ -33,6 +34,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         For missing or broken files, an image that does not belong to the places, barcodes without a place.
     """
     where = f"sample '{spec.id}'"
+    plain_folder(spec.path, expected="the output of Space Ranger", remedy="check path: in dataset.yaml")
     folder = Folder(spec.path, spec.id)
     _refuse_hd(spec.path)
     found = [

@@ -29,6 +29,7 @@ from prestige.data.readers.with_image import prepare_with_image
 from prestige.data.sample import Counts, Table
 from prestige.data.spec import SampleSpec
 from prestige.errors import DataError, PrestigeError, raise_all
+from prestige.inputs import plain_folder
 
 _FIDUCIAL_UM = 330.0  # on the slides seen, within 0.3 %
 
@@ -46,6 +47,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         raise DataError(
             "asks for cells and for bins", where=where, remedy="write cells: true or bin_um:, not both"
         )
+    plain_folder(spec.path, expected="the output of Visium HD", remedy="check path: in dataset.yaml")
     bins = None if spec.cells else binned(folders_of(spec.path), spec.bin_um, spec.path)
     folder = Folder(_cells_folder(spec.path) if bins is None else bins.folder, spec.id)
     files = _files(folder, OUTLINES if bins is None else POSITIONS, "bc" if bins else "cell")

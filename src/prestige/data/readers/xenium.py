@@ -32,7 +32,8 @@ from prestige.data.readers.with_image import prepare_with_image
 from prestige.data.sample import Counts, Table
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import place_rows, row_sums
-from prestige.errors import DataError, PrestigeError, nearest, raise_all
+from prestige.errors import DataError, PrestigeError, raise_all
+from prestige.inputs import plain_folder
 from prestige.text import some
 
 _FOLDER = "a Xenium output folder: experiment.xenium, cells and cell_feature_matrix at least"
@@ -128,8 +129,9 @@ def opened_folder(
     DataError
         For each of them that is needed and not there, all at once.
     """
-    if not path.is_dir():
-        raise _no_folder(path)
+    if path.name == NAME and path.is_file():
+        raise DataError("is a file", where=path, expected=_FOLDER, remedy=f"write path: {path.parent}")
+    plain_folder(path, expected=_FOLDER, remedy="check path: in dataset.yaml")
     inner = [one.name for one in sorted(path.iterdir()) if (one / NAME).is_file()]
     if not (path / NAME).exists() and inner:
         raise DataError(
@@ -169,20 +171,6 @@ def opened_folder(
     assert manifest is not None
     texts = next((one for one in matrices[1:] if one.is_dir()), None)
     return Folder(path, matrix=matrices[0] if matrices else None, beside=texts, **found), manifest
-
-
-def _no_folder(path: Path) -> DataError:
-    if path.is_file():
-        remedy = f"write path: {path.parent}" if path.name == NAME else "unpack it and name the folder"
-        return DataError("is a file", where=path, expected=_FOLDER, remedy=remedy)
-    there = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = nearest(path.name, there)
-    return DataError(
-        "no such folder",
-        where=path,
-        expected=_FOLDER,
-        remedy=f"did you mean '{near}'?" if near else "check path: in dataset.yaml",
-    )
 
 
 def read_table(

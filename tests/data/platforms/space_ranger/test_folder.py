@@ -27,6 +27,16 @@ def test_files_are_found_in_all_places_and_behind_a_prefix(tmp_path: Path, place
     assert Folder(tmp_path, "S1").find(POSITIONS) == path
 
 
+@pytest.mark.parametrize("sample", ["S1", "S10", "S2"])
+def test_files_of_samples_whose_ids_begin_alike(tmp_path: Path, sample: str) -> None:
+    for one in ("S1", "S10", "S2"):
+        touch(tmp_path / f"GSM10_{one}_tissue_positions.csv")
+    assert Folder(tmp_path, sample).find(POSITIONS) == tmp_path / f"GSM10_{sample}_tissue_positions.csv"
+    fault = Folder(tmp_path, "S").need(POSITIONS, "positions of spots")
+    assert isinstance(fault, DataError)
+    assert "has several files tissue_positions.csv" in str(fault)
+
+
 def test_what_is_missing_is_told_with_the_nearest_name(tmp_path: Path) -> None:
     touch(tmp_path / "spatial" / "tissue_position.csv")
     fault = Folder(tmp_path, "S1").need(POSITIONS, "positions of spots")

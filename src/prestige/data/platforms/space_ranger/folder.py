@@ -14,6 +14,7 @@ from typing import cast
 from prestige.data.platforms.matrix import Matrix
 from prestige.data.platforms.matrix_10x import matrix_of
 from prestige.errors import DataError, nearest, reading
+from prestige.text import has_word
 
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
 SCALES = ("scalefactors_json.json",)
@@ -86,7 +87,7 @@ class Folder:
             for end in ends
             if one.name.endswith(end) and one.name[: -len(end)].endswith(tuple(_BEFORE))
         ]
-        own = [one for one in found if self.sample in one.name]
+        own = [one for one in found if has_word(one.name, self.sample)]
         found = own or found
         if len(found) > 1:
             raise DataError(

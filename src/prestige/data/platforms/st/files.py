@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from prestige.data.platforms.flat import header_of
 from prestige.data.platforms.st.spots import is_spot_file
 from prestige.data.spec import SampleSpec
 from prestige.errors import DataError, PrestigeError, raise_all
-from prestige.inputs import is_stray, plain_file
+from prestige.inputs import is_stray, plain_file, plain_folder
+from prestige.text import has_word
 
 _LAYOUT = "a folder with counts, spot file and image of each section"
 _EXPECTED = "a matrix of counts or a spot file, as text"
@@ -38,11 +38,9 @@ def files_of(spec: SampleSpec) -> Files:
     DataError
         For every one that is missing, or of which there are several.
     """
-    if not spec.path.exists():
-        raise DataError(
-            "no such folder", where=spec.path, expected=_LAYOUT, remedy="check path: in dataset.yaml"
-        )
-    is_folder = spec.path.is_dir()
+    is_folder = not spec.path.is_file()
+    if is_folder:
+        plain_folder(spec.path, expected=_LAYOUT, remedy="check path: in dataset.yaml")
     named = spec.table if is_folder else spec.path.name
     given = {
         "table": None if named is None else (spec.path if is_folder else spec.path.parent) / named,
@@ -50,20 +48,27 @@ def files_of(spec: SampleSpec) -> Files:
         "image": spec.image,
     }
     folder = spec.path if is_folder else spec.path.parent
-    found = _candidates(folder, spec.id) if None in given.values() else {}
+    found, unread = _candidates(folder, spec.id) if None in given.values() else ({}, [])
     files: dict[str, Path] = {}
     faults: list[PrestigeError] = []
     for key, path in given.items():
         try:
-            files[key] = plain_file(path, expected=_LAYOUT) if path else _only(key, found[key], spec, folder)
+            files[key] = (
+                plain_file(path, expected=_LAYOUT) if path else _only(key, found[key], unread, spec, folder)
+            )
         except PrestigeError as error:
             faults.append(error)
     raise_all(faults)
     return Files(files["table"], files["spots"], files["image"])
 
 
-def _only(key: str, found: list[Path], spec: SampleSpec, folder: Path) -> Path:
+def _only(key: str, found: list[Path], unread: list[DataError], spec: SampleSpec, folder: Path) -> Path:
     """Return the one file that was found.
+
+    Parameters
+    ----------
+    unread
+        Why texts called by the sample are none that could be it.
 
     Raises
     ------
@@ -73,32 +78,42 @@ def _only(key: str, found: list[Path], spec: SampleSpec, folder: Path) -> Path:
     if len(found) == 1:
         return found[0]
     what = {"table": "matrix of counts", "spots": "spot file", "image": "image"}[key]
-    names = ", ".join(f"'{one.relative_to(folder)}'" for one in found[:3])
+    if found:
+        names = ", ".join(f"'{one.relative_to(folder)}'" for one in found[:3])
+        words = f"several files may be the {what} of '{spec.id}': {names}"
+    else:
+        told = [f"'{Path(one.where or '').name}' {one.what}" for one in unread if key != "image"]
+        words = ", and ".join([f"no {what} of '{spec.id}'", *told[:3]])
     raise DataError(
-        f"several files may be the {what} of '{spec.id}': {names}" if found else f"no {what} of '{spec.id}'",
+        words,
         where=folder,
         expected=f"one whose name holds '{spec.id}'",
         remedy=f"name it: {key}: in dataset.yaml",
     )
 
 
-def _candidates(folder: Path, sample: str) -> dict[str, list[Path]]:
+def _candidates(folder: Path, sample: str) -> tuple[dict[str, list[Path]], list[DataError]]:
     """Return what may be matrix, spot file and image of a sample, the likeliest of each kind alone.
 
-    Files called by the sample's very name go before those that hold it among other words.
+    Files called by the sample's very name go before those that hold it among other words.  Texts whose header
+    cannot be read, notes among them, are none of these; what is wrong with them is returned beside.
     """
-    word = re.compile(rf"(?<![A-Za-z0-9]){re.escape(sample)}(?![A-Za-z0-9])")
     found: dict[str, list[Path]] = {"table": [], "spots": [], "image": []}
+    unread = []
     for path in _files_in(folder):
-        if not word.search(path.relative_to(folder).as_posix()):
+        if not has_word(path.relative_to(folder).as_posix(), sample):
             continue
         name = path.name.lower().removesuffix(".gz")
         if name.endswith(_IMAGES):
             found["image"].append(path)
         elif name.endswith(_TEXTS):
-            names, _ = header_of(path, expected=_EXPECTED)
-            found["spots" if is_spot_file(names) else "table"].append(path)
-    return {key: _likeliest(paths, sample) for key, paths in found.items()}
+            try:
+                names, _ = header_of(path, expected=_EXPECTED)
+            except DataError as error:
+                unread.append(error)
+            else:
+                found["spots" if is_spot_file(names) else "table"].append(path)
+    return {key: _likeliest(paths, sample) for key, paths in found.items()}, unread
 
 
 def _likeliest(paths: list[Path], sample: str) -> list[Path]:
