@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -83,7 +84,7 @@ def _given() -> argparse.Namespace:
 def _asked(given: argparse.Namespace) -> str:
     """Return the arguments from which the outcomes follow: no paths of this machine."""
     lists = [
-        f"--{name} {' '.join(getattr(given, name))}" for name in ("only", "commands") if getattr(given, name)
+        f"--{name} {shlex.join(getattr(given, name))}" for name in ("only", "commands") if getattr(given, name)
     ]
     numbers = [f"--{name} {getattr(given, name)}" for name in ("inputs", "kills", "seed", "jobs")]
     return " ".join([*lists, *numbers])
