@@ -84,7 +84,9 @@ def _given() -> argparse.Namespace:
 def _asked(given: argparse.Namespace) -> str:
     """Return the arguments from which the outcomes follow: no paths of this machine."""
     lists = [
-        f"--{name} {shlex.join(getattr(given, name))}" for name in ("only", "commands") if getattr(given, name)
+        f"--{name} {shlex.join(getattr(given, name))}"
+        for name in ("only", "commands")
+        if getattr(given, name)
     ]
     numbers = [f"--{name} {getattr(given, name)}" for name in ("inputs", "kills", "seed", "jobs")]
     return " ".join([*lists, *numbers])
