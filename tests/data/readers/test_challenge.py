@@ -192,6 +192,24 @@ def test_missing_chunks_are_not_read_as_zeros(store: Any, tmp_path: Path, zarr_f
             opened(cut)
 
 
+def test_a_chunk_that_a_shard_does_not_hold_is_refused_under_cells(store: Any, tmp_path: Path) -> None:
+    path = store.write(tmp_path / "s.zarr", 3)
+    image = zarr.open_group(path / "images" / "HE_original", mode="a")
+
+    def write_without(y: slice, x: slice) -> None:
+        shown = store.image.copy()
+        shown[y, x] = 0
+        layout: Any = {"chunks": (3, 16, 16), "shards": (3, 32, 32), "config": {"write_empty_chunks": False}}
+        del image["0"]
+        image.create_array("0", data=np.ascontiguousarray(shown.transpose(2, 0, 1)), **layout)
+
+    write_without(slice(32, 40), slice(0, 16))  # no cell lies there
+    assert opened(path).n_obs == 4
+    write_without(slice(0, 16), slice(0, 16))
+    with pytest.raises(DataError, match=r"HE_original: no pixels under 1 of the cells: 1 \(3\)"):
+        opened(path)
+
+
 def test_spatialdata_writes_what_is_read(store: Any, tmp_path: Path) -> None:
     """The stores of the tests are made by hand: hold them against the library's own, in both formats."""
     if find_spec("spatialdata") is None:

@@ -473,6 +473,31 @@ def test_a_chunk_that_is_missing_is_white_and_refused_under_cells(sound: Any, tm
     assert "2 chunks of the image are not stored, and observations lie where it has no pixels: 1 (8)" in said
 
 
+def test_a_chunk_that_a_shard_does_not_hold_is_white_and_refused_under_cells(
+    sound: Any, tmp_path: Path
+) -> None:
+    def without(*parts: tuple[slice, slice]) -> None:
+        """Write the image again in shards of four chunks, some of which hold nothing and are left out."""
+        folder = zarr.open_group(path / "images" / "HE", mode="a")
+        name = next(iter(folder.array_keys()))
+        del folder[name]
+        image = picture()
+        for y, x in parts:
+            image[:, y, x] = 0
+        layout: Any = {"chunks": (3, 16, 16), "shards": (3, 32, 32)}
+        folder.create_array(name, data=image, config={"write_empty_chunks": False}, **layout)
+
+    path = sound(tmp_path / "s.zarr")
+    beside, under = (slice(48, 64), slice(64, 80)), (slice(16, 32), slice(0, 16))  # aaaa-1 at 10, 20
+    without(beside)
+    sample = opened(path)
+    assert (sample.slide.pixels[beside] == 255).all()
+    assert "1 chunks of images/HE are not stored: white there, and no observation on them" in sample.notes
+    without(beside, under)
+    said = refused(path)
+    assert "2 chunks of the image are not stored, and observations lie where it has no pixels: 1 (8)" in said
+
+
 @pytest.mark.parametrize("part", ["shapes/cells/shapes.parquet", "tables/table/X/data", "images/HE"])
 @pytest.mark.parametrize("how", ["cut", "gone", "noise"])
 def test_damaged_parts_are_a_line(sound: Any, tmp_path: Path, part: str, how: str) -> None:

@@ -32,6 +32,16 @@ def test_light_from_the_tissue_is_refused() -> None:
         check_brightfield(spots(0, 2), where="a")
 
 
+def test_a_colour_that_is_lost_is_refused() -> None:
+    image = spots(235, 120)
+    image[..., 2] = 0
+    with pytest.raises(DataError, match="a: the image has no blue; .*; copy it again if it was cut off"):
+        check_brightfield(image, where="a")
+    image[::50, ::50, 2] = 1  # some, however little
+    image[:8, :8, 2] = 1
+    check_brightfield(image, where="a")
+
+
 def test_small_images_are_looked_at_too() -> None:
     check_brightfield(np.full((1, 1, 3), 200, np.uint8), where="a")
     with pytest.raises(DataError):

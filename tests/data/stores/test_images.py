@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 import zarr
 
-from prestige.data.stores.images import damaged_colours, is_bright, not_stored, picture, under, write_image
+from prestige.data.stores.images import damaged_colours, is_bright, picture, stored_in, write_image
+from prestige.data.stores.on_disk import StoredChunks
 from prestige.data.stores.zarrs import element, level0
 from prestige.errors import DataError
 
@@ -24,40 +26,80 @@ def write(path: Path, pixels: np.ndarray, zarr_format: Any = 3, **layout: Any) -
     return path
 
 
+def stored(path: Path) -> StoredChunks:
+    with element(path, NAME, whole=False) as group:
+        return stored_in(path, NAME, level0(group, "image"))
+
+
+def lost(path: Path) -> list[list[int]]:
+    """Return row and column of the chunks that are not stored."""
+    return np.argwhere(~stored(path).there).tolist()
+
+
 def pixels(dtype: Any = np.uint8) -> np.ndarray:
     return np.random.default_rng(0).integers(1, 200, (3, 40, 50)).astype(dtype)
 
 
 @pytest.mark.parametrize(
-    "layout",
-    [{"chunks": (3, 16, 16)}, {"chunks": (1, 16, 16)}, {"chunks": (3, 8, 8), "shards": (3, 16, 16)}],
+    ("layout", "expected"),
+    [
+        ({"chunks": (3, 16, 16)}, [[1, 3]]),
+        ({"chunks": (1, 16, 16)}, [[1, 3]]),
+        ({"chunks": (3, 8, 8), "shards": (3, 16, 16)}, [[2, 6], [3, 6]]),
+    ],
 )
-def test_files_that_are_not_there(tmp_path: Path, layout: dict[str, Any]) -> None:
+def test_files_that_are_not_there(tmp_path: Path, layout: dict[str, Any], expected: list[list[int]]) -> None:
     path = write(tmp_path, pixels(), **layout)
-
-    def lost() -> list[tuple[slice, slice]]:
-        with element(path, NAME, whole=False) as group:
-            return not_stored(path, NAME, level0(group, "image"))
-
-    assert lost() == []
+    assert lost(path) == []
     (path / NAME / "0/c/0/1/3").unlink()
-    windows = lost()
-    assert windows == [(slice(16, 32), slice(48, 50))]
+    assert lost(path) == expected
     places = np.array([[48, 16], [47.4, 16], [49, 31.4], [49, 32], [np.nan, 20], [60, 20], [-9, 20]])
-    with element(path, NAME, whole=False) as group:
-        found = under(level0(group, "image"), windows, places)
+    found = stored(path).under(places)
     np.testing.assert_array_equal(found, [True, False, True, False, False, False, False])
-    write_image(path, NAME, tmp_path / "slide", of_any_kind=True)
-    made, expected = np.load(tmp_path / "slide"), pixels().transpose(1, 2, 0)
-    expected[16:32, 48:] = 255
-    np.testing.assert_array_equal(made, expected)
+    write_image(path, NAME, tmp_path / "slide", stored=stored(path))
+    made, shown = np.load(tmp_path / "slide"), pixels().transpose(1, 2, 0)
+    shown[16:32, 48:] = 255
+    np.testing.assert_array_equal(made, shown)
+
+
+@pytest.mark.parametrize("chunks", [(3, 8, 8), (1, 8, 8)])
+def test_chunks_that_a_shard_does_not_hold(tmp_path: Path, chunks: tuple[int, ...]) -> None:
+    """Two of a shard's four chunks hold the fill value alone and are left out; nothing else is."""
+    image = pixels()
+    image[:, 16:24, 24:32] = 0
+    image[:, 24:32, 16:24] = 0
+    path = write(tmp_path, image, chunks=chunks, shards=(3, 16, 16), config={"write_empty_chunks": False})
+    assert lost(path) == [[2, 3], [3, 2]]
+    places = np.array([[24, 16], [23.4, 16], [31.4, 23.4], [32, 23], [20, 30], [20, 20]])
+    np.testing.assert_array_equal(stored(path).under(places), [True, False, True, False, True, False])
+    write_image(path, NAME, tmp_path / "slide", stored=stored(path))
+    shown = image.transpose(1, 2, 0)
+    shown[16:24, 24:32] = shown[24:32, 16:24] = 255
+    np.testing.assert_array_equal(np.load(tmp_path / "slide"), shown)
+    assert is_bright(path, NAME)
+
+
+def test_a_colour_that_was_not_copied_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, pixels(), chunks=(1, 16, 16))
+    shutil.rmtree(path / NAME / "0/c/2")
+    with pytest.raises(DataError, match=f"{path}, {NAME}: the image has no blue"):
+        write_image(path, NAME, tmp_path / "slide", stored=stored(path))
+
+
+def test_chunks_that_are_left_out_may_be_filled_with_white(tmp_path: Path) -> None:
+    image = pixels()
+    image[:, 16:32, 16:32] = 255
+    path = write(tmp_path, image, chunks=(3, 16, 16), fill_value=255, config={"write_empty_chunks": False})
+    assert not (path / NAME / "0/c/0/1/1").exists()
+    assert lost(path) == []
+    write_image(path, NAME, tmp_path / "slide", stored=stored(path))
+    np.testing.assert_array_equal(np.load(tmp_path / "slide"), image.transpose(1, 2, 0))
 
 
 def test_files_of_the_second_format(tmp_path: Path) -> None:
     path = write(tmp_path, pixels(), 2, chunks=(3, 16, 16))
     (path / NAME / "0" / "0.2.0").unlink()
-    with element(path, NAME, whole=False) as group:
-        assert not_stored(path, NAME, level0(group, "image")) == [(slice(32, 40), slice(0, 16))]
+    assert lost(path) == [[2, 0]]
 
 
 def test_a_channel_of_opacity_puts_pixels_on_white(tmp_path: Path) -> None:
@@ -70,7 +112,7 @@ def test_a_channel_of_opacity_puts_pixels_on_white(tmp_path: Path) -> None:
     group.attrs["ome"] = {**ome, "omero": {"channels": [{"label": name} for name in "abgr"]}}
     assert picture(path, NAME).why_not is None
     assert is_bright(path, NAME)
-    write_image(path, NAME, tmp_path / "slide", of_any_kind=True)
+    write_image(path, NAME, tmp_path / "slide", stored=stored(path))
     made = np.load(tmp_path / "slide")
     np.testing.assert_array_equal(made[:, :20], bright.transpose(1, 2, 0)[:, :20])
     assert (made[:, 20:] == 255).all()

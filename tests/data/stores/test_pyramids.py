@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
-from prestige.data.stores.pyramids import pyramid_of, stored_chunks
+from prestige.data.stores.pyramids import pyramid_of
 from prestige.errors import DataError
 
 
@@ -40,7 +40,7 @@ def test_scales_of_a_level_and_of_all_are_multiplied(tmp_path: Path) -> None:
         "micrometer",
         None,
     )
-    assert (found.shape_px, found.chunk_px, found.file_px, found.size("t")) == ((8, 6), (8, 6), (8, 6), 1)
+    assert (found.shape_px, found.file_px, found.size("t")) == ((8, 6), (8, 6), 1)
 
 
 def test_only_what_is_smaller_by_one_factor_is_a_level(tmp_path: Path) -> None:
@@ -50,11 +50,6 @@ def test_only_what_is_smaller_by_one_factor_is_a_level(tmp_path: Path) -> None:
         (20, 30),
         (13, 20),
     )
-
-
-def test_whole_arrays_have_all_chunks(tmp_path: Path) -> None:
-    group = group_with(tmp_path / "a", {"s": (8, 6, 3)}, "yxc")
-    np.testing.assert_array_equal(stored_chunks(pyramid_of(group, "a"), tmp_path / "a"), [[True]])
 
 
 @pytest.mark.parametrize(

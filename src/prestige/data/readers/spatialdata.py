@@ -31,7 +31,7 @@ from prestige.data.spec import SampleSpec
 from prestige.data.stores.annotations import Annotation, matched, rows_of
 from prestige.data.stores.chosen import Chosen, Named, choose, choose_table
 from prestige.data.stores.frames import moved
-from prestige.data.stores.images import damaged_colours, not_stored, under, write_image
+from prestige.data.stores.images import damaged_colours, write_image
 from prestige.data.stores.labels import labels_in, read_labels
 from prestige.data.stores.links import id_column
 from prestige.data.stores.shapes import read_shapes
@@ -60,11 +60,12 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     files = {"region": store / chosen.region, **({} if table is None else {"table": store / table})}
     prepared = prepare(
         Recipe(
-            source="spatialdata/1",
+            # Version 1 read what a shard does not hold as black.
+            source="spatialdata/2" if chosen.stored.lost and chosen.raster.array.shards else "spatialdata/1",
             where=where,
             slide_files={"image": store / chosen.image},
             table_files=files,
-            write_slide=lambda target: write_image(store, chosen.image, target, of_any_kind=True),
+            write_slide=lambda target: write_image(store, chosen.image, target, stored=chosen.stored),
             read_table=lambda pixels: _with_colours(_read_table(store, chosen), pixels, chosen.image),
             um_per_px=stated[0][1] if stated else None,
             rules=(f"region {chosen.region}", f"system {chosen.system}"),
@@ -139,7 +140,7 @@ def _read_table(store: Path, chosen: Chosen) -> Table:
         ids, xy_px, notes = _places(store, chosen, None, "")
         obs = pd.DataFrame({"measured": False, "total_counts": 0.0}, index=pd.Index(ids.astype(str)))
         none = csr_matrix(np.zeros((len(obs), 0), dtype=np.float32))
-        return Table(obs, xy_px, none, (), (*notes, *_on_image(store, chosen, xy_px, obs.index)))
+        return Table(obs, xy_px, none, (), (*notes, *_on_image(chosen, xy_px, obs.index)))
     where = f"{store}, {chosen.table}"
     with element(store, chosen.table) as group:
         obs, left_out = read_columns(group, "obs", where=where)
@@ -161,7 +162,7 @@ def _read_table(store: Path, chosen: Chosen) -> Table:
     found = totals_of(obs, row_sums(counts), where=where, n_genes=n_genes, measured=measured)
     obs = obs.assign(measured=measured, total_counts=found.values)
     notes = [*genes.notes, *notes, *of_places, *on_rows, *([found.note] if found.note else []), *left_out]
-    notes += _on_image(store, chosen, xy_px, obs.index)
+    notes += _on_image(chosen, xy_px, obs.index)
     return Table(obs, xy_px, counts, genes.names, tuple(notes), beside)
 
 
@@ -196,7 +197,7 @@ def _places(
     return ids, moved(xy - 0.5, chosen.matrix), notes
 
 
-def _on_image(store: Path, chosen: Chosen, xy_px: Float[np.ndarray, "n 2"], ids: pd.Index) -> list[str]:
+def _on_image(chosen: Chosen, xy_px: Float[np.ndarray, "n 2"], ids: pd.Index) -> list[str]:
     """Return what is to be said of the image under the places.
 
     Raises
@@ -204,17 +205,16 @@ def _on_image(store: Path, chosen: Chosen, xy_px: Float[np.ndarray, "n 2"], ids:
     DataError
         When places lie where the image has no pixels.
     """
-    with element(store, chosen.image, whole=False):
-        lost = not_stored(store, chosen.image, chosen.raster)
+    lost = chosen.stored.lost
     if not lost:
         return []
-    blank = under(chosen.raster, lost, xy_px)
+    blank = chosen.stored.under(xy_px)
     if blank.any():
         raise DataError(
-            f"{len(lost):,} chunks of the image are not stored, and observations lie where it has no pixels: "
+            f"{lost:,} chunks of the image are not stored, and observations lie where it has no pixels: "
             f"{some(ids[blank])}",
             where=chosen.raster.where,
             expected="pixels under every observation",
             remedy="copy it again if it was cut off, or take these rows off the table",
         )
-    return [f"{len(lost):,} chunks of {chosen.image} are not stored: white there, and no observation on them"]
+    return [f"{lost:,} chunks of {chosen.image} are not stored: white there, and no observation on them"]

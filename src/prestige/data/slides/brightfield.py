@@ -13,6 +13,8 @@ _ASKED = 48  # squares along each side of the image, at most
 _SQUARE_PX = 8
 _BLACK, _DARK, _BRIGHT = 3, 60, 100  # mean of the colours
 _LEAST_SHARE = 0.01
+_ANOTHER = "name the H&E image; one of fluorescence (DAPI, IF) is none"
+_COLOURS = ("red", "green", "blue")
 
 
 def check_brightfield(pixels: UInt8[np.ndarray, "height width 3"], *, where: str | Path) -> None:
@@ -20,7 +22,8 @@ def check_brightfield(pixels: UInt8[np.ndarray, "height width 3"], *, where: str
 
     Squares of 8 pixels on a grid are looked at, without those that are black throughout (a border, what a
     scanner did not store).  Transmitted light has a mean of at least 100 there; a section that was stained
-    very darkly still has a median of 60 and bright places.
+    very darkly still has a median of 60 and bright places.  Glass shows every colour, so one that is 0 in all
+    squares was lost.
 
     Raises
     ------
@@ -37,15 +40,19 @@ def check_brightfield(pixels: UInt8[np.ndarray, "height width 3"], *, where: str
     seen = bright[bright.max(axis=1) > _BLACK]
     if len(seen) <= _LEAST_SHARE * len(bright):
         raise _refused("is black", where)
+    if without := [
+        name for name, most in zip(_COLOURS, squares.max(axis=(0, 1, 2, 3)), strict=True) if not most
+    ]:
+        raise _refused(f"has no {' and no '.join(without)}", where, "copy it again if it was cut off")
     mean, median, light = float(seen.mean()), float(np.median(seen)), float(np.percentile(seen, 95))
     if mean < _BRIGHT and (median < _DARK or light < _BRIGHT):
         raise _refused(f"is dark: its pixels are {mean:.0f} of 255 in the mean", where)
 
 
-def _refused(what: str, where: str | Path) -> DataError:
+def _refused(what: str, where: str | Path, remedy: str = _ANOTHER) -> DataError:
     return DataError(
         f"the image {what}",
         where=where,
         expected="an H&E image: stained tissue on a bright background",
-        remedy="name the H&E image; one of fluorescence (DAPI, IF) is none",
+        remedy=remedy,
     )

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from prestige.data.slides.alpha import on_white
-from prestige.data.slides.images import WHITE, Image, Level, blocks_of
+from prestige.data.slides.images import Image, Level, blocks_of
 from prestige.data.slides.pixel_size import square_um
 from prestige.data.slides.slide import checked_image
-from prestige.data.stores.pyramids import Pyramid, pyramid_of, stored_chunks
+from prestige.data.stores.on_disk import StoredChunks, stored_chunks
+from prestige.data.stores.pyramids import Pyramid, pyramid_of
 from prestige.data.stores.zarrs import group_of
 from prestige.errors import AGAIN, DataError, reading
 
@@ -40,7 +41,7 @@ class ZarrImage(Image):
     pyramid: Pyramid
     name: str
     beside: int
-    stored: Bool[np.ndarray, "down across"]
+    stored: StoredChunks
 
     @classmethod
     def of(cls, folder: Path) -> ZarrImage:
@@ -73,7 +74,8 @@ class ZarrImage(Image):
                 remedy=f"name the one that is meant ({folder.name}/{largest[0]})",
             )
         taken = found[largest[0]]
-        return cls(folder, taken, largest[0], len(names) - 1, stored_chunks(taken, folder / largest[0]))
+        chunks = stored_chunks(taken.arrays[0], folder / largest[0], taken.axes, taken.where)
+        return cls(folder, taken, largest[0], len(names) - 1, chunks)
 
     @property
     def path(self) -> Path:
@@ -109,7 +111,7 @@ class ZarrImage(Image):
                 f"image {self.name} of {self.folder.name} ({size}) was read, the largest; "
                 f"{self.beside} lie beside it"
             )
-        if not self.stored.all():
+        if self.stored.lost:
             notes.append(
                 f"{self._missing()} of {self.folder.name} are not stored: they were filled with white"
             )
@@ -127,26 +129,18 @@ class ZarrImage(Image):
 
     def on_no_pixels(self, xy_px: Float[np.ndarray, "n 2"]) -> tuple[Int[np.ndarray, " m"], str]:
         """Return which places lie on chunks that are not stored, and how many of the chunks are not."""
-        if self.stored.all():
-            return np.empty(0, dtype=np.int64), ""
-        beyond = np.array([self.width_px, self.height_px]) - 0.5
-        inside = np.flatnonzero(np.all((xy_px >= -0.5) & (xy_px < beyond), axis=1))
-        x, y = np.clip(np.rint(xy_px[inside]).astype(np.int64), 0, None).T
-        rows, columns = self.pyramid.chunk_px
-        return inside[~self.stored[y // rows, x // columns]], f"{self._missing()} are not stored"
+        words = f"{self._missing()} are not stored" if self.stored.lost else ""
+        return np.flatnonzero(self.stored.under(xy_px)), words
 
     def _missing(self) -> str:
-        return f"{int((~self.stored).sum()):,} of {self.stored.size:,} chunks"
+        return f"{self.stored.lost:,} of {self.stored.there.size:,} chunks"
 
     def _part(self, level: int, x: int, y: int, width: int, height: int) -> UInt8[np.ndarray, "h w 3"]:
         out = self.pyramid.read(level, slice(y, y + height), slice(x, x + width))
         if out.shape[2] == 4:
             out = on_white(out)
-        if level == 0 and not self.stored.all():
-            rows, columns = self.pyramid.chunk_px
-            row, column = np.arange(y, y + height) // rows, np.arange(x, x + width) // columns
-            if not self.stored[row[0] : row[-1] + 1, column[0] : column[-1] + 1].all():
-                out = np.where(self.stored[row[:, None], column[None, :]][..., None], out, np.uint8(WHITE))
+        if level == 0:
+            out = self.stored.on_white(out, slice(y, y + height), slice(x, x + width))
         return np.ascontiguousarray(out)
 
     def _blocks(self) -> list[tuple[int, int, int, int]]:

@@ -11,7 +11,8 @@ from jaxtyping import Float
 
 from prestige.data.stores.annotations import Annotation, annotation_of
 from prestige.data.stores.frames import checked_square, through
-from prestige.data.stores.images import Picture, is_bright, picture
+from prestige.data.stores.images import Picture, is_bright, picture, stored_in
+from prestige.data.stores.on_disk import StoredChunks
 from prestige.data.stores.shapes import shape_frames
 from prestige.data.stores.zarrs import LABEL_AXES, OLD_TABLE, Raster, element, elements_of, level0
 from prestige.errors import DataError, PrestigeError, nearest, raise_all
@@ -47,6 +48,8 @@ class Chosen:
         coordinates to the image's, in which the first pixel reaches from 0 to 1.
     notes
         What was chosen among several.
+    stored
+        Which chunks of the image are on the disk.
     """
 
     image: str
@@ -57,6 +60,7 @@ class Chosen:
     system: str
     matrix: Float[np.ndarray, "3 3"]
     notes: tuple[str, ...]
+    stored: StoredChunks
 
     @property
     def region_name(self) -> str:
@@ -152,7 +156,8 @@ def choose(store: Path, named: Named, table: str | None, link: Annotation) -> Ch
         notes.append(f"{image.name} was taken, the only one of {len(there)} images that may be its H&E image")
     if named.region is None and len(link.regions) > 1:
         notes.append(f"the rows of {_bare(region)} were taken: it lies on {_bare(image.name)}")
-    return Chosen(image.name, raster, table, link, region, system, matrix, tuple(notes))
+    stored = stored_in(store, image.name, raster)
+    return Chosen(image.name, raster, table, link, region, system, matrix, tuple(notes), stored)
 
 
 def _annotation(store: Path, name: str) -> Annotation:

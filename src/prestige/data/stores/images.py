@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import UInt8
 
 from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
 from prestige.data.slides.alpha import on_white
 from prestige.data.slides.brightfield import check_brightfield
 from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
-from prestige.data.stores.zarrs import Raster, element, level0, windows_of
-from prestige.errors import DataError, reading
-from prestige.inputs import files_below
+from prestige.data.stores.on_disk import WHITE, StoredChunks, stored_chunks
+from prestige.data.stores.zarrs import IMAGE_AXES, Raster, element, level0, windows_of
+from prestige.errors import DataError
 
 Window = tuple[slice, slice]
-_WHITE = 255
 _LOOKED_AT = 16  # chunks
 _SQUARE_PX = 8
 
@@ -65,7 +63,7 @@ def picture(store: Path, name: str) -> Picture:
     return Picture(name, raster, None)
 
 
-def write_image(store: Path, name: str, target: Path, *, of_any_kind: bool = False) -> None:
+def write_image(store: Path, name: str, target: Path, *, stored: StoredChunks | None = None) -> None:
     """Decode an image into a new slide file, each chunk once, on all cores.
 
     Parameters
@@ -74,10 +72,10 @@ def write_image(store: Path, name: str, target: Path, *, of_any_kind: bool = Fal
         The store, and its element.
     target
         The file to make.
-    of_any_kind
-        Whether it is not known to be of the challenge: then chunks that are not on the disk become white,
-        where zarr fills them with zeros, a fourth channel named a or alpha puts pixels on white, and an image
-        on a dark background is refused.
+    stored
+        Which chunks are on the disk, of an image that is not known to be of the challenge: others become
+        white, where zarr fills them with zeros, a fourth channel named a or alpha puts pixels on white, and
+        an image on a dark background is refused.
 
     Raises
     ------
@@ -87,28 +85,28 @@ def write_image(store: Path, name: str, target: Path, *, of_any_kind: bool = Fal
     with element(store, name) as group:
         image = level0(group, f"{store}, {name}")
         channels, height, width = image.shape
-        rgba = of_any_kind and _is_rgba(image)
+        rgba = stored is not None and _is_rgba(image)
         checked_image((height, width, 3 if rgba else channels), image.dtype, where=f"{store}, {name}")
         windows, rgb = windows_of(image), image.rgb
-        lost = set(map(_corner, not_stored(store, name, image))) if of_any_kind else set()
         with (
             new_pixels(target, height, width) as pixels,
             Progress(f"decoding {name}", len(windows)) as progress,
         ):
 
             def copy(window: Window) -> None:
-                if _corner(window) in lost:
-                    pixels[window] = _WHITE
+                if stored is not None and not stored.of(*window).any():
+                    pixels[window] = WHITE
                     return
                 part = image[:, *window]
                 seen = (part if rgb == [0, 1, 2] else part[rgb]).transpose(1, 2, 0)
-                pixels[window] = on_white(seen) if rgba else seen
+                seen = on_white(seen) if rgba else seen
+                pixels[window] = seen if stored is None else stored.on_white(seen, *window)
 
             held = Held(MOST_HELD_BYTES)
             for _ in as_done(copy, windows):
                 held.trim(pixels)
                 progress.advance()
-            if of_any_kind:
+            if stored is not None:
                 check_brightfield(pixels, where=image.where)
 
 
@@ -124,39 +122,9 @@ def damaged_colours(pixels: UInt8[np.ndarray, "height width 3"], name: str) -> l
     ]
 
 
-def not_stored(store: Path, name: str, image: Raster) -> list[Window]:
-    """Return the windows of an image of which a chunk is not on the disk."""
-    array: Any = image.array
-    with reading(image.where):
-        root = store / name / array.path
-        there = {path.relative_to(root).as_posix() for path in files_below(root)}
-        stored_as = array.shards or array.chunks
-        n_depth = -(-image.shape[0] // stored_as[0])
-        return [
-            window
-            for window in windows_of(image)
-            if not all(
-                array.metadata.encode_chunk_key(
-                    (c, window[0].start // stored_as[1], window[1].start // stored_as[2])
-                )
-                in there
-                for c in range(n_depth)
-            )
-        ]
-
-
-def under(image: Raster, windows: list[Window], xy_px: Float[np.ndarray, "n 2"]) -> Bool[np.ndarray, "n"]:
-    """Return which places lie in one of some windows of an image."""
-    if not windows:
-        return np.zeros(len(xy_px), dtype=bool)
-    rows, columns = (image.array.shards or image.array.chunks)[1:]
-    across = -(-image.size_px[0] // columns)
-    finite = np.asarray(np.isfinite(xy_px).all(axis=1))
-    x_px, y_px = np.rint(np.where(finite[:, None], xy_px, -1.0)).T
-    inside = (x_px >= 0) & (x_px < image.size_px[0]) & (y_px >= 0) & (y_px < image.size_px[1])
-    number = (y_px // rows) * across + x_px // columns
-    lost = [(y.start // rows) * across + x.start // columns for y, x in windows]
-    return inside & np.isin(number, np.asarray(lost, dtype=np.float64))
+def stored_in(store: Path, name: str, image: Raster) -> StoredChunks:
+    """Return which chunks of an image are on the disk."""
+    return stored_chunks(image.array, store / name, IMAGE_AXES, image.where)
 
 
 def is_bright(store: Path, name: str) -> bool:
@@ -169,10 +137,11 @@ def is_bright(store: Path, name: str) -> bool:
     """
     with element(store, name, whole=False) as group:
         image = level0(group, f"{store}, {name}")
-        lost = set(map(_corner, not_stored(store, name, image)))
-        stored = [window for window in windows_of(image) if _corner(window) not in lost]
-        chosen = stored[:: max(1, -(-len(stored) // _LOOKED_AT))]
-        squares = [_squares(image[:, y, x][image.rgb[:3]]) for y, x in chosen]
+        stored = stored_in(store, name, image)
+        there = [window for window in windows_of(image) if stored.of(*window).any()]
+        chosen = there[:: max(1, -(-len(there) // _LOOKED_AT))]
+        parts = [stored.on_white(image[:, *at][image.rgb[:3]].transpose(1, 2, 0), *at) for at in chosen]
+        squares = [_squares(part.transpose(2, 0, 1)) for part in parts]
         seen = np.concatenate([np.zeros((0, _SQUARE_PX, _SQUARE_PX, 3), np.uint8), *squares])
     side = math.isqrt(len(seen))
     mosaic = seen[: side * side].reshape(side, side, _SQUARE_PX, _SQUARE_PX, 3).swapaxes(1, 2)
@@ -194,7 +163,3 @@ def _squares(part: UInt8[np.ndarray, "3 h w"]) -> UInt8[np.ndarray, "n s s 3"]:
     whole = part[:, : sides[0] * _SQUARE_PX, : sides[1] * _SQUARE_PX]
     apart = whole.reshape(3, sides[0], _SQUARE_PX, sides[1], _SQUARE_PX)[:, y][:, :, :, x]
     return apart.transpose(1, 3, 2, 4, 0).reshape(-1, _SQUARE_PX, _SQUARE_PX, 3)
-
-
-def _corner(window: Window) -> tuple[int, int]:
-    return window[0].start, window[1].start

@@ -9,6 +9,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from prestige.data.stores.centroids import Centroids
 from prestige.data.stores.frames import between, moved, moves
+from prestige.data.stores.images import stored_in
+from prestige.data.stores.on_disk import StoredChunks
 from prestige.data.stores.zarrs import LABEL_AXES, WHOLE, Raster, chunks, element, level0
 from prestige.errors import DataError
 from prestige.text import some
@@ -41,7 +43,7 @@ def read_centres(
     where = f"{store}, {mask}"
     with element(store, image, whole=False) as group:
         of_image = level0(group, f"{store}, {image}")
-        image_is_whole = of_image.is_whole
+        stored = stored_in(store, image, of_image)
     with element(store, mask, whole=False) as group:
         labels = level0(group, where)
         _check_kind(labels)
@@ -64,8 +66,7 @@ def read_centres(
         xy_px = moved(xy_px, matrix)
         notes.append(f"{mask} lies in another frame than {image}: its centres were moved by what both state")
     notes += _apart(centroids, ids, mask)
-    if not image_is_whole:
-        _check_image(f"{store}, {image}", of_image, xy_px, pixels)
+    _check_image(f"{store}, {image}", stored, xy_px, ids)
     return xy_px, notes
 
 
@@ -160,16 +161,14 @@ def _lost(ids: Int[np.ndarray, "n"], lost: Bool[np.ndarray, "n"], labels: Raster
 
 
 def _check_image(
-    where: str, image: Raster, xy_px: Float[np.ndarray, "n 2"], pixels: UInt8[np.ndarray, "height width 3"]
+    where: str, stored: StoredChunks, xy_px: Float[np.ndarray, "n 2"], ids: Int[np.ndarray, "n"]
 ) -> None:
     """Refuse a chunk that is not on the disk, which reads as black, where it has cells."""
-    places = np.rint(xy_px).astype(np.int64)
-    for y, x in chunks(image, "checking the image"):
-        inside = (places >= (x.start, y.start)).all(axis=1) & (places < (x.stop, y.stop)).all(axis=1)
-        if inside.any() and not pixels[y, x].any():
-            raise DataError(
-                f"no pixels under {int(inside.sum()):,} of the cells (from x {x.start}, y {y.start})",
-                where=where,
-                expected=WHOLE,
-                remedy="copy it again: it was cut off",
-            )
+    blank = stored.under(xy_px)
+    if blank.any():
+        raise DataError(
+            f"no pixels under {int(blank.sum()):,} of the cells: {some(ids[blank].tolist())}",
+            where=where,
+            expected=WHOLE,
+            remedy="copy it again: it was cut off",
+        )

@@ -1,20 +1,15 @@
-"""The levels of an OME-Zarr image: axes by their names, sizes by their shapes, chunks by what is on the disk.
+"""The levels of an OME-Zarr image: axes by their names, sizes by their shapes.
 
 Source of the layout: the OME-NGFF specifications 0.4 and 0.5.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
 
-from prestige.data.stores.chunks import index_bytes
-from prestige.data.stores.metadata import Shard
 from prestige.data.stores.zarrs import channel_names, colour_order
 from prestige.errors import AGAIN, DataError, reading
 
@@ -78,17 +73,9 @@ class Pyramid:
         return tuple((int(array.shape[y]), int(array.shape[x])) for array in self.arrays)
 
     @property
-    def chunk_px(self) -> tuple[int, int]:
-        """Rows and columns of a chunk of the largest level."""
-        return self._of("chunks")
-
-    @property
     def file_px(self) -> tuple[int, int]:
         """Rows and columns of what one file of the largest level holds: a chunk, or a shard."""
-        return self._of("shards") if self.arrays[0].shards else self.chunk_px
-
-    def _of(self, what: str) -> tuple[int, int]:
-        sizes = getattr(self.arrays[0], what)
+        sizes = self.arrays[0].shards or self.arrays[0].chunks
         return int(sizes[self.axes.index("y")]), int(sizes[self.axes.index("x")])
 
     def read(self, level: int, rows: slice, columns: slice) -> np.ndarray:
@@ -166,49 +153,3 @@ def _scale(dataset: dict[str, Any], scales: dict[str, Any], n_axes: int) -> list
                     raise ValueError(f"a scale of {len(values)} numbers for {n_axes} axes")
                 found = values if found is None else [a * b for a, b in zip(found, values, strict=True)]
     return found
-
-
-def stored_chunks(pyramid: Pyramid, folder: Path) -> Bool[np.ndarray, "down across"]:
-    """Return which chunks of the largest level are on the disk, as far as one not there would read as black.
-
-    A chunk of one colour that is not stored among others that are holds that colour's fill value; where no
-    colour is stored, nothing is.
-
-    Parameters
-    ----------
-    folder
-        The folder of the image.
-    """
-    array = pyramid.arrays[0]
-    y, x = (pyramid.axes.index(axis) for axis in "yx")
-    with reading(pyramid.where, expected=WHOLE):
-        shards = array.shards or array.chunks
-        inner = tuple(shard // chunk for shard, chunk in zip(shards, array.chunks, strict=True))
-        files = tuple(-(-size // shard) for size, shard in zip(array.shape, shards, strict=True))
-        sizes = tuple(-(-size // chunk) for size, chunk in zip(array.shape, array.chunks, strict=True))
-        if int(array.fill_value or 0) != 0:
-            return np.ones((sizes[y], sizes[x]), dtype=bool)
-        stored = np.zeros(tuple(n * per for n, per in zip(files, inner, strict=True)), dtype=bool)
-        for key in np.ndindex(*files):
-            at = tuple(slice(n * per, (n + 1) * per) for n, per in zip(key, inner, strict=True))
-            stored[at] = _in_file(folder / array.path / array.metadata.encode_chunk_key(key), array, inner)
-        stored = stored[tuple(slice(0, size) for size in sizes)]
-        others = tuple(axis for axis in range(len(sizes)) if axis not in (y, x))
-        found = np.asarray(stored.any(axis=others))
-    return found if y < x else found.T
-
-
-def _in_file(path: Path, array: Any, inner: tuple[int, ...]) -> Any:
-    """Return which chunks a file of an array holds: itself, or those of the index at a shard's end."""
-    if not path.is_file():
-        return False
-    if not array.shards:
-        return True
-    checksum = any(type(one).__name__ == "Crc32cCodec" for one in array.metadata.codecs[0].index_codecs)
-    length = index_bytes(Shard(math.prod(inner), "", checksum))
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - length))
-        index = np.frombuffer(file.read(16 * math.prod(inner)), dtype="<u8")
-    if index.size != 2 * math.prod(inner):
-        raise ValueError("a shard is cut off")
-    return (index.reshape(*inner, 2) != np.iinfo(np.uint64).max).any(axis=-1)

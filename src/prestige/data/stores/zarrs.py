@@ -245,12 +245,6 @@ class Raster:
         """Type of the values."""
         return self.array.dtype
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether every chunk is on the disk; one that is not reads as the fill value."""
-        with reading(self.where, expected=WHOLE):
-            return bool(self.array.nchunks_initialized == self.array.nchunks)
-
     def __getitem__(self, at: Any) -> np.ndarray:
         """Read a part.
 

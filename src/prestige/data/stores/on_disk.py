@@ -1,0 +1,144 @@
+"""Which chunks of an image are on the disk: files of a store, and what lies in those that are shards.
+
+zarr fills what is not there with the fill value, mostly 0: black, where a cut-off copy lost tissue and where
+a writer left out what it never had.  The one rule for every reader stands here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from prestige.data.stores.chunks import index_bytes
+from prestige.data.stores.metadata import Shard
+from prestige.errors import AGAIN, DataError, reading
+from prestige.inputs import files_below
+
+WHITE = 255
+_EXPECTED = "a whole image in zarr"
+_MOST_CHUNKS = 1 << 26  # a byte each
+
+
+@dataclass(frozen=True, eq=False)
+class StoredChunks:
+    """Which chunks of an image are on the disk.
+
+    Parameters
+    ----------
+    there
+        Whether a chunk is, or would not be black without being.
+    rows, columns
+        Size of a chunk in pixels.
+    height, width
+        Size of the image in pixels.
+    """
+
+    there: Bool[np.ndarray, "down across"]
+    rows: int
+    columns: int
+    height: int
+    width: int
+
+    @property
+    def lost(self) -> int:
+        """How many chunks are not."""
+        return int((~self.there).sum())
+
+    def under(self, xy_px: Float[np.ndarray, "n 2"]) -> Bool[np.ndarray, "n"]:
+        """Return which places lie in the image, on a chunk that is not stored."""
+        blank = np.zeros(len(xy_px), dtype=bool)
+        if self.there.all():
+            return blank
+        beyond = np.array([self.width, self.height]) - 0.5
+        inside = np.flatnonzero(np.all((xy_px >= -0.5) & (xy_px < beyond), axis=1))
+        last = np.array([self.width, self.height]) - 1
+        x, y = np.clip(np.rint(xy_px[inside]).astype(np.int64), 0, last).T
+        blank[inside] = ~self.there[y // self.rows, x // self.columns]
+        return blank
+
+    def of(self, y: slice, x: slice) -> Bool[np.ndarray, "down across"]:
+        """Return which of the chunks that a part of the image touches are stored."""
+        return self.there[
+            y.start // self.rows : -(-y.stop // self.rows),
+            x.start // self.columns : -(-x.stop // self.columns),
+        ]
+
+    def on_white(self, part: UInt8[np.ndarray, "h w 3"], y: slice, x: slice) -> UInt8[np.ndarray, "h w 3"]:
+        """Return a part of the image with white where no chunk is stored."""
+        if self.of(y, x).all():
+            return part
+        down, across = np.arange(y.start, y.stop) // self.rows, np.arange(x.start, x.stop) // self.columns
+        return np.where(self.there[down[:, None], across[None, :]][..., None], part, np.uint8(WHITE))
+
+
+def stored_chunks(array: Any, folder: Path, axes: tuple[str, ...], where: str) -> StoredChunks:
+    """Return which chunks of an image are on the disk, as far as one not there would read as black.
+
+    A chunk is stored when it is in every colour that is stored anywhere: a colour of which nothing is stored
+    holds its fill value.
+
+    Parameters
+    ----------
+    array
+        What zarr opened.
+    folder
+        Where it lies.
+    axes
+        The names of its axes: y, x and others of which t and z have one place each.
+    where
+        The image, for messages.
+
+    Raises
+    ------
+    DataError
+        For a shard that is cut off, and absurdly many chunks.
+    """
+    y, x = axes.index("y"), axes.index("x")
+    sizes = tuple(-(-size // chunk) for size, chunk in zip(array.shape, array.chunks, strict=True))
+    with reading(where, expected=_EXPECTED):
+        whole = int(array.fill_value or 0) != 0
+    there = np.ones((sizes[y], sizes[x]), dtype=bool)
+    if not whole:
+        stored = np.moveaxis(_stored(array, folder, sizes, where), (y, x), (-2, -1))
+        colours = stored.reshape(-1, sizes[y], sizes[x])
+        seen = colours.any(axis=(1, 2))
+        there = colours[seen].all(axis=0) if seen.any() else ~there
+    return StoredChunks(there, array.chunks[y], array.chunks[x], array.shape[y], array.shape[x])
+
+
+def _stored(array: Any, folder: Path, sizes: tuple[int, ...], where: str) -> Bool[np.ndarray, "..."]:
+    """Return which chunks of an array are stored, along all of its axes; each file is opened once at most."""
+    shards = array.shards or array.chunks
+    inner = tuple(shard // chunk for shard, chunk in zip(shards, array.chunks, strict=True))
+    files = tuple(-(-size // shard) for size, shard in zip(array.shape, shards, strict=True))
+    if (number := math.prod(files) * math.prod(inner)) > _MOST_CHUNKS:
+        raise DataError(
+            f"declares {number:,} chunks", where=where, expected=f"at most {_MOST_CHUNKS:,}", remedy=AGAIN
+        )
+    stored = np.zeros(tuple(n * per for n, per in zip(files, inner, strict=True)), dtype=bool)
+    root = folder / array.path
+    with reading(where, expected=_EXPECTED):
+        there = {path.relative_to(root).as_posix() for path in files_below(root)}
+        for key in np.ndindex(*files):
+            if (name := array.metadata.encode_chunk_key(key)) in there:
+                at = tuple(slice(n * per, (n + 1) * per) for n, per in zip(key, inner, strict=True))
+                stored[at] = _in_shard(root / name, array, inner) if array.shards else True
+    return stored[tuple(slice(0, size) for size in sizes)]
+
+
+def _in_shard(path: Path, array: Any, inner: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
+    """Return which chunks a shard holds, by the index at its end."""
+    checksum = any(type(one).__name__ == "Crc32cCodec" for one in array.metadata.codecs[0].index_codecs)
+    length = index_bytes(Shard(math.prod(inner), "", checksum))
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - length))
+        content = file.read(length)
+    if len(content) < length:
+        raise ValueError("a shard is cut off")
+    index = np.frombuffer(content[: 16 * math.prod(inner)], dtype="<u8")
+    return (index.reshape(*inner, 2) != np.iinfo(np.uint64).max).any(axis=-1)
