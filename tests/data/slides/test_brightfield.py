@@ -35,7 +35,7 @@ def test_light_from_the_tissue_is_refused() -> None:
 def test_a_colour_that_is_lost_is_refused() -> None:
     image = spots(235, 120)
     image[..., 2] = 0
-    with pytest.raises(DataError, match="a: the image has no blue; .*; copy it again if it was cut off"):
+    with pytest.raises(DataError, match=r"a: the image has no blue; .*; copy it again if it was cut off"):
         check_brightfield(image, where="a")
     image[::50, ::50, 2] = 1  # some, however little
     image[:8, :8, 2] = 1

@@ -107,7 +107,7 @@ def stored_chunks(array: Any, folder: Path, axes: tuple[str, ...], where: str) -
         stored = np.moveaxis(_stored(array, folder, sizes, where), (y, x), (-2, -1))
         colours = stored.reshape(-1, sizes[y], sizes[x])
         seen = colours.any(axis=(1, 2))
-        there = colours[seen].all(axis=0) if seen.any() else ~there
+        there = np.logical_and.reduce(colours[seen], axis=0) & seen.any()
     return StoredChunks(there, array.chunks[y], array.chunks[x], array.shape[y], array.shape[x])
 
 
