@@ -160,13 +160,14 @@ def _csv(
 def _column(column: Any, is_text: bool) -> pd.Series:
     """Return a column of texts of Arrow as pandas has it: categories, or numbers where all are."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+    import pyarrow.compute
 
     if is_text:
         return column.dictionary_encode().unify_dictionaries().to_pandas()
-    gaps = pc.is_in(column, value_set=pa.array(_GAPS))
+    compute: Any = pyarrow.compute  # it makes its functions as it is imported: a checker of types knows none
+    gaps = compute.is_in(column, value_set=pa.array(_GAPS))
     try:
-        return pc.if_else(gaps, pa.scalar(None, pa.string()), column).cast(pa.float64()).to_pandas()
+        return compute.if_else(gaps, pa.scalar(None, pa.string()), column).cast(pa.float64()).to_pandas()
     except pa.ArrowInvalid:  # blanks, truths or words among them: pandas tells which
         words = column.to_pandas()
         return words.mask(words.isin(_GAPS)).replace(_TRUTHS)
