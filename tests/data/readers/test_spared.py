@@ -47,7 +47,7 @@ def test_a_slide_is_its_rows_on_its_own_image(folder: Path, slide: str, rows: sl
     table = table_of(folder)
     sample = opened(folder, slide=slide)
     np.testing.assert_array_equal(sample.counts.toarray(), table.layers["counts"][rows])
-    np.testing.assert_allclose(sample.xy_px, table.obsm["spatial"][rows] / 2)
+    np.testing.assert_allclose(sample.xy_px, (table.obsm["spatial"][rows] + 0.5) / 2 - 0.5)
     assert list(sample.genes) == ["EPCAM", "PTPRC", "ACTA2"]
     assert list(sample.obs.index) == list(table.obs_names[rows])
     hires = table.uns["spatial"][slide]["images"]["hires"]

@@ -39,7 +39,7 @@ def check(found: Prepared, export: Visium, scale: float, atol: float = 1e-9) -> 
     np.testing.assert_array_equal(table.counts.toarray(), array.counts()[rows])
     np.testing.assert_allclose(table.obs["total_counts"], array.counts()[rows].sum(axis=1))
     xy_px = export.frame[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy()[rows]
-    np.testing.assert_allclose(table.xy_px, xy_px * scale, atol=atol)
+    np.testing.assert_allclose(table.xy_px, (xy_px + 0.5) * scale - 0.5, atol=atol)
     assert found.card.um_per_px == pytest.approx(array.um_per_px / scale, rel=2e-3)
     assert table.obs["measured"].all()
 

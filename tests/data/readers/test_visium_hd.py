@@ -47,7 +47,8 @@ def test_bins_of_any_width_hold_the_sums_of_one_tissue(
     assert table.genes == NAMES
     np.testing.assert_array_equal(table.counts.toarray()[order], counts[inside])
     assert table.counts.sum() == HD.counts()[HD.in_tissue].sum()
-    np.testing.assert_allclose(table.xy_px[order], larger.xy_px[inside] * SCALES["hires"], atol=1e-6)
+    xy_px = (larger.xy_px[inside] + 0.5) * SCALES["hires"] - 0.5
+    np.testing.assert_allclose(table.xy_px[order], xy_px, atol=1e-6)
     assert found.card.um_per_px == pytest.approx(1.0)
     made_of = {6: "9 of 2 um", 32: "4 of 16 um"}.get(bin_um or 8)
     told = f"bins of {bin_um or 8} um" + (f", each the sum of up to {made_of}" if made_of else "")
@@ -101,7 +102,8 @@ def test_segmented_cells_lie_at_the_centroids_of_their_outlines(export: Path, tm
         assert list(table.obs.index) == ["cellid_000000001-1", "cellid_000000009-1", "cellid_000000030-1"]
         np.testing.assert_array_equal(table.counts.toarray()[:, 4], list(CELLS))
         centres = [(9 + 4 * (column + 1), 9 + 4 * (row + 0.5)) for row, column in CELLS.values()]
-        np.testing.assert_allclose(table.xy_px, np.array(centres) * SCALES["hires"], atol=1e-6)
+        xy_px = (np.array(centres) + 0.5) * SCALES["hires"] - 0.5
+        np.testing.assert_allclose(table.xy_px, xy_px, atol=1e-6)
     with pytest.raises(DataError, match="asks for cells and for bins"):
         read(export, tmp_path, cells=True, bin_um=8)
 

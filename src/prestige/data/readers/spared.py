@@ -27,6 +27,7 @@ from prestige.data.readers.with_image import prepare_with_image
 from prestige.data.sample import Counts, Table
 from prestige.data.slides.images import Image, image_of
 from prestige.data.spec import SampleSpec
+from prestige.data.stores.frames import resized
 from prestige.data.tables import read_frame
 from prestige.errors import DataError, nearest, reading
 from prestige.text import some
@@ -37,7 +38,7 @@ _SLIDE = "slide_id"
 
 @dataclass(frozen=True)
 class _Shown:
-    """The image of a slide, and by what places are multiplied to lie on it."""
+    """The image of a slide, and its width by that of the one whose pixels places are."""
 
     image: Image
     scale: float
@@ -57,7 +58,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     prepared = prepare_with_image(
         spec,
         cache_dir,
-        source=f"spared/1/{slide}",
+        source=f"spared/2/{slide}",
         image=shown.image,
         table_files={"table": path},
         read_table=lambda: _read_table(path, slide, shown.scale),
@@ -157,7 +158,7 @@ def _read_table(path: Path, slide: str, scale: float) -> Table:
 
     with opened_h5ad(path) as file:
         table = read_annotated(file, where=str(path), genes_of=_genes, chosen=of_slide)
-    return replace(table, xy_px=table.xy_px * scale)
+    return replace(table, xy_px=resized(table.xy_px, scale))
 
 
 def _genes(file: Any, *, where: str) -> Genes:

@@ -59,7 +59,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     return prepare_with_image(
         spec,
         cache_dir,
-        source="visium/1",
+        source="visium/2",
         image=picture.image,
         table_files=files.by_role,
         read_table=lambda: spots_table(files, positions, lie, picture, notes, where=where),

@@ -66,7 +66,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     return prepare_with_image(
         spec,
         cache_dir,
-        source="visium_hd/1",
+        source="visium_hd/2",
         image=picture.image,
         table_files=files.by_role,
         read_table=table,

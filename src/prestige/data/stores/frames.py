@@ -191,6 +191,17 @@ def moved(xy_px: Float[np.ndarray, "n 2"], matrix: Float[np.ndarray, "3 3"]) -> 
     return (xy_px + 0.5) @ matrix[:2, :2].T + matrix[:2, 2] - 0.5
 
 
+def resized(xy_px: Float[np.ndarray, "n 2"], factor: float) -> Float[np.ndarray, "n 2"]:
+    """Return centres of pixels, whole in both images, on the same image made larger or smaller.
+
+    Examples
+    --------
+    >>> resized(np.array([[4.5, 0.5]]), 0.5)  # between the pixels 4 and 5, which become pixel 2
+    array([[2., 0.]])
+    """
+    return xy_px if factor == 1 else (xy_px + 0.5) * factor - 0.5
+
+
 def _matrix(
     one: Any, axes: tuple[str, ...], where: str, depth: int = 0
 ) -> tuple[Float[np.ndarray, "3 3"], tuple[str, ...]]:

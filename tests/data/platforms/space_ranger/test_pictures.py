@@ -32,7 +32,9 @@ def test_places_are_scaled_and_have_to_lie_inside(tmp_path: Path) -> None:
     picture = Picture(image_of(write_full(tmp_path / "a.tif", VISIUM)), 0.5)
     width, height = VISIUM.size_px
     inside = np.array([[0.0, 0.0], [2.0 * width - 2, 2.0 * height - 2]])
-    np.testing.assert_array_equal(picture.xy_px(inside, ["a", "b"], where="s"), inside / 2)
+    # Pixels 0 and 1 of the full image become pixel 0, whose centre lies between them, at 0.5.
+    placed = [[-0.25, -0.25], [width - 1.25, height - 1.25]]
+    np.testing.assert_array_equal(picture.xy_px(inside, ["a", "b"], where="s"), placed)
     with pytest.raises(DataError, match=r"1 of 2 are outside \(b\); .* as image: of s"):
         picture.xy_px(inside + [[0.0, 0.0], [2.0, 0.0]], ["a", "b"], where="s")
 

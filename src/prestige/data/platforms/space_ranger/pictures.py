@@ -18,6 +18,7 @@ from jaxtyping import Float
 from prestige.data.platforms.space_ranger.folder import HIRES, LOWRES, Folder
 from prestige.data.platforms.space_ranger.scales import Scales
 from prestige.data.slides.images import Image, image_of
+from prestige.data.stores.frames import resized
 from prestige.errors import DataError, PrestigeError, raise_all
 from prestige.text import format_number
 
@@ -37,7 +38,7 @@ class Picture:
     image
         The image.
     scale
-        Its pixels by one of the full-resolution image: places are multiplied by it.
+        Its width by that of the full-resolution image, of which places state pixels.
     notes
         What is to be said of the choice.
     """
@@ -63,7 +64,7 @@ class Picture:
         DataError
             When some lie outside of it.
         """
-        xy_px = full_px * self.scale
+        xy_px = resized(full_px, self.scale)
         size = np.array([self.image.width_px, self.image.height_px])
         outside = np.asarray(((xy_px < -0.5) | (xy_px > size - 0.5)).any(axis=1))
         if outside.any():
