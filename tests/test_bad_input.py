@@ -233,6 +233,7 @@ def test_files_that_are_missing_or_cut_off(
 
 
 def test_faults_of_all_samples_are_one_list(sound: Path, tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "hest").mkdir()
     _settings(tmp_path)
     result = _call(*_command("bench", tmp_path, sound, tmp_path / "out"))
     _assert_line(result, "4 faults:", "S1.tif", "S2.h5ad")

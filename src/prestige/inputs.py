@@ -75,6 +75,7 @@ def plain_folder(
     expected: str,
     kind: type[PrestigeError] = DataError,
     remedy: str | None = None,
+    called: str = "folder",
 ) -> Path:
     """Return the path of a folder that can be looked into.
 
@@ -88,6 +89,8 @@ def plain_folder(
         The class of the error.
     remedy
         What to do where there is none, and no name in the folder above it is near.
+    called
+        The word for such a folder: "store".
 
     Raises
     ------
@@ -98,7 +101,7 @@ def plain_folder(
     with reading(path, expected=expected, remedy=remedy, kind=kind):
         found = status_of(path)
     if found is None:
-        raise kind("no such folder", where=path, expected=expected, remedy=_near(path) or remedy)
+        raise kind(f"no such {called}", where=path, expected=expected, remedy=_near(path) or remedy)
     if not stat.S_ISDIR(found.st_mode):
         raise kind(
             "is a file" if stat.S_ISREG(found.st_mode) else "is a pipe or a device",

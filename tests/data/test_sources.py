@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from prestige.data.readers import sample_reader
 from prestige.data.sources import SOURCES
 from prestige.data.spec import SampleSpec
+from prestige.errors import DataError
 
 
 def test_keys_are_those_of_a_sample_and_no_key_of_all_is_one_of_a_source() -> None:
@@ -17,3 +24,25 @@ def test_keys_are_those_of_a_sample_and_no_key_of_all_is_one_of_a_source() -> No
 
 def test_each_has_a_reader() -> None:
     assert all(callable(sample_reader(name)) for name in SOURCES)
+
+
+FOLDERS = ("challenge", "hest", "prepared", "spatialdata", "st", "visium", "visium_hd", "xenium")
+
+
+@pytest.mark.parametrize("source", FOLDERS)
+def test_a_folder_that_is_missing_is_told_once_with_the_nearest_name(source: str, tmp_path: Path) -> None:
+    (tmp_path / "section_1").mkdir()
+    image: dict[str, Any] = {"image": tmp_path / "S.tif"} if "image" in SOURCES[source].needs else {}
+    spec = SampleSpec(id="S", source=source, path=tmp_path / "sektion_1", patient="P", **image)
+    with pytest.raises(DataError) as told:
+        sample_reader(source)(spec, tmp_path / "cache")
+    assert len(told.value.faults) == 1
+    assert re.search(
+        r"sektion_1: no such (folder|store); expected .*; did you mean 'section_1'\?$", str(told.value)
+    )
+    (tmp_path / "sektion_1").touch()
+    if source != "st":  # which takes the table itself too
+        with pytest.raises(
+            DataError, match=r"sektion_1: is a file; expected .*; name the folder that it lies in"
+        ):
+            sample_reader(source)(spec, tmp_path / "cache")

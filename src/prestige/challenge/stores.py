@@ -15,7 +15,7 @@ from prestige.data.spec import DatasetConfig
 from prestige.data.stores.zarrs import check_elements, element
 from prestige.data.tables import read_frame, read_genes
 from prestige.errors import DataError, PrestigeError, StorageError, raise_all
-from prestige.inputs import real_path
+from prestige.inputs import plain_folder, real_path
 from prestige.settings import build, parse
 from prestige.settings.written import scalar, short_path
 
@@ -107,8 +107,7 @@ def prepare(
 
 
 def _stores(folder: Path) -> list[Store]:
-    if not folder.is_dir():
-        raise DataError("no such folder", where=folder, expected="a folder of the challenge's stores")
+    plain_folder(folder, expected="a folder of the challenge's stores")
     if (folder / IMAGE).is_dir():
         raise DataError(
             "is one store",

@@ -22,7 +22,7 @@ from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.panel import scaled_to
 from prestige.data.tables import read_counts, read_frame, read_genes, row_sums
 from prestige.errors import DataError, reading
-from prestige.inputs import plain_file
+from prestige.inputs import plain_file, plain_folder
 from prestige.text import some
 
 Group = Literal["validation", "test"]
@@ -61,8 +61,7 @@ def truth_files(folder: Path, group: Group | None) -> tuple[Group, dict[str, Pat
     DataError
         When there is none, or files of both groups and none was named.
     """
-    if not folder.is_dir():
-        raise DataError("no such folder", where=folder, expected="the folder of the measured expression")
+    plain_folder(folder, expected="the folder of the measured expression")
     asked: tuple[Group, ...] = ("validation", "test") if group is None else (group,)
     found = {one: _files(folder, one) for one in asked}
     there: list[Group] = [one for one in asked if found[one]]

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from prestige.compute.files import write_text
 from prestige.compute.integrity import WHOLE_BYTES, damage, vouch
 from prestige.errors import DataError, PrestigeError, one_line, reading
-from prestige.inputs import read_json_object
+from prestige.inputs import plain_folder, read_json_object
 
 SCHEMA = "prestige.sample/1"
 SLIDE, TABLE, CARD = "slide.npy", "table.h5ad", "sample.json"
@@ -102,8 +102,7 @@ def read_card(folder: Path) -> Content:
     DataError
         When there is no such folder or file, it is of a newer version, or a value is missing or impossible.
     """
-    if not folder.is_dir():
-        raise DataError("no such folder", where=folder, expected=_EXPECTED)
+    plain_folder(folder, expected=_EXPECTED)
     if not (folder / CARD).exists():
         raise DataError(f"the file '{CARD}' is missing", where=folder, expected=_EXPECTED)
     raw = read_json_object(folder / CARD, expected=_EXPECTED, remedy=_AGAIN)

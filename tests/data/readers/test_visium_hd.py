@@ -156,6 +156,21 @@ def test_broken_bins_are_one_line(export: Path, tmp_path: Path, bin_um: int, cha
     assert "\n" not in str(error.value)
 
 
+def test_a_pitch_that_contradicts_a_trusted_width_is_noted(export: Path, tmp_path: Path) -> None:
+    root = broken(export, tmp_path)
+    path = positions(root, 8)
+    frame = pd.read_parquet(path)
+    for name in ("pxl_row_in_fullres", "pxl_col_in_fullres"):
+        frame[name] *= 0.9
+    frame.to_parquet(path)
+    um = 0.5 / SCALES["hires"]
+    found = read(root, tmp_path, um_per_px=um, trust_um_per_px=True)
+    told = "pixels are 0.55556 um by the pitch of the bins, 0.5 um by microns_per_pixel: the latter was taken"
+    assert told in found.table.notes
+    with pytest.raises(DataError, match=r"0.55556 um by the pitch .*is right, add trust_um_per_px: true"):
+        read(root, tmp_path, um_per_px=um)
+
+
 def test_other_faults_of_an_export(export: Path, tmp_path: Path) -> None:
     root = broken(export, tmp_path)
     path = positions(root, 8)

@@ -33,12 +33,14 @@ from prestige.data.tables import (
     read_part,
 )
 from prestige.errors import DataError, PrestigeError, nearest, raise_all, reading
+from prestige.inputs import plain_folder
 
 _SUFFIXES = (
     *(".tif", ".tiff", ".ome.tif", ".ome.tiff", ".btf", ".qptiff", ".svs", ".ndpi", ".scn", ".bif"),
     *(".mrxs", ".vms", ".dcm", ".czi", ".ome.zarr", ".zarr", ".png", ".jpg", ".jpeg", ".jp2", ".j2k"),
 )
 """How images are called; what they are is told by their content."""
+_LAYOUT = "the layout of HEST-1k (wsis/ID.tif, st/ID.h5ad, metadata/ID.json)"
 _OTHER_TABLE = "'table:' names another file in st"
 
 
@@ -51,6 +53,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         For a missing or broken file, an image that is not 8 bit RGB, a table with faults.
     """
     where = f"sample '{spec.id}'"
+    plain_folder(spec.path, expected=_LAYOUT, remedy="check path: in dataset.yaml")
     path, fault = _image(spec)
     table = spec.path / "st" / (spec.table or f"{spec.id}.h5ad")
     raise_all([one for one in (fault, _missing(table, _OTHER_TABLE)) if one is not None])
@@ -167,7 +170,7 @@ def _missing(path: Path, key: str, remedy: str | None = None) -> PrestigeError |
     return DataError(
         "no such file",
         where=path,
-        expected="the layout of HEST-1k (wsis/ID.tif, st/ID.h5ad, metadata/ID.json)",
+        expected=_LAYOUT,
         remedy=remedy or by_name,
     )
 

@@ -23,7 +23,7 @@ from prestige.data.platforms.space_ranger.folder import (
 from prestige.data.platforms.space_ranger.pictures import named_picture, notes_on, picture_in
 from prestige.data.platforms.space_ranger.positions import read_positions
 from prestige.data.platforms.space_ranger.scales import Scales, read_scales
-from prestige.data.platforms.space_ranger.tables import Files, bins_table, cells_table, lie_of
+from prestige.data.platforms.space_ranger.tables import Files, StatedWidth, bins_table, cells_table, lie_of
 from prestige.data.prepared import Prepared
 from prestige.data.readers.with_image import prepare_with_image
 from prestige.data.sample import Counts, Table
@@ -61,7 +61,8 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     def table() -> Table:
         if bins is None:
             return cells_table(files, picture, notes, where=where)
-        return bins_table(files, bins, scales.um_per_px, picture, notes, where=where)
+        width = StatedWidth(scales.um_per_px, spec.trust_um_per_px)
+        return bins_table(files, bins, width, picture, notes, where=where)
 
     return prepare_with_image(
         spec,
@@ -72,8 +73,14 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         read_table=table,
         stated_um=stated,
         platform="Visium HD",
-        rules=("cells" if bins is None else f"{bins.bin_um} um of {bins.of_um}",),
+        rules=_rules(bins, spec.trust_um_per_px),
     )
+
+
+def _rules(bins: Binned | None, trusted: bool) -> tuple[str, ...]:
+    if bins is None:
+        return ("cells",)
+    return (f"{bins.bin_um} um of {bins.of_um}", *(["trusted width"] if trusted else []))
 
 
 def _cells_folder(path: Path) -> Path:

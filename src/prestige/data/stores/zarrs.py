@@ -21,7 +21,7 @@ from jaxtyping import Float
 from prestige.compute.progress import Progress
 from prestige.data.stores.frames import frames, systems_in_um
 from prestige.errors import AGAIN, DataError, nearest, reading
-from prestige.inputs import files_below, real_path
+from prestige.inputs import files_below, plain_folder, real_path
 
 WHOLE = "a whole SpatialData store"
 OLD_TABLE = "table/table"
@@ -41,8 +41,7 @@ def elements_of(store: Path) -> list[str]:
     DataError
         When there is no store, or nothing in it that a SpatialData store holds.
     """
-    if not store.is_dir():
-        raise _no_store(store)
+    _check_store(store)
     found = _elements(store)
     if (store / OLD_TABLE).is_dir():
         found.append(OLD_TABLE)
@@ -72,8 +71,7 @@ def check_elements(
     DataError
         Also when there is no store at all, and for links that lead out of an element.
     """
-    if not store.is_dir():
-        raise _no_store(store, expected)
+    _check_store(store, expected)
     missing = [name for name in elements if not (store / name).is_dir()]
     without = without if missing == [elements[-1]] else None
     if missing:
@@ -109,26 +107,29 @@ def other_elements(store: Path, name: str) -> list[str]:
     return [other.partition("/")[2] for other in _elements(store) if other != name]
 
 
-def _no_store(store: Path, expected: str = WHOLE) -> DataError:
-    """Say what is there in place of a store: an archive of it, say."""
-    packed = [path for path in (store, store.with_name(f"{store.name}.zip")) if path.is_file()]
+def _check_store(store: Path, expected: str = WHOLE) -> None:
+    """Refuse what is no folder, saying what is there in its place: an archive of the store, say.
+
+    Raises
+    ------
+    DataError
+        Of one line.
+    """
+    beside = (store, store.with_name(f"{store.name}.zip"))
+    packed = [path for path in beside if path.is_file()] if not store.is_dir() else []
     if packed and zipfile.is_zipfile(packed[0]):
         with reading(packed[0], expected=WHOLE), zipfile.ZipFile(packed[0]) as archive:
             first = {name.partition("/")[0] for name in archive.namelist()}
         own = len(first) == 1 and not first & {*_KINDS, "zarr.json"}
         folder = packed[0].with_suffix("") if packed[0].suffix == ".zip" else Path(f"{packed[0]}.unpacked")
         target, made = (packed[0].parent, packed[0].parent / first.pop()) if own else (folder, folder)
-        return DataError(
+        raise DataError(
             "is a zip archive",
             where=packed[0],
             expected="the store as a folder",
             remedy=f"unpack it (unzip '{packed[0]}' -d '{target}') and write path: {made}",
         )
-    if packed:
-        return DataError(
-            "is a file", where=store, expected=expected, remedy="unpack it first and name the folder"
-        )
-    return DataError("no such store", where=store, expected=expected, remedy="check path: in dataset.yaml")
+    plain_folder(store, expected=expected, remedy="check path: in dataset.yaml", called="store")
 
 
 def _within(store: Path, name: str) -> tuple[Path, ...]:

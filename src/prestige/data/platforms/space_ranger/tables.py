@@ -43,6 +43,22 @@ class Files:
         return files if self.matrices.beside is None else {**files, "beside": self.matrices.beside}
 
 
+@dataclass(frozen=True)
+class StatedWidth:
+    """What the scale factors say of the width of a full-resolution pixel.
+
+    Parameters
+    ----------
+    um_per_px
+        The width; None where they do not state it.
+    trusted
+        Whether a pitch that contradicts it is noted, not refused (``trust_um_per_px`` of dataset.yaml).
+    """
+
+    um_per_px: float | None
+    trusted: bool = False
+
+
 def lie_of(positions: Positions, pitch_um: tuple[float, float], path: Path) -> Lie | None:
     """Return how an array lies on its image; None where there are too few places to say it.
 
@@ -99,14 +115,14 @@ def spots_table(
 
 
 def bins_table(
-    files: Files, bins: Binned, um_per_px: float | None, picture: Picture, notes: Sequence[str], *, where: str
+    files: Files, bins: Binned, stated: StatedWidth, picture: Picture, notes: Sequence[str], *, where: str
 ) -> Table:
     """Return the bins in tissue that the matrix has, or larger ones made of them.
 
     Parameters
     ----------
-    um_per_px
-        Width of a full-resolution pixel that the scale factors state.
+    stated
+        The width of a pixel that the pitch of the bins is held against.
     notes, where
         As of :func:`spots_table`.
 
@@ -140,7 +156,7 @@ def bins_table(
     return _table(
         picture,
         (ids, full_px, counts, matrix.genes.names),
-        (width, *said, *told, *_on_lie(lie, um_per_px, files.scales), *notes, *matrix.genes.notes),
+        (width, *said, *told, *_on_lie(lie, stated, files.scales), *notes, *matrix.genes.notes),
         array=array,
         where=where,
     )
@@ -220,26 +236,31 @@ def _in_tissue(
     return inside, (told,) if off else ()
 
 
-def _on_lie(lie: Lie | None, um_per_px: float | None, path: Path) -> list[str]:
+def _on_lie(lie: Lie | None, stated: StatedWidth, path: Path) -> list[str]:
     """Say how bins lie, and where their pitch is another than the scale factors state.
 
     Raises
     ------
     DataError
-        When the two are of different slides.
+        When the two are of different slides, and none of them is trusted.
     """
     if lie is None:
         return []
     said = [lie.words] if lie.words else []
+    um_per_px = stated.um_per_px
     if um_per_px is None:
         return said
     apart = abs(lie.um_per_px / um_per_px - 1)
     told = (
         f"pixels are {lie.um_per_px:.5g} um by the pitch of the bins, {um_per_px:.5g} um by microns_per_pixel"
     )
-    if apart > MOST_APART:
+    if apart > MOST_APART and not stated.trusted:
         raise DataError(
-            told, where=path, expected="one width", remedy="take positions and scale factors from one run"
+            told,
+            where=path,
+            expected="one width",
+            remedy="take positions and scale factors from one run; where the latter is right, add "
+            "trust_um_per_px: true",
         )
     return [*said, f"{told}: the latter was taken"] if apart > _NOTED else said
 
