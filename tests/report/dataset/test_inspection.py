@@ -16,7 +16,8 @@ from prestige.data.dataset import DatasetConfig, SampleSpec, open_dataset, open_
 from prestige.data.prepared import Card, write_prepared
 from prestige.data.sample import Table
 from prestige.errors import StorageError
-from prestige.report.dataset.inspection import crop_centres, crop_width, inspect
+from prestige.report.dataset.inspection import inspect
+from prestige.report.dataset.quarters import crop_centres
 
 
 def prepared(folder: Path, name: str, **card: Any) -> SampleSpec:
@@ -96,16 +97,6 @@ def test_nothing_is_written_without_a_folder(tmp_path: Path, monkeypatch: pytest
     spec = prepared(tmp_path, "a")
     assert inspect(DatasetConfig(name="d", samples=(spec,))).rows[0]["overlay"] is None
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-def test_crops_show_some_tens_of_observations(tmp_path: Path) -> None:
-    sample = open_sample(prepared(tmp_path, "a"))
-    assert crop_width(sample) == 96  # 12 distances of 8 px
-    centres = crop_centres(sample)
-    assert len(centres) == 4
-    assert {(bool(x > 40), bool(y > 30)) for x, y in centres} == {
-        (a, b) for a in (False, True) for b in (False, True)
-    }
 
 
 def test_a_section_without_counts_is_drawn_and_noted(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
 
 from prestige.compute.files import whole_file
 from prestige.compute.outputs import check_folder, refuse_foreign
@@ -24,21 +23,15 @@ from prestige.data.sample import Sample, bare_glass, has_counts
 from prestige.data.together.alignment import alignment_of
 from prestige.errors import PrestigeError, one_line
 from prestige.report.dataset.page import PAGE, is_page, section_of, write_page
-from prestige.report.dataset.thumbnails import thumbnail
 from prestige.report.spreadsheet import for_spreadsheets
-from prestige.text import aligned, round_length
+from prestige.text import aligned
 
 COLUMNS = (
     "id", "patient", "source", "n_obs", "n_measured", "genes", "width_px", "height_px",
     "um_per_px", "um_per_px_assumed", "median_counts", "faults", "notes", "overlay", "alignment",
 )  # fmt: skip
 _CSV, _OURS = "inspection.csv", ("inspection.csv", PAGE, "*.png")
-_THUMBNAIL_PX = 1400
-_DOTS = 4000  # on the whole slide; more would hide the tissue they should lie on
-_CROPS = 4
-_CROP_SPACINGS = 12  # width of a crop in distances between neighbours
 _WITHOUT = "it has no counts: it can be predicted, not trained on, split or scored"
-_MEASURED, _UNMEASURED = "#00E5FF", "#FFE100"
 
 
 @dataclass(frozen=True)
@@ -191,102 +184,14 @@ def _is_ours(path: Path) -> bool:
 
 
 def _draw(sample: Sample, out: Path) -> Path:
-    """Write the overlay picture of a sample: the whole slide, and crops at full resolution."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """Write the picture of a sample."""
+    from prestige.report.dataset.quarters import draw_quarters
+    from prestige.report.style import drawing, tame_text
 
-    from prestige.report.style import drawing_text, tame_text
-
-    slide = sample.slide
-    tall = slide.height_px > 1.3 * slide.width_px
-    figure = Figure(figsize=(14, 8.2), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    parts: Any = figure.subfigures(1, 2, width_ratios=(0.7, 1) if tall else (1, 0.85))
-    left, right = parts
-    assumed = " (assumed)" if slide.um_per_px_assumed else ""
     path = out / f"{sample.id}.png"
-    with drawing_text():
-        _whole(left.subplots(), sample)
-        width_px = crop_width(sample)
-        for axes, centre in zip(right.subplots(2, 2).flat, crop_centres(sample), strict=False):
-            _crop(axes, sample, centre, width_px)
-        figure.suptitle(
-            f"{sample.id}, patient {sample.patient}: {sample.n_obs:,} observations "
-            f"({int(sample.measured.sum()):,} measured, blue; others yellow), {slide.um_per_px:g} um/px"
-            f"{assumed}"
-        )
+    with drawing():
+        figure = draw_quarters(sample)
         tame_text(figure)
         with whole_file(path) as partial:
-            figure.savefig(partial, format="png", metadata={"Software": MARK})
+            figure.savefig(partial, format="png", dpi=150, metadata={"Software": MARK})
     return path
-
-
-def _whole(axes: Any, sample: Sample) -> None:
-    step = max(1, -(-max(sample.slide.height_px, sample.slide.width_px) // _THUMBNAIL_PX))
-    extent = (-0.5, sample.slide.width_px - 0.5, sample.slide.height_px - 0.5, -0.5)
-    axes.imshow(thumbnail(sample.slide.pixels, step), extent=extent, interpolation="nearest")
-    shown = np.random.default_rng(0).permutation(sample.n_obs)[:_DOTS]
-    _dots(axes, sample.xy_px[shown], sample.measured[shown], size=1.5)
-    _scale_bar(axes, sample.slide.width_px, sample.um_per_px)
-    axes.set_title(f"whole slide, {len(shown):,} of {sample.n_obs:,} centres", fontsize=9, loc="left")
-
-
-def _crop(axes: Any, sample: Sample, centre: Float[np.ndarray, "2"], width_px: int) -> None:
-    slide = sample.slide
-    size = np.minimum(width_px, (slide.width_px, slide.height_px))
-    x0, y0 = np.clip(np.rint(centre - size / 2), 0, (slide.width_px, slide.height_px) - size).astype(int)
-    x1, y1 = int(x0 + size[0]), int(y0 + size[1])
-    axes.imshow(
-        slide.pixels[y0:y1, x0:x1], extent=(x0 - 0.5, x1 - 0.5, y1 - 0.5, y0 - 0.5), interpolation="nearest"
-    )
-    inside = ((sample.xy_px >= (x0, y0)) & (sample.xy_px <= (x1 - 1, y1 - 1))).all(axis=1)
-    _dots(axes, sample.xy_px[inside], sample.measured[inside], size=14.0)
-    axes.set_xlim(x0 - 0.5, x1 - 0.5)
-    axes.set_ylim(y1 - 0.5, y0 - 0.5)
-    _scale_bar(axes, int(size[0]), sample.um_per_px)
-    axes.set_title(f"x {x0:,} to {x1:,}, y {y0:,} to {y1:,} px", fontsize=8, loc="left")
-
-
-def _dots(axes: Any, xy: Float[np.ndarray, "n 2"], measured: Bool[np.ndarray, "n"], *, size: float) -> None:
-    for chosen, colour in ((~measured, _UNMEASURED), (measured, _MEASURED)):
-        axes.scatter(*xy[chosen].T, s=size, c=colour, edgecolors="black", linewidths=0.05 * size**0.5 + 0.1)
-    axes.set_xticks([])
-    axes.set_yticks([])
-
-
-def _scale_bar(axes: Any, width_px: int, um_per_px: float) -> None:
-    """Draw a bar of a round length, about a quarter of the picture, in the lower left."""
-    length_um = round_length(0.25 * width_px * um_per_px)
-    (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
-    x, y = x0 + 0.04 * (x1 - x0), y0 + 0.05 * (y1 - y0)
-    for colour, thickness in (("white", 6), ("black", 3)):
-        axes.plot(
-            [x, x + length_um / um_per_px], [y, y], color=colour, linewidth=thickness, solid_capstyle="butt"
-        )
-    text = f"{length_um:g} um" if length_um < 1000 else f"{length_um / 1000:g} mm"
-    box = {"facecolor": "white", "alpha": 0.8, "pad": 1.5, "linewidth": 0}
-    axes.text(x, y + 0.025 * (y1 - y0), text, fontsize=8, va="bottom", bbox=box)
-
-
-def crop_width(sample: Sample) -> int:
-    """Return a width of crops, in pixels, that shows some tens of observations."""
-    from scipy.spatial import KDTree
-
-    if sample.n_obs < 2:
-        return 256
-    asked = np.random.default_rng(0).permutation(sample.n_obs)[:2000]
-    distances = np.asarray(KDTree(sample.xy_px).query(sample.xy_px[asked], k=2)[0])
-    return int(np.clip(_CROP_SPACINGS * np.median(distances[:, 1]), 32, 2048))
-
-
-def crop_centres(sample: Sample) -> list[Float[np.ndarray, "2"]]:
-    """Return up to four places with measured observations (with any where none is), one a quarter."""
-    measured = sample.xy_px[sample.measured if sample.measured.any() else slice(None)]
-    right, below = (measured > np.median(measured, axis=0)).T
-    centres = []
-    for quarter in (~right & ~below, right & ~below, ~right & below, right & below)[:_CROPS]:
-        if quarter.any():
-            there = measured[quarter]
-            middle = np.median(there, axis=0)
-            centres.append(there[np.argmin(((there - middle) ** 2).sum(axis=1))])
-    return centres

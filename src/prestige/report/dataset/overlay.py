@@ -24,6 +24,7 @@ PATCHES_UM = (16.0, 32.0, 64.0, 128.0, 256.0)
 MEASURED, UNMEASURED = "#00E5FF", "#FFE100"
 _BOX = "#000000"
 _MOST_PX, _MOST_DOTS = 1400, 6000
+_PANEL_PT = 300.0  # side of a panel, about: dots stay apart, so that tissue is seen between them
 _CELLS_UM, _REGION_UM = (60.0, 450.0), (320.0, 2400.0)
 _COLOURS = (*OKABE_ITO[:3], "#F0E442", OKABE_ITO[4])
 _DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), "-", (0, (5, 2)))
@@ -40,22 +41,22 @@ def draw_overlay(sample: Sample) -> Figure:
     figure = Figure(figsize=(13.5, 5.4), layout="constrained")
     tall = float(np.clip(size[1] / size[0], 0.5, 1.6))
     panels = figure.subplots(1, 3, width_ratios=(1 / tall if tall > 1 else 1, 1, 1))
-    boxes = [_box(centre, um / slide.um_per_px, size) for um in (region_um, cells_um)]
-    _picture(panels[0], sample, np.stack([np.zeros(2), size.astype(np.float64)]))
+    boxes = [box_about(centre, um / slide.um_per_px, size) for um in (region_um, cells_um)]
+    picture(panels[0], sample, np.stack([np.zeros(2), size.astype(np.float64)]))
     panels[0].set_title("the whole slide")
     for box in boxes:
-        _frame(panels[0], box, linewidth=1.6 if box is boxes[0] else 0.9)
-    _picture(panels[1], sample, boxes[0])
-    _frame(panels[1], boxes[1], linewidth=1.4)
+        frame(panels[0], box, linewidth=1.6 if box is boxes[0] else 0.9)
+    picture(panels[1], sample, boxes[0])
+    frame(panels[1], boxes[1], linewidth=1.4)
     panels[1].set_title(f"a region, {_length(np.ptp(boxes[0][:, 0]) * slide.um_per_px)} wide")
-    _picture(panels[2], sample, boxes[1])
+    picture(panels[2], sample, boxes[1])
     panels[2].set_title(f"a few observations, {_length(np.ptp(boxes[1][:, 0]) * slide.um_per_px)} wide")
     patches: list[Line2D] = []
     for widths, axes, box in ((PATCHES_UM[2:], panels[1], boxes[0]), (PATCHES_UM, panels[2], boxes[1])):
         patches += _patches(axes, centre, slide.um_per_px, box, widths)
     named = {str(handle.get_label()): handle for handle in patches}
     handles = [
-        *_dots_legend(sample),
+        *dots_legend(sample),
         *(named[name] for name in map(_patch_label, PATCHES_UM) if name in named),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=8, frameon=False, fontsize=9)
@@ -75,7 +76,7 @@ def draw_gene(sample: Sample, found: Concentrated) -> Figure:
     height = 2 * width / wide + 0.9 if rows == 2 else width / 2 / wide + 0.8
     figure = Figure(figsize=(width, float(np.clip(height, 3.0, 11.0))), layout="constrained")
     left, right = figure.subplots(rows, columns)
-    _picture(left, sample, box, dots=False)
+    picture(left, sample, box, dots=False)
     left.set_title("the tissue")
     index, _ = raster(found.xy_um, size_px=420)
     top = float(np.percentile(found.values, 99)) or float(found.values.max())
@@ -153,7 +154,7 @@ def _point(axes: Any, row: int, one: Position, name: str, found: Alignment) -> N
     axes.errorbar(value, row, xerr=None if own else 2 * error, markerfacecolor=face, **look)
 
 
-def _picture(axes: Any, sample: Sample, box: Float[np.ndarray, "2 2"], *, dots: bool = True) -> None:
+def picture(axes: Any, sample: Sample, box: Float[np.ndarray, "2 2"], *, dots: bool = True) -> None:
     """Draw the pixels of a part of the slide and the centres in it."""
     (x0, y0), (x1, y1) = np.rint(box).astype(int)
     step = max(1, -(-max(x1 - x0, y1 - y0) // _MOST_PX))
@@ -168,7 +169,8 @@ def _picture(axes: Any, sample: Sample, box: Float[np.ndarray, "2 2"], *, dots: 
             ((sample.xy_px >= (x0 - 0.5, y0 - 0.5)) & (sample.xy_px < (x1, y1))).all(axis=1)
         )
         shown = np.random.default_rng(0).permutation(inside)[:_MOST_DOTS]
-        size = float(np.clip(9000 / max(len(shown), 1), 1.5, 26.0))
+        apart_pt = _PANEL_PT * spacing_px(sample.xy_px) / max(x1 - x0, y1 - y0)
+        size = float(np.clip(min(9000 / max(len(shown), 1), (0.45 * apart_pt) ** 2), 1.5, 26.0))
         for chosen, colour in ((~sample.measured, UNMEASURED), (sample.measured, MEASURED)):
             rows = shown[chosen[shown]]
             axes.scatter(
@@ -215,7 +217,8 @@ def _patch_label(um: float) -> str:
     return f"patch of {um:g} {MICRO}"
 
 
-def _dots_legend(sample: Sample) -> list[Line2D]:
+def dots_legend(sample: Sample) -> list[Line2D]:
+    """Return what the colours of the dots mean."""
     number = int(sample.measured.sum())
     dot: dict[str, Any] = {"marker": "o", "linestyle": "", "markeredgecolor": "black", "markersize": 6}
     kinds = ((number, MEASURED, "measured"), (sample.n_obs - number, UNMEASURED, "not measured"))
@@ -226,14 +229,15 @@ def _dots_legend(sample: Sample) -> list[Line2D]:
     ]
 
 
-def _frame(axes: Any, box: Float[np.ndarray, "2 2"], *, linewidth: float) -> None:
+def frame(axes: Any, box: Float[np.ndarray, "2 2"], *, linewidth: float) -> None:
+    """Draw the outline of a part of the slide."""
     for ink, width in (("white", linewidth + 1.4), (_BOX, linewidth)):
         axes.add_patch(
             Rectangle(tuple(box[0]), *np.ptp(box, axis=0), fill=False, edgecolor=ink, linewidth=width)
         )
 
 
-def _box(centre: Float[np.ndarray, "2"], side: float, size: Any) -> Float[np.ndarray, "2 2"]:
+def box_about(centre: Float[np.ndarray, "2"], side: float, size: Any) -> Float[np.ndarray, "2 2"]:
     """Return the corners of a square about a place, moved into the image and cut to it."""
     side_px = np.minimum(max(round(side), 8), size)
     low = np.clip(np.rint(centre - side_px / 2), 0, size - side_px)
