@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,3 +119,20 @@ def test_half_a_table_is_none(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         cut_off(tmp_path / "s.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_memory_is_a_few_blocks_however_many_are_written(tmp_path: Path, ending: str) -> None:
+    """10,000 cells x 500 genes are ten blocks of 500,000 rows: 40 MB of predictions if all stood at once."""
+    genes = tuple(f"G{k}" for k in range(500))
+    part = np.random.default_rng(0).random((1000, 500))
+    with long_table(tmp_path / f"s.{ending}", genes) as add:
+        add("S", np.arange(1000), part)
+        held = pa.total_allocated_bytes()
+        tracemalloc.start()
+        for start in range(1000, 10_000, 1000):
+            add("S", np.arange(start, start + 1000), part)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert pa.total_allocated_bytes() - held < part.nbytes
+    assert peak < 5 * part.nbytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -104,19 +103,3 @@ def test_a_data_set_of_something_else(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "d.yaml").write_text(text)
     with pytest.raises(DataError, match="sample 'S1': obs has no column 'group'; expected a store of the"):
         submit([model], tmp_path / "d.yaml", tmp_path / "s.csv", device="cpu")
-
-
-def test_memory_does_not_grow_with_cells_times_genes(tmp_path: Path) -> None:
-    """40,000 cells x 500 genes are 20 million rows: 160 MB of predictions alone if they stood at once."""
-    from prestige.challenge.long_table import long_table
-
-    genes = tuple(f"G{k}" for k in range(500))
-    with long_table(tmp_path / "s.parquet", genes) as write:
-        part = np.random.default_rng(0).random((1000, 500))
-        write("S", np.arange(1000), part)
-        tracemalloc.start()
-        for start in range(1000, 10_000, 1000):
-            write("S", np.arange(start, start + 1000), part)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    assert peak < 40e6

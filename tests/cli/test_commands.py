@@ -13,7 +13,7 @@ import prestige
 
 from .small_run import assert_refused, replace, run
 
-COMMANDS = ("phantom", "inspect", "split", "bench", "report", "train", "predict", "evaluate")
+COMMANDS = ("phantom", "init", "inspect", "split", "bench", "report", "train", "predict", "evaluate")
 
 
 def test_help_names_every_command() -> None:
@@ -103,6 +103,33 @@ def test_files_that_are_missing(tmp_path: Path) -> None:
     assert_refused(run("evaluate", tmp_path / "a.h5ad", tmp_path / "b.h5ad"), "a.h5ad", "no such file")
     assert_refused(run("predict", tmp_path / "absent-model", absent, "--out", tmp_path / "o"), "absent")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_init_writes_and_names_what_comes_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ..small_sources import hest
+
+    monkeypatch.chdir(tmp_path)
+    hest(tmp_path / "exports")
+    dry = run("init", "exports", "--out", "my study", "--dry-run")
+    assert dry.exit_code == 0, dry.output
+    assert dry.stdout.startswith("# my study/dataset.yaml\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["exports"]
+    named = ("my study/", ("--out", "my study"), "'my study/dataset.yaml'")
+    for out, options, shown in (named, ("", (), "dataset.yaml")):
+        done = run("init", "exports", *options)
+        assert done.exit_code == 0, done.output
+        said = f'fill in the patients marked "?", then: prestige inspect {shown}'
+        assert done.stdout.splitlines() == [f"{out}dataset.yaml", f"{out}bench.yaml", said]
+        assert Path(f"{out}dataset.yaml").read_text() in dry.stdout or not out
+    again = run("init", "exports")
+    assert again.exit_code == 2
+    assert [line.split(";")[0] for line in again.stderr.splitlines()] == [
+        "prestige: 2 faults:",
+        "  dataset.yaml: is there already",
+        "  bench.yaml: is there already",
+    ]
+    Path("empty").mkdir()
+    assert_refused(run("init", "empty"), "nothing that could be a sample was found")
 
 
 def test_wrong_settings_of_a_phantom(tmp_path: Path) -> None:

@@ -42,7 +42,10 @@ def test_files_that_are_read_or_linked_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(StorageError) as told:
         check_folder(out, inputs=[out / "a"], files=["a", "b", "c", "d"])
     assert [str(fault.where) for fault in told.value.faults] == [str(out / name) for name in "abc"]
-    assert "what it points to would be overwritten" in str(told.value)
+    assert "c: is a link, and would be replaced by a file; name another folder" in str(told.value)
+    write_text(out / "c", "ours")  # as it is when the link is not looked for: what it points to stays
+    assert not (out / "c").is_symlink()
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_folder_that_is_replaced_holds_nothing_that_is_read(tmp_path: Path) -> None:

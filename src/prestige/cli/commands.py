@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,13 +90,15 @@ def init(
     Kinds are told by content, not by names; nothing is overwritten.  Patients that no file names, and what
     else somebody has to say, are marked in the files.
     """
+    from prestige.data.spec import UNFILLED
     from prestige.start.write import begin
 
     begun = begin(folders, out, dry_run=dry_run)
     for path, text in begun.texts.items():
         typer.echo(f"# {path}\n{text}" if dry_run else path)
     if not dry_run and any(one.patient is None for one in begun.samples):
-        typer.echo('fill in the patients marked "?", then: prestige inspect dataset.yaml')
+        dataset = shlex.quote(str(next(iter(begun.texts))))
+        typer.echo(f'fill in the patients marked "{UNFILLED}", then: prestige inspect {dataset}')
 
 
 @app.command(epilog="Example:  prestige inspect datasets/kidney.yaml --out out/kidney-inspection")

@@ -51,7 +51,7 @@ def check_folder(
     for name in files:
         path = out / name
         if path.is_symlink():
-            what = "is a link, and what it points to would be overwritten"
+            what = "is a link, and would be replaced by a file"
         elif _identity(path) in read:
             what = "is read here and would be overwritten"
         else:

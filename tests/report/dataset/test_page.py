@@ -41,7 +41,8 @@ def test_a_sample_is_shown_with_where_its_numbers_come_from(small_samples: Any, 
         assert words in page
     assert page.count("data:image/jpeg;base64,") == 2  # overlay and gene
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)", page)  # it needs no network
-    assert "Image and table" in page or "Whether image and table" in page
+    verdict = "Whether image and table fit cannot be told: counts follow the tissue here no better than"
+    assert f'<p class="verdict">{verdict} elsewhere.</p>' in page
 
 
 def test_what_is_flagged_stands_at_the_head(small_samples: Any, tmp_path: Path) -> None:
@@ -53,6 +54,8 @@ def test_what_is_flagged_stands_at_the_head(small_samples: Any, tmp_path: Path) 
     assert "Image and table do not fit as they stand: S0." in page
     assert "Image and table fit better shifted by 20 um right (correlation of counts" in page
     assert "1 fault: to be mended before a bench" in page
+    assert ">1 fault<" in page  # of the sample, in the table
+    assert "1 faults" not in page
     assert "data:image/png;base64," in page  # the figure of the check
 
 

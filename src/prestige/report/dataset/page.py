@@ -130,7 +130,8 @@ def _line(section: dict[str, Any]) -> list[str]:
     facts = dict(section["facts"])
     check = section["check"]
     said = "-" if check is None else check["short"]
-    state = f"{len(section['faults'])} faults" if section["faults"] else ""
+    n = len(section["faults"])
+    state = f"{n} fault{'s' * (n > 1)}" if n else ""
     keys = ("patient", "observations", "genes", "median counts", "width of a pixel")
     return [section["id"], *(str(facts.get(key, "-")).split(" (")[0] for key in keys), said, state]
 
