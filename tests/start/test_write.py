@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from pathlib import Path
@@ -17,6 +16,8 @@ from prestige.data.dataset import open_dataset, read_dataset
 from prestige.errors import ConfigError, DataError, StorageError
 from prestige.start.write import begin
 
+from ..test_data_page import make
+
 KINDS = {
     "small_sources.py:challenge_store": ("challenge", ["UC1_I"], ""),
     "small_sources.py:hest": ("hest", ["S1"], ""),
@@ -29,12 +30,6 @@ KINDS = {
     "small_space_ranger.py:visium": ("visium", ["S1"], ""),
     "small_space_ranger.py:visium_hd": ("visium_hd", ["H1"], ""),
 }
-
-
-def make(name: str, folder: Path) -> None:
-    file, _, function = name.partition(":")
-    module = importlib.import_module("..small_sources".replace("small_sources", file[:-3]), __package__)
-    getattr(module, function)(folder)
 
 
 def filled(path: Path, line: str = "") -> None:

@@ -13,7 +13,7 @@ from prestige.report.dataset.nuclei import most_concentrated
 
 
 def _red_around(pixels: np.ndarray, xy: np.ndarray) -> list[float]:
-    """Mean density in red about each place of an image of 192 px at 0.5 um: 5 x 5 squares of 9 px make 25 um."""
+    """Mean density in red about each place of an image of 192 px at 0.5 um, over 5 x 5 squares of 9 px."""
     density = -np.log10((pixels[:189:3, :189:3, 0] + 1.0) / 256)
     squares = np.pad(density.reshape(21, 3, 21, 3).mean(axis=(1, 3)), 2, mode="edge")
     places = np.minimum(np.floor((xy + 0.5) / 9), 20).astype(int)
