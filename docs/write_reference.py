@@ -28,8 +28,8 @@ Imports go one way:
 `{layers}`.
 The main path reads in an afternoon: {path}.
 """
-MOST_DEEP = 2
-"""Folders deeper than that, each the inside of one format, are listed by the names of their files."""
+MOST_DEEP = 1
+"""Folders deeper than that, each of one matter, are listed by the names of their files: the map stays short."""
 PATH = (
     "data/dataset.py", "data/split/folds.py", "data/panel.py", "data/patches/reader.py",
     "models/predictor.py", "training/loop.py",
