@@ -2,7 +2,7 @@ r"""What the alignment check catches on real tissue: sound samples, and copies t
 
 Shifts go in six directions that are none of the check's own eight.  A copy of which more than a third of
 the centres would lie outside the image is refused by every reader; of others those outside are left out.
-Counts that have nothing to do with the image, smooth random fields, say how often chance is taken for a fault.
+Smooth random fields in place of the counts say how often chance is taken for a fault.
 
     python benchmarks/alignment.py --pancreas pancreas.zarr --phantom demo/phantom \
         --write docs/results/alignment.md

@@ -29,7 +29,7 @@ Imports go one way:
 The main path reads in an afternoon: {path}.
 """
 MOST_DEEP = 1
-"""Folders deeper than that, each of one matter, are listed by the names of their files: the map stays short."""
+"""Folders deeper than that, each of one matter, are listed by the names of their files."""
 PATH = (
     "data/dataset.py", "data/split/folds.py", "data/panel.py", "data/patches/reader.py",
     "models/predictor.py", "training/loop.py",
