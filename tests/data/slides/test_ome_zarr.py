@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,6 +134,28 @@ def test_chunks_that_are_not_stored_are_white_and_told(
     assert opened.notes == ("4 of 12 chunks of a.zarr are not stored: they were filled with white",)
     blank, words = opened.on_no_pixels(np.array([[63.0, 3.0], [64.0, 3.0], [99.0, 63.4], [99.0, 64.0]]))
     assert (blank.tolist(), words) == ([1, 2], "4 of 12 chunks are not stored")
+
+
+def test_smaller_levels_are_white_there_too_or_left_out(tmp_path: Path) -> None:
+    """One that lost more than the largest would hide tissue."""
+    image = CYX.copy()
+    image[:, :64, 64:] = 0
+    small = np.ascontiguousarray(halved(image.transpose(1, 2, 0), 2).transpose(2, 0, 1))
+    small[:, :32, 32:] = 0
+    how: dict[str, Any] = {"chunks": (3, 32, 32), "config": {"write_empty_chunks": False}}
+    opened = image_of(written(tmp_path / "a.zarr", image, small, **how))
+    assert (opened.read(1, 32, 0, 18, 32) == 255).all()
+    np.testing.assert_array_equal(opened.read(1, 0, 0, 32, 35), small[:, :, :32].transpose(1, 2, 0))
+    assert len(image_of(written(tmp_path / "b.zarr", CYX, small, **how)).levels) == 1
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_shape_far_beyond_what_is_stored_is_refused(tmp_path: Path, version: Version) -> None:
+    folder = written(tmp_path / "a.zarr", CYX, version=version)
+    file = folder / "0" / (".zarray" if version == 2 else "zarr.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), "shape": [3, 3_000_000, 100]}))
+    with pytest.raises(DataError, match="but 36 of its 1,125,000 chunks are stored; expected a whole image"):
+        image_of(folder)
 
 
 def test_one_colour_that_is_not_stored_is_black_in_that_colour(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prestige.data.stores.labels import read_centres
+from prestige.data.stores.labels import labels_in, read_centres
 from prestige.data.stores.zarrs import element, level0
 from prestige.errors import DataError
 
@@ -49,6 +49,21 @@ def test_masks_of_any_whole_numbers(store: Any, tmp_path: Path, dtype: Any) -> N
     background = -1 if np.issubdtype(dtype, np.signedinteger) else 0
     store.mask = np.where(store.mask == 0, background, store.mask).astype(dtype)
     np.testing.assert_array_equal(centres(store, tmp_path / "s.zarr")[0], CENTRES)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_labels_are_read_where_they_are_stored(store: Any, tmp_path: Path, zarr_format: int) -> None:
+    """A shape that is far larger than the files are says nothing of how long they take."""
+    path = store.write(tmp_path / "s.zarr", zarr_format)
+    for element_ in (IMAGE, MASK):
+        file = path / element_ / "0" / (".zarray" if zarr_format == 2 else "zarr.json")
+        content = json.loads(file.read_text())
+        content["shape"] = [content["shape"][0], 1 << 23, content["shape"][2]]
+        file.write_text(json.dumps(content))
+    ids = labels_in(path, MASK, ("c", "y", "x"))
+    np.testing.assert_array_equal(ids, np.unique(store.mask[store.mask > 0]))
+    with pytest.raises(DataError, match=f"{IMAGE}: declares .* chunks"):
+        read_centres(path, MASK, IMAGE, IDS, store.image)
 
 
 def test_a_label_in_two_places_is_noted(store: Any, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zarr.codecs import BytesCodec, ShardingCodec
 
-from prestige.data.stores.on_disk import StoredChunks, stored_chunks
+from prestige.data.stores.on_disk import StoredChunks, stored_chunks, stored_windows
 from prestige.errors import DataError
 
 SHAPE, CHUNKS, SHARDS = {"c": 3, "y": 20, "x": 26, "z": 1}, {"y": 4, "x": 8}, {"y": 8, "x": 16}
@@ -101,6 +101,63 @@ def test_more_chunks_than_any_image_has_are_refused(tmp_path: Path) -> None:
     array = group.create_array("0", dtype=np.uint8, **layout)
     with pytest.raises(DataError, match="declares 268,435,456 chunks; expected at most 67,108,864"):
         there(tmp_path, array, "cyx")
+
+
+@pytest.mark.parametrize("fill", [0, 255])
+@pytest.mark.parametrize(
+    ("shape", "chunks"), [((3, 1_000_000, 128), (1, 64, 64)), ((3, 1 << 18, 1 << 18), (3, 1 << 11, 1 << 11))]
+)
+def test_a_shape_far_beyond_what_is_stored_is_refused(
+    tmp_path: Path, shape: tuple[int, ...], chunks: tuple[int, ...], fill: int
+) -> None:
+    group = zarr.open_group(tmp_path, mode="w", zarr_format=3)
+    array = group.create_array("0", shape=shape, chunks=chunks, dtype=np.uint8, fill_value=fill)
+    array[:, :64, :128] = 7
+    sizes = [-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True)]
+    stored, declared = (6 if chunks[0] == 1 else 1), int(np.prod(sizes))
+    said = f"an image: declares .* but {stored} of its {declared:,} chunks are stored"
+    with pytest.raises(DataError, match=said):
+        there(tmp_path, array, "cyx")
+
+
+def test_what_is_sparse_is_not_refused(tmp_path: Path) -> None:
+    """A biopsy on a whole slide: one chunk in 400 is stored."""
+    group = zarr.open_group(tmp_path, mode="w", zarr_format=2)
+    array = group.create_array("0", shape=(3, 12800, 12800), chunks=(3, 128, 128), dtype=np.uint8)
+    array[:, 1280:1408, :3200] = 7
+    found = there(tmp_path, array, "cyx")
+    assert (found.sum(), found.shape) == (25, (100, 100))
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("shards", [None, (8, 16)])
+def test_files_that_are_there_are_the_windows(tmp_path: Path, zarr_format: Any, shards: Any) -> None:
+    """However large the declared shape is."""
+    if shards and zarr_format == 2:
+        pytest.skip("the second format has no shards")
+    group = zarr.open_group(tmp_path, mode="w", zarr_format=zarr_format)
+    layout: Any = {"shape": (1 << 40, 100), "chunks": (4, 8), "shards": shards, "dtype": np.uint32}
+    array = group.create_array("0", **layout)
+    array[(1 << 39) + 5, 97] = array[2, 17] = 1
+    (tmp_path / "0" / "1.notes").write_text("")
+    (tmp_path / "0" / "99.99").write_text("")
+    rows, columns = shards or (4, 8)
+    far = ((1 << 39) + 5) // rows * rows
+    assert stored_windows(array, tmp_path, ("y", "x"), "labels") == [
+        (slice(0, rows), slice(16, 16 + columns)),
+        (slice(far, far + rows), slice(96, 100)),
+    ]
+
+
+def test_all_windows_where_the_fill_value_is_not_0(tmp_path: Path) -> None:
+    group = zarr.open_group(tmp_path, mode="w", zarr_format=3)
+    layout: Any = {"chunks": (4, 8), "dtype": np.uint32, "fill_value": 7}
+    array = group.create_array("0", shape=(6, 8), **layout)
+    whole = [(slice(0, 4), slice(0, 8)), (slice(4, 6), slice(0, 8))]
+    assert stored_windows(array, tmp_path, ("y", "x"), "labels") == whole
+    array = group.create_array("1", shape=(1 << 40, 8), **layout)
+    with pytest.raises(DataError, match=r"labels: declares 1,099,511,627,776 x 8 values, but 0 of its"):
+        stored_windows(array, tmp_path, ("y", "x"), "labels")
 
 
 @given(st.data())

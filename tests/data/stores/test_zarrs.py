@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
-from prestige.data.stores.zarrs import check_elements, chunks, element, level0
+from prestige.data.stores.zarrs import check_elements, element, level0, windows_of
 from prestige.errors import DataError
 
 AXES = [{"name": name} for name in "cyx"]
@@ -43,7 +43,7 @@ def test_an_image_comes_back_chunk_by_chunk(tmp_path: Path, zarr_format: int) ->
     seen = np.zeros_like(values)
     with element(tmp_path, "images/HE") as group:
         array = level0(group, "HE")
-        windows = list(chunks(array, "reading"))
+        windows = list(windows_of(array.array))
         for y, x in windows:
             seen[:, y, x] += array[:, y, x]
     assert len(windows) == 3 * 2  # 10 rows in chunks of 4, 14 columns in chunks of 8

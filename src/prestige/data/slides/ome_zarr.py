@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from prestige.data.slides.alpha import on_white
-from prestige.data.slides.images import Image, Level, blocks_of
+from prestige.data.slides.images import WHITE, Image, Level, blocks_of
 from prestige.data.slides.pixel_size import square_um
 from prestige.data.slides.slide import checked_image
 from prestige.data.stores.on_disk import StoredChunks, stored_chunks
@@ -41,7 +41,7 @@ class ZarrImage(Image):
     pyramid: Pyramid
     name: str
     beside: int
-    stored: StoredChunks
+    stored_of: tuple[StoredChunks, ...]
 
     @classmethod
     def of(cls, folder: Path) -> ZarrImage:
@@ -73,14 +73,18 @@ class ZarrImage(Image):
                 expected="one image that is the slide",
                 remedy=f"name the one that is meant ({folder.name}/{largest[0]})",
             )
-        taken = found[largest[0]]
-        chunks = stored_chunks(taken.arrays[0], folder / largest[0], taken.axes, taken.where)
-        return cls(folder, taken, largest[0], len(names) - 1, chunks)
+        taken, stored = _stored(found[largest[0]], folder / largest[0])
+        return cls(folder, taken, largest[0], len(names) - 1, stored)
 
     @property
     def path(self) -> Path:
         """The folder of the store."""
         return self.folder
+
+    @property
+    def stored(self) -> StoredChunks:
+        """Which chunks of the largest level are on the disk."""
+        return self.stored_of[0]
 
     @property
     def height_px(self) -> int:
@@ -136,12 +140,15 @@ class ZarrImage(Image):
         return f"{self.stored.lost:,} of {self.stored.there.size:,} chunks"
 
     def _part(self, level: int, x: int, y: int, width: int, height: int) -> UInt8[np.ndarray, "h w 3"]:
-        out = self.pyramid.read(level, slice(y, y + height), slice(x, x + width))
+        at = slice(y, y + height), slice(x, x + width)
+        stored = self.stored_of[level]
+        if not stored.of(*at).any():
+            # zarr would look for each of its chunks.
+            return np.full((height, width, 3), WHITE, dtype=np.uint8)
+        out = self.pyramid.read(level, *at)
         if out.shape[2] == 4:
             out = on_white(out)
-        if level == 0:
-            out = self.stored.on_white(out, slice(y, y + height), slice(x, x + width))
-        return np.ascontiguousarray(out)
+        return np.ascontiguousarray(stored.on_white(out, *at))
 
     def _blocks(self) -> list[tuple[int, int, int, int]]:
         rows, columns = (side * -(-_LEAST_BLOCK_PX // side) for side in self.pyramid.file_px)
@@ -179,6 +186,25 @@ def _images_in(folder: Path) -> list[str]:
     if len(names) > _MOST_IMAGES or any(".." in name or name.startswith("/") for name in names):
         raise DataError(f"lists {len(names):,} images", where=folder, expected=_WHOLE, remedy=AGAIN)
     return names
+
+
+def _stored(pyramid: Pyramid, folder: Path) -> tuple[Pyramid, tuple[StoredChunks, ...]]:
+    """Return an image with which of its chunks are on the disk, without smaller levels that lost more than it.
+
+    Raises
+    ------
+    DataError
+        When its largest level declares far more than is stored, or a shard of it is cut off.
+    """
+    first, *smaller = pyramid.arrays
+    arrays, stored = [first], [stored_chunks(first, folder, pyramid.axes, pyramid.where)]
+    for array in smaller:
+        with suppress(DataError):
+            chunks = stored_chunks(array, folder, pyramid.axes, pyramid.where)
+            if stored[0].lost or not chunks.lost:
+                arrays.append(array)
+                stored.append(chunks)
+    return replace(pyramid, arrays=tuple(arrays)), tuple(stored)
 
 
 def _checked(pyramid: Pyramid) -> Pyramid:

@@ -14,13 +14,13 @@ from prestige.compute.threads import as_done
 from prestige.data.slides.alpha import on_white
 from prestige.data.slides.brightfield import check_brightfield
 from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
-from prestige.data.stores.on_disk import WHITE, StoredChunks, stored_chunks
-from prestige.data.stores.zarrs import IMAGE_AXES, Raster, element, level0, windows_of
+from prestige.data.stores.on_disk import WHITE, StoredChunks, stored_chunks, stored_windows
+from prestige.data.stores.zarrs import IMAGE_AXES, Raster, Window, element, level0
 from prestige.errors import DataError
 
-Window = tuple[slice, slice]
 _LOOKED_AT = 16  # chunks
 _SQUARE_PX = 8
+_ROWS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,22 +87,25 @@ def write_image(store: Path, name: str, target: Path, *, stored: StoredChunks | 
         channels, height, width = image.shape
         rgba = stored is not None and _is_rgba(image)
         checked_image((height, width, 3 if rgba else channels), image.dtype, where=f"{store}, {name}")
-        windows, rgb = windows_of(image), image.rgb
+        chunks = stored or stored_in(store, name, image)
+        windows, rgb = stored_windows(image.array, store / name, IMAGE_AXES, image.where), image.rgb
+        held = Held(MOST_HELD_BYTES)
         with (
             new_pixels(target, height, width) as pixels,
             Progress(f"decoding {name}", len(windows)) as progress,
         ):
 
+            if stored is not None and chunks.lost:
+                for y in range(0, height, _ROWS):
+                    pixels[y : y + _ROWS] = WHITE
+                    held.trim(pixels)
+
             def copy(window: Window) -> None:
-                if stored is not None and not stored.of(*window).any():
-                    pixels[window] = WHITE
-                    return
                 part = image[:, *window]
                 seen = (part if rgb == [0, 1, 2] else part[rgb]).transpose(1, 2, 0)
                 seen = on_white(seen) if rgba else seen
                 pixels[window] = seen if stored is None else stored.on_white(seen, *window)
 
-            held = Held(MOST_HELD_BYTES)
             for _ in as_done(copy, windows):
                 held.trim(pixels)
                 progress.advance()
@@ -138,7 +141,8 @@ def is_bright(store: Path, name: str) -> bool:
     with element(store, name, whole=False) as group:
         image = level0(group, f"{store}, {name}")
         stored = stored_in(store, name, image)
-        there = [window for window in windows_of(image) if stored.of(*window).any()]
+        windows = stored_windows(image.array, store / name, IMAGE_AXES, image.where)
+        there = [window for window in windows if stored.of(*window).any()]
         chosen = there[:: max(1, -(-len(there) // _LOOKED_AT))]
         parts = [stored.on_white(image[:, *at][image.rgb[:3]].transpose(1, 2, 0), *at) for at in chosen]
         squares = [_squares(part.transpose(2, 0, 1)) for part in parts]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
+from prestige.compute.progress import Progress
 from prestige.data.stores.centroids import Centroids
 from prestige.data.stores.frames import between, moved, moves
 from prestige.data.stores.images import stored_in
-from prestige.data.stores.on_disk import StoredChunks
-from prestige.data.stores.zarrs import LABEL_AXES, WHOLE, Raster, chunks, element, level0
+from prestige.data.stores.on_disk import StoredChunks, stored_windows
+from prestige.data.stores.zarrs import IMAGE_AXES, LABEL_AXES, WHOLE, Raster, element, level0
 from prestige.errors import DataError
 from prestige.text import some
 
@@ -56,7 +58,7 @@ def read_centres(
                 where=where,
                 expected="a mask of the image's size, or a transformation that says how it lies on it",
             )
-        centroids = _centroids(labels, ids, mask)
+        centroids = _centroids(store, mask, labels, ids)
     xy_px = centroids.xy_px()
     lost = np.asarray(np.isnan(xy_px).any(axis=1))
     if lost.any():
@@ -91,7 +93,7 @@ def read_labels(
     with element(store, name, whole=False) as group:
         labels = level0(group, where, LABEL_AXES)
         _check_kind(labels)
-        centroids = _centroids(labels, ids, name)
+        centroids = _centroids(store, name, labels, ids)
     xy_px = centroids.xy_px()
     lost = np.asarray(np.isnan(xy_px).any(axis=1))
     if lost.any():
@@ -110,18 +112,26 @@ def labels_in(store: Path, name: str, axes: tuple[str, ...] = LABEL_AXES) -> Int
     with element(store, name, whole=False) as group:
         labels = level0(group, f"{store}, {name}", axes)
         _check_kind(labels)
-        first = () if len(labels.shape) == 2 else (0,)
-        seen = [np.unique(labels[(*first, y, x)]) for y, x in chunks(labels, f"looking through {name}")]
+        seen = [np.unique(part) for part, _, _ in _parts(store, name, labels, "looking through")]
         there = np.unique(np.concatenate([np.zeros(0, labels.dtype), *seen])).astype(np.int64)
         return there[there > 0]
 
 
-def _centroids(labels: Raster, ids: Int[np.ndarray, "n"], name: str) -> Centroids:
+def _centroids(store: Path, name: str, labels: Raster, ids: Int[np.ndarray, "n"]) -> Centroids:
     out = Centroids(ids)
-    first = () if len(labels.shape) == 2 else (0,)
-    for y, x in chunks(labels, f"reading {name}"):
-        out.add(labels[(*first, y, x)], y.start, x.start)
+    for part in _parts(store, name, labels, "reading"):
+        out.add(*part)
     return out
+
+
+def _parts(store: Path, name: str, labels: Raster, doing: str) -> Iterator[tuple[np.ndarray, int, int]]:
+    """Go over what is stored of labels: values, and the row and column they begin at."""
+    first, axes = ((), LABEL_AXES) if len(labels.shape) == 2 else ((0,), IMAGE_AXES)
+    windows = stored_windows(labels.array, store / name, axes, labels.where)
+    with Progress(f"{doing} {name}", len(windows)) as progress:
+        for y, x in windows:
+            yield labels[(*first, y, x)], y.start, x.start
+            progress.advance()
 
 
 def _apart(centroids: Centroids, ids: Int[np.ndarray, "n"], name: str) -> list[str]:

@@ -7,6 +7,7 @@ a writer left out what it never had.  The one rule for every reader stands here.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from prestige.data.stores.chunks import index_bytes
+from prestige.data.stores.chunks import FREE_BYTES, index_bytes
 from prestige.data.stores.metadata import Shard
+from prestige.data.stores.zarrs import Window, windows_of
 from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import files_below
 
 WHITE = 255
 _EXPECTED = "a whole image in zarr"
 _MOST_CHUNKS = 1 << 26  # a byte each
+_FREE_CHUNKS = 1 << 12
+_MOST_PER_STORED = 1000  # a needle biopsy on a whole slide stores one chunk in some hundred
+_NUMBERS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,15 +101,14 @@ def stored_chunks(array: Any, folder: Path, axes: tuple[str, ...], where: str) -
     Raises
     ------
     DataError
-        For a shard that is cut off, and absurdly many chunks.
+        For a shard that is cut off, and for absurdly many chunks, also beside what is stored of them.
     """
     y, x = axes.index("y"), axes.index("x")
     sizes = tuple(-(-size // chunk) for size, chunk in zip(array.shape, array.chunks, strict=True))
-    with reading(where, expected=_EXPECTED):
-        whole = int(array.fill_value or 0) != 0
+    stored = np.moveaxis(_stored(array, folder, sizes, where), (y, x), (-2, -1))
+    _check_share(array, stored.size, int(stored.sum()), where)
     there = np.ones((sizes[y], sizes[x]), dtype=bool)
-    if not whole:
-        stored = np.moveaxis(_stored(array, folder, sizes, where), (y, x), (-2, -1))
+    if not _is_filled(array, where):
         colours = stored.reshape(-1, sizes[y], sizes[x])
         seen = colours.any(axis=(1, 2))
         there = np.logical_and.reduce(colours[seen], axis=0) & seen.any()
@@ -123,12 +127,69 @@ def _stored(array: Any, folder: Path, sizes: tuple[int, ...], where: str) -> Boo
     stored = np.zeros(tuple(n * per for n, per in zip(files, inner, strict=True)), dtype=bool)
     root = folder / array.path
     with reading(where, expected=_EXPECTED):
-        there = {path.relative_to(root).as_posix() for path in files_below(root)}
-        for key in np.ndindex(*files):
-            if (name := array.metadata.encode_chunk_key(key)) in there:
-                at = tuple(slice(n * per, (n + 1) * per) for n, per in zip(key, inner, strict=True))
-                stored[at] = _in_shard(root / name, array, inner) if array.shards else True
+        for key, path in _files(array, root, files).items():
+            at = tuple(slice(n * per, (n + 1) * per) for n, per in zip(key, inner, strict=True))
+            stored[at] = _in_shard(path, array, inner) if array.shards else True
     return stored[tuple(slice(0, size) for size in sizes)]
+
+
+def stored_windows(array: Any, folder: Path, axes: tuple[str, ...], where: str) -> list[Window]:
+    """Return the files of an image or of labels as windows in y and x, without those that hold 0 by not being.
+
+    Their number follows from what lies on the disk, whatever shape is declared.
+
+    Raises
+    ------
+    DataError
+        Where the fill value is not 0, for absurdly many files beside those that are there.
+    """
+    y, x = axes.index("y"), axes.index("x")
+    shards = array.shards or array.chunks
+    files = tuple(-(-size // shard) for size, shard in zip(array.shape, shards, strict=True))
+    with reading(where, expected=_EXPECTED):
+        there = _files(array, folder / array.path, files)
+    if _is_filled(array, where):
+        _check_share(array, math.prod(files), len(there), where)
+        return windows_of(array)
+    rows, columns = shards[y], shards[x]
+    return [
+        (
+            slice(down * rows, min((down + 1) * rows, array.shape[y])),
+            slice(across * columns, min((across + 1) * columns, array.shape[x])),
+        )
+        for down, across in sorted({(key[y], key[x]) for key in there})
+    ]
+
+
+def _is_filled(array: Any, where: str) -> bool:
+    """Whether what is not stored stands for another value than 0."""
+    with reading(where, expected=_EXPECTED):
+        return int(array.fill_value or 0) != 0
+
+
+def _files(array: Any, root: Path, sizes: tuple[int, ...]) -> dict[tuple[int, ...], Path]:
+    """Return the files of an array by their places: those that are there, not those that are declared."""
+    found = {}
+    for path in files_below(root):
+        name = path.relative_to(root).as_posix()
+        key = tuple(int(number) for number in _NUMBERS.findall(name)[: len(sizes) + 1])
+        within = len(key) == len(sizes) and all(n < size for n, size in zip(key, sizes, strict=True))
+        if within and array.metadata.encode_chunk_key(key) == name:
+            found[key] = path
+    return found
+
+
+def _check_share(array: Any, declared: int, stored: int, where: str) -> None:
+    """Refuse a shape out of all proportion to what is stored of it."""
+    large = declared > _FREE_CHUNKS or math.prod(array.shape) * array.dtype.itemsize > FREE_BYTES
+    if large and stored * _MOST_PER_STORED < declared:
+        raise DataError(
+            f"declares {' x '.join(f'{size:,}' for size in array.shape)} values, "
+            f"but {stored:,} of its {declared:,} chunks are stored",
+            where=where,
+            expected=_EXPECTED,
+            remedy=AGAIN,
+        )
 
 
 def _in_shard(path: Path, array: Any, inner: tuple[int, ...]) -> Bool[np.ndarray, "..."]:

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from prestige.compute.progress import Progress
 from prestige.data.stores.frames import frames, systems_in_um
 from prestige.errors import AGAIN, DataError, nearest, reading
 from prestige.inputs import files_below, plain_folder, real_path
@@ -26,6 +25,7 @@ from prestige.inputs import files_below, plain_folder, real_path
 WHOLE = "a whole SpatialData store"
 OLD_TABLE = "table/table"
 IMAGE_AXES, LABEL_AXES = ("c", "y", "x"), ("y", "x")
+Window = tuple[slice, slice]
 _KINDS = ("images", "labels", "points", "shapes", "tables")
 _MOST_LEVELS = 64
 _COLOURS = ({"r": 0, "g": 1, "b": 2}, {"red": 0, "green": 1, "blue": 2})
@@ -357,21 +357,11 @@ def channel_names(of_image: dict[str, Any], attributes: dict[str, Any]) -> tuple
     return ()
 
 
-def windows_of(array: Any) -> list[tuple[slice, slice]]:
-    """Return the chunks of an image or of labels as windows in y and x."""
-    array = array.array if isinstance(array, Raster) else array
+def windows_of(array: Any) -> list[Window]:
+    """Return the files of an image or of labels, all that are declared, as windows in y and x."""
     (*_, height, width), (*_, rows, columns) = array.shape, array.shards or array.chunks
     return [
         (slice(y, min(y + rows, height)), slice(x, min(x + columns, width)))
         for y in range(0, height, rows)
         for x in range(0, width, columns)
     ]
-
-
-def chunks(array: Any, label: str) -> Iterator[tuple[slice, slice]]:
-    """Go over the chunks of an image or of labels as windows in y and x."""
-    windows = windows_of(array)
-    with Progress(label, len(windows)) as progress:
-        for window in windows:
-            yield window
-            progress.advance()
