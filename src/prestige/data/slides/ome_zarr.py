@@ -189,7 +189,7 @@ def _images_in(folder: Path) -> list[str]:
 
 
 def _stored(pyramid: Pyramid, folder: Path) -> tuple[Pyramid, tuple[StoredChunks, ...]]:
-    """Return an image with which of its chunks are on the disk, without smaller levels that lost more than it.
+    """Return an image with which of its chunks are stored, without smaller levels that lost more than it.
 
     Raises
     ------

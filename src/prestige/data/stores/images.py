@@ -94,7 +94,6 @@ def write_image(store: Path, name: str, target: Path, *, stored: StoredChunks | 
             new_pixels(target, height, width) as pixels,
             Progress(f"decoding {name}", len(windows)) as progress,
         ):
-
             if stored is not None and chunks.lost:
                 for y in range(0, height, _ROWS):
                     pixels[y : y + _ROWS] = WHITE

@@ -134,7 +134,7 @@ def _stored(array: Any, folder: Path, sizes: tuple[int, ...], where: str) -> Boo
 
 
 def stored_windows(array: Any, folder: Path, axes: tuple[str, ...], where: str) -> list[Window]:
-    """Return the files of an image or of labels as windows in y and x, without those that hold 0 by not being.
+    """Return the files of an image or of labels as windows in y and x, without those that hold 0 as they are not.
 
     Their number follows from what lies on the disk, whatever shape is declared.
 
