@@ -134,7 +134,9 @@ def _stored(array: Any, folder: Path, sizes: tuple[int, ...], where: str) -> Boo
 
 
 def stored_windows(array: Any, folder: Path, axes: tuple[str, ...], where: str) -> list[Window]:
-    """Return the files of an image or of labels as windows in y and x, without those that hold 0 as they are not.
+    """Return the files of an image or of labels as windows in y and x, without those of 0 alone.
+
+    A file that is not there stands for the fill value: for 0 where that is not stated otherwise.
 
     Their number follows from what lies on the disk, whatever shape is declared.
 
