@@ -11,7 +11,7 @@ import pytest
 from prestige.data.readers import sample_reader
 from prestige.data.sources import SOURCES
 from prestige.data.spec import SampleSpec
-from prestige.errors import DataError
+from prestige.errors import ConfigError, DataError
 
 
 def test_keys_are_those_of_a_sample_and_no_key_of_all_is_one_of_a_source() -> None:
@@ -23,7 +23,17 @@ def test_keys_are_those_of_a_sample_and_no_key_of_all_is_one_of_a_source() -> No
 
 
 def test_each_has_a_reader() -> None:
-    assert all(callable(sample_reader(name)) for name in SOURCES)
+    """Each its own, in the module of its name."""
+    assert {name: sample_reader(name).__module__ for name in SOURCES} == {
+        name: f"prestige.data.readers.{name}" for name in SOURCES
+    }
+
+
+def test_what_is_no_source_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"unknown source 'hset'.*did you mean 'hest'"):
+        sample_reader("hset")
+    with pytest.raises(ConfigError, match="unknown source 'with_image'"):  # a module, but no platform
+        sample_reader("with_image")
 
 
 FOLDERS = ("challenge", "hest", "prepared", "spatialdata", "st", "visium", "visium_hd", "xenium")

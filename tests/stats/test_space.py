@@ -13,7 +13,7 @@ from prestige.stats.space import (
     large_enough,
     nearest,
     nearest_others,
-    neighbour_distances_um,
+    neighbour_distances,
     rows_of_samples,
     spacing_um,
 )
@@ -53,10 +53,10 @@ def test_some_have_the_neighbours_that_they_have_among_all() -> None:
 
 def test_distances_are_those_to_the_neighbour_of_that_rank() -> None:
     line = np.array([[0.0, 0.0], [1.0, 0.0], [3.0, 0.0], [3.0, 0.0]])
-    assert neighbour_distances_um(line, 1).tolist() == [1.0, 1.0, 0.0, 0.0]
-    assert neighbour_distances_um(line, 2).tolist() == [3.0, 2.0, 2.0, 2.0]
-    assert neighbour_distances_um(line, 2, np.array([0, 3])).tolist() == [3.0, 2.0]
-    assert np.isinf(neighbour_distances_um(line, 4)).all()
+    assert neighbour_distances(line, 1).tolist() == [1.0, 1.0, 0.0, 0.0]
+    assert neighbour_distances(line, 2).tolist() == [3.0, 2.0, 2.0, 2.0]
+    assert neighbour_distances(line, 2, np.array([0, 3])).tolist() == [3.0, 2.0]
+    assert np.isinf(neighbour_distances(line, 4)).all()
 
 
 @pytest.mark.parametrize("k", [6, 8])
@@ -64,14 +64,14 @@ def test_spacing_is_the_root_of_the_area_of_each(k: int) -> None:
     at = np.arange(30.0) * 16
     grid = np.stack(np.meshgrid(at, at), axis=-1).reshape(-1, 2)
     # The sixth to eighth neighbours on a square grid are those on the diagonals.
-    assert spacing_um(neighbour_distances_um(grid, k), k) == pytest.approx(16 * np.sqrt(2 * np.pi / k))
+    assert spacing_um(neighbour_distances(grid, k), k) == pytest.approx(16 * np.sqrt(2 * np.pi / k))
     places = np.random.default_rng(0).uniform(0, 480, (900, 2))
-    assert spacing_um(neighbour_distances_um(places, k), k) == pytest.approx(16, rel=0.1)
+    assert spacing_um(neighbour_distances(places, k), k) == pytest.approx(16, rel=0.1)
 
 
 def test_those_at_one_place_have_no_part_in_the_spacing() -> None:
     assert spacing_um(np.array([0.0, 2.0, 3.0, 4.0]), 1) == pytest.approx(3 * np.sqrt(np.pi))
-    assert spacing_um(neighbour_distances_um(np.zeros((3, 2)), 1), 1) == 0
+    assert spacing_um(neighbour_distances(np.zeros((3, 2)), 1), 1) == 0
 
 
 def test_covariance_is_that_about_the_means_of_the_samples() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from prestige.errors import DataError
-from prestige.stats.space import neighbour_distances_um
+from prestige.stats.space import neighbour_distances
 
 BLOCK_LENGTHS = 4.0
 """Blocks should be at least so many correlation lengths (at 1/e) wide: docs/results/coverage.md."""
@@ -166,7 +166,7 @@ def _edges(places: list[np.ndarray], rng: np.random.Generator) -> Float[np.ndarr
     nearest = []
     for xy in places:
         some = rng.choice(len(xy), min(len(xy), 2000), replace=False)
-        away = neighbour_distances_um(xy, 1, some)
+        away = neighbour_distances(xy, 1, some)
         nearest.append(np.median(away[away > 0]) if (away > 0).any() else np.nan)
     longest = max(float(np.hypot(*np.ptp(xy, axis=0))) for xy in places)
     shortest = float(np.nanmin(nearest)) if np.isfinite(nearest).any() else np.nan

@@ -123,16 +123,16 @@ def nearest(
     return out
 
 
-def neighbour_distances_um(
-    xy_um: Float[np.ndarray, "n 2"], neighbour: int, of: Int[np.ndarray, " m"] | slice = slice(None)
+def neighbour_distances(
+    xy: Float[np.ndarray, "n 2"], neighbour: int, of: Int[np.ndarray, " m"] | slice = slice(None)
 ) -> Float[np.ndarray, " m"]:
-    """Return how far the first, second, ... nearest other of each observation ``of`` of one sample is, um.
+    """Return how far the first, second, ... nearest other of each observation ``of`` of one sample is.
 
-    Infinite where there are not so many others.
+    In the unit of the places; infinite where there are not so many others.
     """
     from scipy.spatial import KDTree
 
-    return np.asarray(KDTree(xy_um).query(xy_um[of], k=[neighbour + 1])[0])[:, 0]
+    return np.asarray(KDTree(xy).query(xy[of], k=[neighbour + 1])[0])[:, 0]
 
 
 def spacing_um(distances_um: Float[np.ndarray, " m"], neighbour: int) -> float:
@@ -146,7 +146,7 @@ def spacing_um(distances_um: Float[np.ndarray, " m"], neighbour: int) -> float:
     Parameters
     ----------
     distances_um, neighbour
-        Distances to the k-th nearest others (:func:`neighbour_distances_um`), and k.
+        Distances to the k-th nearest others (:func:`neighbour_distances`), and k.
     """
     away = distances_um[distances_um > 0]
     return float(np.median(away) * np.sqrt(np.pi / neighbour)) if len(away) else 0.0

@@ -26,7 +26,7 @@ def test_genes_are_told_by_their_type() -> None:
     )
     matrix = matrix_named(Path("m.h5"), np.array([b"b1", b"b2"]), features, {}, read, stored=2)
     assert list(matrix.ids) == ["b1", "b2"]
-    assert (matrix.gene_ids, matrix.genes.names) == (("E1", "E2"), ("A", "B"))
+    assert matrix.genes.names == ("A", "B")
     assert matrix.counts(np.array([False, True])).toarray().tolist() == [[0, 2]]
     columns, kept = asked[0].of(np.array([0, 1, 2, 2], dtype=np.int32))
     assert kept.tolist() == [True, False, True, True]

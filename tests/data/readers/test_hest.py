@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import tifffile
 
+from prestige.data import cache
 from prestige.data.dataset import DatasetConfig, open_dataset, open_sample
 from prestige.data.sample import Sample
 from prestige.data.spec import SampleSpec
@@ -390,6 +391,40 @@ def test_another_page_is_prepared_anew_and_a_plain_image_is_not(hest_folder: Wri
     np.testing.assert_array_equal(sample.slide.pixels, pixels)
     assert "the largest, was read" in sample.notes[0]
     assert sample.fingerprint != plain.fingerprint
+
+
+TAGGED = {"resolution": (20000, 20000), "resolutionunit": "centimeter"}
+
+
+@pytest.mark.parametrize(
+    ("written", "spec", "settings"),
+    [
+        ({}, {}, "[{}, 0.5, false]"),
+        ({"metadata": {}, **TAGGED}, {}, "[{}, 0.5, false]"),
+        ({"metadata": {"pixel_size_um": 0.51}, **TAGGED}, {}, "[{}, 0.51, false]"),
+        # What the image states is none of the name where dataset.yaml states a width.
+        ({"metadata": {}, **TAGGED}, {"um_per_px": 0.49}, "[{}, null, false]"),
+        ({"metadata": {"pixel_size_um": 0.51}, **TAGGED}, {"um_per_px": 0.49}, "[{}, 0.51, false]"),
+    ],
+)
+def test_samples_keep_the_names_that_they_were_given(
+    hest_folder: Writer, monkeypatch: pytest.MonkeyPatch, written: Any, spec: Any, settings: str
+) -> None:
+    """The name of a sample in the cache is made of these words and of the files' content."""
+    real, words = cache.digest, []
+
+    def spied(*parts: str) -> str:
+        words.append(parts)
+        return real(*parts)
+
+    monkeypatch.setattr(cache, "digest", spied)
+    folder = hest_folder(**written)
+    opened(folder, **spec)
+    of_slide, of_table = (one for one in words if one[1:2] in (("slide",), ("table",)))
+    assert of_slide[:2] == ("hest/2", "slide")
+    assert [part.partition("=")[0] for part in of_slide[2:]] == ["image"]
+    assert of_table[1:3] == ("table", settings)
+    assert [part.partition("=")[0] for part in of_table[3:]] == ["table"]
 
 
 def test_a_width_in_dataset_yaml_must_be_one_too(hest_folder: Writer) -> None:

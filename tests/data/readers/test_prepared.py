@@ -7,28 +7,13 @@ from pathlib import Path
 import pytest
 
 from prestige.data.dataset import open_sample
-from prestige.data.readers import sample_reader
 from prestige.data.readers.prepared import read
-from prestige.data.sources import SOURCES
 from prestige.data.spec import SampleSpec
 from prestige.errors import ConfigError, DataError
 
 
 def spec(path: Path, **more: object) -> SampleSpec:
     return SampleSpec.model_validate({"id": "S", "source": "prepared", "path": path, "patient": "P", **more})
-
-
-def test_it_is_found_by_its_name() -> None:
-    assert "prepared" in SOURCES
-    assert sample_reader("prepared") is read
-
-
-def test_every_source_has_a_reader_and_others_are_refused() -> None:
-    assert all(callable(sample_reader(source)) for source in SOURCES)
-    with pytest.raises(ConfigError, match=r"unknown source 'hset'.*did you mean 'hest'"):
-        sample_reader("hset")
-    with pytest.raises(ConfigError, match="unknown source 'zarrs'"):  # a module, but no platform
-        sample_reader("zarrs")
 
 
 @pytest.mark.parametrize(("key", "value"), [("expression", "more.h5ad"), ("table", "counts")])

@@ -17,6 +17,7 @@ from prestige.data.slides.slide import (
     mapped_bytes,
     new_pixels,
     open_pixels,
+    pixels_under,
     release_pages,
 )
 from prestige.errors import DataError
@@ -133,3 +134,10 @@ def test_released_pages_are_read_again(tmp_path: Path) -> None:
     assert (pixels == stored).all()
     release_pages(pixels)
     assert (pixels == stored).all()
+
+
+def test_the_pixel_under_a_place() -> None:
+    """Its centre has whole coordinates: an image of 3 x 2 pixels reaches from -0.5 to 2.5 and 1.5."""
+    places = np.array([[-0.5, -0.5], [2.49, 1.49], [1.4, 0.6], [2.5, 0], [0, 1.5], [-0.51, 0], [np.nan, 0]])
+    inside, x, y = pixels_under(places, 3, 2)
+    assert (inside.tolist(), x.tolist(), y.tolist()) == ([0, 1, 2], [0, 2, 1], [0, 1, 1])

@@ -34,12 +34,8 @@ def test_scales_of_a_level_and_of_all_are_multiplied(tmp_path: Path) -> None:
     more = [{"type": "scale", "scale": [1.0, 0.25, 0.5]}, {"type": "translation", "translation": [0, 9, 9]}]
     group = group_with(tmp_path / "a", {"s": (3, 8, 6)}, "cyx", coordinateTransformations=more)
     found = pyramid_of(group, "a")
-    assert (found.scale("y"), found.scale("x"), found.unit("x"), found.unit("t")) == (
-        0.5,
-        1.0,
-        "micrometer",
-        None,
-    )
+    assert found.scales == {"c": 2.0, "y": 0.5, "x": 1.0}
+    assert found.units == dict.fromkeys("cyx", "micrometer")
     assert (found.shape_px, found.file_px, found.size("t")) == ((8, 6), (8, 6), 1)
 
 

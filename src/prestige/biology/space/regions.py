@@ -17,7 +17,7 @@ from prestige.errors import DataError
 from prestige.stats.space import (
     large_enough,
     nearest,
-    neighbour_distances_um,
+    neighbour_distances,
     rows_of_samples,
     spacing_um,
 )
@@ -152,7 +152,7 @@ def _spacing_um(xy_um: np.ndarray, sample_of: np.ndarray) -> float:
     k = min(_NEIGHBOUR, max(largest - 1, 1))
     kept, _ = large_enough(sample_of, k + 1, "spacing of observations")
     samples = [rows for _, rows in rows_of_samples(sample_of) if kept[rows[0]]]
-    spacing = spacing_um(np.concatenate([neighbour_distances_um(xy_um[rows], k) for rows in samples]), k)
+    spacing = spacing_um(np.concatenate([neighbour_distances(xy_um[rows], k) for rows in samples]), k)
     if not spacing > 0:
         raise DataError("all observations lie at one place", where="region", expected="places in um")
     return spacing

@@ -19,7 +19,7 @@ from scipy.spatial import KDTree
 
 from prestige.errors import DataError
 from prestige.stats.bootstrap import MIN_CLUSTERS
-from prestige.stats.space import neighbour_distances_um, rows_of_samples, spacing_um
+from prestige.stats.space import neighbour_distances, rows_of_samples, spacing_um
 
 MAX_ANCHORS = 4000
 """Observations that are paired with others, over all samples."""
@@ -255,7 +255,7 @@ def _spread(values: np.ndarray, groups: Sequence[np.ndarray]) -> Float[np.ndarra
 def _spacing(xy: np.ndarray) -> float:
     """Return the spacing of observations, from some thousands of them."""
     some = slice(None, None, max(1, len(xy) // 5000))
-    return spacing_um(neighbour_distances_um(xy, _NEIGHBOUR, some), _NEIGHBOUR)
+    return spacing_um(neighbour_distances(xy, _NEIGHBOUR, some), _NEIGHBOUR)
 
 
 def _edges(places: Sequence[np.ndarray], spacing: float) -> Float[np.ndarray, " e"]:

@@ -50,11 +50,6 @@ class Alignment:
         """Morphology pixels that an H&E pixel is wide: the square root of the area it covers."""
         return float(np.sqrt(abs(np.linalg.det(self.matrix[:2, :2]))))
 
-    @property
-    def inverse(self) -> Alignment:
-        """The alignment that takes every pixel back."""
-        return Alignment(np.linalg.inv(self.matrix), self.where)
-
     def on_image(self, xy_px: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
         """Return places in the H&E image, from places in the morphology image."""
         back = np.linalg.inv(self.matrix)

@@ -25,6 +25,8 @@ EXPECTED = "GeoJSON: polygons or points in pixels, as QuPath exports them"
 MOST_BYTES = 1 << 30
 """Outlines of some million cells."""
 
+_MOST = 10**9  # pixels or micrometres from the origin
+
 _AREAS, _POINTS = ("Polygon", "MultiPolygon"), ("Point", "MultiPoint")
 _LINES = ("LineString", "MultiLineString")
 
@@ -80,7 +82,7 @@ class Drawing:
         return np.concatenate(xy).astype(np.float64) if xy else np.zeros((0, 2)), names
 
 
-def read_geojson(path: Path, *, most_bytes: int = MOST_BYTES) -> Drawing:
+def read_geojson(path: Path) -> Drawing:
     """Read the areas and points of a GeoJSON file, packed by gzip or not.
 
     Lines are left out, with a note; polygons that cross themselves are made valid.
@@ -88,12 +90,13 @@ def read_geojson(path: Path, *, most_bytes: int = MOST_BYTES) -> Drawing:
     Raises
     ------
     DataError
-        When it is missing, no GeoJSON, or holds neither area nor point, or coordinates that are no numbers.
+        When it is missing, no GeoJSON, or holds neither area nor point, or coordinates
+        that are none of an image.
     ConfigError
         When shapely is not installed.
     """
     needed("shapely", extra="readers")
-    text = text_of(path, expected=EXPECTED, most_bytes=most_bytes)
+    text = text_of(path, expected=EXPECTED, most_bytes=MOST_BYTES)
     with reading(path, expected=EXPECTED):
         content = json.loads(text)
     features, left_out = [], Counter[str]()
@@ -163,7 +166,7 @@ def _shape(geometry: dict[str, Any], number: int, path: Path) -> tuple[Any, bool
 
     with reading(path, part=f"feature {number:,}", expected="coordinates x, y"), np.errstate(all="ignore"):
         made = shapely.force_2d(shape(geometry))
-        finite = bool(np.isfinite(shapely.get_coordinates(made)).all())
+        within = bool((np.abs(shapely.get_coordinates(made)) <= _MOST).all())
         if made.geom_type in _POINTS:
             valid, mended = made, False
         else:
@@ -171,9 +174,9 @@ def _shape(geometry: dict[str, Any], number: int, path: Path) -> tuple[Any, bool
             valid = (
                 _areas(shapely.make_valid(made, method="structure", keep_collapsed=False)) if mended else made
             )
-    if not finite:
+    if not within:
         raise DataError(
-            f"feature {number:,} has coordinates that are not finite",
+            f"feature {number:,} has coordinates that are not finite, or beyond {_MOST:,}",
             where=path,
             expected="numbers of pixels",
         )

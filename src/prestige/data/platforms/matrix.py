@@ -66,12 +66,6 @@ class Matrix:
         with reading(self.path, part="the barcodes", expected="texts in UTF-8"):
             return pd.Index(np.char.decode(self.barcodes, "utf-8").tolist(), dtype=object)
 
-    @property
-    def gene_ids(self) -> tuple[str, ...]:
-        """The id of each gene."""
-        ids = self.features.index.to_numpy(dtype=object)
-        return tuple(map(str, ids if self.genes.kept is None else ids[self.genes.kept]))
-
     def counts(self, rows: Bool[np.ndarray, " n"] | None = None) -> csr_matrix:
         """Return the counts of genes, (n, G) float32, of the rows that are wanted (all by default).
 

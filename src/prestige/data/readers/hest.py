@@ -9,23 +9,21 @@ what it says of the sample).  Patches, transcripts and segmentations that lie be
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from prestige.data.cache import Recipe, prepare
 from prestige.data.columns.measured import measured_rows
 from prestige.data.columns.places import turned
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.platforms.annotated import has_none, read_annotated
 from prestige.data.platforms.hest_metadata import read_metadata
 from prestige.data.prepared import Prepared
-from prestige.data.readers.with_image import on_image
+from prestige.data.readers.with_image import prepare_with_image
 from prestige.data.sample import Counts, Table
-from prestige.data.slides.colours import in_srgb
 from prestige.data.slides.images import Image, image_of
-from prestige.data.slides.pixel_size import settled_um
 from prestige.data.slides.tiff.image import TiffImage
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import (
@@ -52,34 +50,27 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     DataError
         For a missing or broken file, an image that is not 8 bit RGB, a table with faults.
     """
-    where = f"sample '{spec.id}'"
     plain_folder(spec.path, expected=_LAYOUT, remedy="check path: in dataset.yaml")
     path, fault = _image(spec)
     table = spec.path / "st" / (spec.table or f"{spec.id}.h5ad")
     raise_all([one for one in (fault, _missing(table, _OTHER_TABLE)) if one is not None])
     metadata = spec.path / "metadata" / f"{spec.id}.json"
     said = read_metadata(metadata)
-    image = in_srgb(image_of(path)) if spec.icc else image_of(path)
-    of_image = [(f"the {what} of {path.name}", um) for what, um in image.stated_um().items()]
-    of_metadata = [(f"metadata/{metadata.name}", said.um_per_px)] if said.um_per_px else []
-    given = [("dataset.yaml", spec.um_per_px)] if spec.um_per_px else []
-    stated = [*given, *of_metadata, *of_image]
-    if not stated:
+    image = image_of(path)
+    if not (spec.um_per_px or said.um_per_px or image.stated_um()):
         raise _no_pixel_size(spec)
-    _, of_widths = settled_um(stated, where=where, trusted=spec.trust_um_per_px)
-    prepared = prepare(
-        Recipe(
-            source=f"{_source(image)}, sRGB" if spec.icc else _source(image),
-            where=where,
-            slide_files=image.files,
-            table_files={"table": table},
-            write_slide=image.write,
-            read_table=lambda pixels: on_image(read_table(table), image),
-            # What the image says counts where nobody else says it: so samples keep the names they were given.
-            um_per_px=said.um_per_px if given or of_metadata else of_image[0][1],
-            rules=_rules(table),
-        ),
+    prepared = prepare_with_image(
+        spec,
         cache_dir,
+        source=_source(image),
+        image=image,
+        table_files={"table": table},
+        read_table=partial(read_table, table),
+        stated_um=[(f"metadata/{metadata.name}", said.um_per_px)] if said.um_per_px else [],
+        # What the image says counts where nobody else says it: so samples keep the names they were given.
+        image_states_beside_yaml=False,
+        rules=_rules(table),
+        platform=str(said.content.get("st_technology") or ""),
     )
     size_px = (image.width_px, image.height_px)
     of_metadata = said.notes_on(patient=spec.patient, size_px=size_px, own_table=spec.table is None)
@@ -88,14 +79,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     of_page = (
         [note for note in image.level.notes() if note not in kept] if isinstance(image, TiffImage) else []
     )
-    notes = (*kept, *of_page, *of_widths, *of_metadata)
-    table_read = replace(
-        prepared.table,
-        notes=notes,
-        platform=str(said.content.get("st_technology") or ""),
-        um_per_px_from=stated[0][0],
-    )
-    return replace(prepared, table=table_read)
+    return replace(prepared, table=replace(prepared.table, notes=(*kept, *of_page, *of_metadata)))
 
 
 def _source(image: Image) -> str:

@@ -30,6 +30,7 @@ def prepare_with_image(
     read_table: Callable[[], Table],
     stated_um: Sequence[tuple[str, float]] = (),
     most_apart: float = MOST_APART,
+    image_states_beside_yaml: bool = True,
     rules: tuple[str, ...] = (),
     platform: str = "",
 ) -> Prepared:
@@ -50,6 +51,8 @@ def prepare_with_image(
         before what the image states, and after dataset.yaml.
     most_apart
         How far such widths may lie apart.
+    image_states_beside_yaml
+        Whether the width that the image states is the source's where dataset.yaml states one.
     rules
         Choices of dataset.yaml on which the table depends, as of :class:`prestige.data.cache.Recipe`.
     platform
@@ -69,6 +72,7 @@ def prepare_with_image(
         read_table=lambda _: read_table(),
         stated_um=stated_um,
         most_apart=most_apart,
+        image_states_beside_yaml=image_states_beside_yaml,
         rules=rules,
         platform=platform,
     )
@@ -84,6 +88,7 @@ def prepare_on_pixels(
     read_table: Callable[[UInt8[np.ndarray, "height width 3"]], Table],
     stated_um: Sequence[tuple[str, float]] = (),
     most_apart: float = MOST_APART,
+    image_states_beside_yaml: bool = True,
     rules: tuple[str, ...] = (),
     platform: str = "",
 ) -> Prepared:
@@ -97,9 +102,10 @@ def prepare_on_pixels(
     where = f"sample '{spec.id}'"
     image = in_srgb(image) if spec.icc else image
     of_image = [(f"the {what} of {image.path.name}", um) for what, um in image.stated_um().items()]
-    own = [*stated_um, *of_image]
     given = [("dataset.yaml", spec.um_per_px)] if spec.um_per_px else []
-    _, notes = settled_um([*given, *own], where=where, trusted=spec.trust_um_per_px, most_apart=most_apart)
+    stated = [*given, *stated_um, *of_image]
+    own = [*stated_um, *(of_image if image_states_beside_yaml or not given else ())]
+    _, notes = settled_um(stated, where=where, trusted=spec.trust_um_per_px, most_apart=most_apart)
     prepared = prepare(
         Recipe(
             source=f"{source}, sRGB" if spec.icc else source,

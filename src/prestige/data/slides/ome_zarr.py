@@ -15,11 +15,10 @@ from prestige.data.slides.images import WHITE, Image, Level, blocks_of
 from prestige.data.slides.pixel_size import square_um
 from prestige.data.slides.slide import checked_image
 from prestige.data.stores.on_disk import StoredChunks, stored_chunks
-from prestige.data.stores.pyramids import Pyramid, pyramid_of
+from prestige.data.stores.pyramids import WHOLE, Pyramid, pyramid_of
 from prestige.data.stores.zarrs import group_of
 from prestige.errors import AGAIN, DataError, reading
 
-_WHOLE = "an OME-Zarr image (0.4 or 0.5)"
 _UM = {
     "nanometer": 1e-3,
     "micrometer": 1.0,
@@ -125,7 +124,7 @@ class ZarrImage(Image):
         """Return the width of a pixel by the scale of its largest level, where that has a unit of length."""
         sides = []
         for axis in "xy":
-            unit, scale = self.pyramid.unit(axis), self.pyramid.scale(axis)
+            unit, scale = self.pyramid.units.get(axis), self.pyramid.scales.get(axis)
             if unit not in _UM or scale is None:
                 return {}
             sides.append(_UM[unit] * scale)
@@ -164,7 +163,7 @@ def _images_in(folder: Path) -> list[str]:
         When it is a store of another kind, or lists no image.
     """
     with group_of(folder, str(folder)) as group, ExitStack() as stack:
-        stack.enter_context(reading(folder, expected=_WHOLE))
+        stack.enter_context(reading(folder, expected=WHOLE))
         attributes = group.attrs.asdict()
         said = attributes.get("ome", attributes)
         is_image = isinstance(said.get("multiscales"), list)
@@ -180,11 +179,11 @@ def _images_in(folder: Path) -> list[str]:
         raise DataError(
             "is a plate of many images" if "plate" in said else "is a store, and no image",
             where=folder,
-            expected=_WHOLE,
+            expected=WHOLE,
             remedy=f"name the image in it ({', '.join(images[:3])})" if images else "name the image in it",
         )
     if len(names) > _MOST_IMAGES or any(".." in name or name.startswith("/") for name in names):
-        raise DataError(f"lists {len(names):,} images", where=folder, expected=_WHOLE, remedy=AGAIN)
+        raise DataError(f"lists {len(names):,} images", where=folder, expected=WHOLE, remedy=AGAIN)
     return names
 
 

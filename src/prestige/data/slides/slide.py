@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, Int, UInt8
 
 from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import plain_file
@@ -131,6 +131,19 @@ def checked_image(shape: tuple[int, ...], dtype: np.dtype, *, where: str) -> tup
     if height < 1 or width < 1:
         raise DataError(f"the image is empty ({width} x {height} px)", where=where, expected=expected)
     return int(height), int(width)
+
+
+def pixels_under(
+    xy_px: Float[np.ndarray, "n 2"], width_px: int, height_px: int
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+    """Return which places lie in an image, and column and row of the pixel under each of these.
+
+    A pixel's centre has whole coordinates, so an image begins half a pixel before 0.
+    """
+    size = np.array([width_px, height_px])
+    inside = np.flatnonzero(np.all((xy_px >= -0.5) & (xy_px < size - 0.5), axis=1))
+    x, y = np.clip(np.rint(xy_px[inside]).astype(np.int64), 0, size - 1).T
+    return inside, x, y
 
 
 def release_pages(pixels: UInt8[np.ndarray, "height width 3"]) -> None:

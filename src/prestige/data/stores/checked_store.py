@@ -26,14 +26,13 @@ from zarr.abc.store import (
 from zarr.core.buffer import Buffer, BufferPrototype
 
 from prestige.data.stores.chunks import FREE_BYTES, MOST_RATIO, check_chunk, check_part
-from prestige.data.stores.metadata import ArrayFacts, CodecError, checked_array
+from prestige.data.stores.metadata import WHOLE, ArrayFacts, CodecError, checked_array
 from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import files_below, inside, is_stray, read_json_object
 
 METADATA = frozenset({".zarray", ".zattrs", ".zgroup", "zarr.json"})
 _CONSOLIDATED = frozenset({".zmetadata", "zmetadata"})
 _MOST_METADATA_BYTES = 1 << 26
-_WHOLE = "a whole SpatialData store"
 _EXPECTED = "the metadata of a zarr store, format 2 or 3"
 
 
@@ -162,7 +161,7 @@ class CheckedStore(Store):
         return self.root / key
 
     def _fault(self, key: str, what: str) -> DataError:
-        return DataError(what, where=f"{self._where}, {key}", expected=_WHOLE, remedy=AGAIN)
+        return DataError(what, where=f"{self._where}, {key}", expected=WHOLE, remedy=AGAIN)
 
     def _read(self, key: str, part: ByteRequest | None) -> bytes | None:
         name = key.rpartition("/")[2]
@@ -172,11 +171,11 @@ class CheckedStore(Store):
             content = self._checked(key)
             return content if content is None or part is None else content[_span(part, len(content))]
         facts = self._facts(key)
-        with reading(f"{self._where}, {key}", expected=_WHOLE):
+        with reading(f"{self._where}, {key}", expected=WHOLE):
             data = self._bytes(key, part)
         if data is None or facts is None:
             return data
-        with reading(f"{self._where}, {key}", part="the chunk", expected=_WHOLE):
+        with reading(f"{self._where}, {key}", part="the chunk", expected=WHOLE):
             if part is None:
                 check_chunk(data, facts)
             elif facts.shard is not None and not isinstance(part, SuffixByteRequest):

@@ -14,6 +14,9 @@ from typing import Any
 
 from prestige.errors import DataError
 
+WHOLE = "a whole SpatialData store"
+"""What is expected of one."""
+
 COMPRESSORS = frozenset({"blosc", "bz2", "gzip", "lz4", "lzma", "zlib", "zstd"})
 """Bytes to bytes, with sizes that can be bounded before they are decoded."""
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from prestige.data.slides.slide import pixels_under
 from prestige.data.stores.chunks import FREE_BYTES, index_bytes
 from prestige.data.stores.metadata import Shard
 from prestige.data.stores.zarrs import Window, windows_of
@@ -59,10 +60,7 @@ class StoredChunks:
         blank = np.zeros(len(xy_px), dtype=bool)
         if self.there.all():
             return blank
-        beyond = np.array([self.width, self.height]) - 0.5
-        inside = np.flatnonzero(np.all((xy_px >= -0.5) & (xy_px < beyond), axis=1))
-        last = np.array([self.width, self.height]) - 1
-        x, y = np.clip(np.rint(xy_px[inside]).astype(np.int64), 0, last).T
+        inside, x, y = pixels_under(xy_px, self.width, self.height)
         blank[inside] = ~self.there[y // self.rows, x // self.columns]
         return blank
 
@@ -136,7 +134,7 @@ def _stored(array: Any, folder: Path, sizes: tuple[int, ...], where: str) -> Boo
 def stored_windows(array: Any, folder: Path, axes: tuple[str, ...], where: str) -> list[Window]:
     """Return the files of an image or of labels as windows in y and x, without those of 0 alone.
 
-    A file that is not there stands for the fill value: for 0 where that is not stated otherwise.
+    A file that is not there stands for the fill value, which is mostly 0.
 
     Their number follows from what lies on the disk, whatever shape is declared.
 

@@ -48,14 +48,6 @@ class Pyramid:
         """Return the size of an axis of the largest level; 1 where there is none of that name."""
         return int(self.arrays[0].shape[self.axes.index(axis)]) if axis in self.axes else 1
 
-    def unit(self, axis: str) -> str | None:
-        """Return the unit of an axis."""
-        return self.units.get(axis)
-
-    def scale(self, axis: str) -> float | None:
-        """Return the width of a pixel of the largest level along an axis."""
-        return self.scales.get(axis)
-
     @property
     def is_rgba(self) -> bool:
         """Whether a fourth channel says how opaque pixels are."""

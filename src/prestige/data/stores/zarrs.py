@@ -19,10 +19,10 @@ import numpy as np
 from jaxtyping import Float
 
 from prestige.data.stores.frames import frames, systems_in_um
+from prestige.data.stores.metadata import WHOLE
 from prestige.errors import AGAIN, DataError, nearest, reading
 from prestige.inputs import files_below, plain_folder, real_path
 
-WHOLE = "a whole SpatialData store"
 OLD_TABLE = "table/table"
 IMAGE_AXES, LABEL_AXES = ("c", "y", "x"), ("y", "x")
 Window = tuple[slice, slice]

@@ -25,13 +25,13 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 from scipy.fft import irfft2, next_fast_len, rfft2
-from scipy.spatial import KDTree
 from scipy.stats import rankdata
 
 from prestige.data.sample import Sample, has_counts
 from prestige.data.slides.glass import ASKED, glass_of, share_on_glass
 from prestige.data.together.density import DensityMap, density_map
 from prestige.data.together.ways import OWN, SAME_UM, SHIFTS_UM, Way, shift_by, ways_of
+from prestige.stats.space import neighbour_distances
 
 MOST_OBS = 20_000
 """Observations that are asked; of more, a random part."""
@@ -338,7 +338,7 @@ def spacing_px(xy_px: Float[np.ndarray, "n 2"]) -> float:
     if len(xy_px) < 2:
         return 0.0
     some = np.random.default_rng(2).permutation(len(xy_px))[:2000]
-    return float(np.median(np.asarray(KDTree(xy_px).query(xy_px[some], k=2)[0])[:, 1]))
+    return float(np.median(neighbour_distances(xy_px, 1, some)))
 
 
 def _blocks(xy_px: Float[np.ndarray, "n 2"]) -> Int[np.ndarray, " n"]:

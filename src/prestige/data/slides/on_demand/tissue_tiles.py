@@ -22,7 +22,7 @@ class TissueTiles:
     """The tiles of a slide that show tissue, in rows from the top.
 
     Nothing but the overview is read before the tiles are asked for, and no more is held than the tiles that
-    are being made.
+    are being made.  It is what prediction on whole slides will go over; no command does so yet.
 
     Parameters
     ----------
@@ -75,11 +75,6 @@ class TissueTiles:
 
     def __len__(self) -> int:
         return len(self.corners_px)
-
-    @property
-    def centres_px(self) -> Float[np.ndarray, "n 2"]:
-        """(n, 2) centres of the tiles: x, y from the centre of the first pixel on, as all places are."""
-        return self.corners_px + (self.side_px - 1) / 2
 
     def __iter__(self) -> Iterator[UInt8[np.ndarray, "side side 3"]]:
         """Go over the tiles, in the order of their corners.

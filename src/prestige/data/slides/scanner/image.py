@@ -22,6 +22,7 @@ from prestige.data.slides.images import Image, Level, blocks_of
 from prestige.data.slides.pixel_size import square_um
 from prestige.data.slides.scanner.parts import parts_of
 from prestige.data.slides.scanner.tried import check_by_trial
+from prestige.data.slides.slide import pixels_under
 from prestige.errors import AGAIN, DataError, of_library, reading
 
 _WHOLE = "a whole slide of a scanner"
@@ -126,9 +127,8 @@ class ScannerImage(Image):
 
     def on_no_pixels(self, xy_px: Float[np.ndarray, "n 2"]) -> tuple[Int[np.ndarray, " m"], str]:
         """Return which places lie where the frame holds no pixels."""
-        beyond = np.array([self.width_px, self.height_px]) - 0.5
-        inside = np.flatnonzero(np.all((xy_px >= -0.5) & (xy_px < beyond), axis=1))
-        places = np.clip(np.rint(xy_px[inside]).astype(np.int64), 0, None)
+        inside, *pixel = pixels_under(xy_px, self.width_px, self.height_px)
+        places = np.column_stack(pixel)
         blocks, which = np.unique(places // _BLOCK_PX, axis=0, return_inverse=True)
         which = which.reshape(-1)
         ends = np.cumsum(np.bincount(which, minlength=len(blocks)))

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
 from prestige.data.slides.alpha import on_white
-from prestige.data.slides.slide import MOST_HELD_BYTES, Held, new_pixels
+from prestige.data.slides.slide import MOST_HELD_BYTES, Held, new_pixels, pixels_under
 from prestige.data.slides.tiff.codestreams import size_px
 from prestige.data.slides.tiff.colours import is_rgb, rgb_of_ycbcr
 from prestige.data.slides.tiff.directories import CUT_OFF, WHOLE
@@ -291,11 +291,9 @@ def on_no_pixels(tiles: Tiles, xy_px: Float[np.ndarray, "n 2"]) -> Int[np.ndarra
     """Return which of some places lie where no tile is stored."""
     if tiles.stored.all():
         return np.empty(0, dtype=np.int64)
-    beyond = np.array([tiles.width, tiles.height]) - 0.5
-    inside = np.flatnonzero(np.all((xy_px >= -0.5) & (xy_px < beyond), axis=1))
-    x, y = np.rint(xy_px[inside]).astype(np.int64).T
+    inside, x, y = pixels_under(xy_px, tiles.width, tiles.height)
     planes = np.all(tiles.stored.reshape(tiles.level.n_planes, tiles.down, tiles.across), axis=0)
-    return inside[~planes[np.clip(y, 0, None) // tiles.rows, np.clip(x, 0, None) // tiles.columns]]
+    return inside[~planes[y // tiles.rows, x // tiles.columns]]
 
 
 @contextmanager
