@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from prestige.report.style import INK, OKABE_ITO, cell_colours, colours_of, drawing, save_figure
+from prestige.report.style import INK, OKABE_ITO, cell_colours, colours_of, drawing, save_figure, with_units
 
 
 def luminance(colour: str) -> float:
@@ -106,3 +106,10 @@ def test_mathematics_and_long_names_are_text(tmp_path: Path) -> None:
     assert ">$b<" in svg
     assert "x" * 59 + "\N{HORIZONTAL ELLIPSIS}" in svg
     assert "y" * 121 not in svg
+
+
+def test_micrometres() -> None:
+    assert (
+        with_units("a kernel of 12 um (3 to 4 um); umami 5 umx")
+        == "a kernel of 12 µm (3 to 4 µm); umami 5 umx"
+    )

@@ -32,6 +32,12 @@ VALUES = "viridis"
 PNG_DPI = 200
 MICRO = "\N{MICRO SIGN}m"
 
+
+def with_units(text: str) -> str:
+    """Write micrometres as a reader should see them."""
+    return re.sub(r"(?<=\d )um\b", MICRO, text)
+
+
 _RC: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],

@@ -16,7 +16,7 @@ from prestige.errors import PrestigeError
 from prestige.records.folders import load_bench
 from prestige.report import write_report
 from prestige.report.biology.of_bench import bench_biology, check_biology, read_biology, write_file_biology
-from prestige.report.biology.words import with_units
+from prestige.report.style import with_units
 
 pytestmark = pytest.mark.usefixtures("empty_figures")
 

@@ -18,7 +18,8 @@ from prestige.biology.agreement import Mean, mean_agreement
 from prestige.errors import StorageError
 from prestige.genesets import GeneSetConfig
 from prestige.report.biology.page import write_biology
-from prestige.report.biology.words import sentences, with_units
+from prestige.report.biology.words import sentences
+from prestige.report.style import with_units
 
 from ...small_study import bare_study, blurred_study, flat_study, full_study
 from ..bench.test_page import _Outline

@@ -14,17 +14,9 @@ from prestige.report.biology.words import (
     tiles,
     title_of,
     verdict_of,
-    with_units,
 )
 
 from ...small_study import GENES, bare_study, blurred_study, flat_study, full_study, patients_study
-
-
-def test_micrometres() -> None:
-    assert (
-        with_units("a kernel of 12 um (3 to 4 um); umami 5 umx")
-        == "a kernel of 12 µm (3 to 4 µm); umami 5 umx"
-    )
 
 
 def test_the_structure_comes_first_and_each_part_has_one_sentence() -> None:

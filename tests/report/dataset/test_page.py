@@ -39,6 +39,7 @@ def test_a_sample_is_shown_with_where_its_numbers_come_from(small_samples: Any, 
         "one &lt;note&gt;",
     ):
         assert words in page
+    assert ">0.5</td>" in page  # below \u00b5m/px
     assert page.count("data:image/jpeg;base64,") == 2  # overlay and gene
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)", page)  # it needs no network
     verdict = "Whether image and table fit cannot be told: counts follow the tissue here no better than"
@@ -52,7 +53,7 @@ def test_what_is_flagged_stands_at_the_head(small_samples: Any, tmp_path: Path) 
     section = section_of(SPEC, sample, row_of(sample, alignment=flagged, faults=("a fault",)))
     page = write_page(tmp_path, "d", [section]).read_text(encoding="utf-8")
     assert "Image and table do not fit as they stand: S0." in page
-    assert "Image and table fit better shifted by 20 um right (correlation of counts" in page
+    assert "Image and table fit better shifted by 20 \u00b5m right (correlation of counts" in page
     assert "1 fault: to be mended before a bench" in page
     assert ">1 fault<" in page  # of the sample, in the table
     assert "1 faults" not in page

@@ -22,8 +22,9 @@ from prestige.genesets import GeneSet, GeneSetConfig, GmtFile, collect_sets, sco
 from prestige.records.configuration import Configuration
 from prestige.records.folders import Bench
 from prestige.report.biology.page import OWN, write_biology
-from prestige.report.biology.words import findings, with_units
+from prestige.report.biology.words import findings
 from prestige.report.gene_sets.tables import score_facts
+from prestige.report.style import with_units
 from prestige.settings import build, read_yaml
 from prestige.stats.block_width import blocks_of_tissue
 

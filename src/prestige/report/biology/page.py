@@ -29,11 +29,10 @@ from prestige.report.biology.words import (
     interval_note,
     tiles,
     verdict_of,
-    with_units,
 )
 from prestige.report.gene_sets.tables import score_facts
 from prestige.report.rendering import render, write_tables
-from prestige.report.style import drawing, save_figure
+from prestige.report.style import drawing, save_figure, with_units
 from prestige.text import format_number
 
 OWN = ("index.html", "biology.json", "figures/*.png", "figures/*.svg", *facts.FILES)

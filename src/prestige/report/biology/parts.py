@@ -24,8 +24,9 @@ from prestige.biology.study import Study
 from prestige.records.configuration import Configuration
 from prestige.report.biology import figures, maps
 from prestige.report.biology import tables as facts
-from prestige.report.biology.words import sentences, title_of, with_units
+from prestige.report.biology.words import sentences, title_of
 from prestige.report.gene_sets.figures import forest
+from prestige.report.style import with_units
 from prestige.text import format_number
 
 CAPTIONS = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -74,11 +73,6 @@ def _with_name(text: str, name: str) -> str:
     if text.startswith("Region by "):  # the sentence on what it is
         text = f"{capital(name)}, by {text.removeprefix('Region by ')}"
     return text.replace(THE_REGION, name)
-
-
-def with_units(text: str) -> str:
-    """Write micrometres as a reader should see them."""
-    return re.sub(r"(?<=\d )um\b", "\N{MICRO SIGN}m", text)
 
 
 def verdict_of(study: Study) -> str:

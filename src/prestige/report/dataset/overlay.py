@@ -14,7 +14,7 @@ from prestige.data.sample import Sample
 from prestige.data.together.alignment import Alignment, Position, spacing_px
 from prestige.report.dataset.nuclei import Concentrated
 from prestige.report.dataset.thumbnails import thumbnail
-from prestige.report.style import INK, MICRO, MUTED, OKABE_ITO, VALUES
+from prestige.report.style import INK, MICRO, MUTED, OKABE_ITO, VALUES, with_units
 from prestige.report.tissue import draw_tissue, raster
 from prestige.text import format_number, round_length
 
@@ -130,7 +130,7 @@ def _groups(found: Alignment) -> list[tuple[str, list[Position]]]:
     """Return the positions by rows of the figure: shifts of one length share a row."""
     rows: dict[str, list[Position]] = {"as it stands": [found.own]}
     for one in found.others:
-        label = one.way.words.replace(" um", f" {MICRO}")
+        label = with_units(one.way.words)
         if one.way.kind == "shift":
             label = f"shifted by {one.way.shift_um:g} {MICRO}"
         rows.setdefault(

@@ -19,7 +19,7 @@ from prestige.data.together.alignment import Alignment
 from prestige.report.dataset.nuclei import most_concentrated
 from prestige.report.dataset.overlay import draw_alignment, draw_gene, draw_overlay
 from prestige.report.rendering import render
-from prestige.report.style import drawing, tame_text
+from prestige.report.style import MICRO, drawing, tame_text, with_units
 from prestige.text import format_number, written
 
 PAGE = "index.html"
@@ -45,7 +45,7 @@ def section_of(spec: SampleSpec, sample: Sample | None, row: dict[str, Any]) -> 
         "facts": _facts(spec, sample, row),
         "figures": figures,
         "check": {
-            "text": alignment.text,
+            "text": with_units(alignment.text),
             "short": _SHORT[alignment.verdict],
             "flagged": alignment.better is not None,
             "figure": check,
@@ -133,7 +133,8 @@ def _line(section: dict[str, Any]) -> list[str]:
     n = len(section["faults"])
     state = f"{n} fault{'s' * (n > 1)}" if n else ""
     keys = ("patient", "observations", "genes", "median counts", "width of a pixel")
-    return [section["id"], *(str(facts.get(key, "-")).split(" (")[0] for key in keys), said, state]
+    cells = (str(facts.get(key, "-")).split(" (")[0].removesuffix(f" {MICRO}") for key in keys)
+    return [section["id"], *cells, said, state]
 
 
 def _asked(spec: SampleSpec) -> list[tuple[str, str]]:
@@ -170,7 +171,7 @@ def _positions(found: Alignment) -> dict[str, Any] | None:
     cells = found.own.darkness is not None
     rows = [
         [
-            one.way.words,
+            with_units(one.way.words),
             written(one.fit, ".2f"),
             written(one.error, ".2f") if one.fit is not None and one is not found.own else "",
             *([written(one.darkness, ".2f")] if cells else []),
