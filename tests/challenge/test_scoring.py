@@ -135,6 +135,19 @@ def test_faults_of_truth_and_submission(tmp_path: Path) -> None:
         score(path, tmp_path / "absent")
 
 
+def test_submission_and_folder_are_looked_at_together(tmp_path: Path) -> None:
+    (tmp_path / "s.tsv").write_text("")
+    for name, what in (
+        ("s.tsv", "ends with '.tsv'; expected a submission"),
+        ("s.csv", "no such file; expected a"),
+    ):
+        with pytest.raises(DataError) as told:
+            score(tmp_path / name, tmp_path)
+        first, second = map(str, told.value.faults)
+        assert f"{name}: {what}" in first
+        assert "holds no measured expression" in second
+
+
 def test_cells_of_other_ids_are_refused(tmp_path: Path) -> None:
     path = by_hand(tmp_path)
     (tmp_path / "region-cell_id-map.csv").write_text(

@@ -93,6 +93,14 @@ def test_nothing_is_overwritten(dataset: Path, tmp_path: Path) -> None:
     assert (tmp_path / "s.csv").read_text() == "mine"
 
 
+def test_models_and_data_set_are_looked_at_together(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as told:
+        submit([tmp_path / "a", tmp_path / "b"], tmp_path / "d.yaml", tmp_path / "s.csv")
+    assert [fault.where for fault in told.value.faults] == [
+        str(tmp_path / name) for name in ("a", "b", "d.yaml")
+    ]
+
+
 def test_a_data_set_of_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ..small_sources import hest
 

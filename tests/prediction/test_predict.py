@@ -184,6 +184,14 @@ def test_a_fault_on_the_way_leaves_whole_files_only(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["S0.h5ad"]
 
 
+def test_a_model_that_is_not_there_is_told_with_a_near_name(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    with pytest.raises(
+        ModelError, match=r"modl: no such folder; expected a model bundle .*; did you mean 'model'\?"
+    ):
+        predict_dataset(tmp_path / "modl", tmp_path / "d.yaml", tmp_path / "out")
+
+
 def test_a_folder_without_a_model_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(
         ModelError, match=r"no model in the folder.*of baselines coordinates and depth keep none"

@@ -13,7 +13,7 @@ import yaml
 
 from prestige.config import read_bench
 from prestige.data.dataset import open_dataset, read_dataset
-from prestige.errors import ConfigError, DataError, StorageError
+from prestige.errors import ConfigError, DataError, PrestigeError, StorageError
 from prestige.start.write import begin
 
 from ..test_data_page import make
@@ -111,6 +111,34 @@ def test_a_folder_of_nothing_is_a_line(tmp_path: Path) -> None:
     os.symlink(tmp_path / "e", tmp_path / "e" / "circle")
     with pytest.raises(DataError, match="nothing that could be a sample"):
         begin([tmp_path / "e"], tmp_path)
+
+
+def test_all_folders_and_the_place_to_write_are_looked_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("small_sources.py:hest", tmp_path)
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PrestigeError) as told:
+        begin([Path("heste"), Path("hest"), Path("file")], Path("file"))
+    assert [str(fault) for fault in told.value.faults] == [
+        "heste: no such folder; expected a folder of images and tables; did you mean 'hest'?",
+        "file: is a file; expected a folder of images and tables; name the folder that it lies in (.), "
+        "or unpack it and name that",
+        "file: is a file; expected a folder; name one with --out",
+    ]
+
+
+def test_a_path_is_named_once_where_something_is_left_out(tmp_path: Path) -> None:
+    make("small_sources.py:hest", tmp_path)
+    make("small_sources.py:of_anndata", tmp_path)
+    (tmp_path / "section.h5ad").write_bytes((tmp_path / "section.h5ad").read_bytes()[:3000])
+    (tmp_path / "hest" / "metadata" / "S1.json").write_text("{")
+    begin([tmp_path], tmp_path)
+    text = (tmp_path / "dataset.yaml").read_text()
+    assert "#   section.h5ad: cannot be read (" in text
+    assert f"#   hest/wsis/S1.tif: {tmp_path}/hest/metadata/S1.json: cannot be read (" in text
+    assert text.count(str(tmp_path)) == 1
 
 
 def test_strange_names_are_written_as_they_are(tmp_path: Path) -> None:

@@ -67,6 +67,25 @@ def checked_name(path: Path) -> Path:
     return path
 
 
+def submission_file(path: Path) -> Path:
+    """Return the path of a submission that is there.
+
+    Raises
+    ------
+    PrestigeError
+        When there is no such file, or its ending is none of the two.
+    """
+    plain_file(path, expected=_EXPECTED)
+    if path.suffix not in _ENDINGS:
+        raise DataError(
+            f"ends with '{path.suffix}'" if path.suffix else "has no ending",
+            where=path,
+            expected=f"a submission, {' or '.join(_ENDINGS)}",
+            remedy="give what `prestige challenge submit` wrote, or save the table as one of the two",
+        )
+    return path
+
+
 def rounded(expression: Float[np.ndarray, "n g"]) -> Float[np.ndarray, "n g"]:
     """Return expression as a submission holds it: 2 decimals, never below 0.
 
@@ -131,7 +150,7 @@ def blocks(path: Path) -> Iterator[Block]:
         When it cannot be read, a column is missing or too much, or holds what it may not: ids that are no
         whole numbers, predictions that are no numbers, NaN or below 0.
     """
-    plain_file(checked_name(path), expected=_EXPECTED)
+    submission_file(path)
     batches = _batches(path)
     while True:
         with reading(path, expected=_EXPECTED):

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from prestige.challenge.long_table import Cells, checked_name, collect
+from prestige.challenge.long_table import Cells, collect, submission_file
 from prestige.challenge.rules import MOST_MSE
 from prestige.challenge.truth import REGIONS, Group, Truth, read_regions, read_truth, truth_files
 from prestige.errors import DataError, PrestigeError, raise_all
@@ -101,9 +101,18 @@ def score(submission: Path | str, truth: Path | str, *, group: Group | None = No
         With every fault of the truth, or of the submission: wrong columns, NaN, numbers below 0, a cell or
         gene that is missing or stands twice.
     """
-    submission, folder = checked_name(Path(submission)), Path(truth)
-    of_group, files = truth_files(folder, group)
-    regions, truths, faults = read_regions(folder), [], []
+    submission, folder = Path(submission), Path(truth)
+    faults: list[PrestigeError] = []
+    try:
+        submission_file(submission)
+    except PrestigeError as error:
+        faults.extend(error.faults)
+    try:
+        of_group, files = truth_files(folder, group)
+    except PrestigeError as error:
+        raise_all([*faults, error])
+        raise  # never reached
+    regions, truths = read_regions(folder), []
     for sample, path in files.items():
         try:
             truths.append(read_truth(sample, path))

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from prestige.challenge.long_table import checked_name, long_table
 from prestige.challenge.rules import GROUPS, HELD_OUT, SAMPLES, TOTAL, group_codes
 from prestige.compute.progress import Progress
-from prestige.data.dataset import open_dataset, read_dataset
+from prestige.data.dataset import DatasetConfig, open_dataset, read_dataset
 from prestige.data.observations import Observations
 from prestige.data.panel import scaled_to
 from prestige.data.patches.reader import PatchReader
@@ -105,9 +105,9 @@ def submit(
     out = checked_name(Path(out))
     if os.path.lexists(out):
         raise StorageError("is there already", where=out, remedy="name another file with --out")
-    bundles = {str(folder): read_bundle(bundle_folder(Path(folder))) for folder in models}
+    bundles, settings = _read(models, dataset)
     raise_all([fault for name, one in bundles.items() if (fault := _scale_fault(name, one)) is not None])
-    samples = open_dataset(read_dataset(dataset), counts="optional").samples
+    samples = open_dataset(settings, counts="optional").samples
     genes = _genes(samples)
     chosen = _held_out(samples)
     for bundle in bundles.values():
@@ -128,6 +128,24 @@ def submit(
     further = [words for at in trained_at for words in pixel_notes(samples, at)]
     notes += [*dict.fromkeys(words.removeprefix("note: ") for words in further), *_of_samples(samples, cells)]
     return Submission(out, cells, len(genes), tuple(notes))
+
+
+def _read(models: Sequence[Path | str], dataset: Path | str) -> tuple[dict[str, Bundle], DatasetConfig]:
+    """Return the models and the settings of the data set, or raise the faults of all of them."""
+    bundles: dict[str, Bundle] = {}
+    faults: list[PrestigeError] = []
+    for folder in models:
+        try:
+            bundles[str(folder)] = read_bundle(bundle_folder(Path(folder)))
+        except PrestigeError as error:
+            faults.append(error)
+    try:
+        settings = read_dataset(dataset)
+    except PrestigeError as error:
+        raise_all([*faults, error])
+        raise  # never reached
+    raise_all(faults)
+    return bundles, settings
 
 
 def _scale_fault(name: str, bundle: Bundle) -> ModelError | None:

@@ -19,11 +19,13 @@ from prestige.data.patches.reader import Patch, PatchReader
 from prestige.data.sample import Sample
 from prestige.data.slides.slide import MOST_HELD_BYTES
 from prestige.errors import DataError, ModelError, StorageError, raise_all
+from prestige.inputs import plain_folder
 from prestige.prediction.bundle import read_bundle
 from prestige.prediction.description import MANIFEST
 from prestige.prediction.files import is_prediction, prediction_file
 from prestige.records.run import RunFolder
 
+_MODEL = "a model bundle (model.json, model.safetensors) or a run folder with one in model/"
 _MOST_LOOKED_AT = 20  # tables in a folder, for a prediction among them
 BAND_PX = 1024
 """Height of the bands of a slide that observations are taken from, one after the other."""
@@ -193,13 +195,14 @@ def bundle_folder(folder: Path) -> Path:
     ModelError
         When there is none.
     """
+    plain_folder(folder, expected=_MODEL, kind=ModelError)
     for candidate in (folder, RunFolder(folder).model):
         if (candidate / MANIFEST).exists():
             return candidate
     raise ModelError(
         "there is no model in the folder",
         where=folder,
-        expected="a model bundle (model.json, model.safetensors) or a run folder with one in model/",
+        expected=_MODEL,
         remedy="a run that did not end has no model yet, and of baselines "
         f"{' and '.join(name for name in baselines if not baselines.get(name).kept)} keep none: "
         "they know nothing of other slides; take a run of another",

@@ -15,7 +15,7 @@ from prestige.data.stores.zarrs import elements_of
 from prestige.errors import PrestigeError
 from prestige.inputs import is_stray
 from prestige.start.found import Found, Value, as_id, stem_of
-from prestige.start.walk import Files
+from prestige.start.walk import Files, reason
 
 _ZARR = (".zgroup", ".zattrs", "zarr.json")
 _FULL_IMAGE = "the full-resolution image that Space Ranger was given"
@@ -93,7 +93,7 @@ def _hest(folder: Path, files: Files) -> bool:
         try:
             files.found.append(_of_hest(folder, name, slides[name], of_it))
         except PrestigeError as error:
-            files.left_out[slides[name]] = str(error)
+            files.left_out[slides[name]] = reason(error, slides[name])
     return True
 
 
@@ -181,7 +181,7 @@ def _image(folder: Path, files: Files) -> None:
     try:
         files.images[folder] = image_of(folder)
     except PrestigeError as error:
-        files.left_out[folder] = str(error)
+        files.left_out[folder] = reason(error, folder)
 
 
 def _name_of(folder: Path) -> str:

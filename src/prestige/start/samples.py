@@ -20,7 +20,7 @@ from prestige.data.slides.images import Image, image_of
 from prestige.errors import DataError, PrestigeError, reading
 from prestige.start.folders import known
 from prestige.start.found import Found, Value, as_id, renamed, stem_of
-from prestige.start.walk import Files, file_one, look
+from prestige.start.walk import Files, file_one, look, reason
 
 SMALLEST_PX = 256
 """A picture that is nowhere so wide is no slide."""
@@ -183,7 +183,7 @@ def _table(path: Path, files: Files, used: set[Path]) -> list[Found]:
         with opened_table(path) as file:
             obs, _ = read_columns(file, "obs", where=str(path), needed=set())
     except PrestigeError as error:
-        files.left_out[path] = str(error)
+        files.left_out[path] = reason(error, path)
         return []
     if "slide_id" in obs and "counts" in inner["layers"]:
         return _slides_of(path, obs)

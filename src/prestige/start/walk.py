@@ -12,11 +12,12 @@ from prestige.data.platforms.flat import header_of
 from prestige.data.platforms.st.spots import is_spot_file
 from prestige.data.slides.images import Image, image_of
 from prestige.data.slides.kinds import head_of
-from prestige.errors import DataError, PrestigeError
+from prestige.errors import DataError, PrestigeError, one_line
 from prestige.inputs import is_stray, plain_folder
 from prestige.start.found import Found
 
 DEEPEST, MOST_ENTRIES = 6, 20_000
+LOOKED_AT = "a folder of images and tables"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ALIGNMENT_BYTES = 1 << 20
 _TEXTS = (".csv", ".tsv", ".txt", ".tsv.gz", ".csv.gz", ".txt.gz")
@@ -60,7 +61,7 @@ def look(folder: Path, known: Known, files: Files, depth: int = 0) -> None:
     DataError
         When it is none, or holds too many files for a look.
     """
-    plain_folder(folder, expected="a folder of images and tables")
+    plain_folder(folder, expected=LOOKED_AT)
     if known(folder, files) or depth > DEEPEST:
         return
     with os.scandir(folder) as entries:
@@ -96,7 +97,14 @@ def file_one(path: Path, files: Files) -> None:
             files.images[path] = image_of(path)
     except PrestigeError as error:
         if not name.endswith((*_TEXTS, ".zip", ".gz", ".xenium")):
-            files.left_out[path] = error.faults[0].what
+            files.left_out[path] = reason(error, path)
+
+
+def reason(error: PrestigeError, path: Path) -> str:
+    """Return why a path is left out, with the place of the fault where it is another one."""
+    fault = error.faults[0]
+    place = (fault.where or "").removeprefix(str(path)).removeprefix(": ")
+    return one_line(f"{place}: {fault.what}" if place else fault.what)
 
 
 def _text(path: Path, files: Files) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from prestige.compute.files import write_text
-from prestige.errors import DataError, StorageError, raise_all
-from prestige.inputs import real_path
+from prestige.errors import DataError, PrestigeError, StorageError, raise_all
+from prestige.inputs import plain_folder, real_path, status_of
 from prestige.start.found import Found, as_id
 from prestige.start.samples import samples_in
 from prestige.start.texts import bench_text, dataset_text
+from prestige.start.walk import LOOKED_AT
 
 DATASET, BENCH = "dataset.yaml", "bench.yaml"
 
@@ -52,6 +54,7 @@ def begin(folders: Sequence[Path], out: Path, *, dry_run: bool = False) -> Begun
     StorageError
         When a file of that name is there, or cannot be written.
     """
+    _check_places(folders, out)
     found, left_out = samples_in([Path(os.path.abspath(folder)) for folder in folders])
     if not found:
         first = next(iter(left_out.items()), None)
@@ -78,3 +81,16 @@ def begin(folders: Sequence[Path], out: Path, *, dry_run: bool = False) -> Begun
         for path, text in texts.items():
             write_text(path, text, keep=True)
     return Begun(tuple(found), texts)
+
+
+def _check_places(folders: Sequence[Path], out: Path) -> None:
+    faults: list[PrestigeError] = []
+    for folder in folders:
+        try:
+            plain_folder(folder, expected=LOOKED_AT)
+        except PrestigeError as error:
+            faults.append(error)
+    there = status_of(out)
+    if there is not None and not stat.S_ISDIR(there.st_mode):
+        faults.append(StorageError("is a file", where=out, expected="a folder", remedy="name one with --out"))
+    raise_all(faults)
