@@ -76,7 +76,7 @@ def test_what_is_no_table_is_a_line(tmp_path: Path, content: bytes, words: str) 
 def test_parquet_that_declares_more_than_it_holds_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prestige.data.platforms.flat._FREE_ROWS", 10)
+    monkeypatch.setattr("prestige.data.platforms.parquet._FREE_ROWS", 10)
     pd.DataFrame({"x": np.zeros(200_000, np.int8)}).to_parquet(tmp_path / "a.parquet")
     with pytest.raises(DataError, match="declares 200,000 rows"):
         read_flat(tmp_path / "a.parquet", expected="a table")

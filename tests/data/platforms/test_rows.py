@@ -130,7 +130,7 @@ def test_no_rows(tmp_path: Path) -> None:
 
 
 def test_a_small_file_of_many_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "_FREE_ROWS", 0)
+    monkeypatch.setattr("prestige.data.platforms.parquet._FREE_ROWS", 0)
     table = pd.DataFrame({"id": "a", "x": np.zeros(100_000)})
     with pytest.raises(DataError, match="declares 100,000 rows, more than its bytes can hold"):
         read_all(written(tmp_path / "t.parquet", table), **HOW)

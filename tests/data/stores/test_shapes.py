@@ -99,8 +99,8 @@ def test_a_range_of_another_length_is_refused(tmp_path: Path) -> None:
 def test_more_than_a_file_can_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, [bytes(1 << 20)] * 2)
     for limit in ("_FREE_BYTES", "_MOST_RATIO"):
-        monkeypatch.setattr(f"prestige.data.stores.shapes.{limit}", 0)
-    with pytest.raises(DataError, match=r"declares 2 shapes of [0-9,]+ bytes, of which"):
+        monkeypatch.setattr(f"prestige.data.platforms.parquet.{limit}", 0)
+    with pytest.raises(DataError, match=r"declares 2 rows of [0-9,]+ bytes, of which"):
         read_shapes(path, NAME)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from prestige.data.platforms.packed import opened_text
+from prestige.data.platforms.parquet import is_parquet, opened_parquet
 from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import plain_file
 from prestige.text import some
@@ -17,8 +18,6 @@ from prestige.text import some
 _SEPARATORS = "\t,;"
 _MOST_LINE_BYTES = 1 << 24
 _BLOCK_BYTES = 1 << 22  # Arrow reads up to 32 of them ahead
-_FREE_ROWS, _ROWS_A_BYTE = 1 << 20, 8
-_PARQUET = b"PAR1"
 
 Choice = Callable[[list[str]], Sequence[str]]
 """Names of all columns -> names of those that are read."""
@@ -43,9 +42,8 @@ def read_flat(path: Path, *, expected: str, choose: Choice = list) -> pd.DataFra
         When it is missing, damaged or no table; when two columns have one name.
     """
     path = plain_file(path, expected=expected)
-    with reading(path, expected=expected), path.open("rb") as file:
-        is_parquet = file.read(4) == _PARQUET
-    return (_parquet if is_parquet else _text)(path, expected, choose)
+    of = _parquet if is_parquet(path, expected=expected) else _text
+    return of(path, expected, choose)
 
 
 def header_of(path: Path, *, expected: str, quoted: bool = False) -> tuple[list[str], str]:
@@ -179,34 +177,10 @@ def _how(names: Sequence[str], separator: str, wanted: Sequence[str]) -> dict[st
 
 
 def _parquet(path: Path, expected: str, choose: Choice) -> pd.DataFrame:
-    import pyarrow.parquet as pq
+    def chosen(names: list[str]) -> Sequence[str]:
+        _check_names(names, path, expected)
+        return choose(names)
 
-    with reading(path, expected=expected), pq.ParquetFile(path) as file:
-        schema, n_rows = file.schema_arrow, file.metadata.num_rows
-        names = [str(name) for name in schema.names]
-        # A text that all rows share is stored once: as a dictionary it stays so.
-        texts = [name for name, kind in zip(names, schema.types, strict=True) if _is_text(kind)]
-    if n_rows > _FREE_ROWS + _ROWS_A_BYTE * path.stat().st_size:
-        raise DataError(
-            f"declares {n_rows:,} rows, more than its bytes can hold",
-            where=path,
-            expected=expected,
-            remedy=AGAIN,
-        )
-    _check_names(names, path, expected)
-    wanted = list(choose(names))
-    shared = [name for name in wanted if name in texts]
-    with reading(path, expected=expected), pq.ParquetFile(path, read_dictionary=shared) as file:
+    with opened_parquet(path, chosen, expected=expected) as (file, wanted), reading(path, expected=expected):
         table = file.read(columns=wanted, use_threads=False)
         return pd.DataFrame({name: table.column(name).to_pandas() for name in wanted})
-
-
-def _is_text(kind: Any) -> bool:
-    import pyarrow.types as types
-
-    return bool(
-        types.is_string(kind)
-        or types.is_binary(kind)
-        or types.is_large_string(kind)
-        or types.is_large_binary(kind)
-    )

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from prestige.data.platforms.flat import header_of, texts_of
+from prestige.data.platforms.parquet import opened_parquet
 from prestige.errors import AGAIN, DataError, nearest, reading
 from prestige.inputs import plain_file
 
 _PIECE = 1 << 20
-_FREE_ROWS = 1 << 20
 _FREE_BYTES, _MOST_RATIO = 1 << 28, 200  # what a packed csv may unpack to, beside its own size
 _GAPS = ["", "NA", "nan", "NaN"]
 _TRUTHS = {"True": "1", "TRUE": "1", "true": "1", "False": "0", "FALSE": "0", "false": "0"}
@@ -98,26 +98,10 @@ def _wanted(
 def _parquet(
     path: Path, names: Sequence[str], optional: set[str], texts: Sequence[str], expected: str
 ) -> Iterator[dict[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    def choose(there: list[str]) -> list[str]:
+        return _wanted(path, names, there, optional, expected)
 
-    with reading(path, expected=expected):
-        with pq.ParquetFile(path) as file:
-            schema, n_rows = file.schema_arrow, file.metadata.num_rows
-        too_many = n_rows > _FREE_ROWS + 8 * path.stat().st_size
-    if too_many:
-        raise DataError(
-            f"declares {n_rows:,} rows, more than its bytes can hold",
-            where=path,
-            expected=expected,
-            remedy=AGAIN,
-        )
-    wanted = _wanted(path, names, schema.names, optional, expected)
-    # A text that all rows share is stored once: as a dictionary it stays so.
-    shared = [name for name in wanted if name in texts and not pa.types.is_integer(schema.field(name).type)]
-    with reading(path, expected=expected):
-        file = pq.ParquetFile(path, read_dictionary=shared)
-    with file:
+    with opened_parquet(path, choose, expected=expected) as (file, wanted):
         batches = file.iter_batches(batch_size=_PIECE, columns=wanted, use_threads=False)
         empty = True
         while True:

@@ -17,14 +17,13 @@ import pandas as pd
 from jaxtyping import Float
 
 from prestige.data.platforms.extras import needed
+from prestige.data.platforms.parquet import check_size, is_text
 from prestige.data.stores.frames import frames
 from prestige.data.stores.zarrs import WHOLE, check_elements, element
 from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import plain_file
 
-MOST_SHAPES = 1 << 26
 _FILE = "shapes.parquet"
-_FREE_BYTES, _MOST_RATIO = 1 << 28, 100
 _POINT, _AREAS = 0, (3, 6)  # types of geometries in shapely: a polygon, several
 _EXPECTED = "circles or polygons, each with an id"
 
@@ -95,8 +94,9 @@ def _of_file(store: Path, name: str) -> tuple[pd.Index, Any]:
         index = (pandas.get("index_columns") or [None])[0]
         wanted = [column, *([index] if isinstance(index, str) else [])]
         missing = [one for one in wanted if one not in schema.names]
-        texts = [one for one in wanted if not missing and _is_text(schema.field(one).type)]
-        _check_size(file.metadata, wanted, path)
+        texts = [one for one in wanted if not missing and is_text(schema.field(one).type)]
+        metadata = file.metadata
+    check_size(metadata, wanted, path, expected=_EXPECTED)
     if missing:
         raise DataError(f"has no column '{missing[0]}'", where=path, expected=_EXPECTED, remedy=AGAIN)
     with reading(path, expected=_EXPECTED), path.open("rb") as stream:
@@ -110,33 +110,6 @@ def _of_file(store: Path, name: str) -> tuple[pd.Index, Any]:
             f"{len(ids):,} ids of {len(geometries):,} shapes", where=path, expected=_EXPECTED, remedy=AGAIN
         )
     return ids, geometries
-
-
-def _check_size(metadata: Any, wanted: list[str], path: Path) -> None:
-    """Refuse a file that declares more than it can hold."""
-    declared = sum(
-        metadata.row_group(group).column(place).total_uncompressed_size
-        for group in range(metadata.num_row_groups)
-        for place in range(metadata.num_columns)
-        if metadata.row_group(group).column(place).path_in_schema.partition(".")[0] in wanted
-    )
-    stored = path.stat().st_size
-    if metadata.num_rows > MOST_SHAPES or not 0 <= declared <= _FREE_BYTES + _MOST_RATIO * stored:
-        raise DataError(
-            f"declares {metadata.num_rows:,} shapes of {declared:,} bytes, of which {stored:,} are stored",
-            where=path,
-            expected=_EXPECTED,
-            remedy=AGAIN,
-        )
-
-
-def _is_text(kind: Any) -> bool:
-    import pyarrow.types as types
-
-    return any(
-        of_kind(kind)
-        for of_kind in (types.is_binary, types.is_large_binary, types.is_string, types.is_large_string)
-    )
 
 
 def _range(index: Any, n: int) -> pd.Index:

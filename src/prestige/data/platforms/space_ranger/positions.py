@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from prestige.data.columns.measured import yes_or_no
 from prestige.data.platforms.packed import text_of
+from prestige.data.platforms.parquet import is_parquet, opened_parquet
 from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import plain_file
 from prestige.text import some
@@ -24,7 +26,6 @@ _OTHER_NAMES = {  # as Seurat and others write them again
     "": "barcode", "barcodes": "barcode", "tissue": "in_tissue", "row": "array_row", "col": "array_col",
     "imagerow": "pxl_row_in_fullres", "imagecol": "pxl_col_in_fullres",
 }  # fmt: skip
-_FREE_ROWS = 1 << 20
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 
 
@@ -72,9 +73,7 @@ def read_positions(path: Path, *, barcodes: bool = True) -> Positions:
         When it is damaged, lacks a column, holds what is no number, or a barcode twice.
     """
     plain_file(path, expected=EXPECTED)
-    with reading(path, expected=EXPECTED), path.open("rb") as file:
-        is_parquet = file.read(4) == b"PAR1"
-    frame = _parquet(path, barcodes) if is_parquet else _text(path)
+    frame = _parquet(path, barcodes) if is_parquet(path, expected=EXPECTED) else _text(path)
     if not len(frame):
         raise DataError("holds no positions", where=path, expected=EXPECTED, remedy=AGAIN)
     ids = None
@@ -99,6 +98,7 @@ def read_positions(path: Path, *, barcodes: bool = True) -> Positions:
 
 def _numbers(frame: pd.DataFrame, name: str, path: Path) -> Float[np.ndarray, " m"]:
     column = frame[name]
+    column = column.astype(object) if isinstance(column.dtype, pd.CategoricalDtype) else column
     numbers = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
     wrong = ~(np.abs(numbers) < 1e9)
     if wrong.any():
@@ -120,12 +120,7 @@ def _text(path: Path) -> pd.DataFrame:
     has_head = bool(head) and not all(_WHOLE.fullmatch(word) for word in head[1:4])
     body = rows[1:] if has_head else rows
     names = [_OTHER_NAMES.get(name.lower(), name.lower()) for name in head] if has_head else list(_COLUMNS)
-    if missing := [name for name in _COLUMNS if name not in names]:
-        raise DataError(
-            f"has no column {' and no column '.join(missing)}, only {', '.join(head[:8])}",
-            where=path,
-            expected=EXPECTED,
-        )
+    _check_columns(names, path, shown=head)
     short = [number for number, row in enumerate(body, start=1 + has_head) if len(row) != len(names)]
     if short:
         raise DataError(
@@ -140,19 +135,19 @@ def _text(path: Path) -> pd.DataFrame:
 
 
 def _parquet(path: Path, barcodes: bool) -> pd.DataFrame:
-    import pyarrow.parquet as pq
+    def choose(there: list[str]) -> Sequence[str]:
+        _check_columns(there, path)
+        return _COLUMNS if barcodes else _COLUMNS[1:]
 
-    with reading(path, expected=EXPECTED), pq.ParquetFile(path) as file:
-        there, n_rows = list(file.schema_arrow.names), file.metadata.num_rows
-    if n_rows > _FREE_ROWS + 8 * path.stat().st_size:
-        raise DataError(f"declares {n_rows:,} rows, more than its bytes can hold", where=path, remedy=AGAIN)
+    with opened_parquet(path, choose, expected=EXPECTED) as (file, wanted), reading(path, expected=EXPECTED):
+        table = file.read(columns=wanted, use_threads=False)
+        return pd.DataFrame({name: table.column(name).to_pandas() for name in wanted})
+
+
+def _check_columns(there: Sequence[str], path: Path, shown: Sequence[str] | None = None) -> None:
     if missing := [name for name in _COLUMNS if name not in there]:
         raise DataError(
-            f"has no column {' and no column '.join(missing)}, only {', '.join(there[:8])}",
+            f"has no column {' and no column '.join(missing)}, only {', '.join((shown or there)[:8])}",
             where=path,
             expected=EXPECTED,
         )
-    wanted = list(_COLUMNS if barcodes else _COLUMNS[1:])
-    with reading(path, expected=EXPECTED), pq.ParquetFile(path) as file:
-        table = file.read(columns=wanted, use_threads=False)
-        return pd.DataFrame({name: table.column(name).to_pandas() for name in wanted})
