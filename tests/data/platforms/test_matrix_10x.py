@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from prestige.data.platforms.matrix import Matrix
-from prestige.data.platforms.matrix_10x import matrix_of
+from prestige.data.platforms.matrix_10x import contradiction, matrix_of
 
-from ...small_matrix import GENES, IDS, write_folder, write_h5
+from ...small_matrix import FEATURES, GENES, IDS, VALUES, write_folder, write_h5
 
 
 @pytest.fixture(params=["h5", "folder", "packed"])
@@ -30,6 +31,30 @@ def test_observations_genes_and_counts(matrix: Matrix) -> None:
     wanted = np.array([True, False, False, True])
     np.testing.assert_array_equal(matrix.counts(wanted).toarray(), GENES[wanted])
     assert matrix.counts(np.zeros(4, dtype=bool)).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"values": VALUES[:3], "ids": IDS[:3]}, "5 features x 4 barcodes against 5 features x 3 barcodes"),
+        ({"ids": [*IDS[:3], "AACG-1"]}, "of 4 barcodes 3 are in both"),
+        ({"features": [*FEATURES[:4], ("ENSG4", "TBCE", "Gene Expression")]}, "of 5 features 4 are in both"),
+        ({"values": VALUES * (VALUES > 1)}, "10 counts against 8"),
+    ],
+)
+def test_two_forms_of_a_matrix_that_disagree_are_told(
+    tmp_path: Path, other: dict[str, Any], words: str
+) -> None:
+    taken = matrix_of(write_h5(tmp_path / "m.h5"))
+    turned = {"values": VALUES[::-1], "ids": IDS[::-1]}
+    for same in ({}, turned):
+        assert contradiction(taken, write_folder(tmp_path / f"same{len(same)}", **same)) is None
+    told = contradiction(taken, write_folder(tmp_path / "m", **other))
+    assert told == f"m.h5 and the folder m disagree ({words}): the former was taken"
+    (tmp_path / "m" / "matrix.mtx").unlink()
+    told = contradiction(taken, tmp_path / "m")
+    assert told is not None
+    assert "disagree (the latter no file matrix.mtx" in told
 
 
 REAL = [  # file, observations, genes, sum, stored

@@ -295,11 +295,11 @@ def test_matrices_that_disagree_are_told(tmp_path: Path) -> None:
     barcodes.write_bytes(gzip.compress("".join(f"x{one}\n" for one in folder.ids[:29]).encode() + b"a\n"))
     told = [note for note in opened(path).table.notes if "disagree" in note]
     assert told == [
-        "cell_feature_matrix.h5 and the folder cell_feature_matrix disagree (30 and 30 cells, of which 0 "
-        "are in both): the former was taken"
+        "cell_feature_matrix.h5 and the folder cell_feature_matrix disagree (of 30 barcodes 0 are in both): "
+        "the former was taken"
     ]
     (path / "cell_feature_matrix" / "features.tsv.gz").unlink()
-    words = "cell_feature_matrix beside cell_feature_matrix.h5 cannot be read"
+    words = "cell_feature_matrix.h5 and the folder cell_feature_matrix disagree (the latter no file features"
     assert any(words in note for note in opened(path).table.notes)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from prestige.data.platforms.matrix import Matrix
 from prestige.data.platforms.matrix_h5 import of_h5
 from prestige.data.platforms.matrix_mtx import of_folder
+from prestige.errors import DataError
 
 
 def matrix_of(path: Path) -> Matrix:
@@ -18,3 +19,32 @@ def matrix_of(path: Path) -> Matrix:
         When there is none, it is damaged, or it has no features of the type ``Gene Expression``.
     """
     return of_folder(path) if path.is_dir() else of_h5(path)
+
+
+def contradiction(taken: Matrix, beside: Path) -> str | None:
+    """Return a note where the same matrix in another form, beside the one that was taken, is another one.
+
+    Compared are names, whatever their order, and how many counts each says it has.
+    """
+    names = f"{taken.path.name} and the folder {beside.name}"
+    try:
+        other = matrix_of(beside)
+        unlike = _unlike(taken, other)
+    except DataError as error:
+        unlike = f"the latter {error.what}"
+    return f"{names} disagree ({unlike}): the former was taken" if unlike else None
+
+
+def _unlike(one: Matrix, other: Matrix) -> str | None:
+    shapes = [(len(matrix.features), len(matrix.ids)) for matrix in (one, other)]
+    if shapes[0] != shapes[1]:
+        return " against ".join(f"{features:,} features x {n:,} barcodes" for features, n in shapes)
+    for what, ours, theirs in (
+        ("features", one.features.index, other.features.index),
+        ("barcodes", one.ids, other.ids),
+    ):
+        if not ours.equals(theirs) and set(ours) != set(theirs):
+            return f"of {len(ours):,} {what} {len(set(ours) & set(theirs)):,} are in both"
+    if None not in (one.stored, other.stored) and one.stored != other.stored:
+        return f"{one.stored:,} counts against {other.stored:,}"
+    return None

@@ -21,9 +21,10 @@ from prestige.data.columns.measured import only_rows
 from prestige.data.columns.mismatch import both_sides
 from prestige.data.columns.totals import totals_of
 from prestige.data.platforms.matrix import Matrix
+from prestige.data.platforms.matrix_10x import contradiction
 from prestige.data.platforms.xenium.cells import Cells, needed_table, read_cells
 from prestige.data.platforms.xenium.manifest import NAME, Manifest, read_manifest
-from prestige.data.platforms.xenium.matrix import contradiction, matrices_in, opened_matrix
+from prestige.data.platforms.xenium.matrix import matrices_in, opened_matrix
 from prestige.data.platforms.xenium.nuclei import read_outlines
 from prestige.data.platforms.xenium.registered import MOST_APART, register
 from prestige.data.platforms.xenium.transcripts import nucleus_counts

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from prestige.data.platforms.matrix import Matrix
-from prestige.data.platforms.matrix_10x import matrix_of
+from prestige.data.platforms.matrix_10x import contradiction, matrix_of
 from prestige.errors import DataError, nearest, reading
 from prestige.text import has_word
 
@@ -140,11 +140,8 @@ class Matrices:
             notes.append(f"made by {made}")
         if self.is_raw:
             notes.append(f"only the raw matrix is there, {self.path.name}: its rows in tissue were taken")
-        if self.beside is not None and (unlike := _unlike(matrix, self.beside)):
-            notes.append(
-                f"{self.path.name} and the folder {self.beside.name} disagree ({unlike}): "
-                "the former was taken"
-            )
+        if self.beside is not None and (unlike := contradiction(matrix, self.beside)):
+            notes.append(unlike)
         return matrix, tuple(notes)
 
 
@@ -164,19 +161,3 @@ def matrices_in(folder: Folder, thing: str = "bc") -> Matrices | DataError:
         if found:
             return Matrices(found[0], kind == "raw", found[1] if len(found) > 1 else None)
     return cast(DataError, folder.need(names, "matrix of counts"))
-
-
-def _unlike(matrix: Matrix, path: Path) -> str | None:
-    """Return how another matrix of the same folder differs, by its names and the number of its counts."""
-    try:
-        other = matrix_of(path)
-    except DataError as error:
-        return f"the latter {error.what}"
-    shapes = [(len(one.features), len(one.barcodes)) for one in (matrix, other)]
-    if shapes[0] != shapes[1]:
-        return " against ".join(f"{genes:,} features x {n:,} barcodes" for genes, n in shapes)
-    if not matrix.features.index.equals(other.features.index):
-        return "in their features"
-    if not matrix.ids.equals(other.ids):
-        return "in their barcodes"
-    return f"{matrix.stored:,} counts against {other.stored:,}" if matrix.stored != other.stored else None

@@ -80,19 +80,6 @@ def _told_of(path: Path, made: str) -> Iterator[None]:
         raise DataError(error.what, where=where, expected=error.expected, remedy=error.remedy) from error
 
 
-def contradiction(taken: Matrix, beside: Path) -> str | None:
-    """Return a note where the folder of texts beside the matrix that was taken names other cells or genes."""
-    try:
-        other = matrix_of(beside)
-    except DataError as error:
-        return f"{beside.name} beside {taken.path.name} cannot be read ({error.what}): the latter was taken"
-    for what, one, two in (("cells", taken.ids, other.ids), ("genes", taken.genes.names, other.genes.names)):
-        if set(one) != set(two):
-            words = f"{len(one):,} and {len(two):,} {what}, of which {len(set(one) & set(two)):,} are in both"
-            return f"{taken.path.name} and the folder {beside.name} disagree ({words}): the former was taken"
-    return None
-
-
 def _unpack_texts(path: Path, target: Path) -> None:
     """Write the three texts of a tar archive into a folder."""
     left = _most(path)
