@@ -122,7 +122,7 @@ def _place(parameter: Any) -> str:
 
 def _name(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return str(parameter.metavar or parameter.name.upper())
+        return str(parameter.metavar or parameter.name.upper()) + "..." * (parameter.nargs < 0)
     flag = str(max(parameter.opts, key=len))
     return (
         flag

@@ -21,6 +21,16 @@ def raising(error: BaseException) -> Any:
     return call
 
 
+def test_the_help_of_a_command_flows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    for command, ends in (("init", "Patients that no file"), ("data fetch", "A copy in")):
+        said = run(*command.split(), "--help").stdout.splitlines()
+        first = next(number for number, line in enumerate(said) if ends in line)
+        assert len(said[first]) > 50, said[first]
+        assert len(said[first + 1]) > 40, said[first + 1]
+    assert "prestige init [OPTIONS] {FOLDER}..." in run("init", "--help").stdout
+
+
 @pytest.mark.usefixtures("settings_are_right")
 def test_a_fault_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     replace(

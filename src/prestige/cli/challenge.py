@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from prestige.cli.faults import Group
 from prestige.cli.options import Device
 from prestige.compute.progress import say
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 group = typer.Typer(
     name="challenge",
+    cls=Group,
     no_args_is_help=True,
     help="The Autoimmune Disease ML Challenge: its stores, its submissions, its scores.",
 )
@@ -56,7 +58,7 @@ def prepare(
 )
 def submit(
     models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL...", help="Run or model folders; several are averaged.")
+        list[Path], typer.Argument(metavar="MODEL", help="Run or model folders; several are averaged.")
     ],
     dataset: Annotated[
         Path, typer.Option(metavar="DATASET.yaml", help="The challenge's stores, as `prepare` lists them.")

@@ -80,7 +80,7 @@ def phantom(
 @app.command(epilog="Example:  prestige init data/sections --dry-run")
 def init(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER...", help="Folders of images, tables, stores, outputs.")
+        list[Path], typer.Argument(metavar="FOLDER", help="Folders of images, tables, stores, outputs.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the two files go.")] = Path(),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print them and write nothing.")] = False,

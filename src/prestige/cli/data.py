@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill, indent
 from typing import Annotated
 
 import typer
 
+from prestige.cli.faults import Group
 from prestige.compute.progress import say
 
-group = typer.Typer(name="data", no_args_is_help=True, help="Public data by name: list it, fetch it.")
+group = typer.Typer(
+    name="data", cls=Group, no_args_is_help=True, help="Public data by name: list it, fetch it."
+)
+_COLUMNS = 80
 
 
 @group.command("list", epilog="Example:  prestige data list")
@@ -34,7 +39,8 @@ def list_sets() -> None:
     for line in aligned([("name", "source", "samples", "about", "licence", "from"), *rows]):
         typer.echo(line)
     for name, one in sets.items():
-        typer.echo(f"\n{name}: {one.what}\n  {one.citation}\n  {one.page}")
+        paragraphs = (fill(f"{name}: {one.what}", _COLUMNS), fill(one.citation, _COLUMNS - 2))
+        typer.echo("\n" + "\n".join((paragraphs[0], indent(paragraphs[1], "  "), f"  {one.page}")))
 
 
 @group.command(epilog="Example:  prestige data fetch her2st")

@@ -32,7 +32,18 @@ _NO_PLACE = {
 _EMPTY = re.compile(r"--[\w-]+=")
 
 
-class Commands(typer.core.TyperGroup):
+class Group(typer.core.TyperGroup):
+    """Commands whose help flows: lines of a docstring are as long as the source has them."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, its paragraphs a line each."""
+        found = super().get_command(ctx, cmd_name)
+        if found is not None and found.help:
+            found.help = "\n\n".join(" ".join(one.split()) for one in found.help.split("\n\n"))
+        return found
+
+
+class Commands(Group):
     """The commands, with what a user can mend turned into one line and an exit code."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -50,6 +50,10 @@ def test_names() -> None:
         wanted("her2st/C22", SETS)
     with pytest.raises(ConfigError, match="expected one sample of it: hest/ID; its ids stand on"):
         wanted("hest", SETS)
+    with pytest.raises(
+        ConfigError, match=r"^hest: 'hest/' is no sample's id; expected one sample of it: hest/ID; its"
+    ):
+        wanted("hest/", SETS)
     for hostile in ("hest/../x", "hest//etc", "hest/", "her2st/../../x", "../her2st"):
         with pytest.raises(ConfigError):
             wanted(hostile, SETS)

@@ -191,7 +191,8 @@ def test_a_token_is_asked_for_and_sent(
         served, tmp_path, token="HF_TOKEN", patient_in="metadata/{id}.json", samples={}, any_sample=True
     )
     with pytest.raises(
-        DataError, match=r"accepted the terms on https://x.org; .* HF_TOKEN; accept the terms"
+        DataError,
+        match=r"^small: is downloaded .* accepted the terms on https://x.org; .* HF_TOKEN; accept the terms",
     ):
         fetch("small/S1", sets=sets)
     monkeypatch.setenv("HF_TOKEN", "secret")

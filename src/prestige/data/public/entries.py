@@ -140,19 +140,19 @@ def wanted(name: str, sets: Mapping[str, PublicSet]) -> Wanted:
     """
     of_set, slash, sample = name.partition("/")
     if of_set not in sets:
-        raise unknown("public data set", of_set, list(sets), where="prestige data fetch")
+        raise unknown("public data set", of_set, list(sets))
     found = sets[of_set]
-    if not slash:
-        if found.any_sample:
+    if found.any_sample:
+        if not _ID.fullmatch(sample):
             raise ConfigError(
-                f"'{name}' is more than is downloaded at once",
-                where="prestige data fetch",
-                expected=f"one sample of it: {name}/ID",
+                f"'{name}' is no sample's id" if slash else "is more than is downloaded at once",
+                where=of_set,
+                expected=f"one sample of it: {of_set}/ID",
                 remedy=f"its ids stand on {found.page}",
             )
-        return Wanted(of_set, found, None)
-    if found.any_sample and _ID.fullmatch(sample):
         return Wanted(of_set, found, sample)
+    if not slash:
+        return Wanted(of_set, found, None)
     if sample not in found.samples:
         raise unknown("sample", sample, list(found.samples), where=of_set)
     return Wanted(of_set, found, sample)

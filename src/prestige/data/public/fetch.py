@@ -182,7 +182,7 @@ def _provide(file: PublicFile, asked: Wanted, store: Path, record: _Record) -> s
     target = store / file.path
     if not target.is_file() or not record.holds(file.path):
         target.unlink(missing_ok=True)
-        download(file.url, target, checksum=known, headers=_headers(asked.set), where=asked.name)
+        download(file.url, target, checksum=known, headers=_headers(asked), where=asked.name)
         record.keep(file.path, file.url)
     if file.into is not None:
         members = unpack(target, store / file.into, file.unpack, file.may_hold)
@@ -196,12 +196,13 @@ def _provide(file: PublicFile, asked: Wanted, store: Path, record: _Record) -> s
     return None
 
 
-def _headers(of_set: PublicSet) -> dict[str, str]:
+def _headers(asked: Wanted) -> dict[str, str]:
+    of_set = asked.set
     token = os.environ.get(of_set.token, "").strip() if of_set.token else ""
     if of_set.token and not token:
         raise DataError(
             f"is downloaded with an account that accepted the terms on {of_set.page}",
-            where=of_set.what,
+            where=asked.name,
             expected=f"its token in the environment variable {of_set.token}",
             remedy="accept the terms, set the variable, and run the same command again",
         )
