@@ -278,6 +278,8 @@ def _numbers(folder: Path, rng: Random) -> str:
 
     for _ in range(20):
         path, _array_of = _an_array(folder, rng)
+        if not all(one.is_dir() or one.is_file() for one in path.parent.rglob("*")):
+            continue  # a pipe in the place of a chunk, which would never end here
         array: Any = zarr.open_array(path.parent, mode="r+")
         if array.dtype.kind in "fiu" and array.size:
             break
