@@ -2,15 +2,17 @@
 
 Writes a pyramid of JPEG tiles (256 px, levels of 1, 4 and 16, as Aperio's) of any size, tile by tile, and in
 processes of their own measures: the seconds until it is open, until its tissue is known, and for a number of
-tissue tiles at 0.5 um/px, with the most memory that each process held.  Beside them the way of LazySlide's
-reader of tiles: openslide's ``read_region`` at the best level and a resize of what it gives, in one thread.
+tissue tiles at 0.5 um/px, with the most memory that each process held.  Beside them openslide's
+``read_region`` at the best level and a resize of what it gives, in one thread, and, where the package wsidata
+is installed, LazySlide's reader of tiles at the same places.  The ways take turns; medians are told.
 
-    python benchmarks/slide_tiles.py --side-px 60000 --tiles 10000 --folder /tmp/slide
+    python benchmarks/slide_tiles.py --side-px 60000 --tiles 10000 --folder /tmp/slide --record
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import resource
@@ -19,9 +21,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
+from measured import Figure, show
 
 TILE, UM, FACTORS = 256, 0.25, (1, 4, 16)
 TILE_PX, TILE_UM = 224, 0.5
@@ -38,12 +42,13 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=200)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/prestige-slide-tiles"))
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--only", choices=("prestige", "openslide"), help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--record", action="store_true", help="keep the figures")
+    parser.add_argument("--only", choices=WAYS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     path = asked.folder / f"slide-{asked.side_px}.svs"
     if asked.only:
-        way = of_prestige if asked.only == "prestige" else of_openslide
-        found = way(path, asked.tiles, asked.folder / "corners.npy")
+        found = WAYS[asked.only](path, asked.tiles, asked.folder / "corners.npy")
         found["peak MB"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         print(json.dumps(found))
         return
@@ -52,21 +57,46 @@ def main() -> None:
         began = time.perf_counter()
         write(path, asked.side_px)
         print(f"written in {time.perf_counter() - began:.0f} s: {path.stat().st_size / 1e6:,.0f} MB")
-    for name, threads in (("prestige", 1), ("prestige", asked.threads), ("openslide", 1)):
-        command = [sys.executable, __file__, "--only", name, "--side-px", str(asked.side_px)]
-        command += ["--tiles", str(asked.tiles), "--folder", str(asked.folder)]
-        done = subprocess.run(
-            command,
-            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        found = json.loads(done.stdout.splitlines()[-1])
-        print(
-            f"{name}, {threads} thread{'s' * (threads > 1)}: "
-            + ", ".join(f"{k} {v}" for k, v in found.items())
-        )
+    contenders = [("prestige", 1), ("openslide", 1)]
+    contenders += [("prestige", asked.threads)] if asked.threads > 1 else []
+    contenders += [("LazySlide", 1)] if importlib.util.find_spec("wsidata") else []
+    turns = [{way: timed(*way, asked) for way in contenders} for _ in range(asked.rounds)]
+    found = {
+        way: {key: median(turn[way][key] for turn in turns) for key in turns[0][way]} for way in contenders
+    }
+    for (name, threads), one in found.items():
+        told = ", ".join(f"{key} {value:g}" for key, value in one.items())
+        print(f"{name}, {threads} thread{'s' * (threads > 1)}: {told}")
+    show(figures(found, asked), record=asked.record)
+
+
+def timed(name: str, threads: int, asked: argparse.Namespace) -> dict[str, float]:
+    """Measure a way in a process of its own."""
+    command = [sys.executable, __file__, "--only", name, "--side-px", str(asked.side_px)]
+    command += ["--tiles", str(asked.tiles), "--folder", str(asked.folder)]
+    env = {**os.environ, "OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def figures(found: dict[tuple[str, int], dict[str, float]], asked: argparse.Namespace) -> list[Figure]:
+    """Return the figures: opening, memory, and the rate beside every other way."""
+    own, case = found["prestige", 1], f"{asked.side_px:,} px, JPEG pyramid"
+    opens = own["open s"]
+    rows = [
+        Figure("a large slide opens", case, f"{opens:.2f} s", "2 s", opens / 2, "<= 1"),
+        Figure("memory of its tiles", case, f"{own['peak MB'] / 1000:.2f} GB", "all its pixels "
+               f"{asked.side_px**2 * 3 / 1e9:.1f} GB", own["peak MB"] * 1e6 / (asked.side_px**2 * 3)),
+    ]  # fmt: skip
+    for (name, _), other in found.items():
+        if name != "prestige":
+            against = f"{other['tiles/s']:,.0f} a second, {name}"
+            rate = f"{own['tiles/s']:,.0f} a second"
+            what = f"{own['tiles']:,.0f} tissue tiles of {TILE_PX} px at {TILE_UM:g} um/px, 1 thread"
+            rows.append(
+                Figure(what, f"{case}, {name}", rate, against, own["tiles/s"] / other["tiles/s"], ">= 1")
+            )
+    return rows
 
 
 def of_prestige(path: Path, most: int, corners: Path) -> dict[str, Any]:
@@ -111,6 +141,29 @@ def of_openslide(path: Path, most: int, corners: Path) -> dict[str, Any]:
     for x, y in places:
         region = slide.read_region((round(x), round(y)), level, (side, side)).convert("RGB")
         tile = np.asarray(region.resize((TILE_PX, TILE_PX), Image.Resampling.BOX))
+        mean += float(tile[::16, ::16].mean())
+    read = time.perf_counter()
+    return told(opened - began, 0.0, read - looked, len(places)) | {
+        "mean": round(mean / max(len(places), 1), 2)
+    }
+
+
+def of_lazyslide(path: Path, most: int, corners: Path) -> dict[str, Any]:
+    """Open it by LazySlide's reader, and read tiles at the same places as its data set of tiles does."""
+    from wsidata.reader import OpenSlideReader  # type: ignore[import-not-found]
+
+    began = time.perf_counter()
+    reader = OpenSlideReader(path)
+    opened = time.perf_counter()
+    factors = reader.reader.level_downsamples
+    level = max(number for number, factor in enumerate(factors) if factor <= TILE_UM / UM + 1e-6)
+    side = round(TILE_PX * TILE_UM / UM / factors[level])
+    places = np.load(corners)[:most]
+    mean = 0.0
+    looked = time.perf_counter()
+    for x, y in places:
+        region = reader.get_region(round(x), round(y), side, side, level=level)
+        tile = reader.resize_img(region, dsize=(TILE_PX, TILE_PX))
         mean += float(tile[::16, ::16].mean())
     read = time.perf_counter()
     return told(opened - began, 0.0, read - looked, len(places)) | {
@@ -205,6 +258,8 @@ def tissue() -> np.ndarray:
         pixels[(y + reach[rows]) % size, (x + reach[columns]) % size] = (95, 60, 140)
     return (pixels + rng.normal(0, 5, pixels.shape)).clip(0, 255).astype(np.uint8)
 
+
+WAYS = {"prestige": of_prestige, "openslide": of_openslide, "LazySlide": of_lazyslide}
 
 if __name__ == "__main__":
     main()
