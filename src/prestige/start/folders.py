@@ -6,6 +6,7 @@ from pathlib import Path
 
 from prestige.challenge.rules import SAMPLES, covariates_of, patient_of
 from prestige.data.card import CARD, SLIDE
+from prestige.data.columns.gaps import is_gap
 from prestige.data.platforms.hest_metadata import read_metadata
 from prestige.data.platforms.xenium.manifest import NAME as MANIFEST
 from prestige.data.readers.challenge import COUNTS, IMAGE, MASK
@@ -190,4 +191,4 @@ def _name_of(folder: Path) -> str:
 
 def _text(value: object) -> str | None:
     text = "" if value is None else str(value).strip()
-    return text if text and text.casefold() not in ("nan", "none", "unknown", "n/a") else None
+    return None if is_gap(text) or text.casefold() == "unknown" else text

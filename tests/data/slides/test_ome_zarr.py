@@ -186,6 +186,9 @@ def test_what_is_no_slide_is_refused(
 def test_a_width_needs_a_unit_of_length_and_square_pixels(tmp_path: Path) -> None:
     assert image_of(written(tmp_path / "a.zarr", CYX, unit=None)).stated_um() == {}
     assert image_of(written(tmp_path / "b.zarr", CYX, unit="unit")).stated_um() == {}
+    for number, unit in enumerate(("um", "\u00b5m", "micron", "micrometre")):
+        image = image_of(written(tmp_path / f"{number}.zarr", CYX, unit=unit, um=0.25))
+        assert image.stated_um() == pytest.approx({"scale": 0.25})
     found = image_of(written(tmp_path / "c.zarr", CYX, unit="millimeter", um=0.00025)).stated_um()
     assert found == pytest.approx({"scale": 0.25})
 

@@ -47,6 +47,10 @@ def test_a_width() -> None:
             {"description": "ImageJ=1.53\nunit=micron\n", "resolution": (4, 4), "resolutionunit": "NONE"},
             {"resolution tags": 0.25},
         ),
+        (
+            {"description": "ImageJ=1.53\nunit=\\u00B5m\n", "resolution": (4, 4), "resolutionunit": "NONE"},
+            {"resolution tags": 0.25},
+        ),
         ({}, {}),
     ],
 )

@@ -11,12 +11,12 @@ import pandas as pd
 from jaxtyping import Bool
 from scipy.sparse import csr_matrix
 
+from prestige.data.columns.gaps import OF_GENES, is_gap
 from prestige.text import some
 
 SYMBOLS = "gene_symbols"
 """The column of ``var`` that holds the symbols where there is one; else its names are taken."""
 
-_NONE = ("", "nan", "none", "<na>", "nat", "null")
 _TYPES = ("feature_types", "feature_type")
 _GENE_TYPE = "gene expression"
 _MOST_TYPES = 8  # told by name
@@ -67,7 +67,7 @@ def genes_of(var: pd.DataFrame) -> Genes:
     names, notes = index.copy(), []
     if SYMBOLS in var.columns:
         symbols = var[SYMBOLS].astype(object).to_numpy(dtype=object)
-        gaps = np.array([_is_gap(symbol) for symbol in symbols], dtype=bool)
+        gaps = np.array([is_gap(symbol, OF_GENES) for symbol in symbols], dtype=bool)
         names = np.where(gaps, index, [str(symbol) for symbol in symbols])
         if gaps.any():
             notes.append(
@@ -99,7 +99,7 @@ def genes_of(var: pd.DataFrame) -> Genes:
 
 def nameless(names: tuple[str, ...]) -> list[int]:
     """Return the columns whose gene has no name."""
-    return [place for place, name in enumerate(names) if _is_gap(name)]
+    return [place for place, name in enumerate(names) if is_gap(name, OF_GENES)]
 
 
 def are_numbered(names: tuple[str, ...]) -> bool:
@@ -130,12 +130,9 @@ def _other_types(var: pd.DataFrame) -> np.ndarray:
     for column in _TYPES:
         if column in var.columns:
             stated = var[column].astype(object)
-            types = np.array(["" if _is_gap(one) else str(one).strip() for one in stated], dtype=object)
+            words = ["" if is_gap(one, OF_GENES) else str(one).strip() for one in stated]
+            types = np.array(words, dtype=object)
             is_gene = np.array([one.lower() == _GENE_TYPE for one in types], dtype=bool)
             if is_gene.any():
                 return np.where(is_gene, "", types)
     return np.full(len(var), "", dtype=object)
-
-
-def _is_gap(symbol: object) -> bool:
-    return symbol is None or str(symbol).strip().lower() in _NONE

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
-_ENSEMBL = re.compile(r"ENS[A-Z]{0,4}[GTP][0-9]{6,}(?:\.[0-9]+)?$", re.IGNORECASE)
+_ENSEMBL = re.compile(r"ENS[A-Z]{0,4}([GTP])[0-9]{6,}(?:\.[0-9]+)?(?:_PAR_Y)?", re.IGNORECASE)
 _MOST = 200_000  # names looked at
 
 
@@ -30,6 +30,18 @@ _WAYS: tuple[tuple[str, Callable[[str], str]], ...] = (
 )
 
 
+def ensembl_kind(name: str) -> str | None:
+    """Return what a name is the id of in Ensembl: "G" of a gene, "T" a transcript, "P" a protein; else None.
+
+    Examples
+    --------
+    >>> [ensembl_kind(name) for name in ("ENSG00000141510.17", "ENSMUST00000059552", "TP53")]
+    ['G', 'T', None]
+    """
+    found = _ENSEMBL.fullmatch(name)
+    return None if found is None else found[1].upper()
+
+
 def near_miss(missing: Sequence[str], there: Iterable[str]) -> str | None:
     """Return how names that are missing and those that are there differ, with one of each; None if unclear.
 
@@ -49,15 +61,13 @@ def near_miss(missing: Sequence[str], there: Iterable[str]) -> str | None:
     if not missing or not there:
         return None
     for words, bare in _WAYS:
-        if "version" in words and not all(map(_ENSEMBL.match, missing[:20])):
+        if "version" in words and not all(map(ensembl_kind, missing[:20])):
             continue
         of_bare = {bare(name): name for name in there}
         found = [(name, of_bare[key]) for name in missing if (key := bare(name)) and key in of_bare]
         if len(found) * 2 > len(missing):
             return f"'{found[0][0]}' looks like '{found[0][1]}': they differ {words}"
-    ensembl = [
-        sum(bool(_ENSEMBL.match(name)) for name in names) * 2 > len(names) for names in (missing, there)
-    ]
+    ensembl = [sum(bool(ensembl_kind(name)) for name in names) * 2 > len(names) for names in (missing, there)]
     if ensembl[0] != ensembl[1]:
         kinds = ["Ensembl ids" if one else "symbols" for one in ensembl]
         return f"'{missing[0]}' here, '{there[0]}' there: {kinds[0]} against {kinds[1]}"

@@ -10,14 +10,14 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.sparse import issparse
 
+from prestige.data.columns.units import is_um
 from prestige.errors import DataError, reading
 from prestige.text import some
 
 _ELEMENT = "obsm['spatial']"
 _EXPECTED = "x and y of every observation, in pixels of the full image"
 _X, _Y = {"x", "col", "column", "cols"}, {"y", "row", "rows"}
-_UNITS = {"um", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres", "mm", "nm"}
-_MICROMETRES = _UNITS - {"mm", "nm"}
+_OTHER_UNITS = {"mm", "nm"}
 _BY_CUSTOM = {"centroid", "center", "centre"}  # micrometres in the tables of Xenium and MERSCOPE
 _OTHERS = {"array", "grid", "tile", "bin", "index", "local", "lowres", "hires", "fov"}
 _PIXELS = {"fullres", "image", "img", "px", "pxl", "pixel", "pixels"}
@@ -91,7 +91,7 @@ def place_columns(names: list[str], *, where: str, in_um: bool | None = None) ->
         return DataError(what, where=where, expected="columns x and y", remedy=remedy)
 
     words = {name: _words(name) for name in names}
-    um = [name for name in names if words[name] & _MICROMETRES and not words[name] & (_PIXELS | _OTHERS)]
+    um = [name for name in names if _says_um(words[name]) and not words[name] & (_PIXELS | _OTHERS)]
     um = um or [name for name in names if words[name] & _BY_CUSTOM and not words[name] & (_PIXELS | _OTHERS)]
     x, y = ([name for name in um if words[name] & axis] for axis in (_X, _Y))
     if len(x) != 1 or len(y) != 1:
@@ -155,7 +155,7 @@ def _named_columns(names: list[Any], fault: Any) -> list[Any]:
     micrometres = [
         name
         for name, of_name in words.items()
-        if of_name & _UNITS or (of_name & _BY_CUSTOM and not of_name & _PIXELS)
+        if _says_um(of_name) or of_name & _OTHER_UNITS or (of_name & _BY_CUSTOM and not of_name & _PIXELS)
     ]
     usable = [name for name in names if name not in micrometres and not words[name] & _OTHERS]
     x, y = ([name for name in usable if words[name] & axis] for axis in (_X, _Y))
@@ -172,6 +172,10 @@ def _named_columns(names: list[Any], fault: Any) -> list[Any]:
         if len(x) != 1 or len(y) != 1:
             raise fault(f"has the columns {_list(names)}: which are x and y?", "leave two, named x and y")
     return [x[0], y[0]]
+
+
+def _says_um(words: set[str]) -> bool:
+    return any(map(is_um, words))
 
 
 def _words(name: object) -> set[str]:

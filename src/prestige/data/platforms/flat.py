@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from prestige.data.columns.gaps import WORDS
 from prestige.data.platforms.packed import opened_text
 from prestige.data.platforms.parquet import is_parquet, opened_parquet
 from prestige.errors import AGAIN, DataError, reading
@@ -93,7 +94,7 @@ def as_floats(column: pd.Series, *, where: str | Path, expected: str = "numbers"
     """
     column = column.astype(object) if isinstance(column.dtype, pd.CategoricalDtype) else column
     numbers = pd.to_numeric(column, errors="coerce").astype("float64").to_numpy()
-    blank = column.isna() | column.astype(str).str.strip().str.lower().isin(["", "na", "nan", "none", "null"])
+    blank = column.isna() | column.astype(str).str.strip().str.lower().isin(WORDS)
     wrong = pd.isna(numbers) & ~blank.to_numpy(dtype=bool)
     if wrong.any():
         row = int(wrong.argmax())

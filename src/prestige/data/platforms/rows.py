@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from prestige.data.columns.gaps import WORDS
 from prestige.data.platforms.flat import header_of, texts_of
 from prestige.data.platforms.parquet import opened_parquet
 from prestige.errors import AGAIN, DataError, nearest, reading
@@ -16,7 +17,7 @@ from prestige.inputs import plain_file
 
 _PIECE = 1 << 20
 _FREE_BYTES, _MOST_RATIO = 1 << 28, 200  # what a packed csv may unpack to, beside its own size
-_GAPS = ["", "NA", "nan", "NaN"]
+_GAPS = sorted({form(word) for word in WORDS for form in (str, str.upper, str.title)} | {"NaN"})
 _TRUTHS = {"True": "1", "TRUE": "1", "true": "1", "False": "0", "FALSE": "0", "false": "0"}
 
 
@@ -154,7 +155,7 @@ def _column(column: Any, is_text: bool) -> pd.Series:
         return compute.if_else(gaps, pa.scalar(None, pa.string()), column).cast(pa.float64()).to_pandas()
     except pa.ArrowInvalid:  # blanks, truths or words among them: pandas tells which
         words = column.to_pandas()
-        return words.mask(words.isin(_GAPS)).replace(_TRUTHS)
+        return words.mask(words.str.strip().str.lower().isin(WORDS)).replace(_TRUTHS)
 
 
 def _as_text(column: pd.Series, path: Path) -> pd.Series:

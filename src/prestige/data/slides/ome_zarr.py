@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from prestige.data.columns.units import um_of
 from prestige.data.slides.alpha import on_white
 from prestige.data.slides.images import WHITE, Image, Level, blocks_of
 from prestige.data.slides.pixel_size import square_um
@@ -19,14 +20,6 @@ from prestige.data.stores.pyramids import WHOLE, Pyramid, pyramid_of
 from prestige.data.stores.zarrs import group_of
 from prestige.errors import AGAIN, DataError, reading
 
-_UM = {
-    "nanometer": 1e-3,
-    "micrometer": 1.0,
-    "millimeter": 1e3,
-    "centimeter": 1e4,
-    "meter": 1e6,
-    "angstrom": 1e-4,
-}
 _LEAST_BLOCK_PX = 1024
 _MOST_IMAGES = 256
 _NUMBER = re.compile(r"\d{1,4}")
@@ -124,10 +117,10 @@ class ZarrImage(Image):
         """Return the width of a pixel by the scale of its largest level, where that has a unit of length."""
         sides = []
         for axis in "xy":
-            unit, scale = self.pyramid.units.get(axis), self.pyramid.scales.get(axis)
-            if unit not in _UM or scale is None:
+            um, scale = um_of(self.pyramid.units.get(axis)), self.pyramid.scales.get(axis)
+            if um is None or scale is None:
                 return {}
-            sides.append(_UM[unit] * scale)
+            sides.append(um * scale)
         return square_um([("scale", sides[0], sides[1])], self.folder)
 
     def on_no_pixels(self, xy_px: Float[np.ndarray, "n 2"]) -> tuple[Int[np.ndarray, " m"], str]:

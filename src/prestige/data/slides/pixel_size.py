@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from prestige.data.columns.units import is_um
 from prestige.data.slides.tiff import directories as tags
 from prestige.data.slides.tiff.ome import stated_um
 from prestige.data.slides.tiff.pages import Level0
@@ -22,7 +23,7 @@ _SQUARE_WITHIN = 0.01
 _AGREES_WITHIN = 0.02
 _UNIT_UM = {2: 25_400.0, 3: 10_000.0, 4: 1_000.0, 5: 1.0}  # inch, cm; mm and um as some writers add
 _APERIO_UM = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
-_IMAGEJ_UM = re.compile(r"^unit=(micron|microns|um|µm|\\u00B5m)\s*$", re.M)
+_IMAGEJ_UNIT = re.compile(r"^unit=(.*?)\s*$", re.M)
 
 
 def checked_um(value: float, *, where: str | Path, what: str = "the width of a pixel") -> float:
@@ -100,7 +101,8 @@ def _stated(level: Level0) -> Iterator[tuple[str, float, float]]:
         yield "Aperio description", float(aperio[1]), float(aperio[1])
     x, y = (page.numbers.get(tag, (0.0,)) for tag in (tags.X_RESOLUTION, tags.Y_RESOLUTION))
     unit_um = _UNIT_UM.get(page.number(tags.RESOLUTION_UNIT, 2))
-    if text.startswith("ImageJ=") and _IMAGEJ_UM.search(text):
+    of_imagej = _IMAGEJ_UNIT.search(text) if text.startswith("ImageJ=") else None
+    if of_imagej is not None and is_um(of_imagej[1].replace(r"\u00B5", "u")):
         unit_um = 1.0
     if unit_um is not None and x and y and x[0] > 0 and y[0] > 0:
         yield "resolution tags", unit_um / x[0], unit_um / y[0]

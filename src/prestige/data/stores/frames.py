@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from prestige.data.columns.units import is_um
 from prestige.errors import DataError, nearest
 
 GLOBAL = "global"
@@ -22,7 +23,6 @@ GLOBAL = "global"
 _SAME_PX = 0.01
 _SAME_PLACE_PX = 0.5
 _SQUARE_WITHIN = 0.02  # an alignment stretches a section by a few thousandths
-_MICROMETRES = ("um", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres")
 _DEEPEST = 8
 _REMEDY = "write the transformation as an affine one, or give the labels in the pixels of the image"
 
@@ -61,8 +61,7 @@ def systems_in_um(scales: Mapping[str, Any]) -> tuple[str, ...]:
         system = output if isinstance(output, dict) else {"name": output}
         units = [axis.get("unit") for axis in system.get("axes") or [] if isinstance(axis, dict)]
         name = str(system.get("name") or GLOBAL)
-        plain = [str(word).lower().replace("\N{MICRO SIGN}", "u") for word in (name, *units)]
-        if any(word.replace("\N{GREEK SMALL LETTER MU}", "u") in _MICROMETRES for word in plain):
+        if any(map(is_um, (name, *units))):
             found.append(name)
     return tuple(found)
 

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from prestige.data.columns.gaps import is_gap
 from prestige.data.columns.genes import SYMBOLS
-from prestige.data.columns.mismatch import both_sides
+from prestige.data.columns.mismatch import both_sides, ensembl_kind
 from prestige.data.platforms.flat import read_flat
 from prestige.errors import DataError
 from prestige.text import some
 
 EXPECTED = "a table of Ensembl ids and symbols, with a header (gene_id, gene_name)"
 
-_ENSEMBL = re.compile(r"ENS[A-Z]{0,4}G[0-9]{6,}(?:\.[0-9]+)?(?:_PAR_Y)?", re.IGNORECASE)
 _SYMBOL_COLUMNS = ("gene_name", "gene_symbol", "symbol", "gene_symbols", "external_gene_name", "name", "gene")
-
-
-def is_ensembl(name: str) -> bool:
-    """Return whether a name is the id of a gene in Ensembl.
-
-    Examples
-    --------
-    >>> [is_ensembl(name) for name in ("ENSG00000141510.17", "ENSMUSG00000059552", "TP53")]
-    [True, True, False]
-    """
-    return _ENSEMBL.fullmatch(name) is not None
 
 
 def with_symbols(genes: Sequence[str], table: Path | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -50,7 +38,7 @@ def with_symbols(genes: Sequence[str], table: Path | None) -> tuple[pd.DataFrame
     """
     var = pd.DataFrame(index=pd.Index(list(genes), dtype=object))
     if table is None:
-        ids = sum(map(is_ensembl, genes))
+        ids = _n_ids(genes)
         note = (
             "most genes are called by Ensembl ids, and gene sets by symbols (symbols: names a table of both)"
         )
@@ -68,14 +56,18 @@ def with_symbols(genes: Sequence[str], table: Path | None) -> tuple[pd.DataFrame
     return var.assign(**{SYMBOLS: pd.Series(found, index=var.index, dtype=object)}), ()
 
 
+def _n_ids(names: Sequence[str]) -> int:
+    """Return how many names are ids of genes in Ensembl."""
+    return sum(ensembl_kind(name) == "G" for name in names)
+
+
 def _read(path: Path) -> dict[str, str]:
     """Return symbol by id."""
     table = read_flat(path, expected=EXPECTED)
     ids = [
         name
         for name in table.columns
-        if (first := [str(one) for one in table[name].head(200) if one])
-        and sum(map(is_ensembl, first)) * 2 > len(first)
+        if (first := [str(one) for one in table[name].head(200) if one]) and _n_ids(first) * 2 > len(first)
     ]
     symbols = [name for name in _SYMBOL_COLUMNS if name in {str(one).lower() for one in table.columns}]
     by_lower = {str(name).lower(): name for name in table.columns}
@@ -92,4 +84,4 @@ def _read(path: Path) -> dict[str, str]:
         )
     symbol = by_lower[symbols[0]] if symbols else others[0]
     pairs = zip(table[ids[0]].astype(str).str.strip(), table[symbol].astype(str).str.strip(), strict=True)
-    return {gene: name for gene, name in pairs if gene and name and name.lower() not in ("nan", "na", "none")}
+    return {gene: name for gene, name in pairs if gene and not is_gap(name)}

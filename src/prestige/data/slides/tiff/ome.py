@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
+from prestige.data.columns.units import um_of
 from prestige.errors import DataError, reading
-
-_UM = {"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6, "Å": 1e-4}
 
 
 def _images(text: str, width: int, height: int, image: Path) -> tuple[Element | None, list[Element]]:
@@ -85,7 +84,7 @@ def stated_um(text: str, width: int, height: int, image: Path) -> tuple[float, f
     for one in _images(text, width, height, image)[1]:
         sizes = []
         for axis in "XY":
-            factor = _UM.get(one.get(f"PhysicalSize{axis}Unit", "µm"))
+            factor = um_of(one.get(f"PhysicalSize{axis}Unit", "um"))
             value = _number(one.get(f"PhysicalSize{axis}"))
             if factor is not None and value is not None:
                 sizes.append(factor * value)
