@@ -22,6 +22,19 @@ def test_bytes_and_numbers_from_0_to_1_are_one_image(tmp_path: Path) -> None:
             np.testing.assert_array_equal(read_image(file, name, where="a.h5"), PIXELS)
 
 
+@pytest.mark.parametrize("divided", [1, 255])
+def test_what_is_transparent_is_laid_on_white(tmp_path: Path, divided: int) -> None:
+    alpha = np.full((12, 20, 1), 255, np.uint8)
+    alpha[:4], alpha[4:8] = 0, 51  # a fifth opaque
+    stored = np.concatenate([PIXELS, alpha], axis=2)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = stored if divided == 1 else (stored / np.float32(divided)).astype(np.float32)
+        found = read_image(file, "x", where="a.h5").astype(int)
+    assert (found[:4] == 255).all()
+    assert np.abs(found[4:8] - (PIXELS[4:8] * 0.2 + 255 * 0.8)).max() <= 0.51
+    np.testing.assert_array_equal(found[8:], PIXELS[8:])
+
+
 def test_it_is_written_as_a_slide(tmp_path: Path) -> None:
     image = HeldImage(tmp_path / "a.h5", PIXELS, ("a note",))
     image.write(tmp_path / "slide")

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from prestige.data.slides.alpha import on_white
 from prestige.data.slides.images import Image
 from prestige.data.slides.slide import checked_image
 from prestige.errors import DataError, reading
 
-EXPECTED = "an H&E image of a table: rows x columns x 3, 8 bit or numbers from 0 to 1"
+EXPECTED = "an H&E image of a table: rows x columns x 3 or 4, 8 bit or numbers from 0 to 1"
 
 
 class HeldImage(Image):
@@ -62,7 +63,7 @@ class HeldImage(Image):
 
 
 def read_image(file: Any, name: str, *, where: str) -> UInt8[np.ndarray, "height width 3"]:
-    """Return an image that an open table holds; numbers from 0 to 1 become bytes.
+    """Return an image that an open table holds, as bytes; what is transparent is laid on white.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def read_image(file: Any, name: str, *, where: str) -> UInt8[np.ndarray, "height
             remedy="name an image file (image:)",
         )
     with reading(where, part=f"the element '{name}'", expected=EXPECTED):
-        values = np.asarray(element[..., :3])
+        values = np.asarray(element[...])
     if values.dtype.kind == "f":
         inside = bool(np.isfinite(values).all()) and values.min(initial=0) >= 0 and values.max(initial=0) <= 1
         if not inside:
@@ -90,5 +91,5 @@ def read_image(file: Any, name: str, *, where: str) -> UInt8[np.ndarray, "height
                 remedy="name an image file (image:)",
             )  # fmt: skip
         values = np.rint(values * 255).astype(np.uint8)
-    checked_image(values.shape, values.dtype, where=f"{where}, {name}")
-    return values
+    checked_image(values[..., :3].shape, values.dtype, where=f"{where}, {name}")
+    return on_white(values) if shape[2] == 4 else values
