@@ -50,7 +50,7 @@ def test_samples_and_faults_stand_in_one_table(tmp_path: Path) -> None:
     assert (first["width_px"], first["height_px"], first["um_per_px_assumed"]) == (80, 60, True)
     assert first["faults"] == ()
     assert second["n_obs"] is None
-    assert "no such file" in second["faults"][0]
+    assert "no such folder" in second["faults"][0]
     assert "under another patient" in third["faults"][0]
     assert len(found.faults) == 3
     text = str(found)
