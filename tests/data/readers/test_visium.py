@@ -42,6 +42,7 @@ def check(found: Prepared, export: Visium, scale: float, atol: float = 1e-9) -> 
     np.testing.assert_allclose(table.xy_px, (xy_px + 0.5) * scale - 0.5, atol=atol)
     assert found.card.um_per_px == pytest.approx(array.um_per_px / scale, rel=2e-3)
     assert table.obs["measured"].all()
+    assert table.platform == f"Visium, Space Ranger {'3' if 'h5' in export.forms else '2'}.0.0"
 
 
 @pytest.mark.parametrize(

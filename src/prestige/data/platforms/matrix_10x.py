@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from prestige.data.platforms.matrix import Matrix
-from prestige.data.platforms.matrix_h5 import of_h5
-from prestige.data.platforms.matrix_mtx import of_folder
+from prestige.data.platforms.matrix_h5 import about_h5, of_h5
+from prestige.data.platforms.matrix_mtx import about_folder, of_folder
 from prestige.errors import DataError
 
 
@@ -19,6 +19,17 @@ def matrix_of(path: Path) -> Matrix:
         When there is none, it is damaged, or it has no features of the type ``Gene Expression``.
     """
     return of_folder(path) if path.is_dir() else of_h5(path)
+
+
+def about_of(path: Path) -> dict[str, str]:
+    """Return what a matrix says of its making ("software", "chemistry", "library"), without its names.
+
+    Raises
+    ------
+    DataError
+        When it is missing or damaged.
+    """
+    return about_folder(path) if path.is_dir() else about_h5(path)
 
 
 def contradiction(taken: Matrix, beside: Path) -> str | None:

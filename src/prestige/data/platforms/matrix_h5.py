@@ -54,7 +54,7 @@ def _named(path: Path, file: Any) -> Matrix:
     with reading(path, expected=EXPECTED):
         types = _texts(group, type_name, path) if type_name and type_name in group else None
         shape = tuple(int(side) for side in np.asarray(group["shape"][()]).ravel())
-        about = {key: _text(file.attrs[attr]) for attr, key in ABOUT.items() if attr in file.attrs}
+        about = _about(file)
         stored = int(group["data"].shape[0])
     stated = {len(features), len(symbols), *([len(types)] if types is not None else [])}
     if stated != {len(features)} or shape != (len(features), len(ids)):
@@ -67,6 +67,22 @@ def _named(path: Path, file: Any) -> Matrix:
         )
     columns = features, symbols, types
     return matrix_named(path, ids, columns, about, partial(_h5_counts, path, name), stored=stored)
+
+
+def about_h5(path: Path) -> dict[str, str]:
+    """Return what an ``.h5`` file says of its making, without its names.
+
+    Raises
+    ------
+    DataError
+        When it is missing or damaged.
+    """
+    with opened_h5ad(path, expected=EXPECTED) as file, reading(path, expected=EXPECTED):
+        return _about(file)
+
+
+def _about(file: Any) -> dict[str, str]:
+    return {key: _text(file.attrs[attr]) for attr, key in ABOUT.items() if attr in file.attrs}
 
 
 def _group(file: Any) -> tuple[str, str, str, str | None] | None:

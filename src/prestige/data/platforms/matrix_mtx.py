@@ -59,6 +59,17 @@ def of_folder(folder: Path) -> Matrix:
     return matrix_named(folder, ids, names, head.about, read, stored=head.stored)
 
 
+def about_folder(folder: Path) -> dict[str, str]:
+    """Return what a folder of texts says of its making, without its names.
+
+    Raises
+    ------
+    DataError
+        When it has no ``matrix.mtx``, or one that is damaged.
+    """
+    return dict(_mtx_head(_one_of(folder, "matrix")).about)
+
+
 def _one_of(folder: Path, role: str) -> Path:
     for name in _NAMES[role]:
         if (folder / name).exists():

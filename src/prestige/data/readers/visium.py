@@ -64,7 +64,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         table_files=files.by_role,
         read_table=lambda: spots_table(files, positions, lie, picture, notes, where=where),
         stated_um=stated,
-        platform="Visium",
+        platform=f"Visium{matrices.software}",
     )
 
 

@@ -72,7 +72,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         table_files=files.by_role,
         read_table=table,
         stated_um=stated,
-        platform="Visium HD",
+        platform=f"Visium HD{files.matrices.software}",
         rules=_rules(bins, spec.trust_um_per_px),
     )
 

@@ -9,6 +9,8 @@ import pytest
 from prestige.data.platforms.space_ranger.folder import POSITIONS, Folder, Matrices, matrices_in
 from prestige.errors import DataError
 
+from ....small_matrix import write_folder, write_h5
+
 
 def touch(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,3 +56,20 @@ def test_filtered_goes_before_raw_and_h5_before_texts(tmp_path: Path) -> None:
     assert matrices_in(folder) == Matrices(tmp_path / "filtered_feature_bc_matrix", False, None)
     h5 = touch(tmp_path / "S1_filtered_feature_bc_matrix.h5")
     assert matrices_in(folder) == Matrices(h5, False, tmp_path / "filtered_feature_bc_matrix")
+
+
+def test_a_matrix_says_by_which_version_it_was_made(tmp_path: Path) -> None:
+    def software(path: Path) -> str:
+        return Matrices(path, False, None).software
+
+    assert software(write_h5(tmp_path / "a.h5")) == ", Space Ranger 3.0.0"
+    assert software(write_folder(tmp_path / "a")) == ", Space Ranger 2.0.0"
+    assert software(write_folder(tmp_path / "p", packed=True)) == ", Space Ranger 2.0.0"
+    others = ("cellranger-7.0.0", "x" * 50, "spaceranger-")
+    for number, said in enumerate(others):
+        path = write_h5(
+            tmp_path / f"{number}.h5", lambda file, said=said: file.attrs.modify("software_version", said)
+        )
+        assert software(path) == ""
+    assert software(tmp_path / "absent.h5") == ""
+    assert software(touch(tmp_path / "empty.h5")) == ""

@@ -6,19 +6,21 @@ with the name of the sample before each (``GSM1_S1_tissue_positions_list.csv.gz`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from prestige.data.platforms.matrix import Matrix
-from prestige.data.platforms.matrix_10x import contradiction, matrix_of
+from prestige.data.platforms.matrix_10x import about_of, contradiction, matrix_of
 from prestige.errors import DataError, nearest, reading
 from prestige.text import has_word
 
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
 SCALES = ("scalefactors_json.json",)
 HIRES, LOWRES = "tissue_hires_image.png", "tissue_lowres_image.png"
+_SOFTWARE = re.compile(r"spaceranger-([0-9]{1,6}(?:\.[0-9]{1,6}){0,3})")
 _BEFORE = "_.-"  # between the name of a sample and that of a file
 _PLACES = ("", "spatial", "outs", "outs/spatial")
 
@@ -126,6 +128,16 @@ class Matrices:
     path: Path
     is_raw: bool
     beside: Path | None
+
+    @property
+    def software(self) -> str:
+        """Space Ranger and its version, behind a comma, where the matrix says it: ", Space Ranger 3.0.0"."""
+        try:
+            said = about_of(self.path).get("software", "")
+        except DataError:  # which is told when the matrix is read
+            return ""
+        found = _SOFTWARE.search(said)
+        return f", Space Ranger {found[1]}" if found else ""
 
     def open(self) -> tuple[Matrix, tuple[str, ...]]:
         """Return the matrix that is taken, and what is to be said of the choice.
