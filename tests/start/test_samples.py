@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 import tifffile
 
+from prestige.data.readers import sample_reader
+from prestige.data.spec import SampleSpec
 from prestige.errors import DataError
 from prestige.start.samples import samples_in
+
+from ..small_space_ranger import Visium
 
 
 def picture(path: Path, side: int = 300) -> None:
@@ -53,3 +57,22 @@ def test_folders_have_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         samples_in([tmp_path / "none"])
     assert samples_in([tmp_path]) == ([], {})
+
+
+def test_samples_of_visium_beside_each_other_are_told_apart_by_their_prefix(tmp_path: Path) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for name in ("GSM1_S1", "GSM2_S10", "GSM3_S2"):
+        root = Visium(prefix=f"{name}_").write(tmp_path / name)
+        for path in [*root.glob("*.h5"), *(root / "spatial").iterdir()]:
+            path.rename(flat / path.name)
+    (flat / "GSM3_S2_filtered_feature_bc_matrix.h5").unlink()
+    found, _ = samples_in([flat])
+    assert [(one.id, one.source, one.path) for one in found if one.source == "visium"] == [
+        ("GSM1_S1", "visium", flat),
+        ("GSM2_S10", "visium", flat),
+    ]
+    for one in found:
+        if one.source == "visium":
+            spec = SampleSpec(id=one.id, source="visium", path=one.path, patient="P")
+            assert sample_reader("visium")(spec, tmp_path / "cache").table.platform.startswith("Visium")

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from prestige.challenge.rules import SAMPLES, covariates_of, patient_of
 from prestige.data.card import CARD, SLIDE
 from prestige.data.columns.gaps import is_gap
 from prestige.data.platforms.hest_metadata import read_metadata
+from prestige.data.platforms.space_ranger.folder import (
+    HIRES,
+    LOWRES,
+    POSITIONS,
+    SCALES,
+    Folder,
+    Matrices,
+    matrices_in,
+)
 from prestige.data.platforms.xenium.manifest import NAME as MANIFEST
 from prestige.data.readers.challenge import COUNTS, IMAGE, MASK
 from prestige.data.slides.images import image_of
@@ -59,7 +69,39 @@ def _space_ranger(folder: Path, files: Files) -> bool:
             )  # fmt: skip
             files.found.append(found)
             return True
-    return False
+    _flat(folder, files)
+    return False  # what else lies there is looked at too
+
+
+_PICTURES = (HIRES, LOWRES, "aligned_fiducials.jpg", "detected_tissue_image.jpg", "aligned_tissue_image.jpg")
+
+
+def _flat(folder: Path, files: Files) -> None:
+    """File samples of Visium whose files lie in one folder, with the name of the sample before each."""
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_file() and not is_stray(entry.name))
+    for name in names:
+        before = name.removesuffix(".gz").removesuffix(SCALES[0])
+        sample = before.rstrip("_.-")
+        if not name.startswith(f"{before}{SCALES[0]}") or (before and as_id(sample) != sample):
+            continue
+        own = Folder(folder, sample or _name_of(folder))
+        try:
+            parts = own.find(POSITIONS), own.find(SCALES), matrices_in(own)
+        except PrestigeError:
+            continue
+        places, scales, matrices = parts
+        if places is None or scales is None or not isinstance(matrices, Matrices):
+            continue
+        if not all(path.name.startswith(before) for path in (places, scales, matrices.path)):
+            continue  # of another sample beside it
+        files.taken |= {places, scales, matrices.path, *(folder / f"{before}{one}" for one in _PICTURES)}
+        files.found.append(
+            Found(
+                as_id(own.sample), "visium", folder, "Space Ranger, Visium, in one folder", coarse=True,
+                to_write={"image": f"{_FULL_IMAGE}; without it the small picture of the folder is read"},
+            )
+        )  # fmt: skip
 
 
 def _visium_hd(folder: Path, outs: Path, files: Files) -> None:

@@ -34,6 +34,8 @@ class Files:
         Samples of folders that are of one kind as a whole.
     tables, images, spots, texts, alignments
         Files.
+    taken
+        Files that belong to a sample that was found, and are nothing by themselves.
     left_out
         What was seen and is named in no sample, with the reason.
     """
@@ -45,6 +47,7 @@ class Files:
     spots: list[Path] = field(default_factory=list)
     texts: list[Path] = field(default_factory=list)
     alignments: list[Path] = field(default_factory=list)
+    taken: set[Path] = field(default_factory=set)
     left_out: dict[Path, str] = field(default_factory=dict)
     seen: int = 0
 
@@ -85,7 +88,7 @@ def look(folder: Path, known: Known, files: Files, depth: int = 0) -> None:
 def file_one(path: Path, files: Files) -> None:
     """File a file by what it holds; one that cannot be read is left out with the reason."""
     name = path.name.lower()
-    if name.endswith(_NO_IMAGES):
+    if path in files.taken or name.endswith(_NO_IMAGES):
         return
     try:
         head = head_of(path)

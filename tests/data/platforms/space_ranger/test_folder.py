@@ -73,3 +73,12 @@ def test_a_matrix_says_by_which_version_it_was_made(tmp_path: Path) -> None:
         assert software(path) == ""
     assert software(tmp_path / "absent.h5") == ""
     assert software(touch(tmp_path / "empty.h5")) == ""
+
+
+def test_what_is_called_by_another_sample_is_never_taken_for_the_own(tmp_path: Path) -> None:
+    for name in ("S1_tissue_positions.csv", "S2_tissue_positions.csv", "S2_filtered_feature_bc_matrix.h5"):
+        touch(tmp_path / name)
+    assert Folder(tmp_path, "S1").find(["filtered_feature_bc_matrix.h5"]) is None
+    assert isinstance(matrices_in(Folder(tmp_path, "S1")), DataError)
+    assert isinstance(matrices_in(Folder(tmp_path, "S2")), Matrices)
+    assert isinstance(matrices_in(Folder(tmp_path, "other")), Matrices)  # the only one

@@ -90,7 +90,7 @@ class Folder:
             if one.name.endswith(end) and one.name[: -len(end)].endswith(tuple(_BEFORE))
         ]
         own = [one for one in found if has_word(one.name, self.sample)]
-        found = own or found
+        found = own if own or self._has_own() else found
         if len(found) > 1:
             raise DataError(
                 f"has several files {name}: {', '.join(one.name for one in found[:4])}",
@@ -99,6 +99,13 @@ class Folder:
                 remedy="give the sample the id that stands in the names of its files, or a folder of its own",
             )
         return found[0] if found else None
+
+    def _has_own(self) -> bool:
+        """Return whether files of an export here are called by the sample: then others are of another one."""
+        ends = tuple(
+            f"{name}{packed}" for name in (*POSITIONS, *SCALES, HIRES, LOWRES) for packed in ("", ".gz")
+        )
+        return any(has_word(name, self.sample) for name in self._names() if name.endswith(ends))
 
     def _names(self) -> list[str]:
         return [one.name for place in _PLACES for one in _entries(self.root / place)]
