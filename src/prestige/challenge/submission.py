@@ -19,7 +19,7 @@ from prestige.data.observations import Observations
 from prestige.data.panel import scaled_to
 from prestige.data.patches.reader import PatchReader
 from prestige.data.sample import Sample
-from prestige.data.slides.slide import MOST_HELD_BYTES
+from prestige.data.slides.mapped import MOST_HELD_BYTES
 from prestige.errors import DataError, ModelError, PrestigeError, StorageError, raise_all
 from prestige.prediction.bundle import Bundle, read_bundle
 from prestige.prediction.files import refuse_not_finite

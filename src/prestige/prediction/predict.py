@@ -17,7 +17,7 @@ from prestige.data.dataset import DatasetConfig, open_dataset, read_dataset
 from prestige.data.observations import Observations, all_observations
 from prestige.data.patches.reader import Patch, PatchReader
 from prestige.data.sample import Sample
-from prestige.data.slides.slide import MOST_HELD_BYTES
+from prestige.data.slides.mapped import MOST_HELD_BYTES
 from prestige.errors import DataError, ModelError, StorageError, raise_all
 from prestige.inputs import plain_folder
 from prestige.prediction.bundle import read_bundle

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from prestige.data.patches.reader import Patch, PatchReader
 from prestige.data.slides.slide import (
-    Slide,
     checked_image,
-    mapped_bytes,
     new_pixels,
     open_pixels,
     pixels_under,
-    release_pages,
 )
 from prestige.errors import DataError
 
@@ -90,50 +85,6 @@ def test_empty_images_are_refused() -> None:
     assert checked_image((4, 5, 3), np.dtype(np.uint8), where="x") == (4, 5)
     with pytest.raises(DataError, match=r"x: the image is empty"):
         checked_image((0, 5, 3), np.dtype(np.uint8), where="x")
-
-
-def _map(path: Path, rows: int) -> np.ndarray:
-    np.save(path, np.zeros((rows, 4000, 3), dtype=np.uint8))
-    return open_pixels(path)
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what a process holds")
-def test_a_slide_that_is_gone_through_once_holds_no_more_than_its_budget(tmp_path: Path) -> None:
-    slide = Slide(_map(tmp_path / "slide.npy", 8000), 0.5, False, "zeros")  # 96 MB
-    y = np.arange(100.0, 7900.0, 10.0)
-    places = np.stack(
-        [np.random.default_rng(0).uniform(100, 3900, (len(y), 60)), np.repeat(y[:, None], 60, 1)], -1
-    )
-    PatchReader([slide], Patch(32.0, 64))(
-        np.zeros(1, dtype=np.int64), places[0, :1]
-    )  # libraries are mapped too
-    held = {}
-    for budget in (16_000_000, None):
-        release_pages(slide.pixels)
-        before = mapped_bytes()
-        reader = PatchReader([slide], Patch(32.0, 64), most_mapped_bytes=budget, threads=1)
-        most = 0
-        for row in places:
-            reader(np.zeros(len(row), dtype=np.int64), row)
-            most = max(most, mapped_bytes() - before)
-        held[budget] = most
-    assert held[None] > 60_000_000  # the whole slide, but for its edges
-    assert held[16_000_000] < 16_000_000 + 8_000_000  # a batch more at most
-
-
-def test_pixels_that_are_no_map_have_no_pages_to_release() -> None:
-    pixels = np.ones((4, 5, 3), dtype=np.uint8)
-    release_pages(pixels)
-    assert (pixels == 1).all()
-
-
-def test_released_pages_are_read_again(tmp_path: Path) -> None:
-    stored = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
-    np.save(tmp_path / "slide.npy", stored)
-    pixels = np.ascontiguousarray(np.asarray(open_pixels(tmp_path / "slide.npy")))
-    assert (pixels == stored).all()
-    release_pages(pixels)
-    assert (pixels == stored).all()
 
 
 def test_the_pixel_under_a_place() -> None:

@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 from prestige.compute.threads import n_threads
 from prestige.data.patches.augment import AugmentParameters, augment
 from prestige.data.patches.buffers import Buffers
-from prestige.data.slides.slide import Held
+from prestige.data.slides.mapped import Held, read_here_and_there
 from prestige.errors import ConfigError, DataError
 from prestige.settings import Settings
 
@@ -232,6 +232,8 @@ class PatchReader:
         self._threads = threads or n_threads()
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
         self._held = Held(most_mapped_bytes)
+        if most_mapped_bytes is None:
+            read_here_and_there(self._pixels)
         self._buffers, self._native, self._augmented = Buffers(), Buffers(), Buffers()
         self.widest_px = patch.input_px
         self.bytes_a_patch = patch.input_px**2 * (BYTES_CROPPED + BYTES_AUGMENTED)

@@ -13,7 +13,8 @@ from jaxtyping import Float, Int, UInt8
 from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
 from prestige.data.slides.brightfield import check_brightfield
-from prestige.data.slides.slide import MOST_HELD_BYTES, Held, new_pixels, open_pixels
+from prestige.data.slides.mapped import MOST_HELD_BYTES, Held
+from prestige.data.slides.slide import new_pixels, open_pixels
 
 WHITE = 255
 """The glass beside the tissue, and what is shown where a file stores no pixels."""

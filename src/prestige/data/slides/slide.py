@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import plain_file
-
-MOST_HELD_BYTES = 1 << 29
-"""How much of the slides' files is held in memory while they are gone through once, whatever their size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,43 +139,3 @@ def pixels_under(
     inside = np.flatnonzero(np.all((xy_px >= -0.5) & (xy_px < size - 0.5), axis=1))
     x, y = np.clip(np.rint(xy_px[inside]).astype(np.int64), 0, size - 1).T
     return inside, x, y
-
-
-def release_pages(pixels: UInt8[np.ndarray, "height width 3"]) -> None:
-    """Let go of the pages of a mapped slide that this process holds; they are read again where needed.
-
-    Nothing happens to pixels that are not mapped, and on systems that cannot be told.
-    """
-    mapped: Any = pixels
-    while isinstance(mapped, np.ndarray):
-        mapped = mapped.base
-    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.madvise(mmap.MADV_DONTNEED)
-
-
-class Held:
-    """What this process holds of mapped slides, kept within a limit above what it held before.
-
-    Parameters
-    ----------
-    most_bytes
-        How much of the slides' files may stay in memory; None for as much as the system lets.
-    """
-
-    def __init__(self, most_bytes: int | None) -> None:
-        self._most = None if most_bytes is None else mapped_bytes() + most_bytes
-
-    def trim(self, *slides: UInt8[np.ndarray, "_ _ 3"]) -> None:
-        """Let go of all pages of these slides where the limit is passed."""
-        if self._most is not None and mapped_bytes() > self._most:
-            for pixels in slides:
-                release_pages(pixels)
-
-
-def mapped_bytes() -> int:
-    """Return how many bytes of mapped files this process holds in memory; 0 where the system does not say."""
-    try:
-        shared = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[2])
-    except (OSError, IndexError, ValueError):
-        return 0
-    return shared * mmap.PAGESIZE

@@ -13,7 +13,8 @@ from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
 from prestige.data.slides.alpha import on_white
 from prestige.data.slides.brightfield import check_brightfield
-from prestige.data.slides.slide import MOST_HELD_BYTES, Held, checked_image, new_pixels
+from prestige.data.slides.mapped import MOST_HELD_BYTES, Held
+from prestige.data.slides.slide import checked_image, new_pixels
 from prestige.data.stores.on_disk import WHITE, StoredChunks, stored_chunks, stored_windows
 from prestige.data.stores.zarrs import IMAGE_AXES, Raster, Window, element, level0
 from prestige.errors import DataError

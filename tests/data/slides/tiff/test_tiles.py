@@ -16,7 +16,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from prestige.data.slides.slide import Held, mapped_bytes
+from prestige.data.slides.mapped import Held, mapped_bytes
 from prestige.data.slides.tiff import tiles as tiff
 from prestige.data.slides.tiff.tiles import (
     holds_rgb_tagged_ycbcr,

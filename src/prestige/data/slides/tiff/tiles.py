@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 from prestige.compute.progress import Progress
 from prestige.compute.threads import as_done
 from prestige.data.slides.alpha import on_white
-from prestige.data.slides.slide import MOST_HELD_BYTES, Held, new_pixels, pixels_under
+from prestige.data.slides.mapped import MOST_HELD_BYTES, Held
+from prestige.data.slides.slide import new_pixels, pixels_under
 from prestige.data.slides.tiff.codestreams import size_px
 from prestige.data.slides.tiff.colours import is_rgb, rgb_of_ycbcr
 from prestige.data.slides.tiff.directories import CUT_OFF, WHOLE
