@@ -34,8 +34,8 @@ def release_pages(pixels: UInt8[np.ndarray, "height width 3"]) -> None:
 def read_here_and_there(slides: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> bool:
     """Say that slides are read at random, where they are larger together than the memory that is left.
 
-    The system reads much around each place ahead, which is fast while all of it stays.  Where it does not, that
-    pushes out what is needed next (docs/log.md).
+    The system reads much around each place ahead, which is fast while all of it stays.  Where it does not,
+    that pushes out what is needed next (docs/log.md).
 
     Returns
     -------
