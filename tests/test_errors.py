@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,6 +150,13 @@ def test_whatever_a_library_raises_over_a_file_is_a_fault_of_the_file(raised: Ex
         raise raised
     assert str(caught.value).startswith(said)
     assert caught.value.__cause__ is raised
+
+
+@pytest.mark.parametrize("raised", [EOFError("ended early"), zlib.error("invalid code"), gzip.BadGzipFile()])
+def test_what_is_packed_and_damaged_is_to_be_copied_whatever_it_should_be(raised: Exception) -> None:
+    told = pytest.raises(DataError, match=r"; copy it again if it was cut off$")
+    with told, reading("a.csv.gz", remedy="save it as text in UTF-8"):
+        raise raised
 
 
 def test_a_fault_says_which_part_of_the_file_cannot_be_read() -> None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import difflib
 import errno
+import gzip
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,7 @@ _LONGEST_PLACE = 500
 _LONGEST_NAME = 80
 _LONGEST_WORD = 250  # a name from a file, of which a message may show five
 _REASON = 200
+_CUT_OFF = (EOFError, zlib.error, gzip.BadGzipFile)  # what is packed is damaged, whatever it should be
 # What no library raises over what stands in a file: defects of this package, and what is no fault of a file.
 _NOT_OF_A_FILE = (AssertionError, NameError, ImportError, NotImplementedError, Warning)
 
@@ -220,6 +223,7 @@ def reading(
             reason, remedy = os.strerror(error.errno).lower(), _BY_RIGHTS[error.errno]
         else:
             reason = one_line(str(error), _REASON) or type(error).__name__
+            remedy = AGAIN if isinstance(error, _CUT_OFF) else remedy
         raise kind(f"{what} ({reason})", where=where, expected=expected, remedy=remedy) from error
 
 

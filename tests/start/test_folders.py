@@ -26,6 +26,8 @@ def made(folder: Path, *names: str) -> Path:
         (("outs/spatial/scalefactors_json.json",), "visium"),
         (("spatial/scalefactors_json.json",), "visium"),
         (("binned_outputs/square_008um/x",), "visium_hd"),
+        (("square_008um/spatial/scalefactors_json.json",), "visium_hd"),
+        (("HD_binned_outputs/square_008um/spatial/scalefactors_json.json",), "visium_hd"),
         (("outs/segmented_outputs/x",), "visium_hd"),
     ],
 )
@@ -34,6 +36,14 @@ def test_a_folder_of_a_kind(tmp_path: Path, names: tuple[str, ...], source: str)
     assert known(made(tmp_path / "Section 1", *names), files)
     (found,) = files.found
     assert found.source == source
+
+
+@pytest.mark.parametrize("name", ["square_016um", "segmented_outputs"])
+def test_bins_and_cells_are_no_spots_where_their_own_folder_is_named(tmp_path: Path, name: str) -> None:
+    files = Files()
+    assert known(made(tmp_path / name, "spatial/scalefactors_json.json", "spatial/x"), files)
+    (found,) = files.found
+    assert (found.source, found.keys) == ("visium_hd", {"cells": True} if name.startswith("seg") else {})
 
 
 def test_segmented_cells_alone_are_asked_for(tmp_path: Path) -> None:

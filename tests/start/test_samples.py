@@ -15,7 +15,7 @@ from prestige.data.spec import SampleSpec
 from prestige.errors import DataError
 from prestige.start.samples import samples_in
 
-from ..small_space_ranger import Visium
+from ..small_space_ranger import VISIUM, Visium, write_full
 
 
 def picture(path: Path, side: int = 300) -> None:
@@ -51,6 +51,13 @@ def test_an_image_alone_is_a_slide_and_a_small_picture_none(tmp_path: Path) -> N
     found, left_out = samples_in([tmp_path])
     assert [(one.id, one.source) for one in found] == [("slide", "slide")]
     assert list(left_out) == [tmp_path / "icon.tif"]
+
+
+def test_the_full_image_may_lie_in_the_folder_of_space_ranger(tmp_path: Path) -> None:
+    Visium(version=2).write(tmp_path / "S1" / "outs")
+    write_full(tmp_path / "S1" / "microscope.tif", VISIUM)
+    (one,) = samples_in([tmp_path])[0]
+    assert one.keys["image"] == tmp_path / "S1" / "microscope.tif"
 
 
 def test_folders_have_to_be_there(tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ from prestige.challenge.rules import SAMPLES, covariates_of, patient_of
 from prestige.data.card import CARD, SLIDE
 from prestige.data.columns.gaps import is_gap
 from prestige.data.platforms.hest_metadata import read_metadata
+from prestige.data.platforms.matrix_10x import files_of
+from prestige.data.platforms.space_ranger.bins import is_binned
+from prestige.data.platforms.space_ranger.cells import folder_of_cells
 from prestige.data.platforms.space_ranger.folder import (
     HIRES,
     LOWRES,
@@ -29,7 +32,10 @@ from prestige.start.found import Found, Value, as_id, stem_of
 from prestige.start.walk import Files, reason
 
 _ZARR = (".zgroup", ".zattrs", "zarr.json")
-_FULL_IMAGE = "the full-resolution image that Space Ranger was given"
+_FULL_HINT = {
+    "image": "the full-resolution image that Space Ranger was given; without it the small picture of the "
+    "folder is read"
+}
 
 
 def known(folder: Path, files: Files) -> bool:
@@ -56,17 +62,15 @@ def _xenium(folder: Path, files: Files) -> bool:
 
 def _space_ranger(folder: Path, files: Files) -> bool:
     """File the output of Space Ranger: ``outs``, the folder above it, or one that holds ``spatial``."""
+    if is_binned(folder) or folder_of_cells(folder) is not None:
+        _visium_hd(folder, files)
+        return True
     for outs in (folder / "outs", folder):
-        hd = [name for name in ("binned_outputs", "segmented_outputs") if (outs / name).is_dir()]
-        if hd:
-            _visium_hd(folder, outs, files)
-            return True
         spatial = outs / "spatial"
         if spatial.is_dir() and any("scalefactors" in one.name for one in spatial.iterdir()):
             found = Found(
-                _name_of(folder), "visium", folder, "Space Ranger, Visium", coarse=True,
-                to_write={"image": f"{_FULL_IMAGE}; without it the small picture of the folder is read"},
-            )  # fmt: skip
+                _name_of(folder), "visium", folder, "Space Ranger, Visium", coarse=True, to_write=_FULL_HINT
+            )
             files.found.append(found)
             return True
     _flat(folder, files)
@@ -87,32 +91,32 @@ def _flat(folder: Path, files: Files) -> None:
             continue
         own = Folder(folder, sample or _name_of(folder))
         try:
-            parts = own.find(POSITIONS), own.find(SCALES), matrices_in(own)
+            places, scales, matrices = own.find(POSITIONS), own.find(SCALES), matrices_in(own)
+            if places is None or scales is None or not isinstance(matrices, Matrices):
+                continue
+            of_matrix = files_of(matrices.path).values()
         except PrestigeError:
-            continue
-        places, scales, matrices = parts
-        if places is None or scales is None or not isinstance(matrices, Matrices):
             continue
         if not all(path.name.startswith(before) for path in (places, scales, matrices.path)):
             continue  # of another sample beside it
-        files.taken |= {places, scales, matrices.path, *(folder / f"{before}{one}" for one in _PICTURES)}
+        files.taken |= {places, scales, *of_matrix, *(folder / f"{before}{one}" for one in _PICTURES)}
         files.found.append(
             Found(
                 as_id(own.sample), "visium", folder, "Space Ranger, Visium, in one folder", coarse=True,
-                to_write={"image": f"{_FULL_IMAGE}; without it the small picture of the folder is read"},
+                to_write=_FULL_HINT,
             )
         )  # fmt: skip
 
 
-def _visium_hd(folder: Path, outs: Path, files: Files) -> None:
+def _visium_hd(folder: Path, files: Files) -> None:
     name = _name_of(folder)
-    hint = {"image": f"{_FULL_IMAGE}; without it the small picture of the folder is read"}
+    hint = dict(_FULL_HINT)
     keys: dict[str, Value] = {}
-    if not (outs / "binned_outputs").is_dir():
+    if not is_binned(folder):
         keys["cells"] = True
     else:
         hint["bin_um"] = "the width of a bin, 8 where nothing is said"
-        if (outs / "segmented_outputs").is_dir():
+        if folder_of_cells(folder) is not None:
             hint["cells"] = "true: the cells that Space Ranger segmented, in place of bins"
     files.found.append(
         Found(name, "visium_hd", folder, "Space Ranger, Visium HD", keys=keys, to_write=hint, coarse=True)

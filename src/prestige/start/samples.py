@@ -18,15 +18,18 @@ from prestige.data.platforms.space_ranger.scales import read_scales
 from prestige.data.slides.brightfield import check_brightfield
 from prestige.data.slides.images import Image, image_of
 from prestige.errors import DataError, PrestigeError, reading
+from prestige.inputs import is_stray
 from prestige.start.folders import known
 from prestige.start.found import Found, Value, as_id, renamed, stem_of
 from prestige.start.walk import Files, file_one, look, reason
+from prestige.text import has_word
 
 SMALLEST_PX = 256
 """A picture that is nowhere so wide is no slide."""
 
 _SEEN_PX = 5_000_000  # a level that is decoded for a look
-_BESIDE = (".csv", ".zip", ".tif", ".tiff", ".svs", ".ndpi", ".btf")  # of what lies in a Xenium folder
+_BESIDE = (".csv", ".zip", ".tif", ".tiff", ".svs", ".ndpi", ".btf")  # of what lies in an output folder
+_PICTURES = (".jpg", ".jpeg", ".png")
 _WIDTH = "the width of a pixel of the image in micrometres: the image does not say it"
 _SMALL_TABLE = 1 << 20
 _SAMPLES = ("sample", "sample_id", "section", "section_id", "id")
@@ -93,14 +96,16 @@ def _with_full_image(one: Found, files: Files, used: set[Path]) -> Found:
     if not scale:
         return one
     wanted = (hires.width_px / scale, hires.height_px / scale)
+    inner = _beside([one.path, one.path / "outs"], (*_BESIDE, *_PICTURES))
     fitting = [
         path
-        for path, image in files.images.items()
+        for path, image in {**files.images, **inner.images}.items()
         if all(
             abs(a - b) <= max(4 / scale, 4)
             for a, b in zip((image.width_px, image.height_px), wanted, strict=True)
         )
     ]
+    fitting = [path for path in fitting if has_word(path.name, one.id)] or fitting
     if len(fitting) != 1:
         return one
     used.add(fitting[0])
@@ -112,10 +117,7 @@ def _xenium(folder: Path, files: Files, used: set[Path]) -> Found:
     """Return the sample of an output folder of Xenium; its H&E image and alignment lie in it or beside it."""
     near = folder.parent
     images = [path for path in files.images if path.parent in (folder, near) or near in path.parents]
-    inner = Files()
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix.lower() in _BESIDE:
-            file_one(path, inner)
+    inner = _beside([folder], _BESIDE)
     images += [path for path in inner.images if path not in images]
     alignments = [*inner.alignments, *(path for path in files.alignments if near in path.parents)]
     keys: dict[str, Value] = {}
@@ -131,6 +133,16 @@ def _xenium(folder: Path, files: Files, used: set[Path]) -> Found:
         hints["alignment"] = f"the file that says how it lies on the morphology image{_choice(alignments)}"
     name = as_id(folder.parent.name if folder.name.casefold() in ("outs", "output") else folder.name)
     return Found(name, "xenium", folder, "an output folder of Xenium", None, keys, to_write=hints)
+
+
+def _beside(folders: list[Path], suffixes: tuple[str, ...]) -> Files:
+    """Return images and alignments that lie in folders which are of one kind as a whole."""
+    inner = Files()
+    for folder in folders:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if path.is_file() and path.suffix.lower() in suffixes and not is_stray(path.name):
+                file_one(path, inner)
+    return inner
 
 
 def _choice(paths: list[Path]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from prestige.data.platforms.matrix_10x import matrix_of
+from prestige.data.platforms.matrix_10x import about_of, files_of, matrix_of
 from prestige.errors import DataError
 
 from ...small_matrix import FEATURES, write_folder
@@ -16,6 +18,33 @@ def test_genes_tsv_without_types(tmp_path: Path) -> None:
     texts = "\n".join("\t".join(one[:2]) for one in FEATURES)
     found = matrix_of(write_folder(tmp_path / "m", features_tsv="", genes_tsv=texts))
     assert found.genes.names == ("CD3E", "CD4", "ENSG2", "ENSG3")
+
+
+def test_texts_beside_others_with_a_name_before_theirs(tmp_path: Path) -> None:
+    apart = matrix_of(write_folder(tmp_path / "m", packed=True))
+    for before in ("GSM1_S1_", ""):
+        for path in (tmp_path / "m").iterdir():
+            shutil.copy(path, tmp_path / f"{before}{path.name}")
+        (tmp_path / f"{before}other.tsv").touch()
+        path = tmp_path / f"{before}matrix.mtx.gz"
+        found = matrix_of(path)
+        assert found.path == path
+        assert found.ids.equals(apart.ids)
+        assert found.genes.names == apart.genes.names
+        np.testing.assert_array_equal(found.counts().toarray(), apart.counts().toarray())
+        assert about_of(path) == about_of(tmp_path / "m")
+        roles = {"matrix": "matrix.mtx.gz", "barcodes": "barcodes.tsv.gz", "features": "features.tsv.gz"}
+        assert files_of(path) == {role: tmp_path / f"{before}{name}" for role, name in roles.items()}
+    (tmp_path / "GSM1_S1_barcodes.tsv.gz").unlink()
+    with pytest.raises(DataError, match=r"no file GSM1_S1_barcodes.tsv.gz or GSM1_S1_barcodes.tsv"):
+        matrix_of(tmp_path / "GSM1_S1_matrix.mtx.gz")
+
+
+def test_a_folder_in_a_folder_of_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    write_folder(tmp_path / "m" / "m")
+    assert matrix_of(tmp_path / "m").counts().sum() > 0
+    assert files_of(tmp_path / "m") == {"matrix": tmp_path / "m"}
 
 
 HEAD = "%%MatrixMarket matrix coordinate integer general\n"

@@ -262,11 +262,15 @@ def test_a_black_picture_is_passed_over_and_fluorescence_is_refused(tmp_path: Pa
 
 
 def test_visium_hd_is_sent_to_its_reader(tmp_path: Path) -> None:
-    (tmp_path / "outs" / "binned_outputs").mkdir(parents=True)
-    with pytest.raises(
-        DataError, match="is the output of Visium HD; expected Visium; write source: visium_hd"
-    ):
-        read(tmp_path, tmp_path)
+    bins = tmp_path / "outs" / "binned_outputs"
+    (bins / "square_008um").mkdir(parents=True)
+    (tmp_path / "segmented_outputs").mkdir()
+    told = "is the output of Visium HD; expected Visium; write source: visium_hd"
+    for path in (tmp_path, tmp_path / "outs", bins, bins / "square_008um"):
+        with pytest.raises(DataError, match=f"{told}$"):
+            read(path, tmp_path)
+    with pytest.raises(DataError, match=f"{told}, and cells: true$"):
+        read(tmp_path / "segmented_outputs", tmp_path)
 
 
 def test_counts_and_centres_are_those_of_spatialdata_io(tmp_path: Path) -> None:

@@ -191,6 +191,8 @@ def test_other_faults_of_an_export(export: Path, tmp_path: Path) -> None:
     outlines.write_text(json.dumps({**content, "features": content["features"][:2]}))
     with pytest.raises(DataError, match=r"cells without an outline: 1 .cellid_000000001-1. of 3"):
         read(root, tmp_path, cells=True)
+    with pytest.raises(DataError, match=r"has no folder binned_outputs/.*; write cells: true, or name the"):
+        read(root / "segmented_outputs", tmp_path)
     shutil.rmtree(root / "segmented_outputs")
     with pytest.raises(DataError, match="has no folder segmented_outputs"):
         read(root, tmp_path, cells=True)
@@ -198,6 +200,9 @@ def test_other_faults_of_an_export(export: Path, tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"has no folder binned_outputs/square_NNNum; .* spots of Visium are source"
     ):
+        read(root, tmp_path)
+    (root / "binned_outputs.tar.gz").touch()
+    with pytest.raises(DataError, match=r"; unpack what is packed there \(binned_outputs.tar.gz\)$"):
         read(root, tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Matrices of counts as the pipelines of 10x Genomics write them: an ``.h5`` file, or a folder of texts."""
+"""Matrices of counts as the pipelines of 10x Genomics write them: an ``.h5`` file, or three texts."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from pathlib import Path
 
 from prestige.data.platforms.matrix import Matrix
 from prestige.data.platforms.matrix_h5 import about_h5, of_h5
-from prestige.data.platforms.matrix_mtx import about_folder, of_folder
+from prestige.data.platforms.matrix_mtx import about_texts, of_texts, texts_in
 from prestige.errors import DataError
 
 
 def matrix_of(path: Path) -> Matrix:
-    """Return the matrix of an ``.h5`` file or of a folder with ``matrix.mtx``.
+    """Return the matrix of an ``.h5`` file, of a folder with ``matrix.mtx`` or of the texts beside one.
 
     Raises
     ------
     DataError
         When there is none, it is damaged, or it has no features of the type ``Gene Expression``.
     """
-    return of_folder(path) if path.is_dir() else of_h5(path)
+    return of_texts(path) if _is_texts(path) else of_h5(path)
 
 
 def about_of(path: Path) -> dict[str, str]:
@@ -29,7 +29,24 @@ def about_of(path: Path) -> dict[str, str]:
     DataError
         When it is missing or damaged.
     """
-    return about_folder(path) if path.is_dir() else about_h5(path)
+    return about_texts(path) if _is_texts(path) else about_h5(path)
+
+
+def files_of(path: Path) -> dict[str, Path]:
+    """Return the files or the folder on which a matrix depends, by their roles.
+
+    Raises
+    ------
+    DataError
+        When one of several texts is not there.
+    """
+    if not _is_texts(path) or path.is_dir():
+        return {"matrix": path}
+    return texts_in(path)
+
+
+def _is_texts(path: Path) -> bool:
+    return path.is_dir() or path.name.removesuffix(".gz").endswith("matrix.mtx")
 
 
 def contradiction(taken: Matrix, beside: Path) -> str | None:
@@ -37,7 +54,7 @@ def contradiction(taken: Matrix, beside: Path) -> str | None:
 
     Compared are names, whatever their order, and how many counts each says it has.
     """
-    names = f"{taken.path.name} and the folder {beside.name}"
+    names = f"{taken.path.name} and {'the folder ' if beside.is_dir() else ''}{beside.name}"
     try:
         other = matrix_of(beside)
         unlike = _unlike(taken, other)

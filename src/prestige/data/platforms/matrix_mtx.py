@@ -1,6 +1,7 @@
-"""Matrices in folders of texts: ``matrix.mtx``, ``barcodes.tsv`` and ``features.tsv`` (``genes.tsv``).
+"""Matrices in three texts: ``matrix.mtx``, ``barcodes.tsv`` and ``features.tsv`` (``genes.tsv``).
 
-Each may be packed by gzip.
+Each may be packed by gzip.  They lie in a folder of their own, or beside other files with one name before all
+three (``GSM1_S1_matrix.mtx.gz``): then that of ``matrix.mtx`` stands for them.
 """
 
 from __future__ import annotations
@@ -29,15 +30,31 @@ _NAMES = {
 }
 
 
-def of_folder(folder: Path) -> Matrix:
-    """Return the matrix of a folder of texts.
+def texts_in(path: Path) -> dict[str, Path]:
+    """Return the three texts of a matrix: "matrix", "barcodes" and "features".
+
+    Parameters
+    ----------
+    path
+        Their folder, or ``matrix.mtx`` with whatever stands before and behind that.
+
+    Raises
+    ------
+    DataError
+        When one is not there.
+    """
+    return {role: _one_of(path, role) for role in _NAMES}
+
+
+def of_texts(path: Path) -> Matrix:
+    """Return the matrix of a folder of texts, or of those beside a ``matrix.mtx``.
 
     Raises
     ------
     DataError
         When a file is missing or damaged, they contradict each other, or there are no genes.
     """
-    files = {role: _one_of(folder, role) for role in _NAMES}
+    files = texts_in(path)
     ids = [row[0] for row in _rows(files["barcodes"], "barcodes, one a line")]
     rows = _rows(files["features"], "features: id, name and type, one a line")
     if rows and min(map(len, rows)) < 2:
@@ -56,26 +73,32 @@ def of_folder(folder: Path) -> Matrix:
             remedy="take the three files from one folder of one run",
         )
     read = partial(_mtx_counts, files["matrix"], head)
-    return matrix_named(folder, ids, names, head.about, read, stored=head.stored)
+    return matrix_named(path, ids, names, head.about, read, stored=head.stored)
 
 
-def about_folder(folder: Path) -> dict[str, str]:
-    """Return what a folder of texts says of its making, without its names.
+def about_texts(path: Path) -> dict[str, str]:
+    """Return what texts say of their making, without their names.
 
     Raises
     ------
     DataError
         When it has no ``matrix.mtx``, or one that is damaged.
     """
-    return dict(_mtx_head(_one_of(folder, "matrix")).about)
+    return dict(_mtx_head(_one_of(path, "matrix")).about)
 
 
-def _one_of(folder: Path, role: str) -> Path:
-    for name in _NAMES[role]:
+def _one_of(path: Path, role: str) -> Path:
+    folder, before = path, ""
+    if not path.is_dir():
+        folder, before = path.parent, path.name.removesuffix(".gz").removesuffix("matrix.mtx")
+    elif not any((path / name).exists() for name in _NAMES[role]) and (path / path.name).is_dir():
+        folder = path / path.name  # as archives are unpacked into a folder of their own name
+    names = [before + name for name in _NAMES[role]]
+    for name in names:
         if (folder / name).exists():
             return folder / name
     raise DataError(
-        f"no file {' or '.join(_NAMES[role])}",
+        f"no file {' or '.join(names)}",
         where=folder,
         expected=f"{EXPECTED}: matrix.mtx, barcodes.tsv and features.tsv, packed or not",
     )

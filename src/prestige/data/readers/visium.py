@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from prestige.data.platforms.space_ranger.bins import is_binned
+from prestige.data.platforms.space_ranger.cells import folder_of_cells
 from prestige.data.platforms.space_ranger.folder import POSITIONS, SCALES, Folder, Matrices, matrices_in
 from prestige.data.platforms.space_ranger.pictures import named_picture, notes_on, picture_in
 from prestige.data.platforms.space_ranger.pitch import SPOTS_UM, Lie
@@ -69,11 +71,14 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
 
 
 def _refuse_hd(path: Path) -> None:
-    for one in (path, path / "outs"):
-        if (one / "binned_outputs").is_dir() or (one / "segmented_outputs").is_dir():
-            raise DataError(
-                "is the output of Visium HD", where=path, expected="Visium", remedy="write source: visium_hd"
-            )
+    cells = folder_of_cells(path)
+    if cells is not None or is_binned(path):
+        raise DataError(
+            "is the output of Visium HD",
+            where=path,
+            expected="Visium",
+            remedy="write source: visium_hd" + (", and cells: true" if cells == path else ""),
+        )
 
 
 def _stated_um(lie: Lie | None, scales: Scales) -> list[tuple[str, float]]:

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prestige.data.platforms.space_ranger.bins import binned, folders_of, name_of, places_of, rows_of
+from prestige.data.platforms.space_ranger.bins import (
+    binned,
+    folders_of,
+    is_binned,
+    name_of,
+    places_of,
+    rows_of,
+)
 from prestige.data.platforms.space_ranger.positions import Positions
 from prestige.errors import DataError
 
@@ -51,6 +58,9 @@ def test_folders_are_found_where_people_point(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "outs", below):
         assert folders_of(path) == {2: below / "square_002um", 8: below / "square_008um"}
     assert folders_of(below / "square_008um") == {8: below / "square_008um"}
+    below = below.rename(tmp_path / "outs" / "Visium_HD_Brain_binned_outputs")
+    assert folders_of(tmp_path) == {2: below / "square_002um", 8: below / "square_008um"}
+    assert is_binned(tmp_path / "outs")
     found = folders_of(tmp_path)
     assert [binned(found, one, tmp_path).of_um for one in (None, 2, 8, 24, 6)] == [8, 2, 8, 8, 2]
     assert binned({2: below}, None, tmp_path).bin_um == 8

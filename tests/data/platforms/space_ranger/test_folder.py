@@ -82,3 +82,22 @@ def test_what_is_called_by_another_sample_is_never_taken_for_the_own(tmp_path: P
     assert isinstance(matrices_in(Folder(tmp_path, "S1")), DataError)
     assert isinstance(matrices_in(Folder(tmp_path, "S2")), Matrices)
     assert isinstance(matrices_in(Folder(tmp_path, "other")), Matrices)  # the only one
+
+
+def test_what_is_packed_is_to_be_unpacked_and_what_lies_deeper_is_named(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "S1")
+    assert "name the folder 'outs' of Space Ranger" in str(folder.need(POSITIONS, "positions"))
+    touch(tmp_path / "spatial.tar.gz")
+    assert "unpack what is packed there (spatial.tar.gz)" in str(folder.need(POSITIONS, "positions"))
+    touch(tmp_path / "filtered_feature_bc_matrix.h5.gz")
+    assert str(matrices_in(folder)).endswith("unpack 'filtered_feature_bc_matrix.h5.gz' there")
+    touch(tmp_path / "run" / "outs" / "spatial" / "tissue_positions.csv")
+    assert "did you mean the folder 'run/outs' in it?" in str(folder.need(POSITIONS, "positions"))
+
+
+def test_texts_in_no_folder_of_their_own_are_taken_last(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "S1")
+    texts = [touch(tmp_path / f"GSM_{name}_matrix.mtx.gz") for name in ("S1", "S2")]
+    assert matrices_in(folder) == Matrices(texts[0], False, None)
+    h5 = touch(tmp_path / "GSM_S1_raw_feature_bc_matrix.h5")
+    assert matrices_in(folder) == Matrices(h5, True, None)

@@ -47,3 +47,9 @@ def test_an_image_without_anything_to_check_it_by_is_said(tmp_path: Path) -> Non
     assert named_picture(image, Folder(tmp_path, "S1"), BOTH).notes == ()
     with pytest.raises(DataError, match=r"states no scale factor of tissue_hires_image.png"):
         picture_in(Folder(tmp_path, "S1"), NONE)
+
+
+def test_a_picture_that_is_packed_is_to_be_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "GSM1_S1_tissue_hires_image.png.gz").touch()
+    with pytest.raises(DataError, match=r"; unpack 'GSM1_S1_tissue_hires_image.png.gz' there, or name the"):
+        picture_in(Folder(tmp_path, "S1"), BOTH)

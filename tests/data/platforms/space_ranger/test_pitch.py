@@ -69,4 +69,6 @@ def test_places_that_are_no_array_are_told() -> None:
     exchanged = fitted(VISIUM.array[:, ::-1], VISIUM.xy_px, SPOTS_UM)
     assert exchanged is not None
     assert "have rows of " in str(irregular(exchanged, SPOTS_UM))
-    assert exchanged.words == "the array lies, mirrored, turned by 90 degrees on the image"
+    assert exchanged.words == (
+        "the array lies, mirrored, turned by 90 degrees, as it would if x and y were exchanged, on the image"
+    )

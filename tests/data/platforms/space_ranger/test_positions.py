@@ -24,7 +24,9 @@ ROWS = "AAAC-1,1,0,2,7,11\nAAAG-1,0,1,3,-5.5,12.25\n"
         "\ufeff" + HEAD.replace("\n", "\r\n") + ROWS.replace("\n", "\r\n"),
         HEAD + "\n".join(f'"{row[:6]}"{row[6:]}' for row in ROWS.splitlines()),
         HEAD.replace(",", "\t") + ROWS.replace(",", "\t"),
+        HEAD.replace(",", ";") + ROWS.replace(",", ";"),
         '"","tissue","row","col","imagerow","imagecol"\n' + ROWS,
+        "," + HEAD + "".join(f"{row},{line}\n" for row, line in enumerate(ROWS.splitlines())),
         "barcode,pxl_col_in_fullres,pxl_row_in_fullres,in_tissue,array_row,array_col\n"
         "AAAC-1,11,7,1,0,2\nAAAG-1,12.25,-5.5,0,1,3\n",
     ],

@@ -61,10 +61,20 @@ def folders_of(path: Path) -> dict[int, Path]:
     """Return the folders of bins below an output folder (or the one that is named), by their width in um."""
     if found := _FOLDER.fullmatch(path.name):
         return {int(found[1]): path}
-    places = [path, path / "binned_outputs", path / "outs", path / "outs" / "binned_outputs"]
-    entries = [one for place in places if place.is_dir() for one in sorted(place.iterdir()) if one.is_dir()]
+    places = [one for outs in (path, path / "outs") if outs.is_dir() for one in (outs, *_binned_in(outs))]
+    entries = [one for place in places for one in sorted(place.iterdir()) if one.is_dir()]
     widths = [(found, one) for one in entries if (found := _FOLDER.fullmatch(one.name))]
     return {int(found[1]): one for found, one in reversed(widths) if int(found[1])}
+
+
+def is_binned(path: Path) -> bool:
+    """Say whether a folder is an output with bins, or one of bins, whichever of them are there."""
+    return bool(folders_of(path)) or any(_binned_in(one) for one in (path, path / "outs") if one.is_dir())
+
+
+def _binned_in(outs: Path) -> list[Path]:
+    """Return the folders of bins of an output, which may bear the name of the sample before theirs."""
+    return [one for one in sorted(outs.iterdir()) if one.name.endswith("binned_outputs") and one.is_dir()]
 
 
 def binned(folders: Mapping[int, Path], bin_um: int | None, path: Path) -> Binned:
@@ -85,7 +95,7 @@ def binned(folders: Mapping[int, Path], bin_um: int | None, path: Path) -> Binne
             "has no folder binned_outputs/square_NNNum",
             where=path,
             expected="the output of Visium HD",
-            remedy="name the folder 'outs' of Space Ranger; spots of Visium are source: visium",
+            remedy=_remedy(path),
         )
     asked = bin_um or (USUAL_UM if any(USUAL_UM % one == 0 for one in folders) else min(folders))
     parts = [one for one in folders if asked % one == 0]
@@ -98,6 +108,15 @@ def binned(folders: Mapping[int, Path], bin_um: int | None, path: Path) -> Binne
             remedy=f"write bin_um: {min(folders, key=lambda one: abs(one - asked))}",
         )
     return Binned(folders[max(parts)], max(parts), asked)
+
+
+def _remedy(path: Path) -> str:
+    if path.name == "segmented_outputs":
+        return "write cells: true, or name the folder above it"
+    packed = [one.name for one in sorted(path.iterdir()) if one.name.endswith((".gz", ".tar", ".zip"))]
+    if packed:
+        return f"unpack what is packed there ({', '.join(packed[:4])})"
+    return "name the folder 'outs' of Space Ranger; spots of Visium are source: visium"
 
 
 def places_of(barcodes: np.ndarray, of_um: int, path: Path) -> Int[np.ndarray, "n 2"]:

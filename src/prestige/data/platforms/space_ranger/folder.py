@@ -19,9 +19,11 @@ from prestige.text import has_word
 
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
 SCALES = ("scalefactors_json.json",)
+TEXTS = ("matrix.mtx",)
 HIRES, LOWRES = "tissue_hires_image.png", "tissue_lowres_image.png"
 _SOFTWARE = re.compile(r"spaceranger-([0-9]{1,6}(?:\.[0-9]{1,6}){0,3})")
 _BEFORE = "_.-"  # between the name of a sample and that of a file
+_ARCHIVES = (".gz", ".tgz", ".tar", ".zip")
 _PLACES = ("", "spatial", "outs", "outs/spatial")
 
 
@@ -58,27 +60,45 @@ class Folder:
                 return found
         return None
 
-    def need(self, names: Sequence[str], what: str) -> Path | DataError:
+    def need(self, names: Sequence[str], what: str, *, packed: bool = True) -> Path | DataError:
         """Return a file, or the fault that it is missing.
 
         Parameters
         ----------
         what
             What the file holds, for the message.
+        packed
+            Whether one that is packed by gzip can be read.
         """
         try:
-            found = self.find(names)
+            found = self.find(names, packed=packed)
         except DataError as error:
             return error
         if found is not None:
             return found
-        near = nearest(names[0], self._names())
         return DataError(
             f"has no {what}",
             where=self.root,
             expected=" or ".join(names) + ", in it, in outs or in spatial",
-            remedy=f"did you mean '{near}'?" if near else "name the folder 'outs' of Space Ranger",
+            remedy=self._remedy(names),
         )
+
+    def _remedy(self, names: Sequence[str]) -> str:
+        """Say what to do about a file that is missing: what is like it, or packed, is named."""
+        there = self._names()
+        packed = [one for one in there if one.lower().endswith(_ARCHIVES)]
+        near = nearest(names[0], there)
+        of_it = [one for one in packed if any(name in one for name in names)]
+        if of_it or (near in packed):
+            return f"unpack '{of_it[0] if of_it else near}' there"
+        if near:
+            return f"did you mean '{near}'?"
+        outs = [one.parent for one in sorted(self.root.glob("*/outs/spatial")) if one.is_dir()]
+        if outs:
+            return f"did you mean the folder '{outs[0].relative_to(self.root)}' in it?"
+        if packed:
+            return f"unpack what is packed there ({', '.join(packed[:4])})"
+        return "name the folder 'outs' of Space Ranger"
 
     def _with_prefix(self, name: str, packed: bool) -> Path | None:
         ends = (name, f"{name}.gz")[: 1 + packed]
@@ -167,6 +187,8 @@ class Matrices:
 def matrices_in(folder: Folder, thing: str = "bc") -> Matrices | DataError:
     """Return the matrices of a folder, or the fault that there is none: filtered before raw, h5 before texts.
 
+    Three texts beside the other files are taken last.
+
     Parameters
     ----------
     thing
@@ -176,7 +198,9 @@ def matrices_in(folder: Folder, thing: str = "bc") -> Matrices | DataError:
     for kind in ("filtered", "raw"):
         name = f"{kind}_feature_{thing}_matrix"
         names += [f"{name}.h5", name]
-        found = [path for one in names[-2:] if (path := folder.find([one])) is not None]
+        found = [path for one in names[-2:] if (path := folder.find([one], packed=False)) is not None]
         if found:
             return Matrices(found[0], kind == "raw", found[1] if len(found) > 1 else None)
-    return cast(DataError, folder.need(names, "matrix of counts"))
+    if (texts := folder.find(TEXTS)) is not None:  # in no folder of their own: which of the two is not said
+        return Matrices(texts, False, None)
+    return cast(DataError, folder.need(names, "matrix of counts", packed=False))

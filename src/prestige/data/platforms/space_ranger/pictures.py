@@ -163,11 +163,13 @@ def picture_in(
         notes = (f"no full-resolution image is named (image:): {name} was taken", *passed)
         return replace(picture, notes=notes)
     raise_all(faults)
+    packed = folder.find([HIRES, LOWRES])
+    unpacked = f"unpack '{packed.name}' there, or " if packed else ""
     raise DataError(
         f"has no picture, neither {HIRES} nor {LOWRES}",
         where=folder.root,
         expected="an H&E image",
-        remedy=f"name {_GIVEN} as image: of the sample",
+        remedy=f"{unpacked}name {_GIVEN} as image: of the sample",
     )
 
 

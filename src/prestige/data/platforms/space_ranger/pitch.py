@@ -18,6 +18,7 @@ SPOTS_UM = (math.sqrt(3) * 50.0, 50.0)
 
 _MOST_APART = 0.03  # of the pitches along rows and columns; 0.9 % on real slides
 _FEWEST = 4
+_EXCHANGED_DEGREES = 20.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Lie:
         """Say how it lies, for a note."""
         turned = "" if abs(self.degrees) < 1 else f", turned by {self.degrees:.0f} degrees"
         mirrored = ", mirrored" if self.is_mirrored else ""
+        if self.is_mirrored and abs(self.degrees - 90) < _EXCHANGED_DEGREES:
+            turned += ", as it would if x and y were exchanged,"
         return f"the array lies{mirrored}{turned} on the image" if turned or mirrored else ""
 
 

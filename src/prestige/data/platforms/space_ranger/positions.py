@@ -114,12 +114,16 @@ def _numbers(frame: pd.DataFrame, name: str, path: Path) -> Float[np.ndarray, " 
 def _text(path: Path) -> pd.DataFrame:
     text = text_of(path, expected=EXPECTED)
     with reading(path, expected=EXPECTED):
-        separator = "\t" if "\t" in text.partition("\n")[0] else ","
+        separator = max("\t,;", key=text.partition("\n")[0].count)
         rows = [row for row in csv.reader(text.splitlines(), delimiter=separator) if row]
     head = [name.strip() for name in rows[0]] if rows else []
     has_head = bool(head) and not all(_WHOLE.fullmatch(word) for word in head[1:4])
     body = rows[1:] if has_head else rows
-    names = [_OTHER_NAMES.get(name.lower(), name.lower()) for name in head] if has_head else list(_COLUMNS)
+    names: list[str] = (
+        [_OTHER_NAMES.get(name.lower(), name.lower()) for name in head] if has_head else list(_COLUMNS)
+    )
+    if "" in head and names.count("barcode") > 1:  # numbers of rows, as pandas writes them by default
+        names[head.index("")] = ""
     _check_columns(names, path, shown=head)
     short = [number for number, row in enumerate(body, start=1 + has_head) if len(row) != len(names)]
     if short:

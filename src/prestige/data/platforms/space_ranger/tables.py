@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_matrix
 
 from prestige.data.columns.mismatch import both_sides
+from prestige.data.platforms.matrix_10x import files_of
 from prestige.data.platforms.space_ranger.bins import Binned, name_of, places_of, pooled, rows_of
 from prestige.data.platforms.space_ranger.cells import centres_of, numbers_of
 from prestige.data.platforms.space_ranger.folder import Matrices
@@ -39,7 +40,7 @@ class Files:
     @property
     def by_role(self) -> dict[str, Path]:
         """What the table depends on."""
-        files = {"matrix": self.matrices.path, "places": self.places, "scalefactors": self.scales}
+        files = {**files_of(self.matrices.path), "places": self.places, "scalefactors": self.scales}
         return files if self.matrices.beside is None else {**files, "beside": self.matrices.beside}
 
 
