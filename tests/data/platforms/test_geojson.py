@@ -172,3 +172,16 @@ def test_coordinates_beyond_all_images_are_refused(tmp_path: Path) -> None:
         ring = [[0, 0], [far, far], [far, 0], [0, far], [0, 0]]
         with pytest.raises(DataError, match=r"feature 1 has coordinates that are .* beyond 1,000,000,000"):
             read(tmp_path, {"type": "Polygon", "coordinates": [ring]})
+
+
+def test_cells_are_taken_without_the_annotations_round_about_them(tmp_path: Path) -> None:
+    cells = [feature(SQUARE, objectType="cell"), feature(POINT, objectType="detection")]
+    found = read(tmp_path, [feature(HOLED, objectType="annotation"), *cells, feature(HOLED)]).objects()
+    assert [one.properties["objectType"] for one in found.features] == ["cell", "detection"]
+    assert found.notes[-1] == (
+        "1 cells and 1 detections were taken; left out beside them: 2 (annotations, cores of arrays)"
+    )
+    drawn = read(tmp_path, [feature(HOLED, objectType="annotation"), feature(POINT)])
+    assert drawn.objects() is drawn
+    alone = read(tmp_path, cells)
+    assert alone.objects() is alone

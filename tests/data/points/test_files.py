@@ -25,6 +25,7 @@ def written(folder: Path, text: str) -> Path:
         ("\tid\ty\tx\n0\ta\t2\t1\n1\tb\t4\t3\n", ["a", "b"], False),
         ("cell_id,x_centroid,y_centroid\na,1,2\nb,3,4\n", ["a", "b"], True),
         ("Y (um);X (um);Name\n2;1;a\n4;3;b\n", ["a", "b"], True),
+        ("name|x|y\na|1|2\nb|3|4\n", ["a", "b"], False),
         ("x_um,y_um,x_px,y_px\n9,9,1,2\n9,9,3,4\n", ["1", "2"], False),
         ("barcode,pxl_row_in_fullres,pxl_col_in_fullres\na,2,1\nb,4,3\n", ["a", "b"], False),
         ("id,x,y\na,1,2\na,3,4\n", ["1", "2"], False),
@@ -66,6 +67,9 @@ def test_a_unit_that_is_stated_holds(tmp_path: Path, text: str, unit: str, expec
         ("a,b\n1,2\n", "has the columns 'a', 'b'; expected columns x and y; name them x and y"),
         ("x,x2,y\n1,2,3\n", "which are x and y"),
         ("x_mm,y_mm\n1,2\n", "micrometres"),
+        ("id x y\n1 2 3\n", "has the column 'id x y': x and y in one; .*put commas or tabs between"),
+        ("x;y\n1,5;2,25\n", "holds '1,5' in row 1; .*with a decimal point"),
+        ("x;y\n1.234,5;2\n", "holds '1.234,5' in row 1; .*nothing between thousands"),
     ],
 )
 def test_columns_that_do_not_say_it_are_refused(tmp_path: Path, text: str, words: str) -> None:
@@ -87,3 +91,15 @@ def test_kinds_are_told_by_content(tmp_path: Path) -> None:
     for content, kind in contents.items():
         (tmp_path / "a").write_bytes(content)
         assert kind_of_file(tmp_path / "a") == kind
+
+
+def test_other_kinds_are_called_what_they_are(tmp_path: Path) -> None:
+    for content, words in {
+        b"\x89PNG\r\n": "is a PNG image",
+        b"\xff\xd8\xff": "is a JPEG image",
+        b"PK\3\4": "is a zip archive",
+        b"\x89HDF\r\n": "is an HDF5 file",
+    }.items():
+        (tmp_path / "a").write_bytes(content)
+        with pytest.raises(DataError, match=f"{words}.*save places as csv, labels as .tif or .npy"):
+            read_points(tmp_path / "a")

@@ -49,6 +49,10 @@ def test_a_label_in_two_places_is_told(tmp_path: Path) -> None:
     mask = np.zeros((40, 60), np.uint16)
     mask[:2, :2] = mask[-2:, -2:] = 5
     np.save(tmp_path / "a.npy", mask)
+    with pytest.raises(DataError, match=r"holds one label \(5\), in several places.*skimage.measure.label"):
+        centres_of(tmp_path / "a.npy", is_numpy=True, height=40, width=60)
+    mask[20, 20] = 6
+    np.save(tmp_path / "a.npy", mask)
     notes = centres_of(tmp_path / "a.npy", is_numpy=True, height=40, width=60)[2]
     assert notes == ("labels of a.npy that lie in two places or are drawn out: 1 (5)",)
 
@@ -65,6 +69,34 @@ def test_what_is_no_mask_is_a_line(tmp_path: Path) -> None:
     tifffile.imwrite(path, np.ones((40, 60), np.float32))
     with pytest.raises(DataError, match=r"holds 40 x 60 values of float32; .*save the labels as one channel"):
         centres_of(path, is_numpy=False, height=40, width=60)
+
+
+def test_what_would_change_labels_or_places_is_a_line(tmp_path: Path) -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[3:9, 4:8], mask[20:25, 30:40] = 7, 2
+    path = tmp_path / "a.tif"
+    turned, twice, lossy = (
+        {"extratags": [(274, 3, 1, 6, True)]},
+        np.stack([mask, mask]),
+        {"compression": "jpeg"},
+    )
+    for values, how, words in (
+        (mask, turned, r"turned or mirrored \(orientation 6\)"),
+        (twice, {}, "holds 2 pages of 60 x 40 px"),
+        (mask, lossy, "compressed by JPEG"),
+    ):
+        tifffile.imwrite(path, values, **how)
+        with pytest.raises(DataError, match=words):
+            centres_of(path, is_numpy=False, height=40, width=60)
+    objects: Any = {"masks": mask}
+    for values, words in (
+        (objects, r"cellpose's _seg.npy .*\.item\(\)\['masks'\]"),
+        (mask.astype(np.uint64) + np.uint64(2**63), "labels beyond 9,223,372,036,854,775,807"),
+        (mask.astype(np.int16) - 3, "negative labels: .*-3"),
+    ):
+        np.save(tmp_path / "a.npy", values, allow_pickle=True)
+        with pytest.raises(DataError, match=words):
+            centres_of(tmp_path / "a.npy", is_numpy=True, height=40, width=60)
 
 
 def test_nuclei_of_a_real_section(shared_data: Path) -> None:

@@ -80,6 +80,31 @@ def micrometres(table: anndata.AnnData) -> None:
     )
 
 
+def from_obs(*names: str) -> Callable[[anndata.AnnData], None]:
+    def change(table: anndata.AnnData) -> None:
+        for axis, name in enumerate(names):
+            table.obs[name] = table.obsm["spatial"][:, axis]
+        del table.obsm["spatial"]
+
+    return change
+
+
+def of_xenium(table: anndata.AnnData) -> None:
+    table.obsm["spatial"] = table.obsm["spatial"] / 2
+    table.obs["x_centroid"], table.obs["y_centroid"] = table.obsm["spatial"].T
+
+
+PICTURES = {"images": {"hires": np.zeros((2, 2, 3), np.uint8)}, "scalefactors": {"tissue_hires_scalef": 0.5}}
+
+
+def of_slides(*names: str) -> Callable[[anndata.AnnData], None]:
+    def change(table: anndata.AnnData) -> None:
+        table.obs["batch"] = pd.Categorical(["A"] + [names[-1]] * (len(table) - 1))
+        table.uns["spatial"] = dict.fromkeys("AB", PICTURES) | {"is_single": True}
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -91,6 +116,16 @@ def micrometres(table: anndata.AnnData) -> None:
         ),
         (logged, "holds no counts: .* fractions"),
         (micrometres, "micrometres, by their names"),
+        (
+            from_obs("x_centroid", "y_centroid"),
+            r"no obsm\['spatial'\], but obs\['x_centroid'\] and obs\['y_centroid'\]; .*\(\) / um_per_px$",
+        ),
+        (from_obs("x", "y"), r"obs\[\['x', 'y'\]\].to_numpy\(\) if these are pixels of the image$"),
+        (of_xenium, r"obsm\['spatial'\] holds obs\['x_centroid'\] and obs\['y_centroid'\]: micrometres"),
+        (
+            of_slides("A", "B"),
+            r"rows of 2 slides \(A, B\) by obs\['batch'\], .*table.obs\['batch'\] == 'A'\]",
+        ),
     ],
 )
 def test_what_is_wrong_is_a_line(folder: Path, change: Any, words: str) -> None:
@@ -121,3 +156,10 @@ def test_a_normalised_table_of_squidpy_is_refused(shared_data: Path, tmp_path: P
     )
     with pytest.raises(DataError, match="holds no counts: 100% of the counts are fractions"):
         open_sample(spec, cache_dir=tmp_path / "cache")
+
+
+def test_rows_of_one_of_several_slides_are_read(folder: Path) -> None:
+    edit(folder, of_slides("A"))
+    assert not [note for note in opened(folder).notes if "slides" in note]
+    edit(folder, lambda table: table.obs.drop(columns="batch", inplace=True))
+    assert "uns['spatial'] names several slides: all rows were taken as of this image" in opened(folder).notes

@@ -224,7 +224,7 @@ def test_training_and_scoring_are_refused_by_name(folder: Path) -> None:
 
 def test_an_array_of_objects_is_not_unpickled(folder: Path) -> None:
     np.save(folder / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="holds Python objects"):
         opened(folder, points="a.npy")
 
 

@@ -19,7 +19,8 @@ _EXPECTED = "x and y of every observation, in pixels of the full image"
 _X, _Y = {"x", "col", "column", "cols"}, {"y", "row", "rows"}
 _OTHER_UNITS = {"mm", "nm"}
 _BY_CUSTOM = {"centroid", "center", "centre"}  # micrometres in the tables of Xenium and MERSCOPE
-_OTHERS = {"array", "grid", "tile", "bin", "index", "local", "lowres", "hires", "fov"}
+_ARRAY, _PICTURE, _LOCAL = {"array", "grid", "tile", "bin", "index"}, {"lowres", "hires"}, {"local", "fov"}
+_OTHERS = _ARRAY | _PICTURE | _LOCAL
 _PIXELS = {"fullres", "image", "img", "px", "pxl", "pixel", "pixels"}
 _IMAGE_ORDER = {"centroid", "axis", "dim"}  # numbered, these begin with y in image libraries
 _JOINED = r"^(image|img|pixel|pxl|pos|coord|center|centre|spot|array|grid)(?=row|col|[xy](?:[^a-z]|$))"
@@ -94,7 +95,7 @@ def place_columns(names: list[str], *, where: str, in_um: bool | None = None) ->
     um = [name for name in names if _says_um(words[name]) and not words[name] & (_PIXELS | _OTHERS)]
     um = um or [name for name in names if words[name] & _BY_CUSTOM and not words[name] & (_PIXELS | _OTHERS)]
     x, y = ([name for name in um if words[name] & axis] for axis in (_X, _Y))
-    if len(x) != 1 or len(y) != 1:
+    if len(x) != 1 or len(y) != 1 or x == y:
         return (*_two(_named_columns(names, fault)), bool(in_um))
     if in_um is None:  # columns of pixels beside those of micrometres go before them
         try:
@@ -104,6 +105,26 @@ def place_columns(names: list[str], *, where: str, in_um: bool | None = None) ->
     if in_um or words[x[0]] & _BY_CUSTOM:
         return x[0], y[0], in_um
     return (*_two(_named_columns(names, fault)), False)
+
+
+def meaning(name: object) -> tuple[str, str, frozenset[str]]:
+    """Return the axis that a column is called after (x, y or nothing), what it counts in, its other words.
+
+    What it counts in is "px" (of the full image), "um", "array", "picture" (pixels of a smaller one),
+    "local" (those of a field of view), or nothing where its name does not say it.
+
+    Examples
+    --------
+    >>> [meaning(name)[:2] for name in ("pxl_row_in_fullres", "x_centroid", "array_col", "CenterX_local_px")]
+    [('y', 'px'), ('x', 'um'), ('x', 'array'), ('x', 'local')]
+    """
+    words = _words(name)
+    axes = [axis for axis, known in (("x", _X), ("y", _Y)) if words & known]
+    frames = (("local", _LOCAL), ("array", _ARRAY), ("picture", _PICTURE), ("px", _PIXELS))
+    frame = next((frame for frame, known in frames if words & known), "")
+    if not frame and (_says_um(words) or words & _BY_CUSTOM):
+        frame = "um"
+    return axes[0] if len(axes) == 1 else "", frame, frozenset(words - _X - _Y)
 
 
 def _two(names: list[Any]) -> tuple[str, str]:
@@ -171,6 +192,8 @@ def _named_columns(names: list[Any], fault: Any) -> list[Any]:
         x, y = ([name for name in axis if words[name] & _PIXELS] for axis in (x, y))
         if len(x) != 1 or len(y) != 1:
             raise fault(f"has the columns {_list(names)}: which are x and y?", "leave two, named x and y")
+    if x == y:
+        raise fault(f"has the column {_list(x)}: x and y in one", "put commas or tabs between its columns")
     return [x[0], y[0]]
 
 

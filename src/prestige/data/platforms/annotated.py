@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 from prestige.data.columns.genes import Genes
 from prestige.data.columns.measured import measured_rows, only_rows
 from prestige.data.columns.places import read_places
+from prestige.data.columns.stated_twice import columns_of_places, said_of_places
 from prestige.data.columns.totals import totals_of
 from prestige.data.frames import read_columns
 from prestige.data.hdf5.opened import opened_h5ad
@@ -23,6 +24,8 @@ from prestige.data.tables import counts_beside, read_counts, read_genes, read_pa
 from prestige.errors import DataError, reading
 
 EXPECTED = "a table that anndata wrote: an .h5ad file, or a zarr store"
+
+_PLACES = "obsm['spatial']: x and y of every observation, in pixels of the full image"
 
 Chosen = Callable[[pd.DataFrame], Bool[np.ndarray, " n"]]
 """Takes obs and says which of its rows are meant."""
@@ -89,9 +92,10 @@ def read_annotated(
     counts = read_counts(file, where=where) if has_counts else csr_matrix(np.zeros((len(obs), 0), np.float32))
     beside = counts_beside(file, counts, where=where)
     genes = genes_of(file, where=where) if has_counts else Genes((), None, ())
-    spatial = _spatial(file, where)
+    spatial = _spatial(file, obs, where)
     obs.index = pd.Index(obs.index.astype(str))
     xy_px = read_places(spatial, obs.index, where=where)
+    of_places = said_of_places(obs, xy_px, where=where)
     if chosen is not None and len(obs) == counts.shape[0] == len(xy_px):
         rows = np.flatnonzero(chosen(obs))
         obs, counts, xy_px = obs.iloc[rows], csr_matrix(counts[rows]), xy_px[rows]
@@ -103,16 +107,17 @@ def read_annotated(
         found = totals_of(obs, row_sums(counts), where=where, n_genes=n_genes, measured=measured)
         totals, notes = found.values, (*notes, *([found.note] if found.note else []))
     obs = obs.assign(measured=measured, total_counts=totals)
-    return Table(obs, xy_px, counts, genes.names, (*genes.notes, *notes, *left_out), beside)
+    said = (*genes.notes, *notes, *of_places, *left_out)
+    return Table(obs, xy_px, counts, genes.names, said, beside)
 
 
-def _spatial(file: Any, where: str) -> Any:
+def _spatial(file: Any, obs: pd.DataFrame, where: str) -> Any:
     """Return ``obsm["spatial"]``.
 
     Raises
     ------
     DataError
-        When it is not there, with what is called likewise.
+        When it is not there, with what is called likewise, in obsm or obs.
     """
     with reading(where, part="the element 'obsm'"):
         holder = file.get("obsm")
@@ -123,8 +128,19 @@ def _spatial(file: Any, where: str) -> Any:
         raise DataError(
             f"has no obsm['spatial'], but {', '.join(repr(name) for name in near[:3])}",
             where=where,
-            expected="obsm['spatial']: x and y of every observation, in pixels of the full image",
+            expected=_PLACES,
             remedy=f"write obsm['spatial'] = obsm['{near[0]}'] if that is in pixels of the image",
+        )
+    if "spatial" not in there and (columns := columns_of_places(obs)):
+        x, y, frame = columns
+        in_px = (
+            "" if frame == "px" else " / um_per_px" if frame == "um" else " if these are pixels of the image"
+        )
+        raise DataError(
+            f"has no obsm['spatial'], but obs['{x}'] and obs['{y}']",
+            where=where,
+            expected=_PLACES,
+            remedy=f"write obsm['spatial'] = obs[['{x}', '{y}']].to_numpy(){in_px}",
         )
     return read_part(file, "obsm/spatial", where=where)
 

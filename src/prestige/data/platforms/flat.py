@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import plain_file
 from prestige.text import some
 
-_SEPARATORS = "\t,;"
+_SEPARATORS = "\t,;|"
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?[0-9][0-9.,' ]*,[0-9]+(\.[0-9]+)?\s*")
 _MOST_LINE_BYTES = 1 << 24
 _BLOCK_BYTES = 1 << 22  # Arrow reads up to 32 of them ahead
 
@@ -27,8 +29,8 @@ Choice = Callable[[list[str]], Sequence[str]]
 def read_flat(path: Path, *, expected: str, choose: Choice = list) -> pd.DataFrame:
     """Return columns of a table; those of a text file as text, empty where nothing stands.
 
-    The separator is the one of tab, comma and semicolon that the header has most of.  A column of row names
-    without a name of its own, as R writes it, is called "".
+    The separator is the one of tab, comma, semicolon and bar that the header has most of.  A column of row
+    names without a name of its own, as R writes it, is called "".
 
     Parameters
     ----------
@@ -98,11 +100,14 @@ def as_floats(column: pd.Series, *, where: str | Path, expected: str = "numbers"
     wrong = pd.isna(numbers) & ~blank.to_numpy(dtype=bool)
     if wrong.any():
         row = int(wrong.argmax())
+        is_comma = _DECIMAL_COMMA.fullmatch(str(column.iloc[row])) is not None
         raise DataError(
             f"the column '{column.name}' holds '{column.iloc[row]}' in row {row + 1:,}",
             where=where,
             expected=expected,
-            remedy="mend it, or take the row off the table",
+            remedy="write numbers with a decimal point, and nothing between thousands"
+            if is_comma
+            else "mend it, or take the row off the table",
         )
     return numbers
 

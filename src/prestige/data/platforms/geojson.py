@@ -29,6 +29,7 @@ _MOST = 10**9  # pixels or micrometres from the origin
 
 _AREAS, _POINTS = ("Polygon", "MultiPolygon"), ("Point", "MultiPoint")
 _LINES = ("LineString", "MultiLineString")
+_OBJECTS = ("cell", "detection")  # of QuPath: what was found within what people drew
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,17 @@ class Drawing:
 
     features: tuple[Feature, ...]
     notes: tuple[str, ...]
+
+    def objects(self) -> Drawing:
+        """Return it without the annotations round about cells and detections, where it has such."""
+        kept = [one for one in self.features if one.properties.get("objectType") in _OBJECTS]
+        others = len(self.features) - len(kept)
+        if not kept or not others:
+            return self
+        found = Counter(str(one.properties["objectType"]) for one in kept)
+        words = " and ".join(f"{n:,} {kind}s" for kind, n in found.items())
+        note = f"{words} were taken; left out beside them: {others:,} (annotations, cores of arrays)"
+        return Drawing(tuple(kept), (*self.notes, note))
 
     def places(self) -> tuple[Float[np.ndarray, "n 2"], list[str]]:
         """Return x and y of every point and of the centroid of every area, and their names.

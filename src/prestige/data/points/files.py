@@ -14,11 +14,17 @@ from prestige.data.columns.places import place_columns
 from prestige.data.platforms.flat import as_floats, read_flat
 from prestige.data.platforms.geojson import read_geojson
 from prestige.data.platforms.packed import opened_text
-from prestige.errors import reading
+from prestige.errors import DataError, reading
 
 EXPECTED = "places: a csv, tsv or parquet with columns x and y, GeoJSON, or a mask of labels (.tif, .npy)"
 Kind = Literal["table", "geojson", "tiff", "numpy"]
 
+_OTHERS = (
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"PK\3\4", "a zip archive, as spreadsheets (.xlsx) and .npz are"),
+    (b"\x89HDF", "an HDF5 file"),
+)
 _IDS = ("id", "cell_id", "cellid", "barcode", "name", "object_id", "label", "")
 
 
@@ -38,10 +44,18 @@ def kind_of_file(path: Path) -> Kind:
     Raises
     ------
     DataError
-        When it is missing or no regular file.
+        When it is missing or no regular file, or one of another kind.
     """
     with opened_text(path, expected=EXPECTED) as stream, reading(path, expected=EXPECTED):
         head = stream.read(64)
+    for start, words in _OTHERS:
+        if head.startswith(start):
+            raise DataError(
+                f"is {words}",
+                where=path,
+                expected=EXPECTED,
+                remedy="save places as csv, labels as .tif or .npy",
+            )
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return "tiff"
     if head.startswith(b"\x93NUMPY"):
@@ -63,7 +77,7 @@ def read_points(path: Path, unit: Literal["px", "um"] | None = None) -> Points:
         When it is neither, has no two columns for x and y, or the same id twice.
     """
     if kind_of_file(path) == "geojson":
-        drawing = read_geojson(path)
+        drawing = read_geojson(path).objects()
         xy, names = drawing.places()
         return Points(tuple(names), xy, unit == "um", drawing.notes)
     where = str(path)

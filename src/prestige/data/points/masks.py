@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from prestige.data.slides.tiff.directories import read_directories
+from prestige.data.columns.ids import MOST
+from prestige.data.slides.orientation import check_orientation
+from prestige.data.slides.tiff import directories as tags
+from prestige.data.slides.tiff.checks import JPEG, STORED
+from prestige.data.slides.tiff.directories import Directory, read_directories
 from prestige.data.slides.tiff.tiles import quietly_opened, told
 from prestige.data.stores.centroids import Centroids
 from prestige.errors import AGAIN, DataError, reading
@@ -48,7 +52,10 @@ def centres_of(
     """
     parts = _of_numpy if is_numpy else _of_tiff
     seen = [np.unique(part) for part, _, _ in parts(path, height, width)]
-    labels = np.unique(np.concatenate(seen).astype(np.int64)) if seen else np.zeros(0, np.int64)
+    found = np.unique(np.concatenate(seen)) if seen else np.zeros(0, np.int64)
+    if len(found) and found[-1] > MOST:
+        raise DataError(f"holds labels beyond {MOST:,}", where=path, expected=EXPECTED, remedy="number them")
+    labels = found.astype(np.int64)
     if (labels < 0).any():
         raise DataError(
             f"holds negative labels: {some(labels[labels < 0].tolist())}", where=path, expected=EXPECTED
@@ -62,6 +69,13 @@ def centres_of(
     for part, y, x in parts(path, height, width):
         centroids.add(part, y, x)
     apart = centroids.spread() > _APART
+    if len(labels) == 1 and apart.any():
+        raise DataError(
+            f"holds one label ({labels[0]}), in several places: it tells objects from background only",
+            where=path,
+            expected=EXPECTED,
+            remedy="number its parts (skimage.measure.label)",
+        )
     notes = (
         f"labels of {path.name} that lie in two places or are drawn out: {some(labels[apart].tolist())}",
     )
@@ -87,6 +101,15 @@ def _check(path: Path, shape: tuple[int, ...], kind: np.dtype, height: int, widt
 
 
 def _of_numpy(path: Path, height: int, width: int) -> Iterator[Part]:
+    with reading(path, expected=EXPECTED), path.open("rb") as file:
+        head = file.read(128)
+    if b"'descr': '|O'" in head:
+        raise DataError(
+            "holds Python objects, as cellpose's _seg.npy does",
+            where=path,
+            expected=EXPECTED,
+            remedy="save its masks: numpy.save(NEW, numpy.load(OLD, allow_pickle=True).item()['masks'])",
+        )
     with reading(path, expected=EXPECTED):
         array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     _check(path, array.shape, array.dtype, height, width)
@@ -99,7 +122,7 @@ def _of_numpy(path: Path, height: int, width: int) -> Iterator[Part]:
 def _of_tiff(path: Path, height: int, width: int) -> Iterator[Part]:
     import tifffile
 
-    largest = max(read_directories(path), key=lambda one: one.width * one.height)
+    largest = _largest(path)
     with quietly_opened():
         with _told(path):
             file = tifffile.TiffFile(path, _multifile=False, is_lsm=False, is_scanimage=False)
@@ -119,6 +142,35 @@ def _of_tiff(path: Path, height: int, width: int) -> Iterator[Part]:
             while (part := _next(segments, path)) is not None:
                 labels, y, x = part
                 yield labels[: height - y, : width - x], y, x
+
+
+def _largest(path: Path) -> Directory:
+    """Return the largest page of a TIFF.
+
+    Raises
+    ------
+    DataError
+        When several are as large, when it is stored turned, or with losses that change labels.
+    """
+    pages = read_directories(path)
+    largest = max(pages, key=lambda one: one.width * one.height)
+    size = (largest.width, largest.height)
+    if (n := sum((one.width, one.height) == size for one in pages)) > 1:
+        raise DataError(
+            f"holds {n:,} pages of {size[0]} x {size[1]} px",
+            where=path,
+            expected=EXPECTED,
+            remedy="save the page of the labels as a TIFF of its own",
+        )
+    check_orientation(largest.number(tags.ORIENTATION, 1), path)
+    if largest.number(tags.COMPRESSION, STORED) in JPEG:
+        raise DataError(
+            "is compressed by JPEG, which changes numbers",
+            where=path,
+            expected=EXPECTED,
+            remedy="save the labels again without losses",
+        )
+    return largest
 
 
 def _next(segments: Iterator[Any], path: Path) -> Part | None:
