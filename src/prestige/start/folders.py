@@ -22,6 +22,8 @@ from prestige.data.platforms.space_ranger.folder import (
     matrices_in,
 )
 from prestige.data.platforms.xenium.manifest import NAME as MANIFEST
+from prestige.data.platforms.xenium.matrix import matrices_in as counts_of_cells
+from prestige.data.platforms.xenium.named import prefixes_in
 from prestige.data.readers.challenge import COUNTS, IMAGE, MASK
 from prestige.data.slides.images import image_of
 from prestige.data.slides.kinds import MIRAX_FOLDER, kind_of
@@ -54,7 +56,8 @@ def _prepared(folder: Path, files: Files) -> bool:
 
 
 def _xenium(folder: Path, files: Files) -> bool:
-    if not (folder / MANIFEST).is_file():
+    manifests = [one for one in folder.glob(f"*{MANIFEST}") if one.is_file()]
+    if not manifests and not any(counts_of_cells(folder, one) for one in prefixes_in(folder)):
         return False
     files.xenium.append(folder)
     return True

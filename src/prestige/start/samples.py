@@ -15,6 +15,8 @@ from prestige.data.platforms.annotated import opened_table
 from prestige.data.platforms.flat import read_flat
 from prestige.data.platforms.space_ranger.folder import HIRES, SCALES, Folder
 from prestige.data.platforms.space_ranger.scales import read_scales
+from prestige.data.platforms.xenium.manifest import NAME as MANIFEST
+from prestige.data.platforms.xenium.named import named, prefixes_in
 from prestige.data.slides.brightfield import check_brightfield
 from prestige.data.slides.images import Image, image_of
 from prestige.errors import DataError, PrestigeError, reading
@@ -49,7 +51,11 @@ def samples_in(folders: list[Path]) -> tuple[list[Found], dict[Path, str]]:
         look(folder, known, files)
     used: set[Path] = set()
     found = [_with_full_image(one, files, used) for one in files.found]
-    found += [_xenium(folder, files, used) for folder in files.xenium]
+    found += [
+        _xenium(folder, before, files, used)
+        for folder in files.xenium
+        for before in prefixes_in(folder) or [""]
+    ]
     found += _classic(files, folders, used)
     for table in files.tables:
         found += _table(table, files, used)
@@ -113,13 +119,22 @@ def _with_full_image(one: Found, files: Files, used: set[Path]) -> Found:
     return replace(one, keys={**one.keys, "image": fitting[0]}, to_write=hints)
 
 
-def _xenium(folder: Path, files: Files, used: set[Path]) -> Found:
-    """Return the sample of an output folder of Xenium; its H&E image and alignment lie in it or beside it."""
+def _xenium(folder: Path, before: str, files: Files, used: set[Path]) -> Found:
+    """Return the sample of an output folder of Xenium; its H&E image and alignment lie in it or beside it.
+
+    Parameters
+    ----------
+    before
+        What stands before the names of its files.
+    """
     near = folder.parent
     images = [path for path in files.images if path.parent in (folder, near) or near in path.parents]
     inner = _beside([folder], _BESIDE)
     images += [path for path in inner.images if path not in images]
     alignments = [*inner.alignments, *(path for path in files.alignments if near in path.parents)]
+    if before:
+        images = [path for path in images if path.name.startswith(before)] or images
+        alignments = [path for path in alignments if path.name.startswith(before)] or alignments
     keys: dict[str, Value] = {}
     hints: dict[str, str] = {}
     if len(images) == 1:
@@ -131,7 +146,10 @@ def _xenium(folder: Path, files: Files, used: set[Path]) -> Found:
         keys["alignment"] = alignments[0]
     else:
         hints["alignment"] = f"the file that says how it lies on the morphology image{_choice(alignments)}"
-    name = as_id(folder.parent.name if folder.name.casefold() in ("outs", "output") else folder.name)
+    if not named(folder, before, MANIFEST).is_file():
+        hints["morphology_um_per_px"] = f"0.2125, where images were not made smaller: {MANIFEST} is lost"
+    of_folder = folder.parent.name if folder.name.casefold() in ("outs", "output") else folder.name
+    name = as_id(before or of_folder)
     return Found(name, "xenium", folder, "an output folder of Xenium", None, keys, to_write=hints)
 
 

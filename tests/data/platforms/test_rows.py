@@ -49,6 +49,21 @@ def test_a_csv_as_others_write_it(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found["x"], [2, np.nan])
 
 
+def test_whole_numbers_that_became_floats_are_ids_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"id": [7.0, 67500.0], "x": [0, 1]}).to_parquet(path)
+    assert read_all(path, **HOW)["id"].tolist() == ["7", "67500"]
+    pd.DataFrame({"id": [7.5, 8.0], "x": [0, 1]}).to_parquet(path)
+    with pytest.raises(DataError, match=r"the column 'id' has numbers that are not whole"):
+        read_all(path, **HOW)
+
+
+def test_a_missing_name_of_the_first_column_is_told(tmp_path: Path) -> None:
+    pd.DataFrame({"x": [0, 1]}, index=["a", "b"]).to_csv(tmp_path / "t.csv")
+    with pytest.raises(DataError, match=r"is it the column without a name\? Then name it 'id'"):
+        read_all(tmp_path / "t.csv", **HOW)
+
+
 @pytest.mark.parametrize(
     "lines",
     [

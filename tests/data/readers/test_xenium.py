@@ -19,6 +19,7 @@ from prestige.data.readers.xenium import opened_folder, read, read_table
 from prestige.data.sample import Table
 from prestige.data.spec import SampleSpec
 from prestige.errors import DataError, PrestigeError
+from prestige.start.samples import samples_in
 
 from ...small_xenium import (
     CONTROLS,
@@ -366,6 +367,15 @@ def test_an_alignment_in_the_wrong_direction_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_an_alignment_to_micrometres_is_named(tmp_path: Path) -> None:
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    np.savetxt(tmp_path / "um.csv", np.diag([MORPHOLOGY_UM, MORPHOLOGY_UM, 1]) @ folder.matrix, delimiter=",")
+    told = refused(path, alignment=tmp_path / "um.csv")
+    assert "makes pixels of 0.05825 um; the OME-XML of he.ome.tif say 0.2741 um: it looks like one to" in told
+    assert "divide its first two rows by 0.2125, the um of a morphology pixel" in told
+
+
 def test_an_alignment_of_a_larger_copy_is_told(tmp_path: Path) -> None:
     folder = XeniumFolder()
     path = folder.write(tmp_path / "outs")
@@ -556,6 +566,34 @@ def test_what_else_path_may_name(tmp_path: Path) -> None:
     assert "did you mean the folder 'outs' in it?" in refused(tmp_path / "run", **at)
     assert f"write path: {path}" in refused(path / "experiment.xenium", **at)
     assert "did you mean 'outs'?" in refused(path.with_name("out"), **at)
+
+
+@pytest.mark.parametrize("forms", [("h5", "parquet"), ("mtx", "csv"), ("tar", "csv")])
+def test_files_that_bear_the_name_of_a_data_set(tmp_path: Path, forms: tuple[str, str]) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for name, version, seed in (("Rep1", "xenium-3.0.0.15", 0), ("Rep10", "xenium-1.0.2", 1)):
+        folder = XeniumFolder(version, seed=seed)
+        path = folder.write(tmp_path / name / "outs", matrix=forms[0], cells=forms[1])
+        apart = {"image": tmp_path / name / "he.ome.tif"}
+        apart["alignment"] = tmp_path / name / "he_imagealignment.csv"
+        whole = opened(path, counts_of="nucleus", centre_of="nucleus", **apart).table
+        for one in path.iterdir():
+            one.rename(flat / f"Xenium_{name}_{one.name}")
+        for one in apart.values():
+            one.rename(flat / f"Xenium_{name}_{one.name}")
+    assert "has several tables of cells: Xenium_Rep10_cells, Xenium_Rep1_cells" in refused(flat, **apart)
+    first, found = samples_in([flat])[0]
+    assert (found.id, first.id) == ("Xenium_Rep10", "Xenium_Rep1")
+    assert found.keys == {key: flat / f"Xenium_Rep10_{one.name}" for key, one in apart.items()}
+    table = opened(flat, id="Rep10", counts_of="nucleus", centre_of="nucleus", **found.keys).table
+    pd.testing.assert_frame_equal(table.obs, whole.obs)
+    np.testing.assert_array_equal(table.xy_px, whole.xy_px)
+    (flat / "Xenium_Rep1_experiment.xenium").unlink()
+    assert "morphology_um_per_px" in samples_in([flat])[0][0].to_write
+    (flat / "Xenium_Rep1_experiment.xenium").touch()
+    told = refused(flat, id="Rep1", image=found.keys["image"], alignment=found.keys["alignment"])
+    assert "Xenium_Rep1_experiment.xenium" in told
 
 
 def test_a_manifest_that_contradicts_the_yaml(tmp_path: Path) -> None:

@@ -111,12 +111,21 @@ def _from_text(text: str, where: str) -> Alignment:
     if len(rows) != 3 or any(len(row) != 3 for row in rows):
         widths = sorted({len(row) for row in rows})
         shape = f"{len(rows)} rows of {' or '.join(map(str, widths))} fields" if rows else "nothing"
-        raise DataError(
-            f"holds {shape}", where=where, expected=EXPECTED, remedy="name the file that the alignment is in"
-        )
+        raise DataError(f"holds {shape}", where=where, expected=EXPECTED, remedy=_remedy(rows))
     with reading(where, expected=EXPECTED, remedy="take a header and row names away"):
         matrix = np.array([[float(field) for field in row] for row in rows])
     return checked(Alignment(matrix, where))
+
+
+def _remedy(rows: list[list[str]]) -> str:
+    widths = {len(row) for row in rows}
+    if widths == {3} and len(rows) == 2:
+        return "add the last row, 0,0,1"
+    if len(rows) == 4 and widths <= {3, 4}:
+        return "take the header and the names of rows off"
+    if sum(map(len, rows)) == 9:
+        return "write it as three rows of three"
+    return "name the file that the alignment is in"
 
 
 def checked(alignment: Alignment) -> Alignment:

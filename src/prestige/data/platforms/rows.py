@@ -76,14 +76,18 @@ def read_all(path: Path, **how: Any) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
-def _missing(path: Path, name: str, there: Sequence[str], expected: str) -> DataError:
+def _missing(path: Path, name: str, there: Sequence[str], expected: str, *, is_first: bool) -> DataError:
     near = nearest(name, there)
+    if "" in there and is_first:
+        near = "the column without a name"
+    elif near:
+        near = f"'{near}'"
     known = ", ".join(f"'{one}'" for one in there[:6])
     return DataError(
         f"has no column '{name}', only {known}{', ...' if len(there) > 6 else ''}",
         where=path,
         expected=expected,
-        remedy=f"is it '{near}'? Then name it '{name}'" if near else "copy the file of the instrument again",
+        remedy=f"is it {near}? Then name it '{name}'" if near else "copy the file of the instrument again",
     )
 
 
@@ -92,7 +96,7 @@ def _wanted(
 ) -> list[str]:
     for name in names:
         if name not in there and name not in optional:
-            raise _missing(path, name, there, expected)
+            raise _missing(path, name, there, expected, is_first=name == names[0])
     return [name for name in names if name in there]
 
 
@@ -168,7 +172,7 @@ def _as_text(column: pd.Series, path: Path) -> pd.Series:
     with reading(path, part=f"the column '{name}'", expected="texts or whole numbers"):
         plain = pd.api.types.infer_dtype(levels) == "string"
         words = levels.tolist() if plain else [_word(level) for level in levels]
-        is_float = levels.dtype.kind == "f"
+        is_float = levels.dtype.kind == "f" and not all(float(level).is_integer() for level in levels)
     if bool(column.isna().any()) or "" in words or is_float:
         what = "numbers that are not whole" if is_float else "gaps"
         raise DataError(
@@ -180,6 +184,8 @@ def _as_text(column: pd.Series, path: Path) -> pd.Series:
 
 
 def _word(level: Any) -> str:
+    if isinstance(level, float) and level.is_integer():  # whole numbers that met a gap somewhere
+        return str(int(level))
     return level.decode("utf-8") if isinstance(level, bytes) else str(level)
 
 

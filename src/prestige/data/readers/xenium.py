@@ -1,7 +1,8 @@
 """``source: xenium``: an output folder of a Xenium instrument or of Xenium Ranger, with a separate H&E image.
 
 ``path`` holds ``experiment.xenium``, ``cells`` (parquet or csv) and ``cell_feature_matrix`` (``.h5``, folder,
-``.tar.gz`` or ``.zarr.zip``); nothing else is needed.  ``image:`` is the H&E image, and ``alignment:`` says
+``.tar.gz`` or ``.zarr.zip``); nothing else is needed.  Names may carry that of the sample before
+them.  ``image:`` is the H&E image, and ``alignment:`` says
 how it lies on the morphology image, in whose frame the instrument gives all places.
 """
 
@@ -22,9 +23,10 @@ from prestige.data.columns.mismatch import both_sides
 from prestige.data.columns.totals import totals_of
 from prestige.data.platforms.matrix import Matrix
 from prestige.data.platforms.matrix_10x import contradiction
-from prestige.data.platforms.xenium.cells import Cells, needed_table, read_cells
-from prestige.data.platforms.xenium.manifest import NAME, Manifest, read_manifest
-from prestige.data.platforms.xenium.matrix import matrices_in, opened_matrix
+from prestige.data.platforms.xenium.cells import Cells, read_cells
+from prestige.data.platforms.xenium.folder import Folder, opened_folder
+from prestige.data.platforms.xenium.manifest import NAME, Manifest
+from prestige.data.platforms.xenium.matrix import opened_matrix
 from prestige.data.platforms.xenium.nuclei import read_outlines
 from prestige.data.platforms.xenium.registered import MOST_APART, register
 from prestige.data.platforms.xenium.transcripts import nucleus_counts
@@ -33,48 +35,10 @@ from prestige.data.readers.with_image import prepare_with_image
 from prestige.data.sample import Counts, Table
 from prestige.data.spec import SampleSpec
 from prestige.data.tables import place_rows, row_sums
-from prestige.errors import DataError, PrestigeError, raise_all
-from prestige.inputs import plain_folder
+from prestige.errors import DataError
 from prestige.text import some
 
-_FOLDER = "a Xenium output folder: experiment.xenium, cells and cell_feature_matrix at least"
 _COPY = "copy it from the output folder of the run"
-
-
-@dataclass(frozen=True)
-class Folder:
-    """The files of an output folder that are read.
-
-    Parameters
-    ----------
-    path
-        The folder.
-    cells, matrix
-        The table of cells and the matrix; None where the sample needs no counts and has none.
-    beside
-        The same matrix as texts, where both are there.
-    transcripts, outlines
-        What counts, and centres, of nuclei are taken from; None where those of cells are.
-    """
-
-    path: Path
-    cells: Path
-    matrix: Path | None
-    beside: Path | None = None
-    transcripts: Path | None = None
-    outlines: Path | None = None
-
-    @property
-    def files(self) -> dict[str, Path]:
-        """Role -> file."""
-        manifest = self.path / NAME
-        roles = {
-            "cells": self.cells,
-            "matrix": self.matrix,
-            "manifest": manifest if manifest.is_file() else None,
-        }
-        roles |= {"beside": self.beside, "transcripts": self.transcripts, "outlines": self.outlines}
-        return {role: path for role, path in roles.items() if path is not None}
 
 
 def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepared:
@@ -93,6 +57,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         counts_of=spec.counts_of or "cell",
         centre_of=spec.centre_of or "cell",
         counts=counts,
+        sample=spec.id,
     )
     registered = register(spec.image, spec.alignment, manifest, spec.path, trusted=spec.um_per_px is not None)
     rules = {
@@ -118,60 +83,6 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         rules=tuple(name for name, holds in rules.items() if holds),
         platform=manifest.said,
     )
-
-
-def opened_folder(
-    path: Path, *, um_per_px: float | None, counts_of: str, centre_of: str, counts: Counts
-) -> tuple[Folder, Manifest]:
-    """Find the files of an output folder, and read its manifest.
-
-    Raises
-    ------
-    DataError
-        For each of them that is needed and not there, all at once.
-    """
-    if path.name == NAME and path.is_file():
-        raise DataError("is a file", where=path, expected=_FOLDER, remedy=f"write path: {path.parent}")
-    plain_folder(path, expected=_FOLDER, remedy="check path: in dataset.yaml")
-    inner = [one.name for one in sorted(path.iterdir()) if (one / NAME).is_file()]
-    if not (path / NAME).exists() and inner:
-        raise DataError(
-            f"holds no {NAME}",
-            where=path,
-            expected=_FOLDER,
-            remedy=f"did you mean the folder '{inner[0]}' in it?",
-        )
-    faults: list[PrestigeError] = []
-    found: dict[str, Path] = {}
-    manifest = None
-    try:
-        manifest = read_manifest(path, um_per_px)
-    except DataError as error:
-        faults.append(error)
-    needed = {"cells": ("cells", "one row a cell")}
-    if counts_of == "nucleus":
-        needed["transcripts"] = ("transcripts", "of which counts of nuclei are made")
-    if centre_of == "nucleus":
-        needed["outlines"] = ("nucleus_boundaries", "of which centres of nuclei are made")
-    for role, (name, why) in needed.items():
-        try:
-            found[role] = needed_table(path, name, why)
-        except DataError as error:
-            faults.append(error)
-    matrices = matrices_in(path)
-    if not matrices and counts == "needed":
-        faults.append(
-            DataError(
-                "no cell_feature_matrix is there (.h5, folder, .tar.gz or .zarr.zip)",
-                where=path,
-                expected=_FOLDER,
-                remedy=_COPY,
-            )
-        )
-    raise_all(faults)
-    assert manifest is not None
-    texts = next((one for one in matrices[1:] if one.is_dir()), None)
-    return Folder(path, matrix=matrices[0] if matrices else None, beside=texts, **found), manifest
 
 
 def read_table(

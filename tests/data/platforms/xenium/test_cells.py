@@ -53,6 +53,9 @@ def test_without_counts_and_nuclei(tmp_path: Path) -> None:
 def test_what_is_no_table_of_cells(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"neither cells\.parquet nor cells\.csv\.gz is there"):
         needed_table(tmp_path, "cells", "")
+    (tmp_path / "cells.zarr.zip").touch()
+    with pytest.raises(DataError, match=r"; its .zarr.zip is not read: copy it from the output folder"):
+        needed_table(tmp_path, "cells", "")
     FRAME.drop(columns="x_centroid").to_parquet(tmp_path / "cells.parquet")
     with pytest.raises(DataError, match="x_centroid"):
         read_cells(tmp_path / "cells.parquet")

@@ -27,6 +27,8 @@ def test_the_form_that_is_read_first(tmp_path: Path) -> None:
     for name in (".zarr.zip", ".tar.gz", ".h5"):
         (tmp_path / f"cell_feature_matrix{name}").touch()
     (tmp_path / "cell_feature_matrix").mkdir()
+    assert tmp_path / "cell_feature_matrix" not in matrices_in(tmp_path)  # it is empty
+    (tmp_path / "cell_feature_matrix" / "matrix.mtx.gz").touch()
     found = [path.name.removeprefix("cell_feature_matrix") for path in matrices_in(tmp_path)]
     assert found == [".h5", "", ".tar.gz", ".zarr.zip"]
 

@@ -11,14 +11,14 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from prestige.data.platforms.rows import read_all
+from prestige.data.platforms.xenium.named import EXPECTED as EXPECTED_FOLDER
+from prestige.data.platforms.xenium.named import TABLES, named
 from prestige.errors import DataError
 from prestige.text import some
 
 EXPECTED = "the table of cells of a Xenium output folder"
-_OF_FOLDER = "a Xenium output folder: experiment.xenium, cells and cell_feature_matrix at least"
 _KEPT = ("cell_area", "nucleus_area", "nucleus_count")
 _NUMBERS = ("x_centroid", "y_centroid", "transcript_counts", *_KEPT)
-_SUFFIXES = (".parquet", ".csv.gz", ".csv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +55,13 @@ class Cells:
         return np.ones(len(self.ids), dtype=bool)
 
 
-def table_named(folder: Path, name: str) -> Path | None:
+def table_named(folder: Path, name: str, before: str = "") -> Path | None:
     """Return a table of the folder in the form it is there in, parquet first; None where there is none."""
-    paths = [folder / f"{name}{suffix}" for suffix in _SUFFIXES]
+    paths = [named(folder, before, f"{name}{end}") for end in TABLES]
     return next((path for path in paths if path.exists()), None)
 
 
-def needed_table(folder: Path, name: str, why: str) -> Path:
+def needed_table(folder: Path, name: str, why: str, before: str = "") -> Path:
     """Return a table of the folder.
 
     Raises
@@ -69,13 +69,15 @@ def needed_table(folder: Path, name: str, why: str) -> Path:
     DataError
         When it is not there in any form.
     """
-    path = table_named(folder, name)
+    path = table_named(folder, name, before)
     if path is None:
+        store = named(folder, before, f"{name}.zarr.zip")
         raise DataError(
             f"neither {name}.parquet nor {name}.csv.gz is there",
             where=folder,
-            expected=_OF_FOLDER if name == "cells" else f"{name}, {why}",
-            remedy="copy it from the output folder of the run",
+            expected=EXPECTED_FOLDER if name == "cells" else f"{name}, {why}",
+            remedy=f"{'its .zarr.zip is not read: ' if store.exists() else ''}"
+            "copy it from the output folder of the run",
         )
     return path
 

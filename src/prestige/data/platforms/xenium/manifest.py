@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prestige.data.platforms.xenium.named import named
 from prestige.data.slides.pixel_size import checked_um
 from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import read_json_object
@@ -40,7 +41,7 @@ class Manifest:
     images: tuple[Path, ...]
 
 
-def read_manifest(folder: Path, um_per_px: float | None) -> Manifest:
+def read_manifest(folder: Path, um_per_px: float | None, before: str = "") -> Manifest:
     """Read the manifest of an output folder.
 
     Parameters
@@ -49,15 +50,17 @@ def read_manifest(folder: Path, um_per_px: float | None) -> Manifest:
         The output folder.
     um_per_px
         Width of a pixel of the morphology image where dataset.yaml says it; otherwise the manifest has to.
+    before
+        What stands before the names of its files.
 
     Raises
     ------
     DataError
         When it is damaged, or nobody says how wide a pixel is: that is never assumed.
     """
-    path = folder / NAME
+    path = named(folder, before, NAME)
     if not path.is_file() and um_per_px is not None:
-        return Manifest(um_per_px, None, f"Xenium, without {NAME}", _images(folder, {}))
+        return Manifest(um_per_px, None, f"Xenium, without {NAME}", _images(folder, {}, before))
     if not path.exists():
         raise DataError(
             f"the manifest {NAME} is missing, which says how wide a pixel of the morphology image is",
@@ -90,7 +93,7 @@ def read_manifest(folder: Path, um_per_px: float | None) -> Manifest:
         um_per_px = stated
     n_cells = content.get("num_cells")
     n_cells = n_cells if isinstance(n_cells, int) and not isinstance(n_cells, bool) else None
-    return Manifest(float(um_per_px or 0), n_cells, said, _images(folder, content.get("images")))
+    return Manifest(float(um_per_px or 0), n_cells, said, _images(folder, content.get("images"), before))
 
 
 def _version(content: Mapping[str, Any]) -> str:
@@ -103,11 +106,13 @@ def _version(content: Mapping[str, Any]) -> str:
     return f"Xenium, {which} {number[0]}" if number else "Xenium, of an unknown version"
 
 
-def _images(folder: Path, named: object) -> tuple[Path, ...]:
+def _images(folder: Path, listed: object, before: str) -> tuple[Path, ...]:
     """Return the images of the morphology, those that the manifest names first."""
-    values = [named.get(key) for key in _IMAGES] if isinstance(named, dict) else []
+    values = [listed.get(key) for key in _IMAGES] if isinstance(listed, dict) else []
     paths = [folder / value for value in values if isinstance(value, str) and "\0" not in value]
-    paths += sorted((*folder.glob("morphology*.tif"), *folder.glob("morphology_focus/*.tif")))
+    there = [one for one in folder.iterdir() if one.name.removeprefix(before).startswith("morphology")]
+    paths += sorted(one for one in there if one.name.endswith(".tif"))
+    paths += sorted(folder.glob("morphology_focus/*.tif"))
     root = folder.resolve()
-    there = (one for one in paths if os.path.isfile(one))  # whatever name a manifest gives
-    return tuple(dict.fromkeys(one for one in there if one.resolve().is_relative_to(root)))
+    files = (one for one in paths if os.path.isfile(one))  # whatever name a manifest gives
+    return tuple(dict.fromkeys(one for one in files if one.resolve().is_relative_to(root)))

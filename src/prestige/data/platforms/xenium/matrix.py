@@ -18,6 +18,7 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 from prestige.data.platforms.matrix import EXPECTED, GENE_TYPE, Matrix, Wanted, matrix_named
 from prestige.data.platforms.matrix_10x import matrix_of
+from prestige.data.platforms.xenium.named import named
 from prestige.data.stores.zarrs import element
 from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import plain_file
@@ -31,9 +32,13 @@ _FREE_BYTES, _MOST_RATIO = 1 << 28, 100  # what an archive may unpack to, beside
 _STEP = 1 << 22
 
 
-def matrices_in(folder: Path) -> list[Path]:
-    """Return the matrices of an output folder, the one that is read first: all hold the same counts."""
-    return [path for form in _FORMS if (path := folder / f"{NAME}{form}").exists()]
+def matrices_in(folder: Path, before: str = "") -> list[Path]:
+    """Return the matrices of an output folder, the one that is read first: all hold the same counts.
+
+    A folder that is empty is none.
+    """
+    there = [path for form in _FORMS if (path := named(folder, before, f"{NAME}{form}")).exists()]
+    return [path for path in there if not path.is_dir() or any(path.iterdir())]
 
 
 @contextmanager

@@ -218,13 +218,17 @@ def _check_direction(found: Registered) -> None:
         if _apart(um, stated) <= MOST_APART:
             continue
         inverse = _apart(found.morphology_um / scale, stated) <= MOST_APART
+        to_um = _apart(scale, stated) <= MOST_APART
         looks = ": it looks like the inverse" if inverse else f", {_times(stated / um)} as wide"
+        looks = ": it looks like one to micrometres" if to_um and not inverse else looks
         raise DataError(
             f"makes pixels of {um:.4g} um; the {what} of {found.image.path.name} say {stated:.4g} um{looks}",
             where=found.alignment.where,
             expected=f"one width, within {MOST_APART:.0%}",
             remedy=_inverted(found.alignment)
             if inverse
+            else f"divide its first two rows by {found.morphology_um:.6g}, the um of a morphology pixel"
+            if to_um
             else "name the alignment of this very image at its largest level; where the image states a wrong "
             f"width, write um_per_px: {um:.4g} and trust_um_per_px: true",
         )
