@@ -108,7 +108,10 @@ def test_the_largest_image_of_rgb_is_the_slide(tmp_path: Path) -> None:
     written(tmp_path / "a.zarr" / "2", np.zeros((1, 400, 400), np.uint8), version=2)
     image = image_of(tmp_path / "a.zarr")
     assert (image.height_px, image.width_px) == (70, 100)
-    assert image.notes == ("image 1 of a.zarr (100 x 70 px) was read, the largest; 2 lie beside it",)
+    assert image.notes == (
+        "image 1 of a.zarr (100 x 70 px) was read, the largest that is no label or macro image; 2 lie beside "
+        "it",
+    )
     written(tmp_path / "a.zarr" / "3", CYX, version=2)
     with pytest.raises(
         DataError, match=r"2 images have the most pixels: 1, 3.*name the one that is meant \(a.zarr/1\)"
@@ -215,3 +218,40 @@ def test_a_level_that_is_missing_or_a_chunk_that_is_cut_off_is_told(tmp_path: Pa
     (folder / "0" / "zarr.json").unlink()
     with pytest.raises(DataError, match="its largest level is not there"):
         image_of(folder)
+
+
+@pytest.mark.parametrize("how", [{"name": "label image"}, {"unit": None}])
+def test_a_larger_image_beside_the_slide_is_not_taken_for_it(
+    tmp_path: Path, how: dict[str, str | None]
+) -> None:
+    folder = tmp_path / "a.zarr"
+    zarr.open_group(folder, mode="w").attrs["ome"] = {"bioformats2raw.layout": 3}
+    written(folder / "0", CYX)
+    beside = np.ascontiguousarray(picture(90, 120).transpose(2, 0, 1))
+    written(folder / "1", beside, unit=how.get("unit", "micrometer"))
+    group = zarr.open_group(folder / "1", mode="r+")
+    said = group.attrs.asdict()
+    said["ome"]["multiscales"][0]["name"] = how.get("name", "")
+    group.attrs.update(said)
+    assert (image_of(folder).width_px, image_of(folder).height_px) == (100, 70)
+
+
+@pytest.mark.parametrize(
+    ("labels", "colours", "order"),
+    [
+        (("Channel 0", "Channel 1", "Channel 2"), ("0000FF", "00ff00", "FF0000"), (2, 1, 0)),
+        (("Red", "Green", "Blue"), ("0000FF", "00FF00", "FF0000"), (0, 1, 2)),
+        (("", "", ""), ("0000FF", "00FF00", "FFFFFF"), (0, 1, 2)),
+    ],
+)
+def test_channels_without_names_are_told_by_how_they_are_shown(
+    tmp_path: Path, labels: tuple[str, ...], colours: tuple[str, ...], order: tuple[int, ...]
+) -> None:
+    folder = written(tmp_path / "a.zarr", CYX)
+    group = zarr.open_group(folder, mode="r+")
+    said = group.attrs.asdict()
+    said["ome"]["omero"] = {
+        "channels": [{"label": label, "color": colour} for label, colour in zip(labels, colours, strict=True)]
+    }
+    group.attrs.update(said)
+    np.testing.assert_array_equal(decoded(folder), PIXELS[..., list(order)])

@@ -40,9 +40,17 @@ def test_a_width() -> None:
         ({"resolution": (1, 1), "resolutionunit": "CENTIMETER"}, {}),
         ({"resolution": (20000, 20000), "resolutionunit": "NONE"}, {}),
         ({"description": "Aperio v1\r\n24x16|AppMag = 40|MPP = 0.2523"}, {"Aperio description": 0.2523}),
+        ({"description": "Aperio v1\r\n24x16|AppMag = 40|MPP = 0,2523|x"}, {"Aperio description": 0.2523}),
+        ({"description": "Aperio v1\r\n24x16|MPP = .5"}, {"Aperio description": 0.5}),
+        ({"description": "Aperio v1\r\n24x16|MPP = 1.;"}, {"Aperio description": 1.0}),
+        ({"description": "Aperio v1\r\n24x16|MPP = |x"}, {}),
         ({"description": "Aperio v1\r\n24x16|MPP = ."}, {}),
         ({"description": "Aperio v1\r\n24x16|MPP = 0.2.5"}, {}),
         ({"description": "MPP = 0.2523"}, {}),
+        (
+            {"description": "ImageJ=1.53\nunit=mm\n", "resolution": (4000, 4000), "resolutionunit": "NONE"},
+            {"resolution tags": 0.25},
+        ),
         (
             {"description": "ImageJ=1.53\nunit=micron\n", "resolution": (4, 4), "resolutionunit": "NONE"},
             {"resolution tags": 0.25},

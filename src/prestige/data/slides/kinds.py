@@ -42,6 +42,7 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"<?xml", "an XML text"),
 )
 _BY_OTHERS = "write it as a TIFF (QuPath, Bio-Formats or libvips do)"
+_PACKED = "unpack it and name what was in it"
 _NO_SLIDE_IN_FOLDER = "name the image itself"
 
 
@@ -137,5 +138,11 @@ def _unknown(path: Path, head: bytes) -> DataError:
         f"is {known}" if known else ("is empty" if not head else "is no image that is read"),
         where=path,
         expected=FORMATS,
-        remedy=_BY_OTHERS if known else (None if head else AGAIN),
+        remedy=_PACKED
+        if head.startswith((b"PK", b"\x1f\x8b"))
+        else _BY_OTHERS
+        if known
+        else None
+        if head
+        else AGAIN,
     )

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, UInt8
 
 from prestige.data.columns.units import um_of
 from prestige.data.slides.alpha import on_white
+from prestige.data.slides.beside import slides_among
 from prestige.data.slides.images import WHITE, Image, Level, blocks_of
 from prestige.data.slides.pixel_size import square_um
 from prestige.data.slides.slide import checked_image
@@ -56,8 +57,10 @@ class ZarrImage(Image):
                 faults.append(error)
         if not found:
             raise faults[0]
-        most = max(one.shape_px[0] * one.shape_px[1] for one in found.values())
-        largest = [name for name, one in found.items() if one.shape_px[0] * one.shape_px[1] == most]
+        slides = slides_among([(name, one.name, _has_widths(one)) for name, one in found.items()])
+        sizes = {name: one.shape_px[0] * one.shape_px[1] for name, one in found.items() if name in slides}
+        most = max(sizes.values())
+        largest = [name for name, size in sizes.items() if size == most]
         if len(largest) > 1:
             raise DataError(
                 f"{len(largest)} images have the most pixels: {', '.join(largest[:3])}",
@@ -104,8 +107,8 @@ class ZarrImage(Image):
         if self.beside:
             size = f"{self.width_px} x {self.height_px} px"
             notes.append(
-                f"image {self.name} of {self.folder.name} ({size}) was read, the largest; "
-                f"{self.beside} lie beside it"
+                f"image {self.name} of {self.folder.name} ({size}) was read, the largest that is no label or "
+                f"macro image; {self.beside} lie beside it"
             )
         if self.stored.lost:
             notes.append(
@@ -145,6 +148,10 @@ class ZarrImage(Image):
     def _blocks(self) -> list[tuple[int, int, int, int]]:
         rows, columns = (side * -(-_LEAST_BLOCK_PX // side) for side in self.pyramid.file_px)
         return blocks_of(self.height_px, self.width_px, rows, columns)
+
+
+def _has_widths(pyramid: Pyramid) -> bool:
+    return all(um_of(pyramid.units.get(axis)) is not None and axis in pyramid.scales for axis in "xy")
 
 
 def _images_in(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from prestige.data.columns.units import is_um
+from prestige.data.columns.units import um_of
 from prestige.data.slides.tiff import directories as tags
 from prestige.data.slides.tiff.ome import stated_um
 from prestige.data.slides.tiff.pages import Level0
@@ -22,7 +22,7 @@ _LEAST_TAGGED_UM, _MOST_TAGGED_UM = 0.01, 20.0  # beyond it stand the dots per i
 _SQUARE_WITHIN = 0.01
 _AGREES_WITHIN = 0.02
 _UNIT_UM = {2: 25_400.0, 3: 10_000.0, 4: 1_000.0, 5: 1.0}  # inch, cm; mm and um as some writers add
-_APERIO_UM = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
+_APERIO_UM = re.compile(r"\bMPP\s*=\s*([0-9]*[.,]?[0-9]+|[0-9]+[.,])(?![0-9]|[.,][0-9])")
 _IMAGEJ_UNIT = re.compile(r"^unit=(.*?)\s*$", re.M)
 
 
@@ -97,13 +97,14 @@ def _stated(level: Level0) -> Iterator[tuple[str, float, float]]:
     if said is not None:
         yield "OME-XML", *said
     aperio = _APERIO_UM.search(text) if text.startswith("Aperio") else None
-    if aperio and aperio[1].count(".") < 2 and aperio[1] != ".":
-        yield "Aperio description", float(aperio[1]), float(aperio[1])
+    if aperio:
+        um = float(aperio[1].replace(",", "."))
+        yield "Aperio description", um, um
     x, y = (page.numbers.get(tag, (0.0,)) for tag in (tags.X_RESOLUTION, tags.Y_RESOLUTION))
     unit_um = _UNIT_UM.get(page.number(tags.RESOLUTION_UNIT, 2))
     of_imagej = _IMAGEJ_UNIT.search(text) if text.startswith("ImageJ=") else None
-    if of_imagej is not None and is_um(of_imagej[1].replace(r"\u00B5", "u")):
-        unit_um = 1.0
+    if of_imagej is not None:
+        unit_um = um_of(of_imagej[1].replace(r"\u00B5", "u")) or unit_um
     if unit_um is not None and x and y and x[0] > 0 and y[0] > 0:
         yield "resolution tags", unit_um / x[0], unit_um / y[0]
 

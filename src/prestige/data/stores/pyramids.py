@@ -33,6 +33,8 @@ class Pyramid:
         The image, for messages.
     rgb
         Which channels are red, green and blue (and how opaque the pixel is).
+    name
+        What the image is called, "" for nothing.
     units, scales
         Axis -> unit of length, and width of a pixel of the largest level in it, as far as they are stated.
     """
@@ -41,6 +43,7 @@ class Pyramid:
     axes: tuple[str, ...]
     where: str
     rgb: tuple[int, ...]
+    name: str
     units: dict[str, str]
     scales: dict[str, float]
 
@@ -99,6 +102,7 @@ def pyramid_of(group: Any, where: str) -> Pyramid:
         said = attributes.get("ome", attributes)
         scales = said["multiscales"][0]
         axes = tuple(str(one["name"]) if isinstance(one, dict) else str(one) for one in scales["axes"])
+        name = str(scales.get("name") or "")
         units = {
             one["name"]: str(one["unit"])
             for one in scales["axes"]
@@ -121,7 +125,7 @@ def pyramid_of(group: Any, where: str) -> Pyramid:
         rgb = colour_order(channel_names(said, attributes), channels)
         widths = _scale(datasets[order[0]], scales, len(axes))
     known = {} if widths is None else dict(zip(axes, widths, strict=True))
-    return Pyramid(arrays, axes, where, rgb, units, known)
+    return Pyramid(arrays, axes, where, rgb, name, units, known)
 
 
 def _is_level(array: Any, largest: Any, y: int, x: int) -> bool:

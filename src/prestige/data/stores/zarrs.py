@@ -29,6 +29,7 @@ Window = tuple[slice, slice]
 _KINDS = ("images", "labels", "points", "shapes", "tables")
 _MOST_LEVELS = 64
 _COLOURS = ({"r": 0, "g": 1, "b": 2}, {"red": 0, "green": 1, "blue": 2})
+_SHOWN = {"FF0000": "r", "00FF00": "g", "0000FF": "b"}
 
 
 def elements_of(store: Path) -> list[str]:
@@ -348,12 +349,18 @@ def _width(dataset: dict[str, Any]) -> float | None:
 
 
 def channel_names(of_image: dict[str, Any], attributes: dict[str, Any]) -> tuple[str, ...]:
-    """Return the names of channels, as OME or, before it, spatialdata writes them."""
+    """Return the names of channels, as OME or, before it, spatialdata writes them.
+
+    Where none is called after a colour, those that are shown as red, green and blue are called so.
+    """
     for holder in (of_image.get("omero"), attributes.get("omero"), attributes.get("channels_metadata")):
         if isinstance(holder, dict) and isinstance(holder.get("channels"), list):
-            return tuple(
-                str(one.get("label", "")) if isinstance(one, dict) else "" for one in holder["channels"]
-            )
+            channels = [one if isinstance(one, dict) else {} for one in holder["channels"]]
+            names = tuple(str(one.get("label", "")) for one in channels)
+            if any(name.lower() in colours for name in names for colours in _COLOURS):
+                return names
+            shown = [_SHOWN.get(str(one.get("color")).upper(), "") for one in channels]
+            return tuple(shown) if sorted(shown) == sorted(_COLOURS[0]) else names
     return ()
 
 

@@ -182,3 +182,38 @@ def test_a_small_file_cannot_claim_a_large_slide(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a file of \d+ bytes claims 1000000 x 1000000 px"):
         write_slide(image, tmp_path / "slide.npy")
     assert not (tmp_path / "slide.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"),
+    [
+        ({"Name": "label image", "PhysicalSizeX": 5, "PhysicalSizeY": 5}, True),
+        ({"Name": "S1.svs - macro"}, True),
+        ({"Name": "Series 2"}, True),
+        ({"Name": "Series 2", "PhysicalSizeX": 1, "PhysicalSizeY": 1}, False),
+    ],
+)
+def test_an_image_of_ome_that_is_called_a_label_or_states_no_width_lies_beside(
+    tmp_path: Path, beside: dict[str, Any], words: bool
+) -> None:
+    larger = np.random.default_rng(4).integers(0, 255, (80, 100, 3), dtype=np.uint8)
+    slide = {"Name": "slide", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+    image = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(image, ome=True) as file:
+        for pixels, said in ((PIXELS, slide), (larger, beside)):
+            file.write(pixels, photometric="rgb", metadata={"axes": "YXS", **said})
+    found = level0(image)
+    assert (found.page.width, found.page.height) == ((96, 64) if words else (100, 80))
+    assert any("larger ones are label or macro images" in note for note in found.notes()) == words
+    if words:
+        check_is_pixels(image)
+
+
+def test_images_of_ome_that_are_all_called_labels_leave_the_largest(tmp_path: Path) -> None:
+    image = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(image, ome=True) as file:
+        for pixels in (PIXELS[:9, :9], PIXELS):
+            file.write(
+                np.ascontiguousarray(pixels), photometric="rgb", metadata={"axes": "YXS", "Name": "label"}
+            )
+    check_is_pixels(image)

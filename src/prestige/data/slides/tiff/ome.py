@@ -10,7 +10,30 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
 from prestige.data.columns.units import um_of
+from prestige.data.slides.beside import slides_among
 from prestige.errors import DataError, reading
+
+
+def sizes_beside(text: str, image: Path) -> set[tuple[int, int]]:
+    """Return widths and heights of the images that OME-XML lists beside the slide, and of none other.
+
+    Raises
+    ------
+    DataError
+        When the OME-XML cannot be read.
+    """
+    root, _ = _images(text, 0, 0, image)
+    listed = [
+        (_size_of(pixels), one.get("Name") or "", _stated(pixels) is not None)
+        for one in (() if root is None else named(root, "Image"))
+        for pixels in named(one, "Pixels")
+    ]
+    return {size for size, _, _ in listed} - slides_among(listed)
+
+
+def _size_of(pixels: Element) -> tuple[int, int]:
+    width, height = (_number(pixels.get(f"Size{axis}")) or 0 for axis in "XY")
+    return int(width), int(height)
 
 
 def _images(text: str, width: int, height: int, image: Path) -> tuple[Element | None, list[Element]]:
@@ -81,16 +104,18 @@ def stated_um(text: str, width: int, height: int, image: Path) -> tuple[float, f
     DataError
         When the OME-XML cannot be read.
     """
-    for one in _images(text, width, height, image)[1]:
-        sizes = []
-        for axis in "XY":
-            factor = um_of(one.get(f"PhysicalSize{axis}Unit", "um"))
-            value = _number(one.get(f"PhysicalSize{axis}"))
-            if factor is not None and value is not None:
-                sizes.append(factor * value)
-        if len(sizes) == 2:
-            return sizes[0], sizes[1]
-    return None
+    found = (_stated(one) for one in _images(text, width, height, image)[1])
+    return next((size for size in found if size is not None), None)
+
+
+def _stated(pixels: Element) -> tuple[float, float] | None:
+    sizes = []
+    for axis in "XY":
+        factor = um_of(pixels.get(f"PhysicalSize{axis}Unit", "um"))
+        value = _number(pixels.get(f"PhysicalSize{axis}"))
+        if factor is not None and value is not None:
+            sizes.append(factor * value)
+    return (sizes[0], sizes[1]) if len(sizes) == 2 else None
 
 
 def _number(text: str | None) -> float | None:

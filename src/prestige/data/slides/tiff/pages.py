@@ -26,7 +26,7 @@ from prestige.data.slides.tiff.checks import (
     check_layout,
 )
 from prestige.data.slides.tiff.directories import WHOLE, Directory, read_directories
-from prestige.data.slides.tiff.ome import check_in_one_file
+from prestige.data.slides.tiff.ome import check_in_one_file, sizes_beside
 from prestige.data.slides.tiff.planes import colours_of, named_after
 from prestige.errors import DataError
 
@@ -117,11 +117,19 @@ class Level0:
     def notes(self) -> list[str]:
         """Say what was chosen among the pages of the file and what was not obeyed."""
         notes = []
+        larger = sizes_beside(self.pages[0].texts.get(tags.DESCRIPTION, ""), self.image)
+        larger = {size for size in larger if size[0] * size[1] > self.page.width * self.page.height}
+        of_what = " that is no label or macro image" if larger else ""
         if self.page.place != (0,):
             first = self.pages[0]
             notes.append(
                 f"{self.page.name} of {self.image.name} ({self.page.width} x {self.page.height} px), the "
-                f"largest, was read; page 1 has {first.width} x {first.height} px"
+                f"largest{of_what}, was read; page 1 has {first.width} x {first.height} px"
+            )
+        elif larger:
+            notes.append(
+                f"{self.page.name} of {self.image.name} was read: larger ones are label or macro images, or "
+                "do not state the width of a pixel"
             )
         if self.planes:
             names = ", ".join(page.name for page in self.planes)
@@ -203,7 +211,10 @@ def _chosen(pages: Sequence[Directory], image: Path) -> tuple[Directory, ...]:
     with_pixels = [page for page in pages if page.width > 0 and page.height > 0]
     if not with_pixels:
         raise DataError("the image is empty (no page has pixels)", where=image, expected=WHOLE)
-    slides = [page for page in with_pixels if not _is_beside(page)] or with_pixels
+    beside = sizes_beside(pages[0].texts.get(tags.DESCRIPTION, ""), image)
+    slides = [
+        page for page in with_pixels if not _is_beside(page) and (page.width, page.height) not in beside
+    ] or with_pixels
     if pages[0].is_tiled and pages[0].texts.get(tags.DESCRIPTION, "").startswith("Aperio"):
         slides = [page for page in slides if page.is_tiled] or slides  # its thumbnail is a strip
     most = max(page.width * page.height for page in slides)
