@@ -90,3 +90,21 @@ def test_a_fraction_is_not_told_to_be_too_large() -> None:
     with pytest.raises(DataError, match=r"no whole numbers above 0: 1 \(1\.5\)") as caught:
         whole_ids(pd.Series([1.5, 2.0]), where="cells")
     assert "float64" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "remedy"),
+    [
+        (pd.Series([0, 1, 2]), "add 1 to all ids where they count from 0"),
+        (pd.Series([0.0, 1.0]), "0 is the background"),
+        (pd.Series([2**63, 2**63 + 1], dtype="uint64"), "number them below 2^63"),
+        (pd.Series([0, -1]), None),
+        (pd.Series([0, None], dtype="Int64"), None),
+        (pd.Series(["0"]), None),
+    ],
+    ids=str,
+)
+def test_what_mends_ids_is_said_where_it_can_be_told(values: pd.Series, remedy: str | None) -> None:
+    with pytest.raises(DataError) as caught:
+        whole_ids(values, where="cells")
+    assert caught.value.remedy is None if remedy is None else remedy in str(caught.value)

@@ -85,3 +85,28 @@ def test_whole_numbers_find_their_own(ids: list[int], rng: Any) -> None:
 def test_rows_without_their_instance_are_refused(rows: Any, there: Any, said: str) -> None:
     with pytest.raises(DataError, match=said):
         match(rows, there)
+
+
+@pytest.mark.parametrize(
+    ("first", "there", "words"),
+    [
+        (
+            1,
+            0,
+            r"run from 1 to 4, those of cells from 0 to 3: each is 1 too large, .* instance_key -1, where",
+        ),
+        (
+            0,
+            1,
+            r"run from 0 to 3, those of cells from 1 to 4: each is 1 too small, .* instance_key \+1, where",
+        ),
+        (11, 1, "each is 10 too large"),
+    ],
+)
+def test_ids_that_count_from_another_number_are_told_as_that(first: int, there: int, words: str) -> None:
+    """To take the rows off that find no shape would leave all others at their neighbours."""
+    rows = np.random.default_rng(5).permutation(4) + first
+    with pytest.raises(DataError, match=words):
+        match(rows, np.arange(4) + there)
+    with pytest.raises(DataError, match=r"rows without a shape in cells: 1 \(9\)"):
+        match([0, 1, 2, 9], np.arange(4))

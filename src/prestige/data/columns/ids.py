@@ -56,14 +56,11 @@ def whole_ids(
     numbers, wrong = _parsed(series)
     wrong |= numbers < least
     if wrong.any():
-        lost = pd.api.types.is_float_dtype(series.dtype) and bool(
-            (np.abs(np.asarray(series[wrong], dtype=np.float64)) > _EXACT_FLOAT).all()
-        )
         raise DataError(
             f"{what} that are no whole numbers above {least - 1}: {some(series[wrong].tolist())}",
             where=where,
             expected=expected,
-            remedy="store them as whole numbers: float64 keeps those up to 2^53 only" if lost else None,
+            remedy=_remedy(series[wrong]),
         )
     ids = pd.Index(numbers)
     if unique and not ids.is_unique:
@@ -74,6 +71,20 @@ def whole_ids(
             remedy="take one of each off the table",
         )
     return numbers
+
+
+def _remedy(wrong: pd.Series) -> str | None:
+    """Return what mends ids that are none, where that can be told."""
+    if not pd.api.types.is_numeric_dtype(wrong.dtype) or pd.api.types.is_bool_dtype(wrong.dtype):
+        return None
+    if wrong.isna().any():
+        return None
+    if bool(wrong.eq(0).all()):
+        return "0 is the background: take that row off, or add 1 to all ids where they count from 0"
+    if pd.api.types.is_float_dtype(wrong.dtype):
+        lost = bool((np.abs(np.asarray(wrong, dtype=np.float64)) > _EXACT_FLOAT).all())
+        return "store them as whole numbers: float64 keeps those up to 2^53 only" if lost else None
+    return "number them below 2^63" if bool(wrong.gt(MOST).all()) else None
 
 
 def _parsed(series: pd.Series) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:

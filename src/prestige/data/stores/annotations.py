@@ -133,6 +133,14 @@ def matched(
     if not lost.any():
         return places
     names = [str(one) for one in wanted[lost]]
+    if (apart := _counted_apart(wanted, there)) is not None:
+        raise DataError(
+            f"its ids run from {wanted.min()} to {wanted.max()}, those of {region} from {there.min()} "
+            f"to {there.max()}: each is {abs(apart)} too {'large' if apart > 0 else 'small'}, or they are others",
+            where=where,
+            expected=expected,
+            remedy=f"count both from one number: instance_key {-apart:+d}, where that is so",
+        )
     if not lost.all():
         raise DataError(
             f"rows without a {what} in {region}: {some(names)}",
@@ -146,6 +154,16 @@ def matched(
         expected=expected,
         remedy=both_sides(names, [str(one) for one in there], "name another region, or mend instance_key"),
     )
+
+
+def _counted_apart(wanted: pd.Index, there: pd.Index) -> int | None:
+    """Return how far whole numbers without a gap, as many on both sides, lie apart; None for all else."""
+    if not len(wanted) or len(wanted) != len(there) or not pd.api.types.is_integer_dtype(wanted.dtype):
+        return None
+    least, other = int(wanted.min()), int(there.min())
+    if int(wanted.max()) - least + 1 != len(wanted) or int(there.max()) - other + 1 != len(there):
+        return None
+    return least - other
 
 
 def _whole(column: pd.Series, there: pd.Index, where: str, expected: str) -> pd.Series:
