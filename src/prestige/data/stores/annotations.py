@@ -136,7 +136,7 @@ def matched(
     if (apart := _counted_apart(wanted, there)) is not None:
         raise DataError(
             f"its ids run from {wanted.min()} to {wanted.max()}, those of {region} from {there.min()} "
-            f"to {there.max()}: each is {abs(apart)} too {'large' if apart > 0 else 'small'}, or they are others",
+            f"to {there.max()}: each is {abs(apart)} too {'large' if apart > 0 else 'small'}, or another",
             where=where,
             expected=expected,
             remedy=f"count both from one number: instance_key {-apart:+d}, where that is so",
