@@ -58,6 +58,10 @@ def test_parquet_is_known_by_its_bytes(tmp_path: Path) -> None:
     [
         (b"", "has no header"),
         (b"\n1,2\n", "has no header"),
+        (
+            b"1,2.5,-3\n4,5,6\n",
+            "has no header: its first line is 1,2.5,-3; .* write the names of its columns",
+        ),
         (b"x,x\n1,2\n", r"several columns of one name: 1 \(x\)"),
         (b"x,y\n1,2,3,4\n1,2\n", "cannot be read"),
         (b"x,y\n1,2,\n3,4,\n", "has 2 names in its header and 3 fields in the line below"),

@@ -193,6 +193,18 @@ def test_what_is_wrong_is_a_line(root: Path, name: str) -> None:
     assert "\n" not in str(told.value)
 
 
+def test_names_that_state_y_before_x_are_refused(root: Path) -> None:
+    spots = pd.read_csv(root / "spots" / "A1_selection.tsv", sep="\t")
+    under = spots[spots["selected"] == 1]
+    own = [f"{x}x{y}" for x, y in zip(under["x"], under["y"], strict=True)]
+    edit_counts(root, lambda t: t.loc[own])
+    assert len(opened(root).obs) == 20
+    exchanged = [f"{y}_{x}" for x, y in zip(under["x"], under["y"], strict=True)]
+    edit_counts(root, lambda t: t.set_axis(exchanged))
+    with pytest.raises(DataError, match=r"of its 20 spots are selected as they are called, 20 with x and y"):
+        opened(root)
+
+
 def test_pixels_that_are_swapped_are_said_to_be_mirrored(root: Path) -> None:
     swapped = {"pixel_x": "pixel_y", "pixel_y": "pixel_x"}
     edit_spots(root, lambda t: t.assign(selected=(t.x < 7).astype(int)).rename(columns=swapped))

@@ -17,6 +17,7 @@ from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import plain_file
 from prestige.text import some
 
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?", re.I)
 _SEPARATORS = "\t,;|"
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?[0-9][0-9.,' ]*,[0-9]+(\.[0-9]+)?\s*")
 _MOST_LINE_BYTES = 1 << 24
@@ -74,6 +75,13 @@ def header_of(path: Path, *, expected: str, quoted: bool = False) -> tuple[list[
         unnamed = bool(first) and len(first[0]) == len(names) + 1
     if not any(names):
         raise DataError("has no header", where=path, expected=expected, remedy=AGAIN)
+    if len(names) > 1 and all(map(_NUMBER.fullmatch, names)):
+        raise DataError(
+            f"has no header: its first line is {separator.join(names)[:40]}",
+            where=path,
+            expected=expected,
+            remedy="write the names of its columns into the first line",
+        )
     if unnamed and (not first[0][-1].strip() or (quoted and not lines[1].startswith('"'))):
         raise DataError(
             f"has {len(names):,} names in its header and {len(names) + 1:,} fields in the line below",

@@ -41,6 +41,7 @@ from prestige.errors import DataError
 from prestige.inputs import plain_file
 from prestige.text import some
 
+_CLEARLY = 0.02  # of the spots
 _SAME = 0.95
 """Two files of one section have the spots of the smaller in common; sections of one block had up to 0.84."""
 
@@ -92,6 +93,7 @@ def read_table(counts: Path, spots: Path, symbols: Path | None = None, notes: tu
     there = read_spots(spots)
     matrix, wanted = _of_spots(read_wide(counts), counts)
     rows = rows_of(there, wanted)
+    _check_order(rows, rows_of(there, wanted[:, ::-1]), there, counts)
     _check_section(rows, there, matrix, counts, spots)
     kept = (rows >= 0) & there.selected[rows]
     if not kept.any():
@@ -149,6 +151,28 @@ def _of_spots(matrix: Matrix, path: Path) -> tuple[Matrix, Float[np.ndarray, "n 
 
 def _first(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in list(names)[:2])
+
+
+def _check_order(
+    rows: Int[np.ndarray, " n"], exchanged: Int[np.ndarray, " n"], spots: Spots, counts: Path
+) -> None:
+    """Refuse names of spots that state y before x, as far as the spots that are selected tell.
+
+    Raises
+    ------
+    DataError
+        When nearly all are selected with x and y exchanged, and clearly fewer as they stand.
+    """
+    n_own, n_exchanged = (int(spots.selected[found[found >= 0]].sum()) for found in (rows, exchanged))
+    if n_exchanged >= _SAME * len(rows) and n_exchanged - n_own > _CLEARLY * len(rows):
+        raise DataError(
+            f"{n_own:,} of its {len(rows):,} spots are selected as they are called, {n_exchanged:,} with x and "
+            "y exchanged",
+            where=counts,
+            expected="spots called by x, then y ('10x14')",
+            remedy="exchange the two in the names of the spots, or name the two files that belong together "
+            "(table:, spots:)",
+        )
 
 
 def _check_section(

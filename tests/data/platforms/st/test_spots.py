@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prestige.data.platforms.st.spots import PITCH_UM, pitch_of, places_in, read_spots, rows_of
+from prestige.data.platforms.st.spots import PITCH_UM, is_spot_file, pitch_of, places_in, read_spots, rows_of
 from prestige.errors import DataError
 
 
@@ -37,6 +37,11 @@ def test_names_state_places() -> None:
     found = places_in(["10x14", "X9.98x14.03", "0x0"])
     assert found is not None
     np.testing.assert_array_equal(found, [[10, 14], [9.98, 14.03], [0, 0]])
+    for names in (["10_14", "3_2"], ["S1_10x14", "S1_3x2"], ["10x14_1", "3x2_1"], ["X10-14", "X3-2"]):
+        found = places_in(names)
+        assert found is not None
+        assert found.tolist() == [[10, 14], [3, 2]]
+    assert places_in(["S1_10x14", "S2_3x2"]) is None  # of two sections
     assert all(places_in(names) is None for names in (["10x14", "GENE"], ["10x14x2"], ["-1x2"], [], ["x1"]))
 
 
@@ -63,6 +68,10 @@ def test_a_spot_file_is_read_by_the_names_of_its_columns(tmp_path: Path) -> None
     np.testing.assert_array_equal(spots.array, table[["x", "y"]])
     np.testing.assert_array_equal(spots.selected, table["selected"] == 1)
     assert spots.names[:2] == ["1x1", "2x1"]
+    capitals = read_spots(written(tmp_path, table.rename(columns=str.upper)))
+    np.testing.assert_array_equal(capitals.xy_px, spots.xy_px)
+    np.testing.assert_array_equal(capitals.selected, spots.selected)
+    assert is_spot_file([name.title() for name in table.columns])
     bare = read_spots(written(tmp_path, table[["x", "y", "pixel_x", "pixel_y"]]))
     assert bare.selected.all()
     np.testing.assert_array_equal(bare.measured, bare.array)

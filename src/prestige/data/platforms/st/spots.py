@@ -22,7 +22,13 @@ NEEDED = ("x", "y", "pixel_x", "pixel_y")
 PITCH_UM = {"1k": 200.0, "2k": 141.0}
 """Distance of neighbours' centres on the two arrays that there were, of 33 x 35 and of about 2,000 spots."""
 
-_NAME = re.compile(r"X?([0-9]+(?:\.[0-9]+)?)x([0-9]+(?:\.[0-9]+)?)")  # R puts an X before a digit
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+_NAMES = (
+    re.compile(
+        rf"(?:(.{{1,80}}?)[_-])??X?{_NUMBER}x{_NUMBER}(?:[_-](.{{1,80}}))?"
+    ),  # R puts an X before a digit
+    re.compile(rf"()X?{_NUMBER}[_:-]{_NUMBER}()"),
+)
 _MOST_OF_1K = 36  # places of an array of 33 x 35, counted from 0 or 1
 _NEAR = 0.05  # parts of the pitch: two files round one place otherwise
 _LEAST_SPOTS = 8
@@ -59,20 +65,26 @@ class Spots:
 def places_in(names: Sequence[str]) -> Float[np.ndarray, "n 2"] | None:
     """Return the places on the array that names of spots state ("10x14", "9.98x14.03"); None if one does not.
 
+    The two numbers may also be parted by another sign, and one word, the name of the section mostly, may
+    stand before or behind all of them.
+
     Examples
     --------
     >>> places_in(["10x14", "X9.98x14.03"]).tolist()
     [[10.0, 14.0], [9.98, 14.03]]
+    >>> places_in(["A1_10x14", "A1_11x14"]).tolist(), places_in(["10_14"]).tolist()
+    ([[10.0, 14.0], [11.0, 14.0]], [[10.0, 14.0]])
     """
-    found = [_NAME.fullmatch(name) for name in names]
-    if not found or not all(found):
-        return None
-    return np.array([[float(one[1]), float(one[2])] for one in found if one is not None])
+    for form in _NAMES:
+        found = [one for one in map(form.fullmatch, names) if one is not None]
+        if found and len(found) == len(names) and len({(one[1] or "", one[4] or "") for one in found}) == 1:
+            return np.array([[float(one[2]), float(one[3])] for one in found])
+    return None
 
 
 def is_spot_file(names: Sequence[str]) -> bool:
     """Return whether columns of these names are those of a spot file."""
-    return set(NEEDED) <= set(names)
+    return set(NEEDED) <= {name.lower() for name in names}
 
 
 def read_spots(path: Path) -> Spots:
@@ -86,7 +98,8 @@ def read_spots(path: Path) -> Spots:
     where = str(path)
 
     def chosen(names: list[str]) -> list[str]:
-        missing = [name for name in NEEDED if name not in names]
+        there = {name.lower(): name for name in names}
+        missing = [name for name in NEEDED if name not in there]
         if missing:
             raise DataError(
                 f"has no column {', '.join(repr(name) for name in missing)}, only "
@@ -95,9 +108,9 @@ def read_spots(path: Path) -> Spots:
                 expected=EXPECTED,
                 remedy="name the file that the aligner wrote (spots:)",
             )
-        return [name for name in (*NEEDED, "new_x", "new_y", "selected") if name in names]
+        return [there[name] for name in (*NEEDED, "new_x", "new_y", "selected") if name in there]
 
-    table = read_flat(path, expected=EXPECTED, choose=chosen)
+    table = read_flat(path, expected=EXPECTED, choose=chosen).rename(columns=str.lower)
     numbers = {name: as_floats(table[name], where=where) for name in table.columns if name != "selected"}
     x_y = np.column_stack([numbers["x"], numbers["y"]])
     if not len(x_y) or not (np.abs(x_y) < 1e6).all():
