@@ -166,8 +166,8 @@ def _check_order(
     n_own, n_exchanged = (int(spots.selected[found[found >= 0]].sum()) for found in (rows, exchanged))
     if n_exchanged >= _SAME * len(rows) and n_exchanged - n_own > _CLEARLY * len(rows):
         raise DataError(
-            f"{n_own:,} of its {len(rows):,} spots are selected as they are called, {n_exchanged:,} with x and "
-            "y exchanged",
+            f"{n_own:,} of its {len(rows):,} spots are selected as they are called, "
+            f"{n_exchanged:,} with x and y exchanged",
             where=counts,
             expected="spots called by x, then y ('10x14')",
             remedy="exchange the two in the names of the spots, or name the two files that belong together "
