@@ -157,7 +157,27 @@ def test_filters_that_h5py_does_not_bring_are_named(tmp_path: Path) -> None:
     assert walk(str(tmp_path / "t.h5ad")) == {"fault": None, "filters": {32015: "/X"}}
 
 
-def test_what_cannot_be_read_is_left_to_who_asks_for_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signature", [b"SNOD", b"TREE", b"HEAP"])
+def test_a_group_whose_names_cannot_be_looked_up_is_damaged(tmp_path: Path, signature: bytes) -> None:
+    """Each of its tables of names in turn: the symbols, the tree above them, and the names themselves."""
+    path = tmp_path / "t.h5"
+    with h5py.File(path, "w") as file:
+        for name in ("a", "b", "group/c", "group/d"):
+            file[name] = [1, 2, 3]
+    assert found(path) is None
+    sound = path.read_bytes()
+    places = [start for start in range(len(sound)) if sound.startswith(signature, start)]
+    assert len(places) >= 2  # of the root and of the group
+    for place in places:
+        content = bytearray(sound)
+        content[place : place + 5] = b"\xff" * 5
+        path.write_bytes(content)
+        damaged = found(path)
+        assert damaged is not None, place
+        assert "is damaged: " in damaged
+
+
+def test_values_that_cannot_be_read_are_left_to_who_asks_for_it(tmp_path: Path) -> None:
     path = tmp_path / "t.h5ad"
     path.write_bytes(b"no HDF5 at all")
     assert found(path) is None

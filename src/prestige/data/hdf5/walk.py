@@ -67,7 +67,7 @@ def _limit(size: int) -> None:
 def walk(path: str) -> dict[str, Any]:
     """Visit all of a file and return what is wrong with its structure.
 
-    What cannot be read is passed over: it is told when it is asked for.
+    Values that cannot be read are passed over: they are told when they are asked for.
 
     Returns
     -------
@@ -101,6 +101,18 @@ def _passing(where: str) -> Iterator[None]:
             raise _Found("asks for more memory than its size explains", where=where) from None
 
 
+@contextmanager
+def _whole(where: str, words: str) -> Iterator[None]:
+    """Refuse an element whose structure cannot be read: whoever comes near it would fail over it."""
+    try:
+        with reading(where):
+            yield
+    except DataError as error:
+        if isinstance(error.__cause__, MemoryError):
+            raise _Found("asks for more memory than its size explains", where=where) from None
+        raise _Found(f"is damaged: {words}", where=where) from None
+
+
 class _Walk:
     """What was seen of a file: its objects by address, and the links between them."""
 
@@ -119,7 +131,8 @@ class _Walk:
         _Found
             What is wrong with the structure.
         """
-        self._name[_address(root)] = "/"
+        with _whole("/", "it cannot be opened"):
+            self._name[_address(root)] = "/"
         waiting = [root]
         while waiting:
             waiting.extend(self._groups_in(waiting.pop()))
@@ -131,7 +144,7 @@ class _Walk:
         groups: list[Any] = []
         at = _address(group)
         self._attributes(group, self._name[at])
-        for name in _names(group):
+        for name in _listed(group, self._name[at]):
             path = f"{self._name[at].rstrip('/')}/{name}"
             with _passing(path):
                 self._follow(group, at, name, path, groups)
@@ -146,8 +159,9 @@ class _Walk:
         if isinstance(link, h5py.SoftLink):
             self._soft.append((at, group, name))
             return
-        thing = group[name]
-        address = _address(thing)
+        with _whole(path, "it cannot be opened"):
+            thing = group[name]
+            address = _address(thing)
         self._children[at].append(address)
         if address in self._name:
             return
@@ -245,6 +259,19 @@ def _address(thing: Any) -> int:
     from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
     return h5o.get_info(thing.id).addr
+
+
+def _listed(group: Any, where: str) -> list[str]:
+    """Return the names in a group, each of which is found there, as is that names beside it are not.
+
+    Whoever asks for a name goes through the same tree, and would fail over it.
+    """
+    with _whole(where, "what lies in it cannot be listed"):
+        names = list(group)
+        for name in ("!", *names):
+            _ = name in group and group.get(name, getlink=True)
+            _ = f"{name}~" in group
+    return names
 
 
 def _names(mapping: Any) -> list[str]:
