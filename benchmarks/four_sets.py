@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,6 @@ class Result:
     inspection: Inspection
     analysis: Analysis
     answer: str
-    seconds: float
 
 
 def small(name: str, minutes: float, out: Path) -> Path:
@@ -71,7 +69,6 @@ def done(name: str, minutes: float, out: Path) -> Result:
     SystemExit
         When a sample has a fault.
     """
-    began = time.perf_counter()
     path = small(name, minutes, out)
     config = prestige.read_bench(path)
     inspection = prestige.inspect(prestige.read_dataset(config.dataset), out / f"{name}-inspected")
@@ -79,7 +76,7 @@ def done(name: str, minutes: float, out: Path) -> Result:
         raise SystemExit("\n".join(inspection.faults))
     prestige.run_bench(path, out / name)
     answer = json.loads((out / name / "report" / "answer.json").read_text(encoding="utf-8"))[0]["text"]
-    return Result(inspection, prestige.analyse(out / name), answer, time.perf_counter() - began)
+    return Result(inspection, prestige.analyse(out / name), answer)
 
 
 def samples(inspection: Inspection) -> list[str]:
@@ -111,14 +108,11 @@ def scores(analysis: Analysis) -> list[str]:
 
 def page(results: dict[str, Result], minutes: float) -> str:
     """Return the page."""
-    taken = ", ".join(f"{name} {result.seconds:,.0f} s" for name, result in results.items())
     lines = [
         "# Four sets of real data, from their files to a score",
         "",
         "Written by `python benchmarks/four_sets.py --out out/four_sets --write docs/results/four-sets.md`;",
-        "do not edit by hand.",
-        "",
-        f"{machine()}, one thread; with inspection, statistics and report: {taken}.",
+        f"do not edit by hand. {machine()}, one thread.",
         "",
         "Each set is opened as `examples/datasets` says, inspected, and put through a small bench: two",
         f"encoders from scratch at two patch widths, {minutes:g} min a run, one seed. That shows that a set",
