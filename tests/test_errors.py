@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -157,6 +158,17 @@ def test_what_is_packed_and_damaged_is_to_be_copied_whatever_it_should_be(raised
     told = pytest.raises(DataError, match=r"; copy it again if it was cut off$")
     with told, reading("a.csv.gz", remedy="save it as text in UTF-8"):
         raise raised
+
+
+def test_a_pointer_of_git_lfs_is_named_whatever_it_should_be(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n")
+    told = pytest.raises(DataError, match=r"a.h5: is a pointer of Git LFS, .*; fetch the file: git lfs pull$")
+    with told, reading(path, expected="a table"):
+        raise OSError("no signature")
+    for where in (tmp_path, tmp_path / "none", f"{path}, part", "\0"):
+        with pytest.raises(DataError, match="cannot be read"), reading(where):
+            raise ValueError("x")
 
 
 def test_a_fault_says_which_part_of_the_file_cannot_be_read() -> None:

@@ -28,6 +28,7 @@ _LONGEST_WORD = 250  # a name from a file, of which a message may show five
 _REASON = 200
 _CUT_OFF = (EOFError, zlib.error, gzip.BadGzipFile)  # what is packed is damaged, whatever it should be
 # What no library raises over what stands in a file: defects of this package, and what is no fault of a file.
+_POINTER, _POINTER_BYTES = b"version https://git-lfs.github.com/", 1024
 _NOT_OF_A_FILE = (AssertionError, NameError, ImportError, NotImplementedError, Warning)
 
 
@@ -213,6 +214,9 @@ def reading(
     except Exception as error:  # whatever it is, it is told, with its cause
         if isinstance(error, OSError) and _of_another(error, where):
             raise
+        if _is_pointer(where):
+            told = "is a pointer of Git LFS, not the file that it stands for"
+            raise kind(told, where=where, expected=expected, remedy="fetch the file: git lfs pull") from error
         what = f"{part} cannot be read" if part else "cannot be read"
         if isinstance(error, MemoryError):
             reason, remedy = (
@@ -255,6 +259,17 @@ _BY_RIGHTS: dict[int, str] = {
     errno.EIO: "look after the disk, or copy the file again",
     errno.EMFILE: "allow more open files: ulimit -n",
 }
+
+
+def _is_pointer(where: str | Path) -> bool:
+    """Say whether a file is one of the few lines that Git keeps in place of a large one."""
+    try:
+        if not os.path.isfile(where) or os.stat(where).st_size > _POINTER_BYTES:
+            return False
+        with open(where, "rb") as stream:
+            return stream.read(len(_POINTER)) == _POINTER
+    except (OSError, ValueError):
+        return False
 
 
 def _of_another(error: OSError, where: str | Path) -> bool:

@@ -47,6 +47,13 @@ def test_a_folder_in_a_folder_of_its_own_name(tmp_path: Path) -> None:
     assert files_of(tmp_path / "m") == {"matrix": tmp_path / "m"}
 
 
+def test_features_that_have_names_alone(tmp_path: Path) -> None:
+    names = "\n".join(one[1] for one in FEATURES)
+    found = matrix_of(write_folder(tmp_path / "m", features_tsv=names))
+    assert found.genes.names == ("CD3E", "CD4", "TBCE", "TBCE")
+    assert found.features.index.tolist() == [one[1] for one in FEATURES]
+
+
 HEAD = "%%MatrixMarket matrix coordinate integer general\n"
 
 
@@ -58,7 +65,18 @@ HEAD = "%%MatrixMarket matrix coordinate integer general\n"
             {"barcodes_tsv": "AAAC-1\n"},
             r"5 x 4 by its head, with 5 lines in features.tsv and 1 in barcodes.tsv",
         ),
-        ({"features_tsv": "ENSG1\n" * 5}, "has lines of one column"),
+        (
+            {"features_tsv": "id\tname\n" + "ENSG1\tA\n" * 5},
+            "take the header off features.tsv: the",
+        ),
+        ({"barcodes_tsv": "x\nA-1\nB-1\nC-1\nD-1\n"}, "take the header off barcodes.tsv: the first line"),
+        (
+            {"features_tsv": "g\n" * 6, "barcodes_tsv": "x\nA-1\nB-1\nC-1\nD-1\n"},
+            "take the header off features.tsv and barcodes.tsv",
+        ),
+        ({"matrix_mtx": HEAD + "4 5 1\n1 1 3\n"}, "it is turned: write it transposed, features in rows"),
+        ({"matrix_mtx": HEAD + "5 3 1\n1 1 3\n"}, "take the header off barcodes.tsv"),
+        ({"matrix_mtx": HEAD + "5 2 1\n1 1 3\n"}, "take the three files from one folder of one run"),
         ({"matrix_mtx": HEAD + "5 4 2\n1 1 3\n"}, "cannot be read"),
         ({"matrix_mtx": HEAD + "5 4 1\n6 1 3\n"}, "cannot be read"),
         ({"matrix_mtx": HEAD + "5 4 1\n0 1 3\n"}, "cannot be read"),

@@ -215,6 +215,16 @@ def test_genes_of_one_symbol_have_no_nuclear_counts(tmp_path: Path) -> None:
     assert any("ENSGEPCAM, ENSGPTPRC) have no counts" in note for note in found.notes)
 
 
+def test_a_segmentation_without_nuclei_has_no_counts_of_them(tmp_path: Path) -> None:
+    folder = XeniumFolder()
+    path = folder.write(tmp_path / "outs")
+    folder.cells().assign(nucleus_count=0).to_parquet(path / "cells.parquet")
+    assert opened(path).table.obs["measured"].all()
+    told = refused(path, counts_of="nucleus")
+    assert "no cell that was counted has a nucleus" in told
+    assert told.endswith("take the line counts_of: nucleus away")
+
+
 def test_cells_without_a_nucleus_have_no_nuclear_counts(tmp_path: Path) -> None:
     folder = XeniumFolder()
     path = folder.write(tmp_path / "outs")

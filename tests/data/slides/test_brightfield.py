@@ -37,6 +37,8 @@ def test_a_colour_that_is_lost_is_refused() -> None:
     image[..., 2] = 0
     with pytest.raises(DataError, match=r"a: the image has no blue; .*; copy it again if it was cut off"):
         check_brightfield(image, where="a")
+    with pytest.raises(DataError, match=r"a: the image has no red and no blue; .*; name the H&E image"):
+        check_brightfield(image * np.array([0, 1, 0], np.uint8), where="a")  # a dye, shown in one colour
     image[::50, ::50, 2] = 1  # some, however little
     image[:8, :8, 2] = 1
     check_brightfield(image, where="a")

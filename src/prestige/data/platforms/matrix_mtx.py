@@ -57,12 +57,10 @@ def of_texts(path: Path) -> Matrix:
     files = texts_in(path)
     ids = [row[0] for row in _rows(files["barcodes"], "barcodes, one a line")]
     rows = _rows(files["features"], "features: id, name and type, one a line")
-    if rows and min(map(len, rows)) < 2:
-        raise DataError(
-            "has lines of one column", where=files["features"], expected="id, name and type of each feature"
-        )
-    types = [row[2] for row in rows] if rows and min(map(len, rows)) > 2 else None
-    names = [row[0] for row in rows], [row[1] for row in rows], types
+    width = min(map(len, rows)) if rows else 0
+    types = [row[2] for row in rows] if width > 2 else None
+    # Those of other writers have one column: what genes are called.
+    names = [row[0] for row in rows], [row[min(width, 2) - 1] for row in rows], types
     head = _mtx_head(files["matrix"])
     if head.shape != (len(rows), len(ids)):
         raise DataError(
@@ -70,10 +68,24 @@ def of_texts(path: Path) -> Matrix:
             f"{files['features'].name} and {len(ids):,} in {files['barcodes'].name}",
             where=files["matrix"],
             expected="features x barcodes",
-            remedy="take the three files from one folder of one run",
+            remedy=_remedy(head.shape, (len(rows), len(ids)), files),
         )
     read = partial(_mtx_counts, files["matrix"], head)
     return matrix_named(path, ids, names, head.about, read, stored=head.stored)
+
+
+def _remedy(stored: tuple[int, int], named: tuple[int, int], files: Mapping[str, Path]) -> str:
+    """Say what to do about names that are more or fewer than a matrix has rows and columns."""
+    if stored == named[::-1]:
+        return "it is turned: write it transposed, features in rows"
+    more = [
+        name for name, n, there in zip(("features", "barcodes"), stored, named, strict=True) if there == n + 1
+    ]
+    exact = sum(n == there for n, there in zip(stored, named, strict=True))
+    if more and len(more) + exact == 2:
+        told = " and ".join(files[name].name for name in more)
+        return f"take the header off {told}: the first line is a name too"
+    return "take the three files from one folder of one run"
 
 
 def about_texts(path: Path) -> dict[str, str]:

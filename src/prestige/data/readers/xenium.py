@@ -162,6 +162,13 @@ def _counted(folder: Folder, cells: Cells) -> _Counted:
     if without.any():
         notes.append(f"{int(without.sum()):,} of {n:,} cells have no nucleus: not measured")
     measured &= cells.has_nucleus
+    if without.any() and not measured.any():
+        raise DataError(
+            "no cell that was counted has a nucleus (nucleus_count, nucleus_area)",
+            where=cells.where,
+            expected="counts of nuclei, as dataset.yaml asks for",
+            remedy="take the line counts_of: nucleus away",
+        )
     notes.append("counts are those of nuclei: transcripts of quality 20 or more that lie over the nucleus")
     return _Counted(only_rows(counts, measured), genes, measured, tuple(notes))
 

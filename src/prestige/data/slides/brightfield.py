@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from prestige.errors import DataError
+from prestige.errors import AGAIN, DataError
 
 _ASKED = 48  # squares along each side of the image, at most
 _SQUARE_PX = 8
@@ -43,7 +43,8 @@ def check_brightfield(pixels: UInt8[np.ndarray, "height width 3"], *, where: str
     if without := [
         name for name, most in zip(_COLOURS, squares.max(axis=(0, 1, 2, 3)), strict=True) if not most
     ]:
-        raise _refused(f"has no {' and no '.join(without)}", where, "copy it again if it was cut off")
+        remedy = AGAIN if len(without) == 1 else _ANOTHER  # a dye is shown in one colour
+        raise _refused(f"has no {' and no '.join(without)}", where, remedy)
     mean, median, light = float(seen.mean()), float(np.median(seen)), float(np.percentile(seen, 95))
     if mean < _BRIGHT and (median < _DARK or light < _BRIGHT):
         raise _refused(f"is dark: its pixels are {mean:.0f} of 255 in the mean", where)

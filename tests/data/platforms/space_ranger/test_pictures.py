@@ -45,7 +45,7 @@ def test_an_image_without_anything_to_check_it_by_is_said(tmp_path: Path) -> Non
     assert found.notes == ("the folder holds no picture by which the size of the image could be checked",)
     write_pictures(tmp_path, VISIUM)
     assert named_picture(image, Folder(tmp_path, "S1"), BOTH).notes == ()
-    with pytest.raises(DataError, match=r"states no scale factor of tissue_hires_image.png"):
+    with pytest.raises(DataError, match=r"no scale factor of tissue_hires_image.png; .* copy that file from"):
         picture_in(Folder(tmp_path, "S1"), NONE)
 
 

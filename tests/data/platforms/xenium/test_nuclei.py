@@ -48,7 +48,19 @@ def test_no_outlines_are_no_centroids(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"names none of the cells.*such as 'd'"):
         read_outlines(path, pd.Index(["d"], dtype=object))
     path = written(tmp_path / "n.parquet", [], True)
-    with pytest.raises(DataError, match="names none of the cells"):
+    with pytest.raises(DataError, match=r"holds no outlines; .*; take the line centre_of: nucleus away"):
+        read_outlines(path, IDS)
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_vertices_in_no_order_are_no_outlines(tmp_path: Path, labels: bool) -> None:
+    path = written(tmp_path / "n.parquet", [(name, SQUARE) for name in IDS for _ in range(5)], labels)
+    table = pd.read_parquet(path)
+    read_outlines(path, IDS)
+    table.sample(frac=1.0, random_state=0).to_parquet(path)
+    with pytest.raises(
+        DataError, match=r"outlines have fewer than 3 vertices one below another; .* sort its"
+    ):
         read_outlines(path, IDS)
 
 

@@ -26,6 +26,7 @@ _SLACK_PX = 2.0  # of the smaller picture, by which its size may differ: both si
 _SHARP_UM = 1.0  # per pixel; beyond it nuclei are a few pixels wide
 _NARROW_PX = 32
 _FACTORS = "scalefactors_json.json with tissue_hires_scalef and tissue_lowres_scalef"
+_OF_RUN = "copy that file from spatial/ of the output of Space Ranger"
 _GIVEN = "the image that was given to Space Ranger (--image, --cytaimage)"
 
 
@@ -150,7 +151,9 @@ def picture_in(
             continue
         try:
             if factor is None:
-                raise DataError(f"states no scale factor of {name}", where=folder.root, expected=_FACTORS)
+                raise DataError(
+                    f"states no scale factor of {name}", where=folder.root, expected=_FACTORS, remedy=_OF_RUN
+                )
             picture = Picture(image_of(path), factor)
             if places is not None:
                 picture.xy_px(places[1], places[0], where=where)

@@ -15,6 +15,8 @@ from prestige.data.platforms.rows import read_all
 from prestige.errors import DataError
 
 EXPECTED = "outlines of nuclei, a row a vertex: cell_id, vertex_x, vertex_y in micrometres"
+_OF_CELLS = "take the line centre_of: nucleus away"
+_FEW = 10  # outlines, which may be anything
 _MOST_NUCLEI = 100  # of one cell, where only closed rings tell them apart
 
 
@@ -106,6 +108,8 @@ def read_outlines(path: Path, ids: pd.Index) -> Outlines:
         optional=("label_id",),
         expected=EXPECTED,
     )
+    if not len(frame):
+        raise DataError("holds no outlines", where=path, expected=EXPECTED, remedy=_OF_CELLS)
     levels = frame["cell_id"].cat.categories
     rows = ids.get_indexer(levels)
     if not (rows >= 0).any():
@@ -127,6 +131,14 @@ def read_outlines(path: Path, ids: pd.Index) -> Outlines:
     else:
         begins[1:] |= label[kept][1:] != label[kept][:-1]
     starts = np.flatnonzero(begins)
+    of_few = int((np.diff(starts, append=len(cells)) < 3).sum())
+    if of_few * 2 > len(starts) > _FEW:
+        raise DataError(
+            f"{of_few:,} of {len(starts):,} outlines have fewer than 3 vertices one below another",
+            where=path,
+            expected=EXPECTED,
+            remedy="sort its rows as the instrument wrote them, or copy it again",
+        )
     return Outlines(xy_um, starts, cells[starts].astype(np.int64))
 
 
