@@ -53,6 +53,22 @@ def test_an_image_alone_is_a_slide_and_a_small_picture_none(tmp_path: Path) -> N
     assert list(left_out) == [tmp_path / "icon.tif"]
 
 
+def test_places_beside_an_image_are_named_and_pixels_that_are_not_square_are_told(tmp_path: Path) -> None:
+    picture(tmp_path / "S1.tif")
+    for name in ("S1.csv", "S1_cells.geojson", "S10.csv", "S1.txt", "._S1.csv"):
+        (tmp_path / name).write_text("x,y\n1,2\n")
+    pixels = np.full((300, 300, 3), 200, np.uint8)
+    tifffile.imwrite(
+        tmp_path / "oblong.tif", pixels, photometric="rgb", resolution=(40_000, 20_000), resolutionunit=3
+    )
+    found, left_out = samples_in([tmp_path])
+    (one,) = found
+    assert one.to_write["points"].startswith(
+        "grid, spots, or a file of places (S1.csv, S1_cells.geojson, say);"
+    )
+    assert left_out[tmp_path / "oblong.tif"].startswith("its pixels are not square: 0.25 x 0.5 um")
+
+
 def test_the_full_image_may_lie_in_the_folder_of_space_ranger(tmp_path: Path) -> None:
     Visium(version=2).write(tmp_path / "S1" / "outs")
     write_full(tmp_path / "S1" / "microscope.tif", VISIUM)

@@ -109,8 +109,11 @@ def test_a_folder_of_nothing_is_a_line(tmp_path: Path) -> None:
     (tmp_path / "e" / "broken.tif").write_bytes(b"II*\0" + bytes(20))
     (tmp_path / "e" / "broken.h5ad").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(20))
     os.symlink(tmp_path / "e", tmp_path / "e" / "circle")
-    with pytest.raises(DataError, match="nothing that could be a sample"):
+    with pytest.raises(DataError, match="nothing that could be a sample") as caught:
         begin([tmp_path / "e"], tmp_path)
+    told = str(caught.value)
+    assert "broken.tif: " in told
+    assert "broken.h5ad: " in told
 
 
 def test_all_folders_and_the_place_to_write_are_looked_at_first(

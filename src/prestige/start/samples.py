@@ -31,6 +31,7 @@ SMALLEST_PX = 256
 
 _SEEN_PX = 5_000_000  # a level that is decoded for a look
 _BESIDE = (".csv", ".zip", ".tif", ".tiff", ".svs", ".ndpi", ".btf")  # of what lies in an output folder
+_OF_PLACES = (".csv", ".tsv", ".parquet", ".geojson")
 _PICTURES = (".jpg", ".jpeg", ".png")
 _WIDTH = "the width of a pixel of the image in micrometres: the image does not say it"
 _SMALL_TABLE = 1 << 20
@@ -271,11 +272,25 @@ def _slide(path: Path, image: Image, files: Files) -> list[Found]:
     if (dark := _dark(image)) is not None:
         files.left_out[path] = dark
         return []
-    hints = {"points": "grid, spots, or a file of places; a grid of 50 um where nothing is said"}
-    if not _stated(image):
+    hints = {
+        "points": f"grid, spots, or a file of places{_places_of(path)}; a grid of 50 um where nothing is said"
+    }
+    try:
+        stated = image.stated_um()
+    except DataError as error:  # whatever dataset.yaml states
+        files.left_out[path] = error.what
+        return []
+    if not stated:
         hints["um_per_px"] = _WIDTH
     what = f"an image alone, {image.width_px:,} x {image.height_px:,} px: for prediction"
     return [Found(as_id(stem_of(path)), "slide", path, what, to_write=hints, has_counts=False)]
+
+
+def _places_of(path: Path) -> str:
+    """Name the files that are called after an image and may hold places."""
+    there = sorted(one.name for one in path.parent.iterdir() if one.name.lower().endswith(_OF_PLACES))
+    own = [name for name in there if has_word(name, stem_of(path)) and not is_stray(name)]
+    return f" ({', '.join(own[:3])}, say)" if own else ""
 
 
 def _dark(image: Image) -> str | None:

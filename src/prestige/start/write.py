@@ -18,6 +18,8 @@ from prestige.start.walk import LOOKED_AT
 
 DATASET, BENCH = "dataset.yaml", "bench.yaml"
 
+_MOST_REASONS = 10
+
 
 @dataclass(frozen=True)
 class Begun:
@@ -57,14 +59,14 @@ def begin(folders: Sequence[Path], out: Path, *, dry_run: bool = False) -> Begun
     _check_places(folders, out)
     found, left_out = samples_in([Path(os.path.abspath(folder)) for folder in folders])
     if not found:
-        first = next(iter(left_out.items()), None)
-        reason = f"; {first[0].name}: {first[1]}" if first else ""
-        raise DataError(
-            f"nothing that could be a sample was found{reason}",
+        nothing = DataError(
+            "nothing that could be a sample was found",
             where=", ".join(str(folder) for folder in folders),
             expected="an image, a table, a store, or the output of an instrument",
             remedy="see docs/data.md for what is read",
         )
+        reasons = [DataError(what, where=path) for path, what in left_out.items()][:_MOST_REASONS]
+        raise_all([nothing, *reasons])
     name = as_id(real_path(folders[0]).name)
     texts = {out / DATASET: dataset_text(name, found, left_out, out)}
     if (bench := bench_text(name, found)) is not None:
