@@ -70,6 +70,14 @@ def test_a_folder_of_dicom_files_is_one_slide(shared_data: Path, tmp_path: Path)
     np.testing.assert_array_equal(by_file.read(0, 0, 0, 16, 16), image.read(0, 0, 0, 16, 16))
     for one in (image, by_file):
         one.close()
+    copyfile(folder / "sm_image.dcm", tmp_path / "slide" / "sm_image.dcm")
+    with pytest.raises(
+        DataError, match=r"files of several slides, of another one 1 \(sm_image\.dcm\); .*name one"
+    ):
+        image_of(tmp_path / "slide")
+    (tmp_path / "slide" / "boxes_0.dcm").unlink()
+    with pytest.raises(DataError, match=r"boxes_1\.dcm: holds no level of a slide: a label, .* same folder"):
+        image_of(tmp_path / "slide" / "boxes_1.dcm")
 
 
 def test_a_file_that_is_cut_off_is_a_line(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prestige.data.slides.scanner.parts import parts_of
+from prestige.data.slides.scanner.parts import check_one_slide, parts_of
 from prestige.errors import DataError
 
 
@@ -55,3 +55,19 @@ def test_pipes_and_links_beside_a_dicom_file_are_told(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DataError, match="is a pipe"):
         parts_of(slide)
+
+
+def test_levels_of_a_dicom_slide_are_of_one_series(tmp_path: Path) -> None:
+    def written(name: str, *words: str) -> Path:
+        (tmp_path / name).write_bytes(bytes(128) + b"DICM" + " ".join(words).encode())
+        return tmp_path / name
+
+    written("a_label.dcm", r"ORIGINAL\PRIMARY\LABEL", "1.2.9")
+    level = written("b.dcm", r"ORIGINAL\PRIMARY\VOLUME", "1.2.3")
+    written("c.dcm", r"DERIVED\PRIMARY\VOLUME\RESAMPLED", "1.2.3")
+    (tmp_path / "notes.txt").write_text(r"PRIMARY\VOLUME")
+    assert parts_of(tmp_path) == (level, {"image": tmp_path})
+    check_one_slide(tmp_path, "1.2.3")
+    written("d.dcm", r"ORIGINAL\PRIMARY\VOLUME", "1.2.4")
+    with pytest.raises(DataError, match=r"of another one 1 \(d\.dcm\)"):
+        check_one_slide(tmp_path, "1.2.3")

@@ -20,7 +20,7 @@ from prestige.data.platforms.extras import needed
 from prestige.data.slides.alpha import on_white
 from prestige.data.slides.images import Image, Level, blocks_of
 from prestige.data.slides.pixel_size import square_um
-from prestige.data.slides.scanner.parts import parts_of
+from prestige.data.slides.scanner.parts import check_one_slide, parts_of
 from prestige.data.slides.scanner.tried import check_by_trial
 from prestige.data.slides.slide import pixels_under
 from prestige.errors import AGAIN, DataError, of_library, reading
@@ -66,6 +66,8 @@ class ScannerImage(Image):
             sizes = zip(slide.level_dimensions, slide.level_downsamples, strict=True)
             levels = tuple(Level(int(h), int(w), float(down)) for (w, h), down in sizes)
             said = {str(key): str(value) for key, value in slide.properties.items()}
+        if path.is_dir() and (series := said.get("dicom.SeriesInstanceUID")):
+            check_one_slide(path, series)
         there = sum(_size(one) for one in parts.values())
         size = levels[0].height_px * levels[0].width_px
         if size < 1 or (size > _FREE_PX and size > _MOST_EXPANSION * there):
@@ -213,6 +215,13 @@ def _told(file: Path) -> Iterator[None]:
             yield
         except OpenSlideError as error:
             what = str(error).replace(f"Reading {file}: ", "").replace(f"{file}: ", "")
+            if "No pyramid levels" in what:
+                raise DataError(
+                    "holds no level of a slide: a label, an overview or a thumbnail alone",
+                    where=file,
+                    expected=_WHOLE,
+                    remedy="name the slide's own file, or put it into the same folder",
+                ) from error
             if not isinstance(error, OpenSlideUnsupportedFormatError) and not _OF_FORM.search(what):
                 raise
             raise DataError(

@@ -9,12 +9,15 @@ from pathlib import Path
 from prestige.data.slides.kinds import EXPECTED, MIRAX_FOLDER, head_of, is_dicom
 from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import files_below, plain_file
+from prestige.text import some
 
 _MOST_TEXT_BYTES = 1 << 24
 _MIRAX_NAMES = re.compile(r"^\s*(?:FILE_\d+|INDEXFILE)\s*=\s*(.*?)\s*$", re.I | re.M)
 _VMS_NAMES = re.compile(
     r"^\s*(?:ImageFile\S*|MapFile|OptimisationFile|MacroImage)\s*=\s*(.*?)\s*$", re.I | re.M
 )
+_VOLUME = b"PRIMARY\\VOLUME"  # of the ImageType of a slide's levels
+_HEAD_BYTES = 1 << 20
 _VMS = (b"[Virtual", b"[Uncompressed")
 
 
@@ -27,8 +30,8 @@ def parts_of(path: Path) -> tuple[Path, Mapping[str, Path]]:
         When a part of it is missing, or lies elsewhere, or what lies there is no file.
     """
     if path.is_dir():
-        files = files_below(path, within=[path])
-        return next(one for one in files if one.parent == path and is_dicom(head_of(one))), {"image": path}
+        files = _dicom_in(path)
+        return next((one for one in files if _VOLUME in _long_head(one)), files[0]), {"image": path}
     head = head_of(path)
     if is_dicom(head):
         return path, {"image": path, **_dicom_beside(path)}
@@ -40,6 +43,41 @@ def parts_of(path: Path) -> tuple[Path, Mapping[str, Path]]:
         _named_in(folder / MIRAX_FOLDER, _MIRAX_NAMES, folder)
         return path, {"image": path, "folder": folder}
     return path, {"image": path}
+
+
+def check_one_slide(folder: Path, series: str) -> None:
+    """Refuse a folder of DICOM files in which levels of another slide lie too.
+
+    Parameters
+    ----------
+    series
+        The SeriesInstanceUID of the slide, which all its levels have.
+
+    Raises
+    ------
+    DataError
+        Naming the files of the others.
+    """
+    heads = {one.name: _long_head(one) for one in _dicom_in(folder)}
+    others = [name for name, head in heads.items() if _VOLUME in head and series.encode() not in head]
+    if others:
+        raise DataError(
+            f"holds DICOM files of several slides, of another one {some(others)}",
+            where=folder,
+            expected="one slide in a folder",
+            remedy="name one file of the slide that is meant",
+        )
+
+
+def _dicom_in(folder: Path) -> list[Path]:
+    files = files_below(folder, within=[folder])
+    return [one for one in files if one.parent == folder and is_dicom(head_of(one))]
+
+
+def _long_head(path: Path) -> bytes:
+    """Return the beginning of a DICOM file, with what it says of its slide."""
+    with reading(path, expected=EXPECTED), path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
 
 
 def _dicom_beside(path: Path) -> dict[str, Path]:
