@@ -160,6 +160,12 @@ BAD: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda root: edit_counts(root, lambda t: t.set_axis([f"spot{k}" for k in range(30)])),
         r"neither its rows \('spot0', 'spot1'\) nor its columns \('ERBB2', 'KRT8'\) are spots",
     ),
+    "several sections": (
+        lambda root: edit_counts(
+            root, lambda t: t.set_axis([f"{k % 2}x{one}" for k, one in enumerate(t.index)])
+        ),
+        r"A1.tsv.gz: holds the spots of several sections: 2 \(0, 1\); .*; write those of this section into",
+    ),
     "none selected": (
         lambda root: edit_spots(root, lambda t: t.assign(selected=0)),
         "no spot is selected that",

@@ -204,6 +204,23 @@ def test_all_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
         read(tmp_path / "S1", tmp_path)
 
 
+def test_a_full_image_that_is_named_needs_no_scale_factors(tmp_path: Path) -> None:
+    export = Visium(2)
+    root = export.write(tmp_path / "outs")
+    (root / "spatial" / "scalefactors_json.json").unlink()
+    (root / "spatial" / "tissue_positions.csv").rename(root / "spatial" / "tissue_positions_list.txt")
+    image = write_full(tmp_path / "S1.tif", VISIUM)
+    found = read(root, tmp_path, image=image)
+    check(found, export, 1.0)
+    assert any("no picture by which the size of the image" in note for note in found.table.notes)
+    with pytest.raises(DataError, match=r"has no scale factors; .*; else name the full-resolution image"):
+        read(root, tmp_path)
+    for name in ("S2", "S3"):  # of others: which is meant is not known
+        (root / f"{name}_scalefactors_json.json").touch()
+    with pytest.raises(DataError, match=r"has several files scalefactors_json.json"):
+        read(root, tmp_path, image=image)
+
+
 def test_barcodes_of_another_writer_are_told_with_both_sides(tmp_path: Path) -> None:
     root = Visium().write(tmp_path / "S1")
     path = root / "spatial" / "tissue_positions.csv"

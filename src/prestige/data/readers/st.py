@@ -27,6 +27,7 @@ from prestige.data.platforms.st.spots import (
     places_in,
     read_spots,
     rows_of,
+    sections_in,
 )
 from prestige.data.platforms.st.symbols import with_symbols
 from prestige.data.platforms.st.wide import EXPECTED as COUNTS
@@ -141,6 +142,14 @@ def _of_spots(matrix: Matrix, path: Path) -> tuple[Matrix, Float[np.ndarray, "n 
         places = places_in(one.rows)
         if places is not None:
             return one, places
+    for one in (matrix, matrix.turned):
+        if sections := sections_in(one.rows):
+            raise DataError(
+                f"holds the spots of several sections: {some(sections)}",
+                where=path,
+                expected=f"{COUNTS}, spots of one section called by x and y ('10x14')",
+                remedy="write those of this section into a file of their own, and name it (table:)",
+            )
     raise DataError(
         f"neither its rows ({_first(matrix.rows)}) nor its columns ({_first(matrix.columns)}) are spots",
         where=path,

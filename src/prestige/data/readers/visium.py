@@ -41,16 +41,17 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     _refuse_hd(spec.path)
     found = [
         folder.need(POSITIONS, "positions of spots"),
-        folder.need(SCALES, "scale factors"),
+        _scale_factors(folder, spec.image),
         matrices_in(folder),
     ]
     raise_all([one for one in found if isinstance(one, PrestigeError)])
     places, scales_path, matrices = found
     assert isinstance(places, Path)
-    assert isinstance(scales_path, Path)
+    assert isinstance(scales_path, Path | None)
     assert isinstance(matrices, Matrices)
     files = Files(places, scales_path, matrices)
-    positions, scales = read_positions(places), read_scales(scales_path)
+    positions = read_positions(places)
+    scales = read_scales(scales_path) if scales_path else Scales(None, None, None, None, None)
     lie = lie_of(positions, SPOTS_UM, places)
     if spec.image is not None:
         picture = named_picture(spec.image, folder, scales)
@@ -68,6 +69,17 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
         stated_um=stated,
         platform=f"Visium{matrices.software}",
     )
+
+
+def _scale_factors(folder: Folder, image: Path | None) -> Path | DataError | None:
+    """Return the scale factors, which a full-resolution image that is named does not need, or the fault."""
+    found = folder.need(SCALES, "scale factors")
+    if isinstance(found, Path) or (image is not None and not folder.holds(SCALES)):
+        return found if isinstance(found, Path) else None
+    if image is None and not folder.holds(SCALES):
+        remedy = f"{found.remedy}; else name the full-resolution image (image:), which needs none"
+        return DataError(found.what, where=found.where, expected=found.expected, remedy=remedy)
+    return found
 
 
 def _refuse_hd(path: Path) -> None:

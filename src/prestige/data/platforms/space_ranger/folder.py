@@ -17,7 +17,12 @@ from prestige.data.platforms.matrix_10x import about_of, contradiction, matrix_o
 from prestige.errors import DataError, nearest, reading
 from prestige.text import has_word
 
-POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
+POSITIONS = (
+    "tissue_positions.parquet",
+    "tissue_positions.csv",
+    "tissue_positions_list.csv",
+    "tissue_positions_list.txt",
+)
 SCALES = ("scalefactors_json.json",)
 TEXTS = ("matrix.mtx",)
 HIRES, LOWRES = "tissue_hires_image.png", "tissue_lowres_image.png"
@@ -82,6 +87,11 @@ class Folder:
             expected=" or ".join(names) + ", in it, in outs or in spatial",
             remedy=self._remedy(names),
         )
+
+    def holds(self, names: Sequence[str]) -> bool:
+        """Say whether a file of such a name is there, of whichever sample."""
+        ends = tuple(f"{name}{packed}" for name in names for packed in ("", ".gz"))
+        return any(name.endswith(ends) for name in self._names())
 
     def _remedy(self, names: Sequence[str]) -> str:
         """Say what to do about a file that is missing: what is like it, or packed, is named."""

@@ -31,16 +31,20 @@ _ONE_RUN = "take both from one run of Space Ranger"
 
 @dataclass(frozen=True)
 class Files:
-    """The files of an export: places of spots and bins or outlines of cells, scale factors, counts."""
+    """The files of an export: places of spots and bins or outlines of cells, scale factors, counts.
+
+    Scale factors are None where they are lost, and the full-resolution image is named.
+    """
 
     places: Path
-    scales: Path
+    scales: Path | None
     matrices: Matrices
 
     @property
     def by_role(self) -> dict[str, Path]:
         """What the table depends on."""
-        files = {**files_of(self.matrices.path), "places": self.places, "scalefactors": self.scales}
+        files = {**files_of(self.matrices.path), "places": self.places}
+        files |= {} if self.scales is None else {"scalefactors": self.scales}
         return files if self.matrices.beside is None else {**files, "beside": self.matrices.beside}
 
 
@@ -154,10 +158,18 @@ def bins_table(
             )
         larger = pooled(array, full_px, counts, lie, bins)
         ids, array, counts, full_px = larger.ids, larger.array, larger.counts, larger.xy_px
+    lies = _on_lie(lie, stated, files.scales or files.places)
     return _table(
         picture,
         (ids, full_px, counts, matrix.genes.names),
-        (width, *said, *told, *_on_lie(lie, stated, files.scales), *notes, *matrix.genes.notes),
+        (
+            width,
+            *said,
+            *told,
+            *lies,
+            *notes,
+            *matrix.genes.notes,
+        ),
         array=array,
         where=where,
     )

@@ -29,6 +29,7 @@ _NAMES = (
     ),  # R puts an X before a digit
     re.compile(rf"()X?{_NUMBER}[_:-]{_NUMBER}()"),
 )
+_OF_SEVERAL = re.compile(rf"(.{{1,80}}?)[_x-]X?{_NUMBER}x{_NUMBER}")
 _MOST_OF_1K = 36  # places of an array of 33 x 35, counted from 0 or 1
 _NEAR = 0.05  # parts of the pitch: two files round one place otherwise
 _LEAST_SPOTS = 8
@@ -80,6 +81,19 @@ def places_in(names: Sequence[str]) -> Float[np.ndarray, "n 2"] | None:
         if found and len(found) == len(names) and len({(one[1] or "", one[4] or "") for one in found}) == 1:
             return np.array([[float(one[2]), float(one[3])] for one in found])
     return None
+
+
+def sections_in(names: Sequence[str]) -> list[str]:
+    """Return the words before places on the array in names of spots of several sections; [] in others.
+
+    Examples
+    --------
+    >>> sections_in(["1x10x14", "2x10x14"]), sections_in(["10x14"]), sections_in(["S1_10x14", "S2_3x2"])
+    (['1', '2'], [], ['S1', 'S2'])
+    """
+    found = [one for one in map(_OF_SEVERAL.fullmatch, names) if one is not None]
+    sections = sorted({one[1] for one in found})
+    return sections if len(found) == len(names) and len(sections) > 1 else []
 
 
 def is_spot_file(names: Sequence[str]) -> bool:
