@@ -89,6 +89,10 @@ def from_obs(*names: str) -> Callable[[anndata.AnnData], None]:
     return change
 
 
+def numbered(table: anndata.AnnData) -> None:
+    table.var_names = [str(place) for place in range(table.n_vars)]
+
+
 def of_xenium(table: anndata.AnnData) -> None:
     table.obsm["spatial"] = table.obsm["spatial"] / 2
     table.obs["x_centroid"], table.obs["y_centroid"] = table.obsm["spatial"].T

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Bool
 from scipy.sparse import csr_matrix
 
-from prestige.data.columns.genes import Genes
+from prestige.data.columns.genes import Genes, are_numbered
 from prestige.data.columns.measured import measured_rows, only_rows
 from prestige.data.columns.places import read_places
 from prestige.data.columns.stated_twice import columns_of_places, said_of_places
@@ -20,7 +20,7 @@ from prestige.data.columns.totals import totals_of
 from prestige.data.frames import read_columns
 from prestige.data.hdf5.opened import opened_h5ad
 from prestige.data.sample import Table
-from prestige.data.tables import counts_beside, read_counts, read_genes, read_part, row_sums
+from prestige.data.tables import counts_beside, read_counts, read_frame, read_genes, read_part, row_sums
 from prestige.errors import DataError, reading
 
 EXPECTED = "a table that anndata wrote: an .h5ad file, or a zarr store"
@@ -62,8 +62,32 @@ def opened_table(path: Path) -> Iterator[Any]:
         yield group
 
 
+def named_genes(group: Any, *, where: str) -> Genes:
+    """Return the genes of an open table.
+
+    Raises
+    ------
+    DataError
+        When they have no names.
+    """
+    columns: list[str] = []
+    if "var" in group:
+        genes = read_genes(group, where=where)
+        if not are_numbered(genes.names):
+            return genes
+        columns = [str(name) for name in read_frame(group, "var", where=where).columns]
+    raise DataError(
+        "has no gene names: " + ("they are only numbered" if "var" in group else "'var' is missing"),
+        where=where,
+        expected="the names of the genes as row names of var, or in var['gene_symbols']",
+        remedy=f"name the right one of {', '.join(columns[:8])} gene_symbols"
+        if columns
+        else "write the table again with them",
+    )
+
+
 def read_annotated(
-    file: Any, *, where: str, genes_of: Callable[..., Genes] = read_genes, chosen: Chosen | None = None
+    file: Any, *, where: str, genes_of: Callable[..., Genes] = named_genes, chosen: Chosen | None = None
 ) -> Table:
     """Read observations, centres and raw counts of a table; centres alone where it has no counts.
 
@@ -85,7 +109,8 @@ def read_annotated(
     Raises
     ------
     DataError
-        When the table is broken or has no ``obsm["spatial"]``, or a column says nothing that can be read.
+        When the table is broken or has no ``obsm["spatial"]``, a column says nothing that can be read, or its
+        genes have no names.
     """
     obs, left_out = read_columns(file, "obs", where=where)
     has_counts = not has_none(file, where=where)

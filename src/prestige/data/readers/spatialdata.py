@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,11 +18,11 @@ from scipy.sparse import csr_matrix
 
 from prestige.data.cache import Recipe, prepare
 from prestige.data.columns.counts import count_faults
-from prestige.data.columns.genes import Genes, are_numbered
 from prestige.data.columns.ids import whole_ids
 from prestige.data.columns.measured import measured_rows, only_rows
 from prestige.data.columns.totals import totals_of
 from prestige.data.frames import read_columns
+from prestige.data.platforms.annotated import named_genes
 from prestige.data.prepared import Prepared
 from prestige.data.sample import Counts, Table
 from prestige.data.slides.pixel_size import settled_um
@@ -36,7 +35,7 @@ from prestige.data.stores.labels import labels_in, read_labels
 from prestige.data.stores.links import id_column
 from prestige.data.stores.shapes import read_shapes
 from prestige.data.stores.zarrs import check_elements, element
-from prestige.data.tables import counts_beside, read_counts, read_frame, read_genes, row_sums
+from prestige.data.tables import counts_beside, read_counts, row_sums
 from prestige.errors import DataError, PrestigeError, raise_all
 from prestige.text import some
 
@@ -92,7 +91,7 @@ def _checked_choice(store: Path, named: Named, table: str | None, link: Annotati
     if table is not None:
         try:
             with element(store, table) as group:
-                _genes(group, f"{store}, {table}")
+                named_genes(group, where=f"{store}, {table}")
                 if faults:  # else they are looked at with all of the table
                     matrix = read_counts(group, where=f"{store}, {table}")
                     rows = pd.RangeIndex(matrix.shape[0])
@@ -102,30 +101,6 @@ def _checked_choice(store: Path, named: Named, table: str | None, link: Annotati
     raise_all(faults)
     assert chosen is not None
     return chosen
-
-
-def _genes(group: Any, where: str) -> Genes:
-    """Return the genes of a table.
-
-    Raises
-    ------
-    DataError
-        When they have no names.
-    """
-    columns: list[str] = []
-    if "var" in group:
-        genes = read_genes(group, where=where)
-        if not are_numbered(genes.names):
-            return genes
-        columns = [str(name) for name in read_frame(group, "var", where=where).columns]
-    raise DataError(
-        "has no gene names: " + ("they are only numbered" if "var" in group else "'var' is missing"),
-        where=where,
-        expected="the names of the genes as row names of var, or in var['gene_symbols']",
-        remedy=f"name the right one of {', '.join(columns[:8])} gene_symbols"
-        if columns
-        else "write the table again with them",
-    )
 
 
 def _read_table(store: Path, chosen: Chosen) -> Table:
@@ -144,7 +119,7 @@ def _read_table(store: Path, chosen: Chosen) -> Table:
     where = f"{store}, {chosen.table}"
     with element(store, chosen.table) as group:
         obs, left_out = read_columns(group, "obs", where=where)
-        genes = _genes(group, where)
+        genes = named_genes(group, where=where)
         counts = read_counts(group, where=where)
         beside = counts_beside(group, counts, where=where)
     if counts.shape[0] != len(obs):
