@@ -81,3 +81,10 @@ def test_counts_of_rows_that_were_not_measured_go() -> None:
     found = only_rows(counts, np.array([True, False, True]))
     np.testing.assert_array_equal(found.toarray(), [[1, 2], [0, 0], [0, 4]])
     assert only_rows(counts, np.ones(3, bool)) is counts
+
+
+def test_a_column_that_rules_out_every_row_is_doubted() -> None:
+    obs = pd.DataFrame({"in_tissue": [0, 0]}, index=["a", "b"])
+    measured, notes = measured_rows(obs, where="t")
+    assert not measured.any()
+    assert notes[0].endswith("not measured; take the column off the table where it says nothing")

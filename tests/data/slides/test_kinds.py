@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from prestige.data.slides.kinds import is_of_scanner, kind_of
 from prestige.data.slides.tiff import directories as tags
@@ -36,6 +38,9 @@ def test_first_bytes_tell_the_door(tmp_path: Path, head: bytes, kind: str) -> No
         (b"\x1f\x8b", "is a gzip archive"),
         (b"\x89HDF\r\n\x1a\n", "is an HDF5 file"),
         (b"GIF89a", "is a GIF"),
+        (b'<DataObject ObjectType="DPUfsImport">', "is an iSyntax of Philips"),
+        (b"\xda\xce\xbe\x0a", "is an ND2 of Nikon"),
+        (b"p\0\0\0", "is a LIF of Leica"),
         (b"what", "is no image that is read"),
     ],
 )
@@ -82,3 +87,16 @@ def test_tiffs_that_only_their_makers_put_together() -> None:
     )
     assert is_of_scanner(page(XMP='<Metadata><iScan ScanRes="0.25"/></Metadata>'))
     assert is_of_scanner(page(SOFTWARE="MedScan 1"))
+
+
+def test_the_overview_in_a_vsi_is_not_taken_for_the_slide(tmp_path: Path) -> None:
+    """Its .ets files lie in a folder of its name between two underscores."""
+    overview = np.full((8, 8, 3), 200, np.uint8)
+    tifffile.imwrite(tmp_path / "a[1].vsi", overview, photometric="rgb")
+    tifffile.imwrite(tmp_path / "b[1].tif", overview, photometric="rgb")
+    assert kind_of(tmp_path / "b[1].tif")[0] == "tiff"
+    (tmp_path / "_b[1]_" / "stack1").mkdir(parents=True)
+    (tmp_path / "_b[1]_" / "stack1" / "frame_t.ets").write_bytes(b"SIS")
+    for name in ("a[1].vsi", "b[1].tif"):
+        with pytest.raises(DataError, match=r"is a VSI of Olympus, .* write it as a TIFF"):
+            kind_of(tmp_path / name)

@@ -31,8 +31,10 @@ def measured_rows(obs: pd.DataFrame, *, where: str) -> tuple[Bool[np.ndarray, " 
     if "in_tissue" in obs.columns and not bool(pd.Series(obs["in_tissue"]).isna().all()):
         inside = yes_or_no(pd.Series(obs["in_tissue"]), where=where, column="in_tissue")
         if off := int((measured & ~inside).sum()):
+            all_off = "; take the column off the table where it says nothing" if off == len(obs) else ""
             notes.append(
                 f"{off:,} of {len(obs):,} observations lie off the tissue by obs['in_tissue']: not measured"
+                f"{all_off}"
             )
         measured &= inside
     return measured, tuple(notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +41,9 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"SQLite format 3", "a database"),
     (b"<svg", "a drawing"),
     (b"<?xml", "an XML text"),
+    (b"<DataObject", "an iSyntax of Philips"),
+    (b"\xda\xce\xbe\x0a", "an ND2 of Nikon"),
+    (b"p\0\0\0", "a LIF of Leica"),
 )
 _BY_OTHERS = "write it as a TIFF (QuPath, Bio-Formats or libvips do)"
 _PACKED = "unpack it and name what was in it"
@@ -63,6 +67,7 @@ def kind_of(path: Path) -> tuple[Door, Path]:
         raise DataError("describes a store", where=path, expected=EXPECTED, remedy="name its folder")
     head = head_of(path)
     if head.startswith(_TIFF):
+        _check_no_vsi(path)
         return ("scanner" if is_of_scanner(read_directories(path)) else "tiff"), path
     if head.startswith(_JPEG):
         return _of_jpeg(path)
@@ -115,6 +120,17 @@ def _of_folder(folder: Path) -> tuple[Door, Path]:
     if any(is_dicom(head_of(one)) for one in names):
         return "scanner", folder
     raise DataError("is a folder, and no image", where=folder, expected=FORMATS, remedy=_NO_SLIDE_IN_FOLDER)
+
+
+def _check_no_vsi(path: Path) -> None:
+    """Refuse a VSI of Olympus: a TIFF of label and overview, whose slide lies in a folder beside it."""
+    if path.suffix.casefold() == ".vsi" or any(path.parent.glob(f"_{escape(path.stem)}_/stack*/*.ets")):
+        raise DataError(
+            "is a VSI of Olympus, whose slide lies in .ets files beside it",
+            where=path,
+            expected=FORMATS,
+            remedy=_BY_OTHERS,
+        )
 
 
 def _of_jpeg(path: Path) -> tuple[Door, Path]:
