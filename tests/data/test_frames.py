@@ -124,6 +124,27 @@ def test_columns_of_another_length_or_shape_are_no_columns(tmp_path: Path) -> No
     assert [note.split("'")[1] for note in notes] == ["long", "wide", "many", "gone", "one"]
 
 
+@pytest.mark.parametrize("damage", ["categories in two columns", "bytes of no kind"])
+def test_values_that_are_several_or_of_no_kind_are_no_column(tmp_path: Path, damage: str) -> None:
+    frame = pd.DataFrame({"kind": pd.Categorical(["a", "b", "a"]), "n": [1, 2, 3]}, index=["x", "y", "z"])
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        anndata.io.write_elem(file, "obs", frame)
+        column: Any = file["obs/kind"] if damage == "bytes of no kind" else file["obs/kind/categories"]
+        attributes, name = dict(column.attrs), column.name
+        del file[name]
+        if damage == "bytes of no kind":
+            file[name] = np.zeros(3, dtype="V4")
+            attributes = {"encoding-type": "array", "encoding-version": "0.2.0"}
+        else:
+            file[name] = np.array([["a", "b"], ["c", "d"]], dtype=h5py.string_dtype())
+        file[name].attrs.update(attributes)
+        read, notes = read_columns(file, "obs", where="t.h5")
+        assert list(read.columns) == ["n"]
+        assert "obs['kind']" in notes[0]
+        with pytest.raises(DataError, match=r"obs\['kind'\] cannot be read"):
+            read_columns(file, "obs", where="t.h5", needed={"kind"})
+
+
 @pytest.mark.parametrize("fault", ["no names", "no order", "another kind", "an array", "nothing"])
 def test_what_is_no_table_of_columns(tmp_path: Path, fault: str) -> None:
     with h5py.File(tmp_path / "t.h5", "w") as file:

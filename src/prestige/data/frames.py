@@ -85,9 +85,18 @@ def _column(element: Any, table: str, name: str, where: str, length: int | None 
         if shape is None or len(shape) != 1 or shape[0] != (shape[0] if length is None else length):
             wanted = "one value" if length is None else f"{length:,} values"
             raise ValueError(f"its shape is {shape} in place of {wanted} a row")
-        if getattr(values.dtype, "names", None):
-            raise ValueError("several values a row")
+        if getattr(values.dtype, "kind", "") == "V":
+            raise ValueError("several values a row" if values.dtype.names else "bytes of no kind")
+        if isinstance(values.dtype, pd.CategoricalDtype) and not _are_single(values.dtype.categories):
+            raise ValueError("its categories are several values each")
         return values
+
+
+def _are_single(levels: pd.Index) -> bool:
+    """Return whether each category is one value, as a text or a number is."""
+    if isinstance(levels, pd.MultiIndex):
+        return False
+    return pd.api.types.infer_dtype(levels) != "mixed" or all(np.ndim(level) == 0 for level in levels)
 
 
 def decoded(element: Any) -> Any:
