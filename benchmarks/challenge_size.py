@@ -12,12 +12,13 @@ tenth of the nuclei on images of a third of the side is a run of some minutes.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -233,7 +234,7 @@ def limit() -> str:
 
 
 def run(name: str, folder: Path, *arguments: object) -> Step:
-    """Run a command of prestige in a process of its own.
+    """Run a command of prestige in a process of its own, unless it was measured in this folder before.
 
     Raises
     ------
@@ -241,6 +242,10 @@ def run(name: str, folder: Path, *arguments: object) -> Step:
         When it fails.
     """
     environment = os.environ | {"PRESTIGE_CACHE": str(folder / "cache"), "PRESTIGE_CACHE_GB": "60"}
+    kept = folder / "steps.json"
+    done = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    if name in done:
+        return Step(name, **done[name])
     command = [sys.executable, "-m", "prestige", *map(str, arguments)]
     began = time.perf_counter()
     with (folder / f"{name.partition(' ')[0]}.log").open("w") as log:
@@ -256,6 +261,8 @@ def run(name: str, folder: Path, *arguments: object) -> Step:
     )
     if status:
         raise SystemExit(f"{' '.join(command)} failed: see {log.name}")
+    done[name] = {key: value for key, value in asdict(step).items() if key != "name"}
+    kept.write_text(json.dumps(done), encoding="utf-8")
     return step
 
 
@@ -291,7 +298,10 @@ def measured(folder: Path, share: float) -> list[Step]:
         run(f"bench (one epoch, {epoch:,} steps; predicted, scored)", folder, "bench", bench, "--out", out),
         run("report (statistics, figures, page)", folder, "report", out),
     ]
-    model = next(path.parent for path in sorted((out / "runs").glob("*/model/model.safetensors"))).parent
+    manifests = {
+        path: json.loads(path.read_text(encoding="utf-8")) for path in out.glob("runs/*/manifest.json")
+    }
+    model = next(path.parent for path, manifest in manifests.items() if not manifest["baseline"])
     long = folder / "submission.parquet"
     return [
         *steps,
@@ -354,16 +364,21 @@ def main() -> None:
     parser.add_argument(
         "--side", type=float, help="share of the images' sides (by default as the density stays)"
     )
-    parser.add_argument("--out", type=Path, required=True, help="a folder to work in, which must be new")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="a folder to work in; it goes on where it was"
+    )
     parser.add_argument("--write", type=Path, help="the page")
     parser.add_argument("--keep", action="store_true", help="keep the stores and what was made of them")
     given = parser.parse_args()
     side = given.side or given.share**0.5
-    given.out.mkdir(parents=True)
+    given.out.mkdir(parents=True, exist_ok=True)
+    written = given.out / "written.json"
     try:
-        began = time.perf_counter()
-        write_all(given.out, given.share, side)
-        wrote = time.perf_counter() - began
+        if not written.exists():
+            began = time.perf_counter()
+            write_all(given.out, given.share, side)
+            written.write_text(json.dumps(time.perf_counter() - began))
+        wrote = json.loads(written.read_text())
         steps = measured(given.out, given.share)
         used = sum(path.stat().st_size for path in given.out.rglob("*") if path.is_file()) / 1e9
     finally:
