@@ -69,7 +69,7 @@ HEAD = "%%MatrixMarket matrix coordinate integer general\n"
             {"features_tsv": "id\tname\n" + "ENSG1\tA\n" * 5},
             "take the header off features.tsv: the",
         ),
-        ({"barcodes_tsv": "x\nA-1\nB-1\nC-1\nD-1\n"}, "take the header off barcodes.tsv: the first line"),
+        ({"barcodes_tsv": "x\nA-1\nB-1\nC-1\nD-1\n"}, "take the header off barcodes.tsv: there is one"),
         (
             {"features_tsv": "g\n" * 6, "barcodes_tsv": "x\nA-1\nB-1\nC-1\nD-1\n"},
             "take the header off features.tsv and barcodes.tsv",

@@ -84,7 +84,7 @@ def _remedy(stored: tuple[int, int], named: tuple[int, int], files: Mapping[str,
     exact = sum(n == there for n, there in zip(stored, named, strict=True))
     if more and len(more) + exact == 2:
         told = " and ".join(files[name].name for name in more)
-        return f"take the header off {told}: the first line is a name too"
+        return f"take the header off {told}: there is one line too many"
     return "take the three files from one folder of one run"
 
 

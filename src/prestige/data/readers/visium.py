@@ -77,7 +77,8 @@ def _scale_factors(folder: Folder, image: Path | None) -> Path | DataError | Non
     if isinstance(found, Path) or (image is not None and not folder.holds(SCALES)):
         return found if isinstance(found, Path) else None
     if image is None and not folder.holds(SCALES):
-        remedy = f"{found.remedy}; else name the full-resolution image (image:), which needs none"
+        needs_none = "name the full-resolution image (image:), which needs none"
+        remedy = found.remedy if str(found.remedy).endswith("?") else f"{found.remedy}; else {needs_none}"
         return DataError(found.what, where=found.where, expected=found.expected, remedy=remedy)
     return found
 
