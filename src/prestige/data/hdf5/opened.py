@@ -20,6 +20,7 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
+from prestige.data.hdf5.foreign import check_is_table, check_not_packed
 from prestige.errors import DataError, PrestigeError, reading
 from prestige.inputs import plain_file
 
@@ -50,12 +51,14 @@ def opened_h5ad(
     Raises
     ------
     PrestigeError
-        Of the class ``kind``: it is missing, no regular file or no HDF5; it takes values from other files;
+        Of the class ``kind``: it is missing, no regular file, packed or no HDF5, or, where a table is
+        expected, known to be something else; it takes values from other files;
         it declares more than its bytes can hold; HDF5 does not come to an end with it.
     """
     import h5py
 
     path = plain_file(path, expected=expected, kind=kind)
+    check_not_packed(path, kind, expected)
     with reading(path, expected=expected, kind=kind):
         stat = path.stat()
         state = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
@@ -65,6 +68,8 @@ def opened_h5ad(
     with reading(path, expected=expected, kind=kind):
         file = h5py.File(path, "r")
     with file:
+        if expected == EXPECTED:
+            check_is_table(file, path, kind)
         yield file
 
 
