@@ -113,6 +113,14 @@ def test_a_store_of_explorer(tmp_path: Path) -> None:
         np.testing.assert_array_equal(some.toarray(), counts[[0, 2]][:, [0, 1, 3]])
     with opened_matrix(path, numbered=True) as matrix:
         assert list(matrix.ids) == ["178650478", "1", "2"]
+    unpacked = tmp_path / "cell_feature_matrix.zarr"
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(unpacked)
+    assert matrices_in(tmp_path) == [path, unpacked]
+    with opened_matrix(unpacked) as matrix:
+        assert list(matrix.ids) == ["akkfpngo-1", "aaaaaaab-1", "aaaaaaac-1"]
+        np.testing.assert_array_equal(matrix.counts().toarray(), counts[:, [0, 1, 3]])
+        assert matrix.path == unpacked
     path.unlink()
     _zarr(path, counts, np.array([[1, 1]]), types)
     with pytest.raises(DataError, match="cannot be read"), opened_matrix(path):

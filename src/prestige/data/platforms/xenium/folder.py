@@ -115,7 +115,7 @@ def opened_folder(
         )
     raise_all(faults)
     assert manifest is not None
-    texts = next((one for one in matrices[1:] if one.is_dir()), None)
+    texts = next((one for one in matrices[1:] if one.is_dir() and one.suffix != ".zarr"), None)
     stated = named(path, before, NAME)
     there = stated if stated.is_file() else None
     return Folder(path, there, matrix=matrices[0] if matrices else None, beside=texts, **found), manifest

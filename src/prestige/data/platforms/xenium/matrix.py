@@ -24,7 +24,7 @@ from prestige.errors import AGAIN, DataError, reading
 from prestige.inputs import plain_file
 
 NAME = "cell_feature_matrix"
-_FORMS = (".h5", "", ".tar.gz", ".zarr.zip")
+_FORMS = (".h5", "", ".tar.gz", ".zarr.zip", ".zarr")
 _TEXTS = ("matrix.mtx", "barcodes.tsv", "features.tsv", "genes.tsv")
 _ARRAYS = ("indptr", "indices", "data", "cell_id")
 _MOST_MEMBERS = 200_000
@@ -43,7 +43,7 @@ def matrices_in(folder: Path, before: str = "") -> list[Path]:
 
 @contextmanager
 def opened_matrix(path: Path, *, numbered: bool = False) -> Iterator[Matrix]:
-    """Give a matrix of an output folder: ``.h5``, folder of texts, that folder in a tar, or zarr in a zip.
+    """Give a matrix of an output folder: ``.h5``, texts in a folder or a tar, zarr in a folder or a zip.
 
     Archives are never unpacked by the names in them: the few parts that are known go into a folder that is
     removed afterwards.
@@ -60,6 +60,9 @@ def opened_matrix(path: Path, *, numbered: bool = False) -> Iterator[Matrix]:
     DataError
         When it is damaged, unpacks to more than it may, or holds no genes.
     """
+    if path.name.endswith(".zarr"):
+        yield _of_zarr(path, path, numbered)
+        return
     if not path.name.endswith((".tar.gz", ".zarr.zip")):
         yield matrix_of(path)
         return
