@@ -19,13 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from prestige.data.dataset import try_sample
+from prestige.data.dataset import open_sample, try_sample
 from prestige.data.sample import Sample
 from prestige.data.spec import SampleSpec
 from prestige.data.stores.chosen import Named, choose, choose_table
 from prestige.data.stores.frames import frames
 from prestige.data.stores.zarrs import LABEL_AXES, element, elements_of, level0
 from prestige.data.tables import read_counts
+from prestige.errors import DataError
 
 sd = pytest.importorskip("spatialdata", reason="spatialdata is not installed (the extra 'readers')")
 
@@ -597,3 +598,26 @@ def test_oblong_pixels_of_an_old_store(shared_data: Path, tmp_path: Path, counts
     faults = [str(fault) for fault in try_sample(spec, cache_dir=tmp_path, counts=counts)[1]]
     assert "its pixels are not square: 2 wide and 1 high in 'global'" in faults[-1]
     assert ("no table" in faults[0]) == (counts == "needed")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"obs/zarr.json": "{}", "var/zarr.json": "{}"}, "it is a table of anndata: write source: anndata"),
+        ({".zattrs": '{"multiscales": []}'}, "it is an image of OME-Zarr alone: write source: slide"),
+        ({"zarr.json": '{"attributes": {"ome": {"bioformats2raw.layout": 3}}}'}, "image of OME-Zarr alone"),
+        ({"zarr.json": "{}"}, "copy it again if it was cut off"),
+    ],
+)
+def test_stores_of_other_kinds_are_called_what_they_are(
+    tmp_path: Path, files: dict[str, str], words: str
+) -> None:
+    store = tmp_path / "a.zarr"
+    store.mkdir()
+    (store / ".zgroup").write_text("{}")
+    for name, text in files.items():
+        (store / name).parent.mkdir(exist_ok=True)
+        (store / name).write_text(text)
+    spec = SampleSpec(id="S", source="spatialdata", path=store, patient="P")
+    with pytest.raises(DataError, match=rf"a\.zarr: missing: .*{words}"):
+        open_sample(spec, cache_dir=tmp_path / "cache")

@@ -84,9 +84,26 @@ def check_elements(
             remedy = f"did you mean the store '{inner[0]}' in it?"
         elif not there and any(_elements(folder) for folder in list(real_path(store).parents)[:2]):
             remedy = "name the folder of the whole store, not one inside it"
+        elif not there:
+            remedy = _of_other_kind(store) or remedy
         raise DataError(f"missing: {', '.join(missing)}", where=store, expected=expected, remedy=remedy)
     for name in elements:
         files_below(store / name, within=_within(store, name))
+
+
+def _of_other_kind(store: Path) -> str | None:
+    """Say how a store in zarr is named that is a table or an image alone; None for all else."""
+    if (store / "obs").is_dir() and (store / "var").is_dir():
+        return "it is a table of anndata: write source: anndata, with the image beside it"
+    for name in ("zarr.json", ".zattrs"):
+        if (store / name).is_file():
+            with reading(store / name), (store / name).open("rb") as file:
+                said = file.read(1 << 20)
+            if b'"multiscales"' in said or b'"bioformats2raw.layout"' in said:
+                return (
+                    "it is an image of OME-Zarr alone: write source: slide, or name it as image: of a table"
+                )
+    return None
 
 
 def _elements(store: Path) -> list[str]:
