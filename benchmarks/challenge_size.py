@@ -337,6 +337,9 @@ def page(steps: list[Step], share: float, side: float, wrote: float, gigabytes: 
     lines = [
         "# The challenge at its size",
         "",
+        "Written by `python benchmarks/challenge_size.py --out C --write docs/results/challenge-size.md`; do",
+        "not edit by hand.",
+        "",
         f"Eight synthetic stores, {n:,} nuclei, images of {size}, {N_GENES} genes; {machine()}.",
         f"Written in {wrote:,.0f} s; {gigabytes:.1f} GB on the disk at the end, decoded slides included."
         + limit(),

@@ -51,6 +51,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     bins = None if spec.cells else binned(folders_of(spec.path), spec.bin_um, spec.path)
     folder = Folder(_cells_folder(spec.path) if bins is None else bins.folder, spec.id)
     files = _files(folder, OUTLINES if bins is None else POSITIONS, "bc" if bins else "cell")
+    assert files.scales is not None  # `_files` needs them
     scales = read_scales(files.scales)
     _check_width(bins, scales, files.scales)
     near = _with_pictures(folder)
