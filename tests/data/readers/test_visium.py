@@ -376,3 +376,21 @@ def test_a_folder_that_is_not_there_is_one_fault_with_the_nearest_name(tmp_path:
         DataError, match=r"outs\.tar: is a file; expected .*; name the folder that it lies in"
     ):
         read(tmp_path / "outs.tar", tmp_path)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_two_files_of_places_are_read_where_they_agree(tmp_path: Path, same: bool) -> None:
+    export = Visium(3)
+    root = export.write(tmp_path / "outs")
+    lines = (root / "spatial/tissue_positions.csv").read_text().splitlines()
+    lines = sorted(lines[1:])  # as Space Ranger 1 names the file: no header, any order
+    if not same:
+        first = lines[0].split(",")
+        lines[0] = ",".join([*first[:4], str(float(first[4]) + 40), first[5]])
+    (root / "spatial/tissue_positions_list.csv").write_text("\n".join(lines) + "\n")
+    if same:
+        check(read(root, tmp_path), export, SCALES["hires"])
+        return
+    with pytest.raises(DataError) as refused:
+        read(root, tmp_path)
+    assert "tissue_positions.csv: disagrees with 'tissue_positions_list.csv'" in str(refused.value)

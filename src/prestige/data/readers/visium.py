@@ -14,7 +14,7 @@ from prestige.data.platforms.space_ranger.cells import folder_of_cells
 from prestige.data.platforms.space_ranger.folder import POSITIONS, SCALES, Folder, Matrices, matrices_in
 from prestige.data.platforms.space_ranger.pictures import named_picture, notes_on, picture_in
 from prestige.data.platforms.space_ranger.pitch import SPOTS_UM, Lie
-from prestige.data.platforms.space_ranger.positions import read_positions
+from prestige.data.platforms.space_ranger.positions import check_agreement, read_positions
 from prestige.data.platforms.space_ranger.scales import Scales, read_scales
 from prestige.data.platforms.space_ranger.tables import Files, lie_of, spots_table
 from prestige.data.prepared import Prepared
@@ -51,6 +51,7 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
     assert isinstance(matrices, Matrices)
     files = Files(places, scales_path, matrices)
     positions = read_positions(places)
+    check_agreement(positions, places, folder.beside(POSITIONS, places))
     scales = read_scales(scales_path) if scales_path else Scales(None, None, None, None, None)
     lie = lie_of(positions, SPOTS_UM, places)
     if spec.image is not None:

@@ -88,6 +88,16 @@ class Folder:
             remedy=self._remedy(names),
         )
 
+    def beside(self, names: Sequence[str], taken: Path) -> list[Path]:
+        """Return the further files of such names in the places of an export."""
+        there = [
+            self.root / place / f"{name}{packed}"
+            for place in _PLACES
+            for name in names
+            for packed in ("", ".gz")
+        ]
+        return [path for path in there if path != taken and path.is_file()]
+
     def holds(self, names: Sequence[str]) -> bool:
         """Say whether a file of such a name is there, of whichever sample."""
         ends = tuple(f"{name}{packed}" for name in names for packed in ("", ".gz"))

@@ -96,6 +96,31 @@ def read_positions(path: Path, *, barcodes: bool = True) -> Positions:
     return Positions(ids, inside, array.astype(np.int64), np.ascontiguousarray(numbers[:, [3, 2]]))
 
 
+def check_agreement(positions: Positions, path: Path, others: Sequence[Path]) -> None:
+    """Refuse files of places in one folder that say other things: which is right, no file tells.
+
+    Raises
+    ------
+    DataError
+        For the first of ``others`` that differs, or cannot be read.
+    """
+    own = _by_name(positions)
+    for other in others:
+        there = _by_name(read_positions(other))
+        if not own.index.equals(there.index) or not np.allclose(own, there, atol=1e-6):
+            raise DataError(
+                f"disagrees with '{other.name}' in the same folder",
+                where=path,
+                expected="one file of places, or the same places in all",
+                remedy="remove what is not of this export",
+            )
+
+
+def _by_name(positions: Positions) -> pd.DataFrame:
+    frame = pd.DataFrame(positions.xy_px, index=positions.barcodes)
+    return frame.assign(tissue=positions.in_tissue.astype(float)).sort_index()
+
+
 def _numbers(frame: pd.DataFrame, name: str, path: Path) -> Float[np.ndarray, " m"]:
     column = frame[name]
     column = column.astype(object) if isinstance(column.dtype, pd.CategoricalDtype) else column
