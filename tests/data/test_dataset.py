@@ -42,7 +42,8 @@ def test_samples_come_in_their_order(tmp_path: Path) -> None:
 def test_the_faults_of_all_samples_are_listed_at_once(tmp_path: Path) -> None:
     sound, broken = prepared(tmp_path, "a"), prepared(tmp_path, "b")
     (broken.path / "sample.json").write_text(json.dumps({"schema": 1}))
-    lost = SampleSpec(id="c", source="hest", path=tmp_path / "no", patient="P")
+    (tmp_path / "hest").mkdir()
+    lost = SampleSpec(id="c", source="hest", path=tmp_path / "hest", patient="P")
     with pytest.raises(DataError) as caught:
         open_dataset(DatasetConfig(name="d", samples=(sound, broken, lost)))
     said = str(caught.value)

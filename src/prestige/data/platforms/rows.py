@@ -159,7 +159,8 @@ def _column(column: Any, is_text: bool) -> pd.Series:
         return compute.if_else(gaps, pa.scalar(None, pa.string()), column).cast(pa.float64()).to_pandas()
     except pa.ArrowInvalid:  # blanks, truths or words among them: pandas tells which
         words = column.to_pandas()
-        return words.mask(words.str.strip().str.lower().isin(WORDS)).replace(_TRUTHS)
+        words = words.mask(words.str.strip().str.lower().isin(WORDS))
+        return words.map(lambda word: _TRUTHS.get(word, word))
 
 
 def _as_text(column: pd.Series, path: Path) -> pd.Series:
