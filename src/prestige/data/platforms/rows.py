@@ -134,7 +134,7 @@ def _csv(
 
     def piece() -> dict[str, Any]:
         columns = {name: pa.chunked_array([one.column(name) for one in held], pa.string()) for name in wanted}
-        return {name: _column(column, name in texts).rename(name) for name, column in columns.items()}
+        return {name: _column(column, name in texts).rename(index=name) for name, column in columns.items()}
 
     n_pieces = 0
     for batch in texts_of(path, there, wanted, separator, expected=expected, most_bytes=most):
