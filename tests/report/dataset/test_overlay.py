@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
 from prestige.data.together.alignment import alignment_of
@@ -34,3 +36,18 @@ def test_the_check_is_drawn_with_its_own_position(small_samples: Any) -> None:
     assert names[0] == "as it stands"
     own = [line.get_xdata() for line in figure.axes[0].lines if len(set(np.ravel(line.get_xdata()))) == 1]
     assert any(np.isclose(np.ravel(one)[0], found.own.fit) for one in own)
+
+
+def test_labels_of_its_axes_stand_apart(small_samples: Any) -> None:
+    figure = draw_alignment(alignment_of(small_samples[0]))
+    assert figure is not None
+    FigureCanvasAgg(figure)
+    axes = figure.axes[0]
+    for low, high in ((-0.06, 0.14), (0.0, 1.3), (-0.003, 0.012)):
+        axes.set_xlim(low, high)
+        figure.canvas.draw()
+        shown = [label for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]
+        boxes = [label.get_window_extent() for label in shown]
+        gaps = [right.x0 - left.x1 for left, right in itertools.pairwise(boxes)]
+        assert len(gaps) >= 2
+        assert min(gaps) > 4  # px

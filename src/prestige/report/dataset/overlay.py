@@ -112,6 +112,7 @@ def draw_alignment(found: Alignment) -> Figure | None:
         axes.set_yticks(range(len(groups)), [label for label, _ in groups])
         axes.set_ylim(len(groups) - 0.5, -0.5)
         axes.margins(x=0.06)
+        axes.locator_params(axis="x", nbins=5)  # more labels run into each other
     panels[0].tick_params(axis="y", labelcolor=INK)
     handles = [
         Line2D([], [], color=OKABE_ITO[0], marker="D", linewidth=1.2, label="as it stands"),
