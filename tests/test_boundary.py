@@ -45,6 +45,21 @@ def test_a_lack_of_memory_is_one_line_with_what_helps(error: Exception) -> None:
     assert ("of the GPU" in told) == ("CUDA" in str(error))
 
 
+def test_what_a_library_makes_of_a_lack_of_memory_is_one_too() -> None:
+    """A loader says that a library cannot be found, because of what the system said."""
+    try:
+        try:
+            raise OSError("libllvm.so: failed to map segment from shared object")
+        except OSError:
+            raise OSError("Could not find/load shared object file 'libllvm.so'")  # noqa: B904
+    except OSError as error:
+        told = str(lack_of_memory(error))
+    assert "the memory does not suffice (libllvm.so: failed to map segment" in told
+    with pytest.raises(KeyError) as caught:
+        raise KeyError("x") from RuntimeError("shapes differ")
+    assert lack_of_memory(caught.value) is None
+
+
 @pytest.mark.parametrize(
     "error", [RuntimeError("shapes differ"), OSError(errno.EIO, "x"), KeyError("memory")]
 )

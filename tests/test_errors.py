@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import zlib
 from pathlib import Path
@@ -21,6 +22,7 @@ from prestige.errors import (
     of_library,
     raise_all,
     reading,
+    storage_error,
     storing,
     unknown,
 )
@@ -204,3 +206,11 @@ def test_where_a_library_alone_runs_all_that_it_raises_is_the_file_s(raised: Exc
         raise raised
     with pytest.raises(NameError), reading("a"), of_library():
         raise NameError("a defect of ours")
+
+
+def test_a_file_that_grows_beyond_what_is_allowed_has_a_remedy_that_works() -> None:
+    for error in (
+        OSError(errno.EFBIG, "File too large"),
+        RuntimeError("I/O error: File too large (os error 27)"),
+    ):
+        assert "allow larger files (ulimit -f)" in str(storage_error(error, "a.safetensors"))

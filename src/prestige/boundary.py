@@ -91,14 +91,17 @@ def keep_reserve() -> None:
 
 
 def lack_of_memory(error: Exception) -> PrestigeError | None:
-    """Return the one line for memory that does not suffice; None for anything else."""
+    """Return the one line for memory that does not suffice; None for anything else.
+
+    What a library makes of it may say something else, and have it as its cause.
+    """
     _RESERVE.clear()
-    text = str(error)
-    of_the_system = isinstance(error, OSError) and error.errno == errno.ENOMEM
-    if not (
-        isinstance(error, MemoryError) or of_the_system or any(words in text.lower() for words in _NO_MEMORY)
-    ):
+    first: BaseException | None = error
+    while first is not None and not _is_lack(first):
+        first = first.__cause__ or first.__context__
+    if first is None:
         return None
+    text = str(first)
     on_gpu = "CUDA" in text or "CUBLAS" in text.upper()
     return PrestigeError(
         f"the {'memory of the GPU' if on_gpu else 'memory'} does not suffice "
@@ -106,6 +109,12 @@ def lack_of_memory(error: Exception) -> PrestigeError | None:
         remedy="a smaller `batch_size`, smaller patches, fewer --jobs or other programs ended; "
         "run the same command to go on",
     )
+
+
+def _is_lack(error: BaseException) -> bool:
+    of_the_system = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    said = any(words in str(error).lower() for words in _NO_MEMORY)
+    return isinstance(error, MemoryError) or of_the_system or said
 
 
 def drop_output() -> None:

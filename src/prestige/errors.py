@@ -304,4 +304,6 @@ def storage_error(error: Exception, where: str | Path) -> StorageError:
     else:
         what = f"cannot be written ({getattr(error, 'strerror', None) or error})"
         remedy = "choose another folder, or mend its rights"
+        if getattr(error, "errno", None) == errno.EFBIG or "File too large" in str(error):
+            remedy = "allow larger files (ulimit -f), or choose another disk"
     return StorageError(what, where=where, remedy=remedy)

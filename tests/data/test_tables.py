@@ -108,6 +108,7 @@ def test_half_precision_is_read(tmp_path: Path, form: type) -> None:
         {"data": 1},
         None,
         "text",
+        h5py.Empty("f4"),
     ],
     ids=str,
 )

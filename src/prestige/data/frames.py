@@ -48,7 +48,12 @@ def read_columns(
     with reading(where, part=f"the element '{name}'", expected="a data frame"):
         attrs = dict(element.attrs)
         if attrs.get("encoding-type", "dataframe") != "dataframe" or not hasattr(element, "keys"):
-            raise DataError(f"the element '{name}' is no table", where=where, expected="a data frame")
+            raise DataError(
+                f"the element '{name}' is no table",
+                where=where,
+                expected="a data frame",
+                remedy="write it again with anndata",
+            )
         index = str(attrs["_index"])
         listed = list(dict.fromkeys(str(column) for column in attrs["column-order"]))
     names = pd.Index(_column(element, name, index, where))

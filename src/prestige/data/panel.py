@@ -242,11 +242,14 @@ def _none_shared(samples: Sequence[Sample], wanted: list[str] | None) -> ConfigE
     if wanted is None:
         other = next(one for one in samples if not set(one.genes) & set(first.genes) or one is samples[-1])
         there = f"{', '.join(first.genes[:3])} ('{first.id}') and {', '.join(other.genes[:3])} ('{other.id}')"
+        near = near_miss(first.genes, other.genes)
         return ConfigError(
             "none of the genes is measured in every sample",
             where="panel",
             expected=f"samples of the same genes; there are {there}",
-            remedy=near_miss(first.genes, other.genes) or "check species and kind of gene names",
+            remedy=f"{near}; make them alike, by var['gene_symbols'] of the tables say"
+            if near
+            else "check species and kind of gene names",
         )
     shared = set(first.genes).intersection(*(sample.genes for sample in samples))
     near = nearest(wanted[0], shared)

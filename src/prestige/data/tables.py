@@ -157,6 +157,10 @@ def checked_matrix(matrix: Any, *, where: str) -> Any:
     DataError
         When it is no matrix, holds no real numbers, or its parts contradict each other.
     """
+    if not hasattr(matrix, "dtype") or not hasattr(matrix, "shape"):
+        raise DataError(
+            "holds no matrix", where=where, expected="numbers, observations x genes", remedy="store such"
+        )
     with reading(where, part="the matrix", expected="numbers, observations x genes"):
         kind, shape = matrix.dtype.kind, tuple(matrix.shape)
     if len(shape) != 2 or kind not in "biuf":

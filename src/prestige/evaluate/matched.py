@@ -162,7 +162,9 @@ def match_tables(
 
 def _check_names(table: AnnData, path: Path, matrix: Any) -> None:
     if matrix is None:
-        raise DataError("has no X", where=path, expected="observations x genes in X")
+        raise DataError(
+            "has no X", where=path, expected="observations x genes in X", remedy="write its values there"
+        )
     checked_matrix(matrix, where=f"{path}, 'X'")
     for kind, names in (("observation", table.obs_names), ("gene", table.var_names)):
         if not len(names):

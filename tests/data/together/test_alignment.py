@@ -10,7 +10,15 @@ import pytest
 from scipy.ndimage import gaussian_filter, zoom
 
 from prestige.data.dataset import DatasetConfig, SampleSpec, open_dataset
-from prestige.data.together.alignment import FEWEST_OBS, Alignment, alignment_of, check_alignment
+from prestige.data.together.alignment import (
+    FEWEST_OBS,
+    Alignment,
+    Position,
+    _judged,
+    alignment_of,
+    check_alignment,
+)
+from prestige.data.together.ways import Way
 
 UM = 2.0
 HEIGHT, WIDTH = 500, 640  # 1,000 x 1,280 um
@@ -177,3 +185,15 @@ def test_the_kidney_fits_and_tells_shifts(shared_data: Path) -> None:
     swapped = check_alignment(sample.slide.pixels, moved.copy(), totals, um_per_px=sample.um_per_px)
     assert swapped.better is not None
     assert swapped.better.way.words == "x and y swapped"
+
+
+def test_a_position_that_is_taken_for_the_glass_alone_says_so() -> None:
+    """Most centres lie on glass as it stands; the counts fit no position better."""
+    names = ("as it stands", "turned by 90 degrees clockwise", "x and y swapped")
+    ways = [Way(name, "own" if name == names[0] else "turn", ((1, 0), (0, 1)), (0.0, 0.0)) for name in names]
+    own = Position(ways[0], 1.0, 0.65, fit=0.21)
+    turned = Position(ways[1], 1.0, 0.2, fit=0.20, gain=-0.01, error=0.02)
+    swapped = Position(ways[2], 1.0, 0.0, fit=0.14, gain=-0.07, error=0.02)
+    found = _judged(own, [turned, swapped])
+    assert found.better is swapped
+    assert "0% of the centres lie on bare glass then, 65% as it stands" in found.text

@@ -154,6 +154,8 @@ def _numbers(better: Position, own: Position) -> str:
             f"centres are darker than the tissue around them by {better.darkness:.2f} standard deviations "
             f"then, by {own.darkness:.2f} as it stands"
         )
+    if better.gain <= 0:  # it was taken for the glass alone
+        return f"{better.on_glass:.0%} of the centres lie on bare glass then, {own.on_glass:.0%} as it stands"
     words = "correlation of counts with the density of the tissue"
     return f"{words} {better.fit:.2f} then, {own.fit:.2f} as it stands"
 
@@ -371,7 +373,12 @@ def _judged(own: Position, others: Sequence[Position]) -> Alignment:
     darker = [one for one in possible if one.is_darker]
     fitting = [] if on_nuclei else [one for one in possible if one.fits_better(own)]
     if darker or fitting:
-        better = max(darker, key=lambda one: one.darker) if darker else max(fitting, key=lambda one: one.gain)
+        if darker:
+            better = max(darker, key=lambda one: one.darker)
+        else:
+            better = max(fitting, key=lambda one: one.gain)
+            if better.gain <= 0:  # all of them for the glass alone
+                better = min(fitting, key=lambda one: one.on_glass)
         return Alignment(own, tuple(others), "fits elsewhere", better)
     told = {um: [one for one in others if one.way.shift_um == um] for um in SHIFTS_UM}
     since = None
