@@ -27,8 +27,8 @@ _LONGEST_NAME = 80
 _LONGEST_WORD = 250  # a name from a file, of which a message may show five
 _REASON = 200
 _CUT_OFF = (EOFError, zlib.error, gzip.BadGzipFile)  # what is packed is damaged, whatever it should be
-# What no library raises over what stands in a file: defects of this package, and what is no fault of a file.
 _POINTER, _POINTER_BYTES = b"version https://git-lfs.github.com/", 1024
+# What no library raises over what stands in a file: defects of this package, and what is no fault of a file.
 _NOT_OF_A_FILE = (AssertionError, NameError, ImportError, NotImplementedError, Warning)
 
 

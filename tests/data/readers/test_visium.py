@@ -366,18 +366,6 @@ def test_a_real_crop_is_refused(shared_data: Path, tmp_path: Path) -> None:
     assert "12 of 12 are outside (GTGGCGTGCACCAGAG-1, " in str(e.value)
 
 
-def test_a_folder_that_is_not_there_is_one_fault_with_the_nearest_name(tmp_path: Path) -> None:
-    (tmp_path / "outs").mkdir()
-    with pytest.raises(DataError, match=r"out: no such folder; expected .*; did you mean 'outs'\?") as told:
-        read(tmp_path / "out", tmp_path)
-    assert len(told.value.faults) == 1
-    (tmp_path / "outs.tar").touch()
-    with pytest.raises(
-        DataError, match=r"outs\.tar: is a file; expected .*; name the folder that it lies in"
-    ):
-        read(tmp_path / "outs.tar", tmp_path)
-
-
 @pytest.mark.parametrize("same", [True, False])
 def test_two_files_of_places_are_read_where_they_agree(tmp_path: Path, same: bool) -> None:
     export = Visium(3)

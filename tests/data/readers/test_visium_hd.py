@@ -215,15 +215,3 @@ def test_real_bins(shared_data: Path, tmp_path: Path) -> None:
     assert found.card.um_per_px == pytest.approx(0.27382 / 0.02505533, rel=1e-4)
     assert "the array lies, mirrored, turned by 179 degrees on the image" in found.table.notes
     assert len(read(path, tmp_path).table.obs) == 10  # of 8 um, made of those of 2 um
-
-
-def test_a_folder_that_is_not_there_is_one_fault_with_the_nearest_name(tmp_path: Path) -> None:
-    (tmp_path / "outs").mkdir()
-    with pytest.raises(DataError, match=r"out: no such folder; expected .*; did you mean 'outs'\?") as told:
-        read(tmp_path / "out", tmp_path)
-    assert len(told.value.faults) == 1
-    (tmp_path / "outs.tar").touch()
-    with pytest.raises(
-        DataError, match=r"outs\.tar: is a file; expected .*; name the folder that it lies in"
-    ):
-        read(tmp_path / "outs.tar", tmp_path)

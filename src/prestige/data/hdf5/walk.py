@@ -91,26 +91,19 @@ class _Found(PrestigeError):
 
 
 @contextmanager
-def _passing(where: str) -> Iterator[None]:
-    """Pass over what cannot be read, unless for want of memory."""
+def _passing(where: str, damaged: str | None = None) -> Iterator[None]:
+    """Pass over what cannot be read, unless for want of memory; refuse what is ``damaged``.
+
+    Refused are elements whose structure cannot be read: whoever comes near them would fail over them.
+    """
     try:
         with reading(where):
             yield
     except DataError as error:
         if isinstance(error.__cause__, MemoryError):
             raise _Found("asks for more memory than its size explains", where=where) from None
-
-
-@contextmanager
-def _whole(where: str, words: str) -> Iterator[None]:
-    """Refuse an element whose structure cannot be read: whoever comes near it would fail over it."""
-    try:
-        with reading(where):
-            yield
-    except DataError as error:
-        if isinstance(error.__cause__, MemoryError):
-            raise _Found("asks for more memory than its size explains", where=where) from None
-        raise _Found(f"is damaged: {words}", where=where) from None
+        if damaged is not None:
+            raise _Found(f"is damaged: {damaged}", where=where) from None
 
 
 class _Walk:
@@ -131,7 +124,7 @@ class _Walk:
         _Found
             What is wrong with the structure.
         """
-        with _whole("/", "it cannot be opened"):
+        with _passing("/", "it cannot be opened"):
             self._name[_address(root)] = "/"
         waiting = [root]
         while waiting:
@@ -159,7 +152,7 @@ class _Walk:
         if isinstance(link, h5py.SoftLink):
             self._soft.append((at, group, name))
             return
-        with _whole(path, "it cannot be opened"):
+        with _passing(path, "it cannot be opened"):
             thing = group[name]
             address = _address(thing)
         self._children[at].append(address)
@@ -266,7 +259,7 @@ def _listed(group: Any, where: str) -> list[str]:
 
     Whoever asks for a name goes through the same tree, and would fail over it.
     """
-    with _whole(where, "what lies in it cannot be listed"):
+    with _passing(where, "what lies in it cannot be listed"):
         names = list(group)
         for name in ("!", *names):
             _ = name in group and group.get(name, getlink=True)

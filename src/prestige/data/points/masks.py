@@ -108,7 +108,7 @@ def _of_numpy(path: Path, height: int, width: int) -> Iterator[Part]:
             "holds Python objects, as cellpose's _seg.npy does",
             where=path,
             expected=EXPECTED,
-            remedy="save its masks: numpy.save(NEW, numpy.load(OLD, allow_pickle=True).item()['masks'])",
+            remedy="let cellpose save the masks as an image (--save_tif), or save the array of labels alone",
         )
     with reading(path, expected=EXPECTED):
         array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
