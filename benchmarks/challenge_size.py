@@ -31,6 +31,8 @@ from measured import machine
 from scipy.sparse import csr_matrix, diags
 from zarr.codecs import ZstdCodec
 
+from prestige.compute.threads import n_threads
+
 NUCLEI = {
     "UC1_I": 190_000,
     "UC1_NI": 93_686,
@@ -340,7 +342,8 @@ def page(steps: list[Step], share: float, side: float, wrote: float, gigabytes: 
         "Written by `python benchmarks/challenge_size.py --out C --write docs/results/challenge-size.md`; do",
         "not edit by hand.",
         "",
-        f"Eight synthetic stores, {n:,} nuclei, images of {size}, {N_GENES} genes; {machine()}.",
+        f"Eight synthetic stores, {n:,} nuclei, images of {size}, {N_GENES} genes; "
+        f"{machine()}, {n_threads()} thread(s).",
         f"Written in {wrote:,.0f} s; {gigabytes:.1f} GB on the disk at the end, decoded slides included."
         + limit(),
         "",
@@ -376,17 +379,21 @@ def main() -> None:
     side = given.side or given.share**0.5
     given.out.mkdir(parents=True, exist_ok=True)
     written = given.out / "written.json"
-    try:
-        if not written.exists():
-            began = time.perf_counter()
-            write_all(given.out, given.share, side)
-            written.write_text(json.dumps(time.perf_counter() - began))
-        wrote = json.loads(written.read_text())
-        steps = measured(given.out, given.share)
-        used = sum(path.stat().st_size for path in given.out.rglob("*") if path.is_file()) / 1e9
-    finally:
-        if not given.keep:
-            shutil.rmtree(given.out)
+    if not written.exists():
+        if any(given.out.iterdir()):
+            raise SystemExit(f"{given.out} holds no stores that were written whole: name another folder")
+        began = time.perf_counter()
+        write_all(given.out, given.share, side)
+        told = {"share": given.share, "side": side, "seconds": time.perf_counter() - began}
+        written.write_text(json.dumps(told))
+    there = json.loads(written.read_text())
+    if (there["share"], there["side"]) != (given.share, side):
+        raise SystemExit(f"{given.out} holds stores of another size: name another folder")
+    wrote = there["seconds"]
+    steps = measured(given.out, given.share)
+    used = sum(path.stat().st_size for path in given.out.rglob("*") if path.is_file()) / 1e9
+    if not given.keep:
+        shutil.rmtree(given.out)
     text = page(steps, given.share, side, wrote, used)
     print(text)
     if given.write:

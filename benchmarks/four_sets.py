@@ -21,6 +21,7 @@ from measured import machine
 
 import prestige
 from prestige.analysis.analyse import Analysis
+from prestige.compute.threads import n_threads
 from prestige.report.dataset.inspection import Inspection
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -112,7 +113,7 @@ def page(results: dict[str, Result], minutes: float) -> str:
         "# Four sets of real data, from their files to a score",
         "",
         "Written by `python benchmarks/four_sets.py --out out/four_sets --write docs/results/four-sets.md`;",
-        f"do not edit by hand. {machine()}, one thread.",
+        f"do not edit by hand. {machine()}, {n_threads()} thread(s).",
         "",
         "Each set is opened as `examples/datasets` says, inspected, and put through a small bench: two",
         f"encoders from scratch at two patch widths, {minutes:g} min a run, one seed. That shows that a set",

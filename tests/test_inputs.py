@@ -96,6 +96,9 @@ def test_a_missing_folder_and_its_nearest_neighbour(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as told:
             plain_folder(tmp_path / name, expected="an export", kind=ConfigError, remedy="check path:")
         assert words in str(told.value)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match=r"pipe: is a pipe; .*; name the folder that it lies in \([^)]*\)$"):
+        plain_folder(tmp_path / "pipe", expected="an export")
     if os.geteuid():
         (tmp_path / "outs").chmod(0)
         with pytest.raises(DataError, match="permission denied"):

@@ -103,11 +103,13 @@ def plain_folder(
     if found is None:
         raise kind(f"no such {called}", where=path, expected=expected, remedy=_near(path) or remedy)
     if not stat.S_ISDIR(found.st_mode):
+        special = next((words for is_kind, words in _KINDS if is_kind(found.st_mode)), None)
+        unpacked = "" if special else ", or unpack it and name that"
         raise kind(
-            "is a file" if stat.S_ISREG(found.st_mode) else "is a pipe or a device",
+            special or "is a file",
             where=path,
             expected=expected,
-            remedy=f"name the folder that it lies in ({path.parent}), or unpack it and name that",
+            remedy=f"name the folder that it lies in ({path.parent}){unpacked}",
         )
     if not os.access(path, os.R_OK | os.X_OK):
         raise kind(

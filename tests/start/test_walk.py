@@ -11,7 +11,7 @@ import tifffile
 
 from prestige.errors import DataError
 from prestige.start import walk
-from prestige.start.walk import Files, file_one, look
+from prestige.start.walk import Files, file_one, look, reason
 
 SPOTS = "x\ty\tnew_x\tnew_y\tpixel_x\tpixel_y\tselected\n1\t1\t1.0\t1.0\t10\t10\t1\n"
 
@@ -62,3 +62,14 @@ def test_a_text_that_is_no_table_is_passed_over(tmp_path: Path) -> None:
     assert not (files.spots)
     assert not (files.alignments)
     assert not (files.left_out)
+
+
+def test_the_place_of_a_fault_within_a_folder_is_no_path_from_the_root() -> None:
+    folder = Path("a/I.zarr")
+    for where, told in (
+        (folder, "is damaged"),
+        (folder / "0/zarr.json", "0/zarr.json: is damaged"),
+        (f"{folder}, 0", "0: is damaged"),
+        ("b", "b: is damaged"),
+    ):
+        assert reason(DataError("is damaged", where=where), folder) == told

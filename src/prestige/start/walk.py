@@ -106,7 +106,9 @@ def file_one(path: Path, files: Files) -> None:
 def reason(error: PrestigeError, path: Path) -> str:
     """Return why a path is left out, with the place of the fault where it is another one."""
     fault = error.faults[0]
-    place = (fault.where or "").removeprefix(str(path)).removeprefix(": ")
+    place = fault.where or ""
+    if place.startswith(str(path)):
+        place = place[len(str(path)) :].lstrip("/,: ")
     return one_line(f"{place}: {fault.what}" if place else fault.what)
 
 

@@ -61,6 +61,8 @@ def test_forms_of_a_matrix(tmp_path: Path, text: str, encoding: str) -> None:
         ("1,0,0,0,1,0,0,0,1\n", "write it as three rows of three"),
         ("1,0\n0,1\n", "name the file that the alignment is in"),
         ("a,b,c\n1,0,0\n0,1,0\n0,0,1\n", "take the header and the names of rows off"),
+        ("0,1,2\n1,0,0\n0,1,0\n0,0,1\n", "take the header and the names of rows off"),
+        ("1,0,0,9\n0,1,0,5\n0,0,1,0\n0,0,0,1\n", "leave out the third row and the third column"),
         (",0,1,2\n0,1,0,0\n1,0,1,0\n2,0,0,1\n", "take the header and the names of rows off"),
         ("1,0,x\n0,1,0\n0,0,1\n", "cannot be read"),
         ("1,0,nan\n0,1,0\n0,0,1\n", "not finite"),

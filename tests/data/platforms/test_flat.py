@@ -103,3 +103,9 @@ def test_a_text_that_all_rows_share_takes_the_room_of_one(tmp_path: Path) -> Non
     column = pa.DictionaryArray.from_arrays(np.zeros(1_000_000, np.int32), ["a" * 100_000])
     pq.write_table(pa.table({"x": column}), tmp_path / "a.parquet")
     assert len(read_flat(tmp_path / "a.parquet", expected="a table")) == 1_000_000  # 100 GB as texts
+
+
+def test_names_that_are_numbers_are_a_header_over_rows_with_names(tmp_path: Path) -> None:
+    """As R writes a matrix whose columns are numbered: the line below has one field more."""
+    (tmp_path / "a.tsv").write_text('"1"\t"2"\n"10x14"\t5\t0\n')
+    assert header_of(tmp_path / "a.tsv", expected="a table") == (["", "1", "2"], "\t")

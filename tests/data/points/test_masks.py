@@ -45,6 +45,19 @@ def test_centres_are_those_of_scipy(
     np.testing.assert_allclose(xy, yx[:, ::-1])
 
 
+def test_one_object_that_is_drawn_out_is_an_object(tmp_path: Path) -> None:
+    mask = np.zeros((40, 600), np.uint8)
+    mask[20, 10:510] = 3
+    tifffile.imwrite(tmp_path / "a.tif", mask, tile=(16, 16))
+    xy, labels, notes = centres_of(tmp_path / "a.tif", is_numpy=False, height=40, width=600)
+    assert (xy.tolist(), labels.tolist()) == ([[259.5, 20.0]], [3])
+    assert "are drawn out: 1 (3)" in notes[0]
+    mask[20, 100:140] = 0  # two whole tiles of it
+    tifffile.imwrite(tmp_path / "a.tif", mask, tile=(16, 16))
+    with pytest.raises(DataError, match=r"holds one label \(3\), in several places"):
+        centres_of(tmp_path / "a.tif", is_numpy=False, height=40, width=600)
+
+
 def test_a_label_in_two_places_is_told(tmp_path: Path) -> None:
     mask = np.zeros((40, 60), np.uint16)
     mask[:2, :2] = mask[-2:, -2:] = 5

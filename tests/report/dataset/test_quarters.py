@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.patches import Rectangle
 
 from prestige.data.dataset import open_sample
+from prestige.data.together.alignment import spacing_px
 from prestige.report.dataset.quarters import crop_centres, crop_width, draw_quarters
 from prestige.report.style import drawing
 
@@ -17,7 +18,7 @@ from .test_inspection import prepared
 
 def test_crops_show_some_tens_of_observations(tmp_path: Path) -> None:
     sample = open_sample(prepared(tmp_path, "a"))
-    assert crop_width(sample) == 96  # 12 distances of 8 px
+    assert crop_width(spacing_px(sample.xy_px)) == 96  # 12 distances of 8 px
     centres = crop_centres(sample)
     assert len(centres) == 4
     assert {(bool(x > 40), bool(y > 30)) for x, y in centres} == {

@@ -84,7 +84,9 @@ def columns_of_places(obs: pd.DataFrame) -> tuple[str, str, str] | None:
     Pixels go before columns whose names do not say what they are, and these before micrometres.
     """
     order = ("px", "", "um")
-    usable = [pair for frame in order for pair in _pairs(obs) if pair.frame == frame]
+    usable = sorted(
+        (pair for pair in _pairs(obs) if pair.frame in order), key=lambda pair: order.index(pair.frame)
+    )
     return (usable[0].x, usable[0].y, usable[0].frame) if usable else None
 
 
@@ -106,7 +108,7 @@ def _pairs(obs: pd.DataFrame) -> Iterator[_Pair]:
 
 
 def _alike(one: Float[np.ndarray, "n 2"], other: Float[np.ndarray, "n 2"]) -> bool:
-    """Whether two columns of places are the same, where both are numbers, and x is not y."""
+    """Whether two columns of places are the same, where both are numbers."""
     there = np.isfinite(one).all(axis=1) & np.isfinite(other).all(axis=1)
     if not there.any():
         return False

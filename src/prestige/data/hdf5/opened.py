@@ -37,7 +37,7 @@ _lock = Lock()
 
 @contextmanager
 def opened_h5ad(
-    path: Path, kind: type[PrestigeError] = DataError, *, expected: str = EXPECTED
+    path: Path, kind: type[PrestigeError] = DataError, *, expected: str = EXPECTED, table: bool = True
 ) -> Iterator[Any]:
     """Open an ``.h5ad``, or another file of HDF5, for reading.
 
@@ -47,13 +47,15 @@ def opened_h5ad(
         The class of the errors.
     expected
         What the file should be, for messages.
+    table
+        Whether it is to be a table of AnnData: what is known to be of another tool is refused.
 
     Raises
     ------
     PrestigeError
-        Of the class ``kind``: it is missing, no regular file, packed or no HDF5, or, where a table is
-        expected, known to be something else; it takes values from other files;
-        it declares more than its bytes can hold; HDF5 does not come to an end with it.
+        Of the class ``kind``: it is missing, no regular file, packed, no HDF5 or no such table; it takes
+        values from other files; it declares more than its bytes can hold; HDF5 does not come to an end
+        with it.
     """
     import h5py
 
@@ -68,7 +70,7 @@ def opened_h5ad(
     with reading(path, expected=expected, kind=kind):
         file = h5py.File(path, "r")
     with file:
-        if expected == EXPECTED:
+        if table:
             check_is_table(file, path, kind)
         yield file
 

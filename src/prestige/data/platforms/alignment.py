@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -122,10 +123,20 @@ def _remedy(rows: list[list[str]]) -> str:
     if widths == {3} and len(rows) == 2:
         return "add the last row, 0,0,1"
     if len(rows) == 4 and widths <= {3, 4}:
-        return "take the header and the names of rows off"
+        if rows[0][-3:] == ["0", "1", "2"] or not all(map(_is_number, rows[0])):
+            return "take the header and the names of rows off"
+        if widths == {4}:
+            return "leave out the third row and the third column, which are of z"
     if sum(map(len, rows)) == 9:
         return "write it as three rows of three"
     return "name the file that the alignment is in"
+
+
+def _is_number(field: str) -> bool:
+    with suppress(ValueError):
+        float(field)
+        return True
+    return False
 
 
 def checked(alignment: Alignment) -> Alignment:

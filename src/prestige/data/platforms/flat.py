@@ -62,7 +62,8 @@ def header_of(path: Path, *, expected: str, quoted: bool = False) -> tuple[list[
     Raises
     ------
     DataError
-        As :func:`read_flat`; also when the first line ends with a field that is empty and has no name.
+        As :func:`read_flat`; also when the line below the header ends with a field that is empty and has no
+        name or, with ``quoted``, begins with one that is not quoted.
     """
     with (
         opened_text(path, expected=expected) as stream,
@@ -75,7 +76,7 @@ def header_of(path: Path, *, expected: str, quoted: bool = False) -> tuple[list[
         unnamed = bool(first) and len(first[0]) == len(names) + 1
     if not any(names):
         raise DataError("has no header", where=path, expected=expected, remedy=AGAIN)
-    if len(names) > 1 and all(map(_NUMBER.fullmatch, names)):
+    if len(names) > 1 and not unnamed and all(map(_NUMBER.fullmatch, names)):
         raise DataError(
             f"has no header: its first line is {separator.join(names)[:40]}",
             where=path,

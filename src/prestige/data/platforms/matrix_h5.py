@@ -32,7 +32,7 @@ def of_h5(path: Path) -> Matrix:
     DataError
         When it is missing or damaged, holds none, or none with genes.
     """
-    with opened_h5ad(path, expected=EXPECTED) as file:
+    with opened_h5ad(path, expected=EXPECTED, table=False) as file:
         return _named(path, file)
 
 
@@ -77,7 +77,7 @@ def about_h5(path: Path) -> dict[str, str]:
     DataError
         When it is missing or damaged.
     """
-    with opened_h5ad(path, expected=EXPECTED) as file, reading(path, expected=EXPECTED):
+    with opened_h5ad(path, expected=EXPECTED, table=False) as file, reading(path, expected=EXPECTED):
         return _about(file)
 
 
@@ -125,7 +125,7 @@ def _text(value: Any) -> str:
 
 
 def _h5_counts(path: Path, name: str, wanted: Wanted) -> csr_matrix:
-    with opened_h5ad(path, expected=EXPECTED) as file:
+    with opened_h5ad(path, expected=EXPECTED, table=False) as file:
         with reading(path, part=f"the element '{name}'", expected=EXPECTED):
             group = file[name]
             parts = {part: group[part] for part in ("data", "indices", "indptr")}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.ndimage import label
 
 from prestige.data.columns.ids import MOST
 from prestige.data.slides.orientation import check_orientation
@@ -69,7 +70,7 @@ def centres_of(
     for part, y, x in parts(path, height, width):
         centroids.add(part, y, x)
     apart = centroids.spread() > _APART
-    if len(labels) == 1 and apart.any():
+    if len(labels) == 1 and apart.any() and _are_in_pieces(parts(path, height, width), height, width):
         raise DataError(
             f"holds one label ({labels[0]}), in several places: it tells objects from background only",
             where=path,
@@ -80,6 +81,18 @@ def centres_of(
         f"labels of {path.name} that lie in two places or are drawn out: {some(labels[apart].tolist())}",
     )
     return centroids.xy_px(), labels, notes if apart.any() else ()
+
+
+def _are_in_pieces(parts: Iterator[Part], height: int, width: int) -> bool:
+    """Return whether what is labelled lies in several places: apart within a part, or with a gap between."""
+    rows, columns = np.zeros(height, dtype=bool), np.zeros(width, dtype=bool)
+    for part, y, x in parts:
+        there = part > 0
+        if label(there, structure=np.ones((3, 3)))[1] > 1:
+            return True
+        rows[y : y + there.shape[0]] |= there.any(axis=1)
+        columns[x : x + there.shape[1]] |= there.any(axis=0)
+    return any(np.ptp(np.flatnonzero(one)) >= one.sum() for one in (rows, columns))
 
 
 def _check(path: Path, shape: tuple[int, ...], kind: np.dtype, height: int, width: int) -> None:

@@ -75,13 +75,13 @@ def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepar
 def _scale_factors(folder: Folder, image: Path | None) -> Path | DataError | None:
     """Return the scale factors, which a full-resolution image that is named does not need, or the fault."""
     found = folder.need(SCALES, "scale factors")
-    if isinstance(found, Path) or (image is not None and not folder.holds(SCALES)):
-        return found if isinstance(found, Path) else None
-    if image is None and not folder.holds(SCALES):
-        needs_none = "name the full-resolution image (image:), which needs none"
-        remedy = found.remedy if str(found.remedy).endswith("?") else f"{found.remedy}; else {needs_none}"
-        return DataError(found.what, where=found.where, expected=found.expected, remedy=remedy)
-    return found
+    if isinstance(found, Path) or folder.holds(SCALES):
+        return found
+    if image is not None:
+        return None
+    needs_none = "name the full-resolution image (image:), which needs none"
+    remedy = found.remedy if str(found.remedy).endswith("?") else f"{found.remedy}; else {needs_none}"
+    return DataError(found.what, where=found.where, expected=found.expected, remedy=remedy)
 
 
 def _refuse_hd(path: Path) -> None:

@@ -27,6 +27,7 @@ from prestige.data.platforms.xenium.cells import Cells, read_cells
 from prestige.data.platforms.xenium.folder import Folder, opened_folder
 from prestige.data.platforms.xenium.manifest import NAME, Manifest
 from prestige.data.platforms.xenium.matrix import opened_matrix
+from prestige.data.platforms.xenium.named import COPY
 from prestige.data.platforms.xenium.nuclei import read_outlines
 from prestige.data.platforms.xenium.registered import MOST_APART, register
 from prestige.data.platforms.xenium.transcripts import nucleus_counts
@@ -37,8 +38,6 @@ from prestige.data.spec import SampleSpec
 from prestige.data.tables import place_rows, row_sums
 from prestige.errors import DataError
 from prestige.text import some
-
-_COPY = "copy it from the output folder of the run"
 
 
 def read(spec: SampleSpec, cache_dir: Path, counts: Counts = "needed") -> Prepared:
@@ -180,7 +179,7 @@ def _rows(matrix: Matrix, cells: Cells) -> Int[np.ndarray, " m"]:
             f"cells that are there twice: {some(matrix.ids[matrix.ids.duplicated()])}",
             where=matrix.path,
             expected="every cell once",
-            remedy=_COPY,
+            remedy=COPY,
         )
     rows = cells.ids.get_indexer(matrix.ids)
     strange = rows < 0

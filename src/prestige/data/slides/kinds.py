@@ -29,24 +29,24 @@ _JPEG = b"\xff\xd8\xff"
 _PLAIN = (b"\x89PNG\r\n\x1a\n", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
 _VMS = re.compile(rb"\s*\[(Uncompressed )?Virtual Microscope Specimen\]")
 _CZI = b"ZISRAWFILE\0"
-_OTHERS: tuple[tuple[bytes, str], ...] = (
-    (b"GIF8", "a GIF"),
-    (b"BM", "a BMP"),
-    (b"RIFF", "a WebP or AVI"),
-    (b"%PDF", "a PDF"),
-    (b"PK\3\4", "a zip archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x89HDF\r\n", "an HDF5 file"),
-    (b"\x93NUMPY", "an array of numpy"),
-    (b"SQLite format 3", "a database"),
-    (b"<svg", "a drawing"),
-    (b"<?xml", "an XML text"),
-    (b"<DataObject", "an iSyntax of Philips"),
-    (b"\xda\xce\xbe\x0a", "an ND2 of Nikon"),
-    (b"p\0\0\0", "a LIF of Leica"),
-)
 _BY_OTHERS = "write it as a TIFF (QuPath, Bio-Formats or libvips do)"
 _PACKED = "unpack it and name what was in it"
+_OTHERS: dict[bytes, tuple[str, str]] = {
+    b"GIF8": ("a GIF", _BY_OTHERS),
+    b"BM": ("a BMP", _BY_OTHERS),
+    b"RIFF": ("a WebP or AVI", _BY_OTHERS),
+    b"%PDF": ("a PDF", _BY_OTHERS),
+    b"PK\3\4": ("a zip archive", _PACKED),
+    b"\x1f\x8b": ("a gzip archive", _PACKED),
+    b"\x89HDF\r\n": ("an HDF5 file", _BY_OTHERS),
+    b"\x93NUMPY": ("an array of numpy", _BY_OTHERS),
+    b"SQLite format 3": ("a database", _BY_OTHERS),
+    b"<svg": ("a drawing", _BY_OTHERS),
+    b"<?xml": ("an XML text", _BY_OTHERS),
+    b"<DataObject": ("an iSyntax of Philips", _BY_OTHERS),
+    b"\xda\xce\xbe\x0a": ("an ND2 of Nikon", _BY_OTHERS),
+    b"p\0\0\0": ("a LIF of Leica", _BY_OTHERS),
+}
 _NO_SLIDE_IN_FOLDER = "name the image itself"
 
 
@@ -149,16 +149,7 @@ def _of_jpeg(path: Path) -> tuple[Door, Path]:
 
 
 def _unknown(path: Path, head: bytes) -> DataError:
-    known = next((words for start, words in _OTHERS if head.lstrip().startswith(start)), None)
-    return DataError(
-        f"is {known}" if known else ("is empty" if not head else "is no image that is read"),
-        where=path,
-        expected=FORMATS,
-        remedy=_PACKED
-        if head.startswith((b"PK", b"\x1f\x8b"))
-        else _BY_OTHERS
-        if known
-        else None
-        if head
-        else AGAIN,
-    )
+    known = next((known for start, known in _OTHERS.items() if head.lstrip().startswith(start)), None)
+    nothing = ("is no image that is read", None) if head else ("is empty", AGAIN)
+    what, remedy = (f"is {known[0]}", known[1]) if known else nothing
+    return DataError(what, where=path, expected=FORMATS, remedy=remedy)

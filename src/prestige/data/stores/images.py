@@ -88,14 +88,15 @@ def write_image(store: Path, name: str, target: Path, *, stored: StoredChunks | 
         channels, height, width = image.shape
         rgba = stored is not None and _is_rgba(image)
         checked_image((height, width, 3 if rgba else channels), image.dtype, where=f"{store}, {name}")
-        chunks = stored or stored_in(store, name, image)
+        if stored is None:
+            stored_in(store, name, image)  # which refuses a shape far beyond what is stored
         windows, rgb = stored_windows(image.array, store / name, IMAGE_AXES, image.where), image.rgb
         held = Held(MOST_HELD_BYTES)
         with (
             new_pixels(target, height, width) as pixels,
             Progress(f"decoding {name}", len(windows)) as progress,
         ):
-            if stored is not None and chunks.lost:
+            if stored is not None and stored.lost:
                 for y in range(0, height, _ROWS):
                     pixels[y : y + _ROWS] = WHITE
                     held.trim(pixels)

@@ -34,7 +34,8 @@ def draw_overlay(sample: Sample) -> Figure:
     """Draw the centres on the whole slide, in a region, and a few of them with patches around one."""
     slide = sample.slide
     size = np.array([slide.width_px, slide.height_px])
-    spacing_um = spacing_px(sample.xy_px) * slide.um_per_px
+    apart_px = spacing_px(sample.xy_px)
+    spacing_um = apart_px * slide.um_per_px
     cells_um = float(np.clip(12 * spacing_um, *_CELLS_UM))
     region_um = float(np.clip(50 * spacing_um, *_REGION_UM))
     centre = _middle(sample)
@@ -42,14 +43,14 @@ def draw_overlay(sample: Sample) -> Figure:
     tall = float(np.clip(size[1] / size[0], 0.5, 1.6))
     panels = figure.subplots(1, 3, width_ratios=(1 / tall if tall > 1 else 1, 1, 1))
     boxes = [box_about(centre, um / slide.um_per_px, size) for um in (region_um, cells_um)]
-    picture(panels[0], sample, np.stack([np.zeros(2), size.astype(np.float64)]))
+    picture(panels[0], sample, np.stack([np.zeros(2), size.astype(np.float64)]), apart_px)
     panels[0].set_title("the whole slide")
     for box in boxes:
         frame(panels[0], box, linewidth=1.6 if box is boxes[0] else 0.9)
-    picture(panels[1], sample, boxes[0])
+    picture(panels[1], sample, boxes[0], apart_px)
     frame(panels[1], boxes[1], linewidth=1.4)
     panels[1].set_title(f"a region, {_length(np.ptp(boxes[0][:, 0]) * slide.um_per_px)} wide")
-    picture(panels[2], sample, boxes[1])
+    picture(panels[2], sample, boxes[1], apart_px)
     panels[2].set_title(f"a few observations, {_length(np.ptp(boxes[1][:, 0]) * slide.um_per_px)} wide")
     patches: list[Line2D] = []
     for widths, axes, box in ((PATCHES_UM[2:], panels[1], boxes[0]), (PATCHES_UM, panels[2], boxes[1])):
@@ -76,7 +77,7 @@ def draw_gene(sample: Sample, found: Concentrated) -> Figure:
     height = 2 * width / wide + 0.9 if rows == 2 else width / 2 / wide + 0.8
     figure = Figure(figsize=(width, float(np.clip(height, 3.0, 11.0))), layout="constrained")
     left, right = figure.subplots(rows, columns)
-    picture(left, sample, box, dots=False)
+    picture(left, sample, box)
     left.set_title("the tissue")
     index, _ = raster(found.xy_um, size_px=420)
     top = float(np.percentile(found.values, 99)) or float(found.values.max())
@@ -155,8 +156,8 @@ def _point(axes: Any, row: int, one: Position, name: str, found: Alignment) -> N
     axes.errorbar(value, row, xerr=None if own else 2 * error, markerfacecolor=face, **look)
 
 
-def picture(axes: Any, sample: Sample, box: Float[np.ndarray, "2 2"], *, dots: bool = True) -> None:
-    """Draw the pixels of a part of the slide and the centres in it."""
+def picture(axes: Any, sample: Sample, box: Float[np.ndarray, "2 2"], apart_px: float | None = None) -> None:
+    """Draw the pixels of a part of the slide, and the centres in it where their distance is given."""
     (x0, y0), (x1, y1) = np.rint(box).astype(int)
     step = max(1, -(-max(x1 - x0, y1 - y0) // _MOST_PX))
     pixels = thumbnail(sample.slide.pixels[y0:y1, x0:x1], step)
@@ -165,12 +166,12 @@ def picture(axes: Any, sample: Sample, box: Float[np.ndarray, "2 2"], *, dots: b
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    if dots:
+    if apart_px is not None:
         inside = np.flatnonzero(
             ((sample.xy_px >= (x0 - 0.5, y0 - 0.5)) & (sample.xy_px < (x1, y1))).all(axis=1)
         )
         shown = np.random.default_rng(0).permutation(inside)[:_MOST_DOTS]
-        apart_pt = _PANEL_PT * spacing_px(sample.xy_px) / max(x1 - x0, y1 - y0)
+        apart_pt = _PANEL_PT * apart_px / max(x1 - x0, y1 - y0)
         size = float(np.clip(min(9000 / max(len(shown), 1), (0.45 * apart_pt) ** 2), 1.5, 26.0))
         for chosen, colour in ((~sample.measured, UNMEASURED), (sample.measured, MEASURED)):
             rows = shown[chosen[shown]]

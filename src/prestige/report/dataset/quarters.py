@@ -22,17 +22,17 @@ _CROP_SPACINGS = 12  # width of a crop in distances between neighbours
 def draw_quarters(sample: Sample) -> Figure:
     """Draw the centres on the whole slide, and some tens of them in each quarter."""
     slide = sample.slide
-    size = np.array([slide.width_px, slide.height_px])
+    size, apart_px = np.array([slide.width_px, slide.height_px]), spacing_px(sample.xy_px)
     tall = slide.height_px > 1.3 * slide.width_px
     figure = Figure(figsize=(14, 8.6), layout="constrained")
     parts: Any = figure.subfigures(1, 2, width_ratios=(0.7, 1) if tall else (1, 0.85))
     whole = parts[0].subplots()
-    picture(whole, sample, np.stack([np.zeros(2), size.astype(np.float64)]))
+    picture(whole, sample, np.stack([np.zeros(2), size.astype(np.float64)]), apart_px)
     whole.set_title("the whole slide")
     crops, centres = parts[1].subplots(2, 2).flat, crop_centres(sample)
     for axes, centre in zip(crops[: len(centres)], centres, strict=True):
-        box = box_about(centre, float(crop_width(sample)), size)
-        picture(axes, sample, box)
+        box = box_about(centre, float(crop_width(apart_px)), size)
+        picture(axes, sample, box, apart_px)
         frame(whole, box, linewidth=0.9)
         (x0, y0), (x1, y1) = box.astype(int)
         axes.set_title(f"x {x0:,} to {x1:,}, y {y0:,} to {y1:,} px", fontsize=8)
@@ -46,11 +46,9 @@ def draw_quarters(sample: Sample) -> Figure:
     return figure
 
 
-def crop_width(sample: Sample) -> int:
-    """Return a width of crops, in pixels, that shows some tens of observations."""
-    if sample.n_obs < 2:
-        return 256
-    return int(np.clip(_CROP_SPACINGS * spacing_px(sample.xy_px), 32, 2048))
+def crop_width(apart_px: float) -> int:
+    """Return a width of crops, in pixels, that shows some tens of observations which lie so far apart."""
+    return int(np.clip(_CROP_SPACINGS * apart_px, 32, 2048)) if apart_px > 0 else 256
 
 
 def crop_centres(sample: Sample) -> list[Float[np.ndarray, "2"]]:

@@ -87,6 +87,8 @@ def test_what_is_called_by_another_sample_is_never_taken_for_the_own(tmp_path: P
 def test_what_is_packed_is_to_be_unpacked_and_what_lies_deeper_is_named(tmp_path: Path) -> None:
     folder = Folder(tmp_path, "S1")
     assert "name the folder 'outs' of Space Ranger" in str(folder.need(POSITIONS, "positions"))
+    touch(tmp_path / "GSM1_S1_barcodes.tsv.gz")  # which is read as it is
+    assert "name the folder 'outs' of Space Ranger" in str(folder.need(POSITIONS, "positions"))
     touch(tmp_path / "spatial.tar.gz")
     assert "unpack what is packed there (spatial.tar.gz)" in str(folder.need(POSITIONS, "positions"))
     touch(tmp_path / "filtered_feature_bc_matrix.h5.gz")

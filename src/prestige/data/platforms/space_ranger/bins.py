@@ -15,6 +15,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 
+from prestige.data.platforms.space_ranger.folder import unpacked_first
 from prestige.data.platforms.space_ranger.pitch import Lie
 from prestige.data.platforms.space_ranger.positions import Positions
 from prestige.errors import DataError
@@ -113,10 +114,8 @@ def binned(folders: Mapping[int, Path], bin_um: int | None, path: Path) -> Binne
 def _remedy(path: Path) -> str:
     if path.name == "segmented_outputs":
         return "write cells: true, or name the folder above it"
-    packed = [one.name for one in sorted(path.iterdir()) if one.name.endswith((".gz", ".tar", ".zip"))]
-    if packed:
-        return f"unpack what is packed there ({', '.join(packed[:4])})"
-    return "name the folder 'outs' of Space Ranger; spots of Visium are source: visium"
+    otherwise = "name the folder 'outs' of Space Ranger; spots of Visium are source: visium"
+    return unpacked_first([one.name for one in sorted(path.iterdir())]) or otherwise
 
 
 def places_of(barcodes: np.ndarray, of_um: int, path: Path) -> Int[np.ndarray, "n 2"]:

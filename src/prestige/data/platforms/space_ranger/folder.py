@@ -28,8 +28,19 @@ TEXTS = ("matrix.mtx",)
 HIRES, LOWRES = "tissue_hires_image.png", "tissue_lowres_image.png"
 _SOFTWARE = re.compile(r"spaceranger-([0-9]{1,6}(?:\.[0-9]{1,6}){0,3})")
 _BEFORE = "_.-"  # between the name of a sample and that of a file
-_ARCHIVES = (".gz", ".tgz", ".tar", ".zip")
+_ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 _PLACES = ("", "spatial", "outs", "outs/spatial")
+
+
+def _forms(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of files, as they are and packed by gzip."""
+    return tuple(f"{name}{packed}" for name in names for packed in ("", ".gz"))
+
+
+def unpacked_first(names: Sequence[str]) -> str | None:
+    """Return the remedy for what may lie in archives of a folder; None where it holds none."""
+    archives = [one for one in names if one.lower().endswith(_ARCHIVES)]
+    return f"unpack what is packed there ({', '.join(archives[:4])})" if archives else None
 
 
 @dataclass(frozen=True)
@@ -90,23 +101,17 @@ class Folder:
 
     def beside(self, names: Sequence[str], taken: Path) -> list[Path]:
         """Return the further files of such names in the places of an export."""
-        there = [
-            self.root / place / f"{name}{packed}"
-            for place in _PLACES
-            for name in names
-            for packed in ("", ".gz")
-        ]
+        there = [self.root / place / name for place in _PLACES for name in _forms(names)]
         return [path for path in there if path != taken and path.is_file()]
 
     def holds(self, names: Sequence[str]) -> bool:
         """Say whether a file of such a name is there, of whichever sample."""
-        ends = tuple(f"{name}{packed}" for name in names for packed in ("", ".gz"))
-        return any(name.endswith(ends) for name in self._names())
+        return any(name.endswith(_forms(names)) for name in self._names())
 
     def _remedy(self, names: Sequence[str]) -> str:
         """Say what to do about a file that is missing: what is like it, or packed, is named."""
         there = self._names()
-        packed = [one for one in there if one.lower().endswith(_ARCHIVES)]
+        packed = [one for one in there if one.lower().endswith((".gz", *_ARCHIVES))]
         near = nearest(names[0], there)
         of_it = [one for one in packed if any(name in one for name in names)]
         if of_it or (near in packed):
@@ -116,9 +121,7 @@ class Folder:
         outs = [one.parent for one in sorted(self.root.glob("*/outs/spatial")) if one.is_dir()]
         if outs:
             return f"did you mean the folder '{outs[0].relative_to(self.root)}' in it?"
-        if packed:
-            return f"unpack what is packed there ({', '.join(packed[:4])})"
-        return "name the folder 'outs' of Space Ranger"
+        return unpacked_first(there) or "name the folder 'outs' of Space Ranger"
 
     def _with_prefix(self, name: str, packed: bool) -> Path | None:
         ends = (name, f"{name}.gz")[: 1 + packed]
@@ -142,9 +145,7 @@ class Folder:
 
     def _has_own(self) -> bool:
         """Return whether files of an export here are called by the sample: then others are of another one."""
-        ends = tuple(
-            f"{name}{packed}" for name in (*POSITIONS, *SCALES, HIRES, LOWRES) for packed in ("", ".gz")
-        )
+        ends = _forms((*POSITIONS, *SCALES, HIRES, LOWRES))
         return any(has_word(name, self.sample) for name in self._names() if name.endswith(ends))
 
     def _names(self) -> list[str]:

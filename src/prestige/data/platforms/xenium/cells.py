@@ -11,8 +11,8 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from prestige.data.platforms.rows import read_all
+from prestige.data.platforms.xenium.named import COPY, TABLES, named
 from prestige.data.platforms.xenium.named import EXPECTED as EXPECTED_FOLDER
-from prestige.data.platforms.xenium.named import TABLES, named
 from prestige.errors import DataError
 from prestige.text import some
 
@@ -76,8 +76,7 @@ def needed_table(folder: Path, name: str, why: str, before: str = "") -> Path:
             f"neither {name}.parquet nor {name}.csv.gz is there",
             where=folder,
             expected=EXPECTED_FOLDER if name == "cells" else f"{name}, {why}",
-            remedy=f"{'its .zarr.zip is not read: ' if store.exists() else ''}"
-            "copy it from the output folder of the run",
+            remedy=f"{'its .zarr.zip is not read: ' if store.exists() else ''}{COPY}",
         )
     return path
 

@@ -11,12 +11,10 @@ from pathlib import Path
 from prestige.data.platforms.xenium.cells import needed_table
 from prestige.data.platforms.xenium.manifest import NAME, Manifest, read_manifest
 from prestige.data.platforms.xenium.matrix import matrices_in
-from prestige.data.platforms.xenium.named import EXPECTED, named, prefix_of
+from prestige.data.platforms.xenium.named import COPY, EXPECTED, named, prefix_of
 from prestige.data.sample import Counts
 from prestige.errors import DataError, PrestigeError, raise_all
 from prestige.inputs import plain_folder
-
-_COPY = "copy it from the output folder of the run"
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def opened_folder(
                 "no cell_feature_matrix is there (.h5, folder, .tar.gz or .zarr.zip)",
                 where=path,
                 expected=EXPECTED,
-                remedy=_COPY,
+                remedy=COPY,
             )
         )
     raise_all(faults)

@@ -9,6 +9,7 @@ from prestige.inputs import is_stray
 from prestige.text import has_word
 
 EXPECTED = "a Xenium output folder: experiment.xenium, cells and cell_feature_matrix at least"
+COPY = "copy it from the output folder of the run"
 TABLES = (".parquet", ".csv.gz", ".csv")
 """Ends of the names of tables, the one that is read first before the others."""
 
