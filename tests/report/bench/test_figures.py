@@ -89,6 +89,7 @@ def test_curves_have_a_column_for_each_width() -> None:
     with drawing():
         figure = curves(pd.DataFrame(rows), colours_of(["a", "b"]))
     assert len(figure.axes) == 4
+    assert [sorted(words(axes)) for axes in figure.axes] == [["a", "b"], ["a", "b"], [], []]
     for axes in figure.axes:
         lines = [line for line in axes.lines if len(np.asarray(line.get_xdata())) == 3]
         assert len(lines) == 2

@@ -80,7 +80,11 @@ def _key(label: str, colour: str, size: float) -> Line2D:
 
 
 def curves(histories: pd.DataFrame, colours: dict[str, str]) -> Figure:
-    """Draw validation scores: a column a patch width, against seconds and observations seen."""
+    """Draw validation scores: a column a patch width, against seconds and observations seen.
+
+    Encoders are named in the upper row, where all trainings end at about one time: below, names would lie on
+    the lines of others.
+    """
     widths = sorted(histories["patch_um"].unique())
     figure = Figure(figsize=(max(3.4 * len(widths), 5.0), 5.4), layout="constrained")
     FigureCanvasAgg(figure)
@@ -90,14 +94,14 @@ def curves(histories: pd.DataFrame, colours: dict[str, str]) -> Figure:
         for j, width in enumerate(widths):
             axes = panels[i, j]
             here = histories[histories["patch_um"] == width]
-            placed.append((axes, _curve_panel(axes, here, column, colours)))
+            placed.append((axes, _curve_panel(axes, here, column, colours, name=i == 0)))
             axes.set_xlabel(label)
             axes.margins(x=0.02)
             axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: si(value)))
             if i == 0:
                 axes.set_title(f"{format_number(width)} {MICRO} patch")
-            axes.set_xlim(right=axes.get_xlim()[1] * 1.32)
+                axes.set_xlim(right=axes.get_xlim()[1] * 1.32)
         panels[i, 0].set_ylabel("validation score")
     _place_all(figure, placed)
     return figure
@@ -168,10 +172,13 @@ def _beside(axes: Axes, name: Any, xy: tuple[float, float], points: int, **kwarg
     )
 
 
-def _curve_panel(axes: Axes, here: pd.DataFrame, column: str, colours: dict[str, str]) -> list[Annotation]:
+def _curve_panel(
+    axes: Axes, here: pd.DataFrame, column: str, colours: dict[str, str], *, name: bool
+) -> list[Annotation]:
+    """Draw the runs of a patch width; return the names at their ends, where wanted."""
     labels = []
-    for name, of_encoder in here.groupby("name", sort=False):
-        colour = colours[str(name)]
+    for encoder, of_encoder in here.groupby("name", sort=False):
+        colour = colours[str(encoder)]
         ends = []
         for (_, phase), line in of_encoder.groupby(["run", "phase"], sort=False):
             look = {"linewidth": 0.8, "alpha": 0.3, "zorder": 2}
@@ -182,9 +189,9 @@ def _curve_panel(axes: Axes, here: pd.DataFrame, column: str, colours: dict[str,
             axes.plot(
                 line[column], line["validation_score"], color=colour, marker=marker, markersize=3, **look
             )
-        if ends:
+        if ends and name:
             end = max(ends, key=lambda row: row[column])
-            labels.append(_beside(axes, name, (end[column], end["validation_score"]), 5, color=colour))
+            labels.append(_beside(axes, encoder, (end[column], end["validation_score"]), 5, color=colour))
     return labels
 
 
